@@ -1,0 +1,42 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint docs bench format clean
+
+# Users need the package alone; developers also the test tools.
+$(VENV)/user.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/developer.stamp: $(VENV)/user.stamp
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+demo: $(VENV)/user.stamp
+	$(BIN)/tica-fn demo --output-dir demo
+
+lint: $(VENV)/developer.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'tica_fn/*.py')
+
+test: lint docs
+	$(BIN)/python -m pytest -n 2 --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs
+
+docs: $(VENV)/developer.stamp
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(VENV)/developer.stamp
+	$(BIN)/python -m benchmarks
+
+format: $(VENV)/developer.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist docs/_build demo *.egg-info

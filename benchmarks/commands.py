@@ -1,0 +1,169 @@
+"""The command line against copying the same bytes as durably; start; memory; growth."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from tica_fn.simulate import full_frame, make_models, random_stars, write_models, write_spoc_raw
+
+Row = tuple[str, str]
+FRAMES = 40
+_RUNS = 5
+_SETTLE_S = 4.0
+
+
+def measure() -> list[Row]:
+    """Rows of the table."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as place:
+        folder = Path(place)
+        caldir, raw = _inputs(folder)
+        files = sorted(raw.iterdir())
+        return [
+            *_start(caldir, files[0], folder),
+            *_against_copy(caldir, files, folder),
+            *_growth(caldir, raw, folder),
+        ]
+
+
+def _inputs(folder: Path) -> tuple[Path, Path]:
+    models = make_models(2, 3, 1800)
+    caldir = write_models(models, folder)
+    raw = folder / "raw"
+    raw.mkdir()
+    made = full_frame(models, stars=random_stars(2000, seed=1), seed=1)
+    first = write_spoc_raw(made.frame, raw)
+    for n in range(1, FRAMES):
+        stamp, rest = first.name.split("-", 1)
+        shutil.copy(first, raw / f"{stamp[:-4]}{n:04d}-{rest}")
+    return caldir, raw
+
+
+def _tica_fn(*words: object, **how: object) -> None:
+    command = [sys.executable, "-m", "tica_fn", *map(str, words)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **how)  # type: ignore[call-overload]
+
+
+def _start(caldir: Path, file: Path, folder: Path) -> list[Row]:
+    calibrate = ["calibrate", file, "--caldir", caldir, "--outdir", folder / "start", "--overwrite"]
+    empty = dict(os.environ, NUMBA_CACHE_DIR=str(folder / "numba"))
+    start = time.perf_counter()
+    _tica_fn(*calibrate, env=empty)
+    first = time.perf_counter() - start
+    helps: list[float] = []
+    frames: list[float] = []
+    for _ in range(_RUNS + 1):
+        for words, taken in ((["--help"], helps), (calibrate, frames)):
+            start = time.perf_counter()
+            _tica_fn(*words)
+            taken.append(time.perf_counter() - start)
+    return [
+        ("`tica-fn --help`", f"{np.median(helps[1:]):.2f} s"),
+        ("one frame, cold process, warm cache", f"{np.median(frames[1:]):.2f} s"),
+        ("one frame, nothing compiled yet", f"{first:.1f} s"),
+    ]
+
+
+def _copy(files: list[Path], target: Path) -> float:
+    """Copy as durably as products are written: aside, fsync, rename; two at a time."""
+
+    def one(file: Path) -> None:
+        aside = target / f".{file.name}.part"
+        with file.open("rb", buffering=0) as source, aside.open("wb", buffering=0) as sink:
+            sink.write(source.read())
+            os.fsync(sink.fileno())
+        aside.replace(target / file.name)
+        handle = os.open(target, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+
+    _cleared(target).mkdir()
+    start = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, files))
+    return time.perf_counter() - start
+
+
+def _cleared(folder: Path) -> Path:
+    """Remove a folder and let the system settle, so that no run profits from just freed memory."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.sync()
+    time.sleep(_SETTLE_S)
+    return folder
+
+
+def _calibrate(caldir: Path, files: list[Path], out: Path, compress: str) -> float:
+    _cleared(out)
+    words = ["calibrate", *files, "--caldir", caldir, "--outdir", out, "--jobs", 2]
+    start = time.perf_counter()
+    _tica_fn(*words, "--compress", compress)
+    return time.perf_counter() - start
+
+
+def _against_copy(caldir: Path, files: list[Path], folder: Path) -> list[Row]:
+    taken = []
+    for _ in range(_RUNS + 1):
+        copy = _copy(files, folder / "copy")
+        one = _calibrate(caldir, files[:1], folder / "one", "none")
+        plain = _calibrate(caldir, files, folder / "plain", "none")
+        gzip = _calibrate(caldir, files, folder / "gzip", "gzip")
+        taken.append((copy, one, plain, gzip))
+    copy, one, plain, gzip = np.array(taken[1:]).T
+    start = one - copy / len(files)  # one frame's run, less what one copy takes
+    return [
+        (f"copying {FRAMES} raw files durably, two at a time", f"{np.median(copy):.2f} s"),
+        ("start-up of the command", f"{np.median(start):.2f} s"),
+        ("calibrating them, `--jobs 2`, start-up taken off", f"{np.median(plain - start):.2f} s"),
+        ("... against copying", f"{np.median((plain - start) / copy):.2f} x"),
+        ("... with `--compress gzip`", f"{np.median(FRAMES / (gzip - start)):.0f} frames/s"),
+    ]
+
+
+_GROWTH = """
+import sys, time, resource
+from pathlib import Path
+from tica_fn.batch import ModelShelf, run_batch
+from tica_fn.calibrate_files import Job, calibrate_file
+caldir, raw, out, count = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+out.mkdir(exist_ok=True)
+files = sorted(raw.iterdir())
+job = Job(models=ModelShelf(caldir), outdir=out, overwrite=True)
+calibrate_file(files[0], job)
+start = time.perf_counter()
+sources = [files[n % len(files)] for n in range(count)]
+for outcome in run_batch(sources, lambda file, waits: calibrate_file(file, job, waits), 2):
+    assert outcome.state == "done", outcome
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def _growth(caldir: Path, raw: Path, folder: Path) -> list[Row]:
+    rows = []
+    for count in (1, 10, 100, 1000):
+        words = [caldir, raw, folder / "growth", count]
+        command = [sys.executable, "-c", _GROWTH, *map(str, words)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        seconds, megabytes = map(float, said.split())
+        value = f"{seconds / count * 1e3:.0f} ms a frame, {megabytes:.0f} MB at most"
+        rows.append((f"{count} frames, `--jobs 2`", value))
+    return rows
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    model = "unknown processor"
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        found = re.search(r"model name\s*: (.*)", info.read_text())
+        model = found[1] if found else model
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {os.cpu_count()} processors, {memory:.0f} GB"

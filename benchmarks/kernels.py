@@ -1,0 +1,60 @@
+"""The sweep against the memory traffic it can't do without, and each step by itself."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+import tica_fn
+from benchmarks.timing import in_turn, ratio
+from tica_fn.simulate import full_frame, make_models, random_stars
+
+Row = tuple[str, str]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def _traffic(pixels, bias, flat, out):  # pragma: no cover - compiled
+    """Read int32 and two float32 models, write float32: nothing but the traffic."""
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            out[r, c] = np.float32(pixels[r, c]) + bias[r, c] + flat[r, c]
+
+
+def measure() -> list[Row]:
+    """Rows of the table."""
+    models = make_models(2, 3, 1800)
+    frame = full_frame(models, stars=random_stars(500, seed=1), seed=1).frame
+    pipeline = tica_fn.standard_steps(models)
+    out = np.empty(frame.pixels.shape, dtype=np.float32)
+
+    def floor() -> None:
+        _traffic(frame.pixels, models.bias, models.flat, out)
+
+    def floor_fresh() -> None:
+        _traffic(frame.pixels, models.bias, models.flat, np.empty_like(out))
+
+    def fused() -> None:
+        pipeline(frame, dtype=np.float32)
+
+    def two_threads() -> None:
+        pipeline(frame, dtype=np.float32, threads=2)
+
+    bare, fresh, one, two = in_turn(floor, floor_fresh, fused, two_threads, runs=40)
+    rows = [
+        ("memory traffic alone, into the same array", _ms(bare)),
+        ("memory traffic alone, into a fresh array", _ms(fresh)),
+        ("six steps fused, float32 out, one thread, allocation included", _ms(one)),
+        ("... against the traffic into the same array", f"{ratio(one, bare):.2f} x"),
+        ("... against the traffic into a fresh array", f"{ratio(one, fresh):.2f} x"),
+        ("six steps fused, two threads", _ms(two)),
+    ]
+    for step in pipeline.steps:
+        before = frame
+        (taken,) = in_turn(lambda step=step, before=before: step(before), runs=7)
+        frame = step(frame)
+        rows.append((f"{step.name} by itself, float64 out", _ms(taken)))
+    return rows
+
+
+def _ms(taken: np.ndarray) -> str:
+    return f"{np.median(taken) * 1e3:.1f} ms"

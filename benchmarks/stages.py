@@ -1,0 +1,74 @@
+"""Where the time of one frame goes: processor time of each stage of ``tica-fn calibrate``."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tica_fn.calibrate_files as files
+from benchmarks.commands import _inputs
+from tica_fn.batch import ModelShelf
+from tica_fn.fits import stream
+from tica_fn.sweep_plan import SweepPlan
+
+STAGES = (
+    ("read the file", files, "content"),
+    ("split it into headers and data", files, "read_blocks"),
+    ("CRC of the input", files, "crc32"),
+    ("pedestals and smear (small frame)", stream, "measured_part"),
+    ("the sweep: swap, sum, six steps, swap, sum", SweepPlan, "fill_file"),
+    ("cards of the product", stream, "tica_header"),
+    ("write to the disk", stream, "write_whole"),
+)
+TABLE = Path(__file__).parents[1] / "docs" / "tables" / "stages.md"
+
+
+def measure(frames: int = 30) -> dict[str, float]:
+    """Median processor time of each stage in ms, and of all."""
+    taken: dict[str, list[float]] = {}
+
+    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*words: Any, **named: Any) -> Any:
+            start = time.thread_time()
+            result = function(*words, **named)
+            taken.setdefault(name, []).append(time.thread_time() - start)
+            return result
+
+        return run
+
+    kept = [(owner, attribute, getattr(owner, attribute)) for _, owner, attribute in STAGES]
+    try:
+        for name, owner, attribute in STAGES:
+            setattr(owner, attribute, timed(name, getattr(owner, attribute)))
+        with tempfile.TemporaryDirectory() as place:
+            caldir, raw = _inputs(Path(place))
+            outdir = Path(place) / "out"
+            outdir.mkdir()
+            job = files.Job(models=ModelShelf(caldir), outdir=outdir, overwrite=True)
+            whole = timed("all", files.calibrate_file)
+            for source in sorted(raw.iterdir())[: frames + 1]:
+                whole(source, job)
+    finally:
+        for owner, attribute, function in kept:
+            setattr(owner, attribute, function)
+    return {name: 1e3 * float(np.median(times[1:])) for name, times in taken.items()}
+
+
+def main() -> None:
+    """Print the stages and write the table that the documentation includes."""
+    stages = measure()
+    rows = ["| stage | processor time [ms] |", "| --- | --- |"]
+    rows += [f"| {name} | {stages[name]:.1f} |" for name, _, _ in STAGES]
+    rest = stages["all"] - sum(stages[name] for name, _, _ in STAGES)
+    rows += [f"| all else | {rest:.1f} |", f"| one frame | {stages['all']:.1f} |", ""]
+    TABLE.write_text("\n".join(rows))
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()

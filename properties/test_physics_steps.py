@@ -1,0 +1,139 @@
+"""What the optional steps owe: the laws of the six."""
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tica_fn
+from tica_fn import Frame, compose, standard_steps
+from tica_fn.errors import FrameError
+from tica_fn.steps import ORDER, STANDARD_ORDER
+from tica_fn.testing import (
+    assert_checked,
+    assert_neutral,
+    assert_pure,
+    assert_reversible,
+    assert_tiling_independent,
+    frames_with_models,
+)
+
+IN_ELECTRONS = [
+    "correct_poc_linearity", "correct_undershoot", "subtract_robust_smear", "divide_live_time",
+]  # fmt: skip
+every_step = pytest.mark.parametrize("name", IN_ELECTRONS)
+few = settings(max_examples=8, deadline=None)
+fewest = settings(max_examples=2, deadline=None)
+
+
+def drawn(name, **knobs):
+    """Strategy of pairs: the step bound to models, and a frame that it can be applied to."""
+    pairs = frames_with_models(**{"unit": "electron"} | knobs)
+    return pairs.map(lambda pair: (getattr(tica_fn, name)(pair[1]), pair[0]))
+
+
+@every_step
+@few
+@given(data=st.data())
+def test_a_step_is_pure(name, data):
+    assert_pure(*data.draw(drawn(name)))
+
+
+@every_step
+@few
+@given(data=st.data())
+def test_a_step_can_be_undone(name, data):
+    assert_reversible(*data.draw(drawn(name)))
+
+
+@every_step
+@few
+@given(data=st.data())
+def test_a_wrong_unit_and_a_second_time_are_refused(name, data):
+    assert_checked(*data.draw(drawn(name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [
+        ("correct_poc_linearity", 4),
+        ("correct_undershoot", None),
+        ("divide_live_time", 4),
+    ],
+)
+@few
+@given(data=st.data())
+def test_a_pixel_does_not_depend_on_its_tile(name, width, data):
+    assert_tiling_independent(*data.draw(drawn(name)), width=width)
+
+
+@pytest.mark.parametrize("name", ["correct_poc_linearity", "correct_undershoot"])
+@few
+@given(data=st.data())
+def test_a_neutral_model_changes_nothing(name, data):
+    assert_neutral(*data.draw(drawn(name, neutral=True)))
+
+
+@fewest
+@given(data=st.data())
+def test_a_pedestal_by_row_obeys_the_laws(data):
+    step, frame = data.draw(drawn("subtract_row_pedestal", unit="adu", whole=True))
+    assert_pure(step, frame)
+    assert_reversible(step, frame)
+    assert_checked(step, frame)
+
+
+@fewest
+@given(data=st.data())
+def test_a_variance_is_pure_and_can_be_taken_away(data):
+    frame, models = data.draw(frames_with_models(unit="adu"))
+    done = compose(*standard_steps(models).steps[:2])(frame)
+    step = tica_fn.estimate_variance(models)
+    assert_pure(step, done)
+    assert_reversible(step, done)
+    out = step(done)
+    for piece in out.pieces():
+        assert piece.variance.shape == piece.pixels.shape
+        assert (piece.variance > 0).all()
+
+
+@given(
+    pair=st.tuples(
+        *(st.sampled_from([name for place in ORDER for name in place]) for _ in range(2))
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_the_order_is_a_table_of_places(pair):
+    """Any two steps follow each other if the second has a later place, and else do not."""
+    first, second = pair
+    place = {name: k for k, names in enumerate(ORDER) for name in names}
+    frame = Frame(
+        pixels=np.zeros((1, 1)), unit="electron", camera=1, ccd=1, exposure_s=20, coadds=10,
+        steps=(first,),
+    )  # fmt: skip
+    from tica_fn.steps.step import check_order
+
+    if place[second] > place[first]:
+        check_order(second, frame.steps)
+    else:
+        with pytest.raises(FrameError, match=rf"{second} (was applied|stands in|comes before)"):
+            check_order(second, frame.steps)
+
+
+def test_the_six_are_in_the_table_in_their_order():
+    flat = [name for place in ORDER for name in place]
+    assert [name for name in flat if name in STANDARD_ORDER] == list(STANDARD_ORDER)
+
+
+@few
+@given(data=st.data())
+def test_robust_smear_of_clean_columns_is_the_median_bit_for_bit(data):
+    frame, models = data.draw(frames_with_models(unit="electron", dtypes=(np.float64,)))
+    robust = tica_fn.subtract_robust_smear(models)(frame)
+    median = tica_fn.subtract_smear()(frame)
+    clean = ~tica_fn.find_contaminated_columns(frame, models)
+    assert np.array_equal(robust.smear[clean], median.smear[clean], equal_nan=True)
+    assert np.array_equal(robust.pixels[:, clean], median.pixels[:, clean], equal_nan=True)
+    assert np.isnan(robust.smear_variance[clean]).all()
+    assert attrs.evolve(robust, header={}).steps == ("subtract_robust_smear",)

@@ -1,0 +1,242 @@
+"""Every kernel of the six steps gives, bit for bit, what its naive twin gives."""
+
+import numpy as np
+import pytest
+
+from tests.kernels import twins
+from tica_fn import kernels
+
+SHAPES = [(1, 1), (1, 13), (2, 6), (9, 1), (3, 5), (8, 17)]
+ODD = [0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 5e-324, 1e308, -1e308, 1e-3, 2.0**31, 2.0**53]
+FULL_WELL = 720 * 65535.0
+# Slope, offset, c0, c1, c2 of amplifiers 1.1.A (720 coadds), 2.3.B (48), and one that is linear.
+COEFFICIENTS = np.array(
+    [
+        [2.57322e-05 / (720 * 0.99 * 5.22), 823.226 * 2.57322e-05, 1.00042, -0.0177135, 0.0160865],
+        [2.56261e-05 / (48 * 0.99 * 5.26), 975.949 * 2.56261e-05, 1.0006, -0.0213267, 0.0173033],
+        [1.0, 0.0, 1.0, 0.0, 0.0],
+    ]
+)
+
+
+def image(shape, seed=0, dtype=np.float64, odd=True):
+    """Values over the whole range of a pixel, with the odd ones strewn among them."""
+    random = np.random.default_rng(seed)
+    values = random.choice([1.0, 1e2, 1e4, FULL_WELL], shape) * random.normal(1.0, 0.7, shape)
+    if np.dtype(dtype).kind == "i":
+        values = np.where(random.random(shape) < 0.2, random.choice([-(2**31), 2**31 - 1]), values)
+        return np.clip(values, -(2**31), 2**31 - 1).astype(dtype)
+    if odd:
+        values = np.where(random.random(shape) < 0.3, random.choice(ODD, shape), values)
+    with np.errstate(over="ignore"):
+        return values.astype(dtype)
+
+
+def vector(count, seed, odd=True):
+    return image((1, count), seed, odd=odd)[0].copy()
+
+
+def runs_of(columns):
+    """Runs of columns as amplifiers leave them: with columns before, between and after."""
+    edges = [(1, 3), (3, 4), (6, 12)]
+    inside = [(a, min(b, columns)) for a, b in edges if a < columns]
+    return np.array(inside, dtype=np.int64).reshape(-1, 2), COEFFICIENTS[: len(inside)].copy()
+
+
+def filled(kernel, pixels, *arguments, dtype=np.float64):
+    out = np.full(pixels.shape, 77.0, dtype=dtype)
+    before = [np.array(a, copy=True) for a in (pixels, *arguments)]
+    kernel(pixels, *arguments, out)
+    for was, now in zip(before, (pixels, *arguments), strict=True):
+        assert was.tobytes() == np.asarray(now).tobytes(), "an argument was changed"
+    return out
+
+
+def assert_same_bits(found, expected):
+    """NaN where the twin has NaN, and the very same bits everywhere else (-0.0 is not 0.0)."""
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    nan = np.isnan(expected)
+    np.testing.assert_array_equal(np.isnan(found), nan)
+    assert found[~nan].tobytes() == expected[~nan].tobytes()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["subtract_bias", "add_bias"])
+@pytest.mark.parametrize("factor", [1.0, 48.0, 720.0])
+def test_bias(name, shape, factor):
+    pixels, bias = image(shape, 1), image(shape, 2, np.float32)
+    found = filled(getattr(kernels, name), pixels, bias, factor)
+    assert_same_bits(found, getattr(twins, name)(pixels, bias, factor))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "name",
+    ["subtract_pedestal", "add_pedestal", "apply_gain", "remove_gain", "subtract_smear",
+     "add_smear"],
+)  # fmt: skip
+def test_a_number_a_column(name, shape):
+    pixels, numbers = image(shape, 3), vector(shape[1], 4)
+    found = filled(getattr(kernels, name), pixels, numbers)
+    assert_same_bits(found, getattr(twins, name)(pixels, numbers))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["divide_flat", "multiply_flat"])
+def test_flat(name, shape):
+    pixels, flat = image(shape, 5), image(shape, 6, np.float32)
+    found = filled(getattr(kernels, name), pixels, flat)
+    assert_same_bits(found, getattr(twins, name)(pixels, flat))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("rows", "first_row", "columns"),
+    [(1, 0, 1), (1, 0, 8), (2, 0, 2), (7, 2, 1), (7, 2, 8), (40, 39, 11)],
+)
+@pytest.mark.parametrize("factor", [1.0, 48.0])
+def test_measure_pedestal(dtype, rows, first_row, columns, factor):
+    pixels = image((rows, columns), 7, dtype, odd=False)
+    bias = image((rows, columns), 8, np.float32, odd=False)
+    first = min(3, columns - 1)
+    place = (first_row, first, columns)
+    found = kernels.measure_pedestal(pixels, bias, factor, *place)
+    assert found == twins.measure_pedestal(pixels, bias, factor, *place)
+    # A single zero stands for a bias that has been subtracted already.
+    found = kernels.measure_pedestal(pixels, np.zeros((1, 1), np.float32), 1.0, *place)
+    none = np.zeros(pixels.shape, np.float32)
+    assert found == twins.measure_pedestal(pixels, none, 1.0, *place)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_odd_overclock_pixel_shows_in_the_pedestal(value):
+    pixels = np.ones((5, 8))
+    pixels[3, 7] = value
+    none = np.zeros((1, 1), np.float32)
+    assert repr(kernels.measure_pedestal(pixels, none, 1.0, 1, 0, 8)) == repr(float(value))
+    assert kernels.measure_pedestal(pixels, none, 1.0, 1, 0, 7) == 1.0
+
+
+def test_pedestal_of_no_pixel_is_nan():
+    assert np.isnan(kernels.measure_pedestal(np.ones((3, 3)), np.zeros((1, 1), "f4"), 1.0, 3, 0, 2))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_correct_linearity(shape):
+    runs, coefficients = runs_of(shape[1])
+    pixels = image(shape, 9)
+    found = filled(kernels.correct_linearity, pixels, runs, coefficients)
+    assert_same_bits(found, twins.correct_linearity(pixels, runs, coefficients))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_restore_nonlinearity_finds_the_root_that_bisection_finds(shape):
+    runs, coefficients = runs_of(shape[1])
+    pixels = image(shape, 10, odd=False)
+    pixels[0, -1] = np.nan
+    found = filled(kernels.restore_nonlinearity, pixels, runs, coefficients)
+    expected = twins.restore_nonlinearity(pixels, runs, coefficients)
+    np.testing.assert_allclose(found, expected, rtol=4e-15, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", ["correct_linearity", "restore_nonlinearity"])
+def test_without_runs_linearity_copies(name):
+    pixels = image((4, 6), 11)
+    found = filled(getattr(kernels, name), pixels, np.empty((0, 2), np.int64), np.empty((0, 5)))
+    assert_same_bits(found, pixels)
+
+
+@pytest.mark.parametrize("columns", [1, 11, 40])
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (2, 9), (0, 9), (3, 7)])
+def test_measure_smear(columns, first, last):
+    pixels = image((9, columns), 12)
+    found = np.full(columns, 77.0)
+    kernels.measure_smear(pixels, first, last, found)
+    assert_same_bits(found, twins.measure_smear(pixels, first, last))
+
+
+def test_measure_smear_of_any_order_of_seven():
+    random = np.random.default_rng(13)
+    pixels = np.array([random.permutation(7) for _ in range(300)], dtype=np.float64).T.copy()
+    pixels[:, ::7] = random.integers(0, 3, (7, pixels[:, ::7].shape[1]))  # ties
+    found = np.empty(300)
+    kernels.measure_smear(pixels, 0, 7, found)
+    np.testing.assert_array_equal(found, np.median(pixels, axis=0))
+
+
+def sweep_arguments(shape, dtype, whole, odd=True):
+    runs, coefficients = runs_of(shape[1])
+    gain = vector(shape[1], 17, odd=False)
+    pedestal = vector(shape[1], 16, odd=False)
+    for first, last in runs:  # one amplifier: one number
+        gain[first:last], pedestal[first:last] = gain[first], pedestal[first]
+    model_shape = shape if whole else (1, shape[1])
+    return (
+        image(shape, 14, dtype),
+        image(model_shape, 15, np.float32, odd=False),
+        48.0,
+        pedestal,
+        gain,
+        runs,
+        coefficients,
+        vector(shape[1], 18, odd=odd),
+        image(model_shape, 19, np.float32, odd=odd),
+    )
+
+
+either = pytest.mark.parametrize("whole", [True, False], ids=["models", "rows of models"])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
+@either
+def test_sweep(shape, dtype, whole):
+    arguments = sweep_arguments(shape, dtype, whole)
+    expected = twins.sweep(*arguments)
+    assert_same_bits(filled(kernels.sweep, *arguments), expected)
+    with np.errstate(over="ignore"):
+        rounded = expected.astype(np.float32)
+    assert_same_bits(filled(kernels.sweep, *arguments, dtype=np.float32), rounded)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
+def test_sweep_sums_no_words_where_there_are_none(dtype):
+    arguments = sweep_arguments((3, 17), dtype, True)
+    read, written = kernels.sweep(*arguments, np.empty((3, 17)))
+    assert (int(read), int(written)) == (0, 0)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@either
+def test_sweep_from_the_words_of_a_file_to_those_of_another(shape, whole):
+    pixels, *arguments = sweep_arguments(shape, np.int32, whole, odd=False)
+    expected = twins.sweep(pixels, *arguments)
+    with np.errstate(over="ignore"):
+        product = expected.astype(">f4")
+    words = pixels.astype(">i4").view(np.uint32)
+    out = np.full(shape, 77, np.uint32)
+    read, written = kernels.sweep(words, *arguments, out)
+    assert words.tobytes() == pixels.astype(">i4").tobytes()
+    assert out.tobytes() == product.tobytes()
+    assert int(read) == twins.sum_words(words.tobytes())
+    assert int(written) == twins.sum_words(product.tobytes())
+
+
+@pytest.mark.parametrize("words", [0, 1, 5, 720, 1001])
+@pytest.mark.parametrize("fill", [0x00, 0x01, 0x80, 0xFF, None])
+def test_big_endian(words, fill):
+    data = np.full(4 * words, 0 if fill is None else fill, np.uint8)
+    if fill is None:
+        data[:] = np.random.default_rng(words).integers(0, 256, 4 * words)
+    before = data.tobytes()
+    native = data.view(np.uint32)
+    total = twins.sum_words(before)
+    assert int(kernels.sum_words(native)) == total
+    out = np.empty(words, np.uint32)
+    assert int(kernels.from_big_endian(native, out)) == total
+    assert out.tobytes() == twins.swap(before)
+    back = np.empty(words, np.uint32)
+    assert int(kernels.to_big_endian(out, back)) == total
+    assert back.tobytes() == before
+    assert data.tobytes() == before

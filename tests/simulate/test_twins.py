@@ -1,0 +1,135 @@
+"""Every kernel of the simulation gives what its naive twin gives."""
+
+import numpy as np
+import pytest
+
+from tests.simulate import twins
+from tica_fn.kernels import bleed as bleeding
+from tica_fn.kernels import cosmic, noise, sky
+
+MEANS = np.array(
+    [
+        [0.0, -3.0, 1e-9, 0.5, 3.0, 9.999, 10.0, 10.001],
+        [12.0, 47.0, 300.0, 1e4, 1e6, 1e9, np.nan, np.inf],
+        [0.9, 1.0, 1.1, 9.0, 11.0, 11.5, 13.0, 2.5e5],
+    ]
+)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 12345, 2**63 - 1])
+def test_the_stream_of_numbers(seed):
+    state = noise.stream(seed, 3, 2077)
+    twin = twins.Stream(seed, 3, 2077)
+    for _ in range(5):
+        assert noise.uniform(state) == twin.uniform()
+    for _ in range(200):
+        assert noise.normal(state) == pytest.approx(twin.normal(), rel=1e-15)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_shot_noise(seed):
+    image = MEANS.copy()
+    noise.add_shot_noise(0.9, seed, 1, 700, image)
+    np.testing.assert_array_equal(image, twins.add_shot_noise(0.9, seed, 1, 700, MEANS))
+
+
+@pytest.mark.parametrize("mean", [9.5, 10.0, 10.5, 15.0, 40.0, 1000.0])
+def test_many_counts(mean):
+    image = np.full((20, 100), mean)
+    expected = twins.add_shot_noise(1.0, 3, 2, 0, image)
+    noise.add_shot_noise(1.0, 3, 2, 0, image)
+    np.testing.assert_array_equal(image, expected)
+
+
+def test_counts_of_no_mean():
+    state = noise.stream(1, 1, 1)
+    before = state.copy()
+    for mean in (0.0, -1.0, np.nan):
+        assert noise.poisson(mean, state) == 0.0
+    assert np.array_equal(state, before)
+
+
+def test_read_noise():
+    image = np.arange(60.0).reshape(5, 12)
+    deviation = np.linspace(0, 20, 12)
+    expected = twins.add_read_noise(deviation, 7, 2, 11, image)
+    noise.add_read_noise(deviation, 7, 2, 11, image)
+    np.testing.assert_allclose(image, expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 30])
+@pytest.mark.parametrize("seed", range(4))
+def test_bleed(rows, seed):
+    random = np.random.default_rng(seed)
+    image = random.exponential(40.0, (31, 9))
+    image[random.integers(0, 31, 12), random.integers(0, 9, 12)] *= 60.0
+    image[:, 0] = 5.0
+    image[3, 1] = 100.0
+    expected, lost = twins.bleed(100.0, rows, image)
+    assert bleeding.bleed(100.0, rows, image) == pytest.approx(lost, rel=1e-12, abs=1e-9)
+    np.testing.assert_allclose(image, expected, rtol=1e-13)
+
+
+def traced(*arguments, capacity=4000):
+    pixel, block = (np.full(capacity, -1, dtype=np.int64) for _ in range(2))
+    charge = np.full(capacity, np.nan)
+    filled = cosmic.trace_tracks(*arguments, pixel, block, charge)
+    return filled, pixel, block, charge
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tracks(seed):
+    arguments = (40, 30, 50, 9, 6.7, 1200.0, seed, 3)
+    expected = twins.trace_tracks(*arguments)
+    filled, pixel, block, charge = traced(*arguments)
+    assert filled == len(expected)
+    assert pixel[:filled].tolist() == [entry[0] for entry in expected]
+    assert block[:filled].tolist() == [entry[1] for entry in expected]
+    np.testing.assert_allclose(charge[:filled], [entry[2] for entry in expected], rtol=1e-12)
+    assert (pixel[filled:] == -1).all()
+    assert np.isnan(charge[filled:]).all()
+
+
+def test_tracks_that_do_not_fit_are_left_out():
+    arguments = (40, 30, 50, 9, 6.7, 1200.0, 1, 3)
+    _, all_pixels, _, _ = traced(*arguments)
+    filled, pixel, _, _ = traced(*arguments, capacity=25)
+    assert filled == 25
+    assert np.array_equal(pixel, all_pixels[:25])
+
+
+def test_deposits():
+    random = np.random.default_rng(4)
+    pixel, block = random.integers(0, 24, 300), random.integers(0, 5, 300)
+    charge = random.exponential(30.0, 300)
+    signal, read_noise = random.normal(200.0, 300.0, 24), np.array([0.0, 2.0, 8.0, 9.0, 10.0, 30.0])
+    out = np.zeros(24)
+    order = np.lexsort((block, pixel))
+    cosmic.deposit_trimmed(order, pixel, block, charge, signal, 72.0, read_noise, out)
+    expected = twins.deposit_trimmed(pixel, block, charge, signal, 72.0, read_noise, 24)
+    np.testing.assert_allclose(out, expected, rtol=1e-12)
+    plain = np.ones(24)
+    cosmic.deposit(pixel, charge, plain)
+    np.testing.assert_allclose(plain - 1.0, np.bincount(pixel, charge, 24), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        (3.0, 0.0, 1.0, 0.0, 5.0, 7.0),
+        (3.0, 40.0, 0.6, 0.8, 31.0, 7.0),
+        (0.0, 2.0, -0.5, 0.3, -4.0, 90.0),
+    ],
+)
+def test_background(terms):
+    image = np.arange(20.0).reshape(4, 5)
+    expected = twins.add_background(*terms, 11, 23, image)
+    sky.add_background(*terms, 11, 23, image)
+    np.testing.assert_allclose(image, expected, rtol=1e-13)
+
+
+def test_digitizing():
+    values = np.array([[-5.0, -0.5, -0.49, 0.0, 0.49, 0.5, 7.5, 99.49, 99.5, 100.5, 1e9]])
+    out = np.full(values.shape, 77, dtype=np.int32)
+    assert noise.digitize(0.0, 100.0, values, out) == 3
+    assert out.tolist() == [[0, 0, 0, 0, 0, 1, 8, 99, 100, 100, 100]]

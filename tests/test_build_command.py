@@ -1,0 +1,135 @@
+"""``tica-fn models build`` from files to a folder that frames are calibrated with."""
+
+import attrs
+import numpy as np
+import pytest
+from astropy.io import fits
+
+import tica_fn
+from tica_fn.cli import main
+from tica_fn.detector import SHAPE
+from tica_fn.simulate import write_camera_frame, write_spoc_raw
+
+FRAMES = 3
+SCIENCE = (slice(0, 2048), slice(44, 2092))
+
+
+def raw(light, seed, **more):
+    """Bias of 1000 ADU with a ramp, read noise of 5 ADU, light in ADU on the science pixels."""
+    rng = np.random.default_rng(seed)
+    pixels = 1000 + np.arange(SHAPE[0])[:, None] / 100 + rng.normal(0, 5, SHAPE)
+    response = np.where(np.arange(2048) % 2, 0.9, 1.1)
+    pixels[SCIENCE] += light * response
+    known = {"camera": 2, "ccd": 3, "exposure_s": 600.0, "coadds": 240.0, "sector": 30}
+    return tica_fn.Frame(pixels=np.rint(pixels).astype(np.int32), unit="adu", **(known | more))
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory):
+    place = tmp_path_factory.mktemp("stacks")
+    files = {}
+    for kind, light in (("bias", 0.0), ("flat", 20_000.0)):
+        files[kind] = []
+        for seed in range(FRAMES):
+            path = place / f"{kind}{seed}_ffir.fits"
+            write_spoc_raw(raw(light * (1 + 0.2 * seed), seed), path)
+            files[kind].append(path)
+    return files
+
+
+@pytest.fixture(scope="module")
+def folder(stacks, tmp_path_factory):
+    root = tmp_path_factory.mktemp("built") / "calibration_10min"
+    (root / "twodbias").mkdir(parents=True)
+    (root / "flatfields").mkdir()
+    bias = root / "twodbias" / "cam2_ccd3_twoDcorrect.fits"
+    flat = root / "flatfields" / "cam2_ccd3_image.fits"
+    assert main(["models", "build", "bias", *map(str, stacks["bias"]), "-o", str(bias)]) == 0
+    command = ["models", "build", "flat", *map(str, stacks["flat"]), "--bias", str(bias)]
+    assert main([*command, "-o", str(flat)]) == 0
+    return root
+
+
+def test_the_built_folder_calibrates(folder, stacks):
+    models = tica_fn.load_models(folder, 2, 3)
+    assert abs(np.mean(models.bias[:, 0] - 1000 - np.arange(SHAPE[0]) / 100)) < 0.3
+    frame = tica_fn.read(stacks["flat"][1])
+    out = tica_fn.calibrate(frame, models)
+    science = out.pixels[SCIENCE]
+    # The response of odd and even columns is gone.
+    assert abs(np.median(science[:, ::2]) / np.median(science[:, 1::2]) - 1) < 1e-3
+
+
+def test_the_files_tell_what_they_are(folder, stacks):
+    with fits.open(folder / "twodbias" / "cam2_ccd3_twoDcorrect.fits", checksum=True) as opened:
+        header = opened[0].header
+        assert (header["CAMERA"], header["CCD"], header["MODEL"]) == (2, 3, "bias")
+        assert (header["NFRAMES"], header["MODEXP"], header["BUNIT"]) == (FRAMES, 600.0, "adu")
+        assert [*header["HISTORY"]] == [f"from {path.name}" for path in stacks["bias"]]
+        assert [hdu.name for hdu in opened[1:]] == ["UNCERTAINTY", "COUNT"]
+        assert opened[0].data.dtype == opened[1].data.dtype == ">f4"
+        assert abs(np.sqrt(np.mean(opened[1].data ** 2)) / (5 / np.sqrt(FRAMES)) - 1) < 0.05
+        assert opened[2].data.max() == FRAMES
+
+
+def test_what_is_there_is_kept_unless_told(folder, stacks, capsys):
+    path = folder / "twodbias" / "cam2_ccd3_twoDcorrect.fits"
+    before = path.read_bytes()
+    command = ["models", "build", "bias", *map(str, stacks["bias"]), "-o", str(path)]
+    assert main(command) == 1
+    assert "it is there already" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert main([*command, "--overwrite", "--sigma", "4"]) == 0
+    assert fits.getheader(path)["CLIPSIG"] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("bias", "B0", "B1"), "at least three frames, not 2"),
+        (("bias", "B0", "B1", "B0"), "given more than once"),
+        (("bias", "B0", "B1", "B2", "--sigma", "1"), "3 is the least"),
+        (("bias", "B0", "B1", "NONE"), "none.fits"),
+        (("bias", "B0", "B1", "B2", "--bias", "B0"), "without other models"),
+        (("flat", "F0", "F1", "F2"), "a flat needs a bias"),
+        (("flat", "B0", "B1", "B2", "--bias", "BIAS"), "no light in it"),
+        (("flat", "F0", "F1", "F2", "--bias", "FLAT"), "its MODEL is flat, bias is wanted"),
+        (("flat", "F0", "F1", "F2", "--bias", "F0"), "in the primary HDU"),
+        (("flat", "F0", "F1", "F2", "--bias", "TEXT"), "not a readable FITS file"),
+    ],
+)
+def test_what_cannot_be_built_is_one_line_and_no_file(
+    folder, stacks, tmp_path, capsys, arguments, message
+):
+    (tmp_path / "text.fits").write_text("no FITS")
+    names = {"NONE": tmp_path / "none.fits", "TEXT": tmp_path / "text.fits"}
+    names |= {f"B{n}": path for n, path in enumerate(stacks["bias"])}
+    names |= {f"F{n}": path for n, path in enumerate(stacks["flat"])}
+    names["BIAS"] = folder / "twodbias" / "cam2_ccd3_twoDcorrect.fits"
+    names["FLAT"] = folder / "flatfields" / "cam2_ccd3_image.fits"
+    output = tmp_path / "out.fits"
+    command = [str(names.get(word, word)) for word in arguments]
+    assert main(["models", "build", *command, "-o", str(output)]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert not output.exists()
+
+
+def test_camera_frames_say_which_ccd(tmp_path, capsys):
+    paths = []
+    for seed in range(3):
+        one = raw(0.0, seed)
+        ccds = {ccd: attrs.evolve(one, ccd=ccd) for ccd in (1, 2, 3, 4)}
+        path = tmp_path / f"tess{seed}-2-crm-ffi.fits"
+        write_camera_frame(ccds, path)
+        paths.append(str(path))
+    output = tmp_path / "out.fits"
+    command = ["models", "build", "bias", *paths, "-o", str(output)]
+    assert main(command) == 1
+    assert "holds four CCDs" in capsys.readouterr().err
+    assert main([*command, "--ccd", "4"]) == 0
+    with fits.open(output) as opened:
+        assert opened[0].header["CCD"] == 4
+        ramp = 1000 + np.arange(SHAPE[0])[:, None] / 100
+        assert abs((opened[0].data - ramp).mean()) < 0.3

@@ -1,0 +1,214 @@
+"""Every kernel against its plain twin, on odd shapes, edges, NaN and integers."""
+
+import numpy as np
+import pytest
+
+from tests.wcs import twins
+from tica_fn.kernels.centroid import mean_centroids, windowed_centroids
+from tica_fn.kernels.plate import clip_groups, normal_equations
+from tica_fn.kernels.polynomial import polynomial_terms, polynomial_values
+from tica_fn.kernels.select import median_and_scatter, median_in_place
+from tica_fn.kernels.smooth import fit_smooth_field
+from tica_fn.kernels.stack import find_peaks, stack_boxes
+from tica_fn.kernels.stamps import (
+    cell_medians,
+    cut_stamps,
+    isolation_of,
+    ring_background,
+    summary_of,
+)
+from tica_fn.kernels.starlight import FLUX, MEAN_X, MISSING, STEPS, WINDOW_X, measure_starlight
+
+RNG = np.random.default_rng(11)
+
+
+def star(x, y, sigma=0.85, side=11, flux=1e4, level=100.0):
+    i, j = np.mgrid[:side, :side] - side // 2
+    return level + flux * np.exp(-0.5 * ((j - x) ** 2 + (i - y) ** 2) / sigma**2)
+
+
+@pytest.mark.parametrize("degree", [0, 1, 3, 6])
+def test_polynomials(degree):
+    x, y = RNG.uniform(-1, 1, (2, 7))
+    terms = polynomial_terms(x, y, degree)
+    np.testing.assert_allclose(terms, twins.polynomial_terms(x, y, degree), rtol=1e-14)
+    coefficients = RNG.normal(size=(2, terms.shape[1]))
+    values = polynomial_values(coefficients, x, y, degree)
+    np.testing.assert_allclose(values, coefficients @ terms.T, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 71, 72])
+def test_median(count):
+    values = np.round(RNG.normal(size=count + 5), 1)
+    part = values[:count].tolist()
+    np.testing.assert_array_equal(median_in_place(values.copy(), count), twins.median(part))
+    middle, scatter = median_and_scatter(values.copy(), count)
+    spread = twins.median([abs(value - middle) for value in part])
+    np.testing.assert_allclose([middle, scatter], [twins.median(part), 1.4826 * spread])
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
+def test_stamps_end_where_the_image_or_its_science_area_ends(dtype):
+    pixels = RNG.integers(0, 1000, (13, 17)).astype(dtype)
+    columns, rows = np.array([0, 8, 16, -40, 5]), np.array([0, 6, 12, 3, 11])
+    for first, last, top in ((0, 17, 13), (3, 15, 11)):
+        stamps = cut_stamps(pixels, columns, rows, 3, first, last, top)
+        for k in range(columns.size):
+            twin = twins.cut_stamp(pixels, columns[k], rows[k], 3, first, last, top)
+            np.testing.assert_array_equal(stamps[k], twin)
+
+
+def test_ring_background_needs_half_of_its_pixels():
+    stamps = RNG.normal(100, 5, (4, 11, 11))
+    stamps[1, :2] = np.nan
+    stamps[2, :7] = np.nan
+    median, scatter = ring_background(stamps, 2)
+    for k in range(4):
+        np.testing.assert_allclose(
+            (median[k], scatter[k]), twins.ring_background(stamps[k].tolist(), 2), rtol=1e-14
+        )
+    assert np.isnan(median[2])
+
+
+def test_mean_centroids():
+    stamps = np.stack([star(0.3, -0.2), star(-0.49, 0.1), np.zeros((11, 11))])
+    level = np.array([100.0, 90.0, 1.0])
+    found = mean_centroids(stamps, 2, level)
+    for k in range(3):
+        twin = twins.mean_centroid(stamps[k].tolist(), 2, level[k])
+        np.testing.assert_allclose([axis[k] for axis in found], twin, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [0.6, 0.85, 1.5])
+def test_windowed_centroid_is_where_the_weighted_mean_vanishes(sigma):
+    places = RNG.uniform(-0.9, 0.9, (2, 20))
+    stamps = np.stack([star(x, y, sigma) for x, y in places.T])
+    level, zero = np.full(20, 100.0), np.zeros(20)
+    x, y, steps = windowed_centroids(stamps, level, zero, zero, 1.5, 50, 1e-10)
+    assert (steps > 0).all()
+    for k in range(20):
+        off = twins.weighted_mean_offset(stamps[k].tolist(), 100.0, x[k], y[k], 1.5)
+        assert np.abs(off).max() < 1e-9
+    if sigma > 0.8:
+        np.testing.assert_allclose((x, y), places, atol=2e-4)
+
+
+def test_windowed_centroid_gives_up_on_what_is_no_star():
+    stamps = np.stack([np.zeros((11, 11)), -star(0, 0, level=0.0), star(9, 0, level=0.0)])
+    zero = np.zeros(3)
+    _, _, steps = windowed_centroids(stamps, zero, zero, zero, 1.5, 25, 1e-4)
+    assert (steps == -1).all()
+
+
+@pytest.mark.parametrize("neighbour", [0.0, 0.05, 0.5])
+def test_isolation(neighbour):
+    stamp = star(0.2, 0.1, level=0.0) + neighbour * np.roll(star(0, 0, level=0.0), 4, axis=1)
+    alone, contrast_x, contrast_y = isolation_of(stamp, 5, 0.0, 10.0, 0.9)
+    twin = twins.isolation(stamp.tolist(), 0.0, 10.0, 0.9)
+    assert alone == twin[0] == (neighbour < 0.1)
+    np.testing.assert_allclose((contrast_x, contrast_y), twin[1:], rtol=1e-9)
+
+
+def test_isolation_says_no_to_missing_pixels():
+    stamp = star(0, 0)
+    stamp[0, 0] = np.nan
+    assert not isolation_of(stamp, 5, 0.0, 10.0, 0.9)[0]
+
+
+def test_summary_sees_flat_tops_and_missing_pixels():
+    stamp = star(0, 0, level=0.0)
+    assert summary_of(stamp, 2) == (1e4, 1, 0)
+    stamp[3:8, 5] = 2e4
+    stamp[4, 4] = np.nan
+    assert summary_of(stamp, 2) == (2e4, 5, 1)
+    assert summary_of(np.full((11, 11), np.nan), 2) == (-np.inf, 0, 25)
+
+
+def test_cell_medians():
+    pixels = RNG.normal(size=(20, 23)).astype(np.float32)
+    pixels[4, 5:9] = np.nan
+    cells = cell_medians(pixels, 1, 2, 6, 3, 2)
+    for i in range(3):
+        for j in range(3):
+            twin = twins.cell_median(pixels, 1 + 6 * i, 2 + 6 * j, 6, 2)
+            np.testing.assert_allclose(cells[i, j], twin)
+
+
+def test_stack_and_peaks():
+    stamps = np.stack([star(1.2, -2.3, side=15) + RNG.normal(0, 3, (15, 15)) for _ in range(6)])
+    stamps[5] = np.nan
+    level, scatter = ring_background(stamps, 2)
+    stacked = stack_boxes(stamps, level, scatter, 60.0)
+    np.testing.assert_allclose(stacked, twins.stack(stamps.tolist(), level, scatter, 60.0))
+    x, y, peak = find_peaks(stamps, 4)
+    assert np.abs(x[:5] - 1.2).max() < 0.2
+    assert np.abs(y[:5] + 2.3).max() < 0.2
+    assert (peak[:5] > 5e3).all()
+    assert np.isnan(x[5])
+
+
+def test_normal_equations():
+    terms, values = RNG.normal(size=(9, 4)), RNG.normal(size=(2, 9))
+    weights = RNG.uniform(0.1, 1, 9)
+    weights[3], values[1, 3] = 0.0, np.nan
+    gram, right = normal_equations(terms, weights, values)
+    twin = twins.normal_equations(terms.tolist(), weights, values.tolist())
+    np.testing.assert_allclose(gram, twin[0])
+    np.testing.assert_allclose(right, twin[1])
+
+
+@pytest.mark.parametrize("groups", [1, 3, 7])
+def test_clip_groups(groups):
+    residual = RNG.normal(size=(2, 61))
+    residual[0, 5], residual[1, 40] = 30.0, -9.0
+    order = RNG.permutation(61)[:55]
+    order = np.unique(np.concatenate([order, [5, 40]]))
+    far = clip_groups(residual, order, groups, 4.0)
+    assert far.tolist() == twins.clip_groups(residual.tolist(), order.tolist(), groups, 4.0)
+    assert far[5]
+    assert far[40]
+
+
+def test_smooth_field_takes_the_degree_that_the_data_ask_for():
+    x, y = RNG.uniform(-1, 1, (2, 500))
+    noise = RNG.normal(0, 0.01, (2, 500))
+    weights = np.ones(500)
+    flat = np.array([[0.3], [-0.2]]) + noise
+    coefficients, degree, used = fit_smooth_field(x, y, flat, weights, 4, 4.0, 8)
+    assert degree == 0
+    np.testing.assert_allclose(coefficients[:, 0], [0.3, -0.2], atol=0.003)
+    assert used.sum() > 490
+    bent = flat + np.stack([x * y, x**2])
+    bent[:, ::10] += 5.0
+    coefficients, degree, used = fit_smooth_field(x, y, bent, weights, 4, 4.0, 8)
+    assert degree == 2
+    assert not used[::10].any()
+    np.testing.assert_allclose(
+        coefficients[:, :6], [[0.3, 0, 0, 0, 1, 0], [-0.2, 0, 0, 1, 0, 0]], atol=0.01
+    )
+
+
+def test_smooth_field_of_nothing():
+    zero = np.zeros(5)
+    coefficients, degree, _ = fit_smooth_field(
+        zero, zero, np.full((2, 5), np.nan), zero + 1, 2, 3.0, 4
+    )
+    assert degree == -1
+    assert not coefficients.any()
+
+
+def test_starlight_agrees_with_its_parts_and_tells_missing_pixels():
+    pixels = RNG.normal(100, 3, (80, 90))
+    pixels[30:41, 40:51] += star(0.3, -0.4, level=0.0)
+    pixels[60, 20] = np.nan
+    columns, rows = np.array([45, 20, 88, -9]), np.array([35, 60, 40, 3])
+    zero = np.zeros(4)
+    found = measure_starlight(pixels, columns, rows, zero, zero, 0, 90, 80, 1.5, 0.9)
+    stamp = pixels[30:41, 40:51]
+    level, _ = twins.ring_background(stamp.tolist(), 2)
+    x, _, flux = twins.mean_centroid(stamp.tolist(), 2, level)
+    np.testing.assert_allclose([found[MEAN_X, 0], found[FLUX, 0]], [x, flux])
+    assert abs(found[WINDOW_X, 0] - 0.3) < 0.01
+    assert found[MISSING].tolist() == [0, 1, 5, 25]
+    assert found[STEPS, 1:].tolist() == [-1, -1, -1]
+    assert not np.isfinite(found[WINDOW_X, 1:]).any()

@@ -1,0 +1,72 @@
+"""The tie of windowed centroids to the flux centroid: its degree, its square, its wave."""
+
+import numpy as np
+
+from tica_fn.wcs import tie_to_flux
+
+RNG = np.random.default_rng(5)
+U, V = RNG.uniform(-1, 1, (2, 900))
+NONE = np.zeros(900)
+GOOD = np.ones(900, dtype=bool)
+
+
+def squares(truth, windowed, noises, biases=(0.0, 0.0, 0.0)):
+    """Means in three squares, each with noise and with a part of the truth cut off."""
+    return np.stack(
+        [
+            windowed + truth * (1.0 - bias) + RNG.normal(0, noise, truth.shape)
+            for noise, bias in zip(noises, biases, strict=True)
+        ]
+    )
+
+
+def test_a_smooth_field_is_found_under_the_noise():
+    truth = np.stack([0.05 * U + 0.04 * U * V, 0.03 - 0.06 * V**2])
+    windowed = RNG.uniform(-0.5, 0.5, (2, 900))
+    tie, degree = tie_to_flux(windowed, squares(truth, windowed, [0.02] * 3), U, V, NONE, GOOD)
+    assert degree == 2
+    assert np.sqrt(np.mean((tie - truth) ** 2)) < 0.003
+
+
+def test_a_smaller_square_is_taken_only_while_it_agrees():
+    truth = np.stack([0.05 * U, 0.05 * V])
+    windowed = RNG.uniform(-0.5, 0.5, (2, 900))
+    crowded = squares(truth, windowed, [0.3, 0.1, 0.03])
+    tie, _ = tie_to_flux(windowed, crowded, U, V, NONE, GOOD)
+    alone, _ = tie_to_flux(windowed, crowded[:1], U, V, NONE, GOOD)
+    assert np.std(tie - truth) < 0.5 * np.std(alone - truth)
+    cut = squares(truth, windowed, [0.02, 0.01, 0.005], [0.0, 0.5, 0.9])
+    tie, _ = tie_to_flux(windowed, cut, U, V, NONE, GOOD)
+    assert np.std(tie - truth) < 0.003
+
+
+def test_the_wave_of_narrow_stars_is_taken_out():
+    place = RNG.uniform(-0.5, 0.5, (2, 900))
+    windowed = place - 0.03 * np.sin(2 * np.pi * place)
+    means = squares(NONE, place, [0.01] * 3)
+    tie, degree = tie_to_flux(windowed, means, U, V, NONE, GOOD)
+    assert degree == 0
+    before, after = np.std(windowed - place), np.std(windowed + tie - place)
+    assert after < 0.3 * before
+
+
+def test_stars_that_are_not_good_teach_nothing_but_are_tied():
+    truth = np.stack([np.full(900, 0.04), np.full(900, -0.02)])
+    windowed = RNG.uniform(-0.5, 0.5, (2, 900))
+    means = squares(truth, windowed, [0.01] * 3)
+    means[:, :, ::3] += 9.0
+    good = GOOD.copy()
+    good[::3] = False
+    tie, _ = tie_to_flux(windowed, means, U, V, NONE, good)
+    np.testing.assert_allclose(tie, truth, atol=0.004)
+
+
+def test_what_cannot_be_told_is_not_applied():
+    windowed = RNG.uniform(-0.5, 0.5, (2, 900))
+    nothing = np.full((3, 2, 900), np.nan)
+    tie, degree = tie_to_flux(windowed, nothing, U, V, NONE, GOOD)
+    assert degree == -1
+    assert not tie.any()
+    wild = squares(NONE, windowed, [30.0] * 3)
+    tie, _ = tie_to_flux(windowed, wild, U, V, NONE, GOOD)
+    assert np.abs(tie).max() < 0.05

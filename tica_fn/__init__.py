@@ -1,0 +1,8 @@
+"""Calibration of TESS images as pure, compiled, composable steps; names load at first use."""
+
+from importlib.metadata import version
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__version__ = version("tica-fn")

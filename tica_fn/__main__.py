@@ -1,0 +1,5 @@
+"""Let ``python -m tica_fn`` be the command line."""
+
+from tica_fn.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,212 @@
+"""Many files: each is calibrated by itself, and one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Self
+
+import attrs
+
+from tica_fn.fits.model_files import load_models
+from tica_fn.models import Models
+from tica_fn.quality_models import unexpected_models
+
+__all__ = ["DONE", "FAILED", "SKIPPED", "ModelShelf", "Outcome", "Slots", "run_batch"]
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What became of one input file.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        The input file.
+    state : str
+        ``"done"``, ``"skipped"`` or ``"failed"``.
+    outputs : tuple of pathlib.Path
+        Files that were written, or that were there already.
+    frames : int
+        Frames (cadences, of target pixels) that were calibrated.
+    notes : tuple of str
+        What the user should know, or why it failed.
+    seconds : float
+        Time that it took.
+    error : BaseException or None
+        The error, of a file that failed.
+    """
+
+    source: Path
+    state: str
+    outputs: tuple[Path, ...] = ()
+    frames: int = 0
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: BaseException | None = None
+
+
+class Slots:
+    """Leave for so many threads to compute at a time; others may wait for the disk meanwhile.
+
+    Parameters
+    ----------
+    count : int
+        Number of threads.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+        self._mine = threading.local()
+
+    def __enter__(self) -> Self:
+        self._free.acquire()
+        self._mine.held = True
+        return self
+
+    def give_back(self) -> None:
+        """Let another thread compute, as this one only waits."""
+        if self._mine.held:
+            self._mine.held = False
+            self._free.release()
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+
+class ModelShelf:
+    """Models of a folder, each CCD's loaded once however many threads ask for it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of calibration models.
+    errors : bool
+        Whether to load the models' errors too, where they have them.
+    """
+
+    def __init__(self, folder: Path, *, errors: bool = False) -> None:
+        self.folder = folder
+        self.errors = errors
+        self._lock = threading.Lock()
+        self._models: dict[tuple[int, int], Models | Exception] = {}
+        self._remarked: set[tuple[int, int, int | None]] = set()
+
+    def __call__(self, camera: int, ccd: int) -> Models:
+        """Give the models of one CCD.
+
+        Parameters
+        ----------
+        camera, ccd : int
+            Numbers 1 to 4.
+
+        Returns
+        -------
+        Models
+            The models.
+
+        Raises
+        ------
+        ModelError
+            If they can't be had.
+        """
+        with self._lock:
+            if (camera, ccd) not in self._models:
+                try:
+                    self._models[camera, ccd] = load_models(
+                        self.folder, camera, ccd, errors=self.errors
+                    )
+                except (ValueError, OSError) as error:
+                    self._models[camera, ccd] = error
+            found = self._models[camera, ccd]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def remarks(self, camera: int, ccd: int, sector: int | None) -> tuple[str, ...]:
+        """Say, once for each CCD and sector, what is unexpected of the models.
+
+        Parameters
+        ----------
+        camera, ccd : int
+            Numbers 1 to 4.
+        sector : int or None
+            Sector of the frame.
+
+        Returns
+        -------
+        tuple of str
+            One sentence for each model that is not the one that the mission's products of that
+            sector were made with.
+        """
+        with self._lock:
+            asked = camera, ccd, sector
+            if asked in self._remarked:
+                return ()
+            self._remarked.add(asked)
+        return unexpected_models(self(camera, ccd), sector)
+
+
+def run_batch(
+    sources: Sequence[Path],
+    work: Callable[[Path, Callable[[], None]], Outcome],
+    jobs: int = 1,
+) -> Iterator[Outcome]:
+    """Do the work for every file and give the outcomes as they come.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Input files.
+    work : callable
+        From an input file to its outcome; what it raises becomes a failure.  Its second argument
+        is to be called when it does nothing any more but wait for the disk.
+    jobs : int
+        Files worked on at a time, each in a thread: kernels, gzip and files release the GIL.
+        As many threads again may wait for the disk meanwhile.
+
+    Yields
+    ------
+    Outcome
+        One for each file, in the order they finish.
+    """
+    slots = Slots(jobs)
+
+    def one(source: Path) -> Outcome:
+        with slots:
+            return timed(source)
+
+    def timed(source: Path) -> Outcome:
+        start = time.perf_counter()
+        try:
+            outcome = work(source, slots.give_back)
+        except Exception as error:
+            outcome = Outcome(source=source, state=FAILED, error=error)
+        return attrs.evolve(outcome, seconds=time.perf_counter() - start)
+
+    if jobs == 1:
+        yield from map(one, sources)
+        return
+    waiting = iter(sources)
+    with ThreadPoolExecutor(2 * jobs) as pool:
+        running: set[Future[Outcome]] = set()
+        try:
+            while True:
+                # Few at a time, so that memory does not grow with the number of files.
+                for source in waiting:
+                    running.add(pool.submit(one, source))
+                    if len(running) >= 3 * jobs:
+                        break
+                if not running:
+                    return
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        finally:
+            for future in running:
+                future.cancel()

@@ -1,0 +1,243 @@
+"""From a raw file to a calibrated one: what ``tica-fn calibrate`` does with each input."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from tica_fn.batch import DONE, SKIPPED, ModelShelf, Outcome
+from tica_fn.calibrate_products import calibrate_products, without_signal
+from tica_fn.compose import Pipeline, standard_steps
+from tica_fn.detector import COLUMNS, ROWS, SHAPE
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import Buffer, RawHDU, content, crc32, read_blocks, verify_sums
+from tica_fn.fits.collateral import KINDS, Collateral, find_collateral, read_collateral
+from tica_fn.fits.files import frame_of, kind_of
+from tica_fn.fits.spoc import spoc_facts
+from tica_fn.fits.stream import can_stream, stream_spoc
+from tica_fn.fits.target import TargetPixels, target_of
+from tica_fn.fits.target_out import write_target
+from tica_fn.fits.tica import write_tica
+from tica_fn.fits.tiled import untiled, write_tiled
+from tica_fn.frame import SourceFile
+from tica_fn.products import Product, steps_for
+from tica_fn.steps import Step
+
+__all__ = ["Job", "calibrate_file", "output_name"]
+
+_TILED = {"rice": "RICE_1", "gzip2": "GZIP_2"}
+_ENDINGS = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
+
+
+@attrs.frozen(kw_only=True)
+class Job:
+    """What is to be done with every file of a run.
+
+    Parameters
+    ----------
+    models : ModelShelf
+        Where models come from.
+    outdir : pathlib.Path
+        Folder of the outputs.
+    compress : str
+        ``"none"``, ``"gzip"``, or tile-compressed ``"rice"`` or ``"gzip2"``.
+    without : tuple of str
+        Names of steps to leave out.
+    overwrite : bool
+        Whether to replace outputs that are whole and made from the same input and models.
+    product : Product
+        Options of the products.
+    """
+
+    models: ModelShelf
+    outdir: Path
+    compress: str = "none"
+    without: tuple[str, ...] = ()
+    overwrite: bool = False
+    product: Product = attrs.field(factory=Product)
+
+
+def output_name(source: Path, compress: str = "none") -> str:
+    """Name of the calibrated file, as TICA names it.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        Raw file ending in ``.fits`` or ``.fits.gz``.
+    compress : str
+        ``"none"``, ``"gzip"``, ``"rice"`` or ``"gzip2"``.
+
+    Returns
+    -------
+    str
+        ``<stem>.cal.fits``, with ``.gz`` or ``.fz`` after it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tica_fn.calibrate_files import output_name
+    >>> output_name(Path("raw/tess2018349182459-s0006-2-3-0126-s_ffir.fits.gz"))
+    'tess2018349182459-s0006-2-3-0126-s_ffir.cal.fits'
+    """
+    stem = source.name.removesuffix(".gz")
+    for ending in (".fits", ".fit"):
+        stem = stem.removesuffix(ending)
+    return f"{stem}.cal.fits{_ENDINGS[compress]}"
+
+
+def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None = None) -> Outcome:
+    """Calibrate one file.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        Raw full-frame image or target pixel file.
+    job : Job
+        What to do with it.
+    on_written : callable, optional
+        Called when only the disk is waited for.
+
+    Returns
+    -------
+    Outcome
+        Done, or skipped because its output is there.
+
+    Raises
+    ------
+    BadFileError
+        If the file is damaged, or of another kind.
+    ModelError
+        If there are no models for it.
+    FrameError
+        If collateral is missing.
+    OSError
+        If a file can't be read or written.
+    """
+    data = content(source, _buffer())
+    hdus = read_blocks(source, data, verify=False)
+    stamp = SourceFile(name=source.name, crc32=crc32(data))
+    target = job.outdir / output_name(source, job.compress)
+    if any(hdu.header.get("ZIMAGE") for hdu in hdus):
+        verify_sums(source, hdus)
+        hdus = untiled(source, data, hdus)
+    kind = kind_of(source, hdus)
+    if kind in ("tica", "ffic") or str(hdus[0].header.get("UNITS")) == "electrons":
+        raise BadFileError(f"{source}: this is a calibrated frame already")
+    if kind == "target":
+        verify_sums(source, hdus)
+        pixels = target_of(source, hdus, data, stamp)
+        return _calibrate_target(source, target, pixels, data, job)
+    if kind in ("camera", "poc") or not job.product.plain or _without_signal(hdus[1]):
+        verify_sums(source, hdus)
+        return calibrate_products(source, hdus, kind, stamp, job)
+    facts = spoc_facts(source, hdus)
+    steps = standard_steps(job.models(facts["camera"], facts["ccd"]), job.without)
+    redo = _why_again(target, stamp, steps, job)
+    if redo is None:
+        return Outcome(source=source, state=SKIPPED, outputs=(target,))
+    if job.compress not in _TILED and can_stream(hdus, steps):
+        stream_spoc(source, hdus, stamp, steps, target, on_written)
+    else:
+        verify_sums(source, hdus)
+        out = steps(frame_of(source, hdus, stamp), dtype=np.float32)
+        if job.compress in _TILED:
+            write_tiled(out, target, job.compress)
+        else:
+            write_tica(out, target)
+    notes = (*redo, *job.models.remarks(facts["camera"], facts["ccd"], facts["sector"]))
+    return Outcome(source=source, state=DONE, outputs=(target,), frames=1, notes=notes)
+
+
+def _without_signal(hdu: RawHDU) -> bool:
+    """Tell whether an amplifier's counts may all be the same: then the frame is looked at."""
+    words = np.frombuffer(hdu.data, dtype=np.uint32)
+    return words.size >= ROWS * COLUMNS and without_signal(words[: ROWS * COLUMNS].reshape(SHAPE))
+
+
+_kept = threading.local()
+
+
+def _buffer() -> Buffer:
+    """Memory for input files, one for each thread."""
+    if not hasattr(_kept, "buffer"):
+        _kept.buffer = Buffer()
+    buffer: Buffer = _kept.buffer
+    return buffer
+
+
+def _calibrate_target(
+    source: Path, target: Path, pixels: TargetPixels, data: memoryview, job: Job
+) -> Outcome:
+    """Calibrate every cadence of a target pixel file."""
+    models = job.models(pixels.camera, pixels.ccd)
+    steps = steps_for(models, job.product.for_targets, job.without)
+    redo = _why_again(target, pixels.source, steps, job)
+    if redo is None:
+        return Outcome(source=source, state=SKIPPED, outputs=(target,))
+    found = find_collateral(
+        source,
+        (source.parent, job.models.folder),
+        camera=pixels.camera,
+        ccd=pixels.ccd,
+        sector=pixels.sector,
+        amplifiers=pixels.amplifiers,
+        kinds=[kind for kind, step in KINDS.items() if step not in job.without],
+    )
+    collateral = tuple(read_collateral(path) for path in found)
+    notes = _notes_on(pixels, collateral)
+    calibrated = (steps(frame) for frame in pixels.frames(collateral))
+    write_target(data, calibrated, pixels.read_s, target, notes)
+    return Outcome(
+        source=source,
+        state=DONE,
+        outputs=(target,),
+        frames=len(pixels.cadences),
+        notes=(*redo, *notes, *job.models.remarks(pixels.camera, pixels.ccd, pixels.sector)),
+    )
+
+
+def _notes_on(pixels: TargetPixels, collateral: tuple[Collateral, ...]) -> tuple[str, ...]:
+    """Say what the collateral used is not: of the very cadence, or of a verified file."""
+    notes = []
+    for piece in collateral:
+        if not piece.checked:
+            notes.append(f"{piece.name}: CHECKSUM is not that of its content; used all the same")
+        for cadence in pixels.cadences.tolist():
+            nearest = piece.nearest(cadence)
+            if nearest != cadence:
+                notes.append(f"{piece.name}: no cadence {cadence}; used cadence {nearest} for it")
+    return tuple(notes)
+
+
+def _why_again(
+    target: Path, source: SourceFile, steps: Pipeline, job: Job
+) -> tuple[str, ...] | None:
+    """Decide about an output that may be there: None to skip, else notes on why it is made."""
+    if job.overwrite or not target.exists():
+        return ()
+    try:
+        headers = [hdu.header for hdu in read_blocks(target)]
+        header: Any = next((h for h in headers if "RAWCRC" in h), headers[0])
+    except OSError as error:
+        return (f"made again, as the output was not whole ({error})",)
+    if job.compress in _TILED and header.get("ZCMPTYPE") != _TILED[job.compress]:
+        return (f"{target.name}: made again, as it was packed in another way",)
+    names = tuple(step.name for step in steps.steps if isinstance(step, Step))
+    files = {
+        file.sha256
+        for step in steps.steps
+        if isinstance(step, Step) and step.models
+        for file in step.models.files
+    }
+    if header.get("RAWCRC") != source.crc32:
+        return (f"{target.name}: made again, as it was made from another input",)
+    if {str(value) for keyword, value in header.items() if keyword.startswith("MODSHA")} != files:
+        return (f"{target.name}: made again, as it was made with other models",)
+    if tuple(header.get(f"CALSTEP{n}") for n in range(1, header.get("NSTEPS", 0) + 1)) != names:
+        return (f"{target.name}: made again, as it was made by other steps",)
+    return None

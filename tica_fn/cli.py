@@ -1,0 +1,101 @@
+"""The command line: parse, call, print.
+
+Exit codes: 0 when everything asked was done, 1 when something failed, 2 for wrong arguments.
+A failure is one line on standard error that names the file and the cause; ``--debug`` shows the
+traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from tica_fn.commands import NAMES
+
+__all__ = ["main", "make_parser"]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Parser whose result has a ``run`` function.
+    """
+    parser = argparse.ArgumentParser(
+        prog="tica-fn",
+        description="Calibrate TESS full-frame images and target pixels, and fit their WCS.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name in NAMES:
+        importlib.import_module(f"tica_fn.commands.{name}").add(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 failed, 2 wrong arguments.
+    """
+    args = make_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        print("tica-fn: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): not an error of ours, and nothing to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if args.debug:
+            raise
+        print(f"tica-fn: {describe(error)}", file=sys.stderr)
+        return 1
+
+
+def describe(error: BaseException) -> str:
+    """Put an error in one line.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+
+    Returns
+    -------
+    str
+        File and cause, without the error number.
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fspath(error.filename)}: {error.strerror}"
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError | ValueError | ImportError):
+        return text or type(error).__name__
+    return f"unexpected {type(error).__name__}: {text} (run with --debug to see where)"
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"tica-fn {version('tica-fn')}")
+        parser.exit()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

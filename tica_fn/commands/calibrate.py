@@ -1,0 +1,200 @@
+"""``tica-fn calibrate``: raw files in, calibrated files out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tica_fn.commands.product_options import add_options, product_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tica_fn.batch import Outcome
+
+_STEPS = ("bias", "pedestal", "gain", "linearity", "smear", "flat")
+_VERBS = {
+    "bias": "subtract_bias",
+    "pedestal": "subtract_pedestal",
+    "gain": "apply_gain",
+    "linearity": "correct_linearity",
+    "smear": "subtract_smear",
+    "flat": "divide_flat",
+}
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "calibrate",
+        help="calibrate raw full-frame images and target pixel files",
+        description="Calibrate raw files. Each FILE gives <stem>.cal.fits in the output folder, "
+        "whole or not at all. Exit code 0 only if every file was done or was done before.",
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="raw FITS files")
+    parser.add_argument(
+        "--caldir", type=Path, required=True, metavar="DIR", help="folder of calibration models"
+    )
+    parser.add_argument(
+        "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
+    )
+    parser.add_argument("--list", type=Path, metavar="FILE", help="text file, one raw file a line")
+    parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="files at a time")
+    parser.add_argument(
+        "--compress",
+        choices=("none", "gzip", "rice", "gzip2"),
+        default="none",
+        help="how outputs are packed: gzip whole, or tile-compressed FITS (.fz), rice with the "
+        "pixels rounded to a sixteenth of the read noise, gzip2 lossless (none)",
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        choices=_STEPS,
+        default=[],
+        metavar="STEP",
+        help=f"leave a step out ({', '.join(_STEPS)}); may be given several times",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="make outputs anew that are there already"
+    )
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate the files and say what became of them."""
+    import time
+
+    from tica_fn.batch import ModelShelf, run_batch
+    from tica_fn.calibrate_files import Job, calibrate_file, output_name
+    from tica_fn.kernels.compile import is_compiled
+
+    sources = [*args.files, *(_listed(args.list) if args.list else ())]
+    if not sources:
+        raise ValueError("no input files: name some, or give --list")
+    _refuse_collisions(sources, args, output_name)
+    args.outdir.mkdir(parents=True, exist_ok=True)
+    if not os.access(args.outdir, os.W_OK | os.X_OK):
+        raise OSError(f"{args.outdir}: the output folder can't be written")
+    product = product_of(args)
+    job = Job(
+        models=ModelShelf(args.caldir, errors=product.needs_variance),
+        outdir=args.outdir,
+        compress=args.compress,
+        without=tuple(_VERBS[step] for step in args.without),
+        overwrite=args.overwrite,
+        product=product,
+    )
+    if not is_compiled():
+        print("compiling the kernels for this machine, which is done once ...", flush=True)
+    start = time.perf_counter()
+    outcomes = run_batch(
+        sources, lambda source, waits: calibrate_file(source, job, waits), args.jobs
+    )
+    states = _report(outcomes, len(sources), args.debug)
+    seconds = time.perf_counter() - start
+    rate = states["frames"] / seconds
+    print(
+        f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed "
+        f"in {seconds:.1f} s ({rate:.1f} frames/s)"
+    )
+    return 1 if states["failed"] else 0
+
+
+def _listed(path: Path) -> list[Path]:
+    """Read the file names in a list; blank lines and lines from # on are left out."""
+    lines = (line.split("#", 1)[0].strip() for line in path.read_text().splitlines())
+    return [Path(line) for line in lines if line]
+
+
+def _refuse_collisions(sources: list[Path], args: argparse.Namespace, name: Any) -> None:
+    counts = Counter(name(source, args.compress) for source in dict.fromkeys(sources))
+    twice = [output for output, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(f"several input files would write {twice[0]}; calibrate them apart")
+    for source in sources:
+        if (args.outdir / name(source, args.compress)).resolve() == source.resolve():
+            raise ValueError(f"{source}: the output would replace the input")
+
+
+def _report(outcomes: Iterable[Outcome], total: int, debug: bool) -> Counter[str]:
+    """Show progress: a bar on a terminal, a line a file otherwise; failures always."""
+    import traceback
+
+    from tica_fn.cli import describe
+
+    states: Counter[str] = Counter()
+    with _bar(total) as (say, step):
+        for outcome in outcomes:
+            states[outcome.state] += 1
+            states["frames"] += outcome.frames
+            step()
+            for note in outcome.notes:
+                say(f"note: {note}")
+            if outcome.error is not None:
+                message = describe(outcome.error)
+                if str(outcome.source) not in message:
+                    message = f"{outcome.source}: {message}"
+                say(f"tica-fn: {message}", sys.stderr)
+                if debug:
+                    traceback.print_exception(outcome.error)
+            elif not sys.stdout.isatty():
+                outputs = ", ".join(str(path) for path in outcome.outputs)
+                why = " (there already)" if outcome.state == "skipped" else ""
+                say(f"{outcome.state} {outputs}{why} {outcome.seconds:.2f} s")
+    return states
+
+
+class _bar:  # noqa: N801
+    """A progress bar where standard output is a terminal, else plain lines."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.progress: Any = None
+
+    def __enter__(self) -> tuple[Any, Any]:
+        if sys.stdout.isatty():
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
+
+            self.progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self.progress.start()
+            self.task = self.progress.add_task("calibrating", total=self.total)
+        return self.say, self.step
+
+    def say(self, line: str, stream: Any = None) -> None:
+        beside = stream is sys.stderr and not sys.stderr.isatty()
+        if self.progress is not None and not beside:
+            self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=stream or sys.stdout, flush=True)
+
+    def step(self) -> None:
+        if self.progress is not None:
+            self.progress.advance(self.task)
+
+    def __exit__(self, *_: object) -> None:
+        if self.progress is not None:
+            self.progress.stop()

@@ -1,0 +1,189 @@
+"""``tica-fn compare``: hold products to gold ones."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+_EXIT = """exit code: 0 nothing differs that must not, 1 something does or could not be read."""
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="hold products to gold ones: pixels, keywords, tables",
+        description="Compare FITS files, or all FITS files of two folders. Pixels and table "
+        "columns must be equal (NaN equals NaN) or within --ulp; numbers in headers equal, with "
+        "a warning up to --relative; dates, checksums and versions may differ.",
+        epilog=_EXIT,
+    )
+    parser.add_argument("gold", metavar="GOLD", type=Path, help="file or folder as it should be")
+    parser.add_argument(
+        "test", metavar="TEST", type=Path, nargs="?", help="file or folder as it is"
+    )
+    parser.add_argument(
+        "--ulp", type=int, default=0, metavar="N", help="floating-point steps allowed (default 0)"
+    )
+    parser.add_argument(
+        "--relative",
+        type=float,
+        default=1e-8,
+        metavar="X",
+        help="relative difference of keywords that only warns (default 1e-8)",
+    )
+    parser.add_argument(
+        "--except",
+        dest="excepted",
+        action="append",
+        default=[],
+        metavar="KEYWORD",
+        help="another keyword that may differ; * stands for anything; may be given again",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="fail also for what is new or slightly different"
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: processors)")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="write the differences as .ecsv or .csv"
+    )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="PNG",
+        help="draw where pixels differ; for folders, a folder of pictures",
+    )
+    parser.add_argument(
+        "--mission",
+        action="store_true",
+        help="GOLD is the mission's calibrated frame (ffic) and TEST ours of the same raw file: "
+        "tell ratio, offset and scatter by amplifier and brightness; taken for granted where "
+        "GOLD's header names SPOC and TEST's does not",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing; see the exit code")
+    anew = parser.add_argument_group("instead of TEST")
+    anew.add_argument(
+        "--calibrate",
+        nargs="+",
+        type=Path,
+        metavar="RAW",
+        help="raw files to calibrate; the results are held to the folder GOLD",
+    )
+    anew.add_argument("--caldir", type=Path, metavar="DIR", help="models for --calibrate")
+    anew.add_argument(
+        "--wrong-caldir",
+        type=Path,
+        metavar="DIR",
+        help="models of another exposure time, with which the raw files must be refused",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, tell, draw."""
+    import tempfile
+
+    from rich.console import Console
+
+    from tica_fn.compare import EXCEPTED, Rules, print_table, write_table
+
+    if _with_mission(args):
+        return _mission(args)
+    rules = Rules(
+        ulp=args.ulp,
+        relative=args.relative,
+        excepted=(*EXCEPTED, *(name.upper() for name in args.excepted)),
+        strict=args.strict,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        found = _anew(args, rules, Path(folder)) if args.calibrate else _given(args, rules)
+        if args.picture:
+            _draw(found, args)
+    if not args.quiet:
+        # Files and pipes have no width; a table squeezed into 80 columns can't be searched.
+        print_table(found, Console() if sys.stdout.isatty() else Console(width=240))
+    if args.table:
+        write_table(found, args.table)
+    return int(any(comparison.failed for comparison in found))
+
+
+def _with_mission(args: argparse.Namespace) -> bool:
+    """Tell whether the mission's own frame is to be compared with ours."""
+    from tica_fn.compare.mission import is_mission_product
+
+    pair = (args.gold, args.test)
+    if args.mission and args.test is None:
+        raise ValueError("--mission wants two files, GOLD and TEST")
+    if args.mission:
+        return True
+    if args.calibrate or not all(path is not None and path.is_file() for path in pair):
+        return False
+    try:
+        return is_mission_product(args.gold) and not is_mission_product(args.test)
+    except (OSError, ValueError):
+        return False  # The plain comparison says what is wrong with the file.
+
+
+def _mission(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from tica_fn.compare import compare_with_mission, draw_mission, print_mission, write_mission
+
+    found = compare_with_mission(args.gold, args.test)
+    if not args.quiet:
+        print_mission(found, Console() if sys.stdout.isatty() else Console(width=240))
+    if args.table:
+        write_mission(found, args.table)
+    if args.picture:
+        draw_mission(found, args.picture)
+    return 0
+
+
+def _given(args: argparse.Namespace, rules: Any) -> list[Any]:
+    """Compare two files or two folders."""
+    from tica_fn.compare import compare_files, compare_folders
+
+    if args.test is None:
+        raise ValueError("give TEST, or raw files by --calibrate")
+    if args.caldir or args.wrong_caldir:
+        raise ValueError("--caldir and --wrong-caldir go with --calibrate")
+    for path in (args.gold, args.test):
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such file or folder")
+    if args.gold.is_dir() != args.test.is_dir():
+        raise ValueError(f"{args.gold} and {args.test}: give two files or two folders")
+    if args.gold.is_dir():
+        return compare_folders(args.gold, args.test, rules, args.jobs)
+    return [compare_files(args.gold, args.test, rules)]
+
+
+def _anew(args: argparse.Namespace, rules: Any, folder: Path) -> list[Any]:
+    """Calibrate, and compare what came out."""
+    from tica_fn.compare import compare_folders
+    from tica_fn.compare.rerun import calibrate_anew, expect_refusal
+
+    if args.test is not None or args.caldir is None:
+        raise ValueError("--calibrate stands instead of TEST, and needs --caldir")
+    if not args.gold.is_dir():
+        raise ValueError(f"{args.gold}: with --calibrate GOLD is a folder of products")
+    calibrate_anew(args.calibrate, args.caldir, folder, args.jobs)
+    found = compare_folders(args.gold, folder, rules, args.jobs)
+    if args.wrong_caldir is not None:
+        found += expect_refusal(args.calibrate, args.wrong_caldir)
+    return found
+
+
+def _draw(found: list[Any], args: argparse.Namespace) -> None:
+    from tica_fn.compare import draw_differences
+
+    drawn = [c for c in found if any(d.what == "pixels" for d in c.differences)]
+    if not args.gold.is_dir():
+        for comparison in drawn:
+            draw_differences(comparison.gold, comparison.test, args.picture)
+        return
+    args.picture.mkdir(parents=True, exist_ok=True)
+    for comparison in drawn:
+        name = "_".join(comparison.gold.relative_to(args.gold).parts)
+        draw_differences(comparison.gold, comparison.test, args.picture / f"{name}.png")

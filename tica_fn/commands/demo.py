@@ -1,0 +1,29 @@
+"""``tica-fn demo``: the main job on real and simulated pixels, with what came out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="calibrate embedded real pixels and a simulated frame, and show the result",
+        description="Calibrate the embedded Sirius file and compare it with the mission's result; "
+        "then simulate a full frame, calibrate it, and compare it with the truth.",
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("demo"), metavar="DIR", help="results (demo)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the simulated noise (1)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demonstration."""
+    from tica_fn.demo import run_demo
+
+    return run_demo(args.output_dir, args.seed)

@@ -1,0 +1,126 @@
+"""Options of ``tica-fn calibrate`` that say what the products are to be."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tica_fn.products import Product
+
+__all__ = ["add_options", "product_of"]
+
+_SEGMENTS = tuple(f"o{orbit}{half}" for orbit in "1234" for half in ("", "a", "b"))
+_CORRECTIONS = ("poc", "ccd", "barycenter")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Parser of the command.
+    """
+    group = parser.add_argument_group("products")
+    group.add_argument(
+        "--layout",
+        choices=("tica", "spoc"),
+        default="tica",
+        help="tica: image in the primary HDU, electrons per exposure (default); spoc: as the "
+        "mission's ffic files, image and uncertainty in extensions, electrons per second",
+    )
+    group.add_argument(
+        "--assemble", action="store_true", help="put the four CCDs of a camera frame in one file"
+    )
+    group.add_argument("--trim", action="store_true", help="write science pixels only")
+    group.add_argument(
+        "--name",
+        choices=("stem", "hlsp", "spoc"),
+        default="stem",
+        help="name products after the input (default), as TICA's at MAST, or (camera frames in "
+        "SPOC's layout) as SPOC's",
+    )
+    group.add_argument(
+        "--orbit-segment", choices=_SEGMENTS, metavar="SEG", help="o1a, o1b, o2a, o2b: for ORB_SEG"
+    )
+    group.add_argument(
+        "--uncertainty", action="store_true", help="add the standard deviation of each pixel"
+    )
+    group.add_argument("--quality", action="store_true", help="add the flags of each pixel")
+    steps = parser.add_argument_group("steps")
+    steps.add_argument(
+        "--smear",
+        choices=("median", "robust"),
+        default="median",
+        help="robust: where stars bleed into the smear rows take the smear from the background",
+    )
+    steps.add_argument(
+        "--pedestal",
+        choices=("mean", "row"),
+        default="mean",
+        help="row: pedestals that change smoothly with the row",
+    )
+    steps.add_argument(
+        "--linearity",
+        choices=("spoc", "poc", "none"),
+        default="spoc",
+        help="model of linearity (spoc), the older one (poc), or none",
+    )
+    steps.add_argument(
+        "--undershoot", action="store_true", help="correct the undershoot after bright pixels"
+    )
+    times = parser.add_argument_group("times")
+    times.add_argument(
+        "--time-correction",
+        action="append",
+        choices=_CORRECTIONS,
+        default=[],
+        metavar="NAME",
+        help="correct TSTART and TSTOP for poc (clock of POC files), ccd (read-out order) or "
+        "barycenter (light travel time); may be given several times",
+    )
+    times.add_argument(
+        "--ephemeris",
+        metavar="FILE",
+        type=Path,
+        help="positions of the spacecraft, for barycenter; by default those in the header",
+    )
+
+
+def product_of(args: argparse.Namespace) -> Product:
+    """Options as a record.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Parsed arguments.
+
+    Returns
+    -------
+    Product
+        What the products are to be.
+    """
+    from tica_fn.products import Product
+
+    state = None
+    if args.ephemeris is not None:
+        from tica_fn.wcs.ephemeris import read_ephemeris
+
+        state = read_ephemeris(args.ephemeris).state
+    return Product(
+        layout=args.layout,
+        assemble=args.assemble,
+        trim=args.trim,
+        name=args.name,
+        segment=args.orbit_segment,
+        uncertainty=args.uncertainty,
+        quality=args.quality,
+        pedestal=args.pedestal,
+        linearity=args.linearity,
+        smear=args.smear,
+        undershoot=args.undershoot,
+        time_corrections=tuple(args.time_correction),
+        state=state,
+    )

@@ -1,0 +1,111 @@
+"""``tica-fn simulate``: raw files with a known truth."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "simulate",
+        help="make raw files whose truth is known",
+        description="Simulate raw frames: a sky, the calibration backwards, and noise. The truth "
+        "is written beside each raw file. Without --caldir, models are made up and written into "
+        "the output folder.",
+    )
+    frame = parser.add_argument_group("frames")
+    frame.add_argument("--outdir", type=Path, default=Path(), metavar="DIR", help="where (here)")
+    frame.add_argument("--format", choices=("spoc", "poc", "target"), default="spoc")
+    frame.add_argument("--caldir", type=Path, metavar="DIR", help="folder of calibration models")
+    frame.add_argument("--sector", type=int, default=6)
+    frame.add_argument("--camera", type=int, default=2)
+    frame.add_argument("--ccd", type=int, default=3, help="not for camera frames (poc)")
+    frame.add_argument(
+        "--exposure", type=float, metavar="S", help="seconds (1800; targets 120)", default=None
+    )
+    frame.add_argument("--frames", type=int, default=1, metavar="N", help="how many in a row")
+    frame.add_argument("--seed", type=int, default=0, help="the same seed, the same files")
+    frame.add_argument("--gzip", action="store_true", help="pack raw files")
+    frame.add_argument("--no-truth", action="store_true", help="raw files alone")
+    frame.add_argument(
+        "--stamp",
+        type=_numbers(int, 2, 4),
+        metavar="ROW,COLUMN[,HEIGHT,WIDTH]",
+        help="pixels of a target, 0-based (default: 11 x 11 around the brightest star)",
+    )
+    sky = parser.add_argument_group("sky")
+    sky.add_argument(
+        "--stars",
+        default="catalog",
+        metavar="WHICH",
+        help="'catalog', 'none', 'random:N', or a table with tmag and ra, dec or column, row",
+    )
+    sky.add_argument("--wcs", type=Path, metavar="FITS", help="place the stars by this file's WCS")
+    _knobs(
+        sky,
+        psf_sigma="width of the stars' core, pixels",
+        psf_growth="part by which stars widen to the far corner",
+        psf_coma="asymmetry in the far corner, pixels",
+        background="even sky, e-/s and pixel",
+        glow="earthshine where it is brightest, e-/s and pixel",
+        glow_direction="where it comes from, degrees from columns to rows",
+        glow_scale="length over which it falls to 1/e, pixels",
+    )
+    detector = parser.add_argument_group("detector")
+    _knobs(
+        detector,
+        hot="share of hot pixels",
+        dead="share of dead pixels",
+        straps="extra sensitivity above the straps, a part",
+        full_well="electrons a pixel holds in one read; inf for no saturation",
+        smear="light a row leaves in another during transfer, a part",
+        cosmic_rays="particles per second on the CCD",
+    )
+    detector.add_argument(
+        "--read-noise", type=_numbers(float, 1, 4), metavar="E[,E,E,E]", help="of one read, e-"
+    )
+    detector.add_argument(
+        "--no-mitigation", action="store_true", help="without on-board cosmic-ray trimming"
+    )
+    detector.add_argument("--no-noise", action="store_true", help="expected electrons, no noise")
+    motion = parser.add_argument_group("pointing")
+    _knobs(
+        motion,
+        jitter="deviation from frame to frame, pixels",
+        blur="deviation within an exposure, pixels",
+        roll="turn from one frame to the next, degrees",
+    )
+    motion.add_argument(
+        "--drift", type=_numbers(float, 2, 2), metavar="C,R", help="pixels from frame to frame"
+    )
+    parser.set_defaults(run=run)
+
+
+def _knobs(group: Any, **knobs: str) -> None:
+    for name, text in knobs.items():
+        group.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=text)
+
+
+def _numbers(kind: type, fewest: int, most: int) -> Any:
+    def parse(text: str) -> list[Any]:
+        try:
+            found = [kind(part) for part in text.split(",")]
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"'{text}' is not numbers with commas") from error
+        if len(found) not in {fewest, most}:
+            raise argparse.ArgumentTypeError(f"'{text}': {fewest} or {most} numbers are wanted")
+        return found
+
+    return parse
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate and write."""
+    from tica_fn.simulate.command import simulate_files
+
+    for path in simulate_files(args):
+        print(path)
+    return 0

@@ -1,0 +1,176 @@
+"""``tica-fn wcs``: reference stars, solutions, their comparison and diagnostics."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("wcs", help="World Coordinate Solutions")
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+
+    stars = actions.add_parser("refstars", help="find the reference stars of a dark image")
+    stars.add_argument("image", metavar="IMAGE", help="calibrated full readout")
+    stars.add_argument("--sector", type=int, required=True)
+    stars.add_argument("--camera", type=int, help="where the header does not say")
+    stars.add_argument("--ccd", type=int, help="where the header does not say")
+    stars.add_argument(
+        "--catalog",
+        metavar="FILE",
+        help="table of stars, or tic or gaia for the network (default: built in)",
+    )
+    stars.add_argument("--epoch", type=float, metavar="YEAR", help="epoch of the table's positions")
+    stars.add_argument("-o", "--output", metavar="REF.h5", required=True)
+    stars.add_argument("--ecsv", metavar="FILE", help="write the stars as ECSV, too")
+    stars.add_argument("--centroid", choices=("precise", "tica"), default="precise")
+    stars.set_defaults(run=run_refstars)
+
+    fit = actions.add_parser("fit", help="fit a solution to every image and write it there")
+    fit.add_argument("images", metavar="IMAGE", nargs="+", help="updated in place")
+    fit.add_argument("--refstars", metavar="REF.h5", required=True)
+    fit.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
+    fit.add_argument("--output-dir", metavar="DIR", help="write there, leave the images alone")
+    fit.add_argument("--centroid", choices=("precise", "tica"), default="precise")
+    fit.add_argument("--ephemeris", metavar="FILE", help="table of positions, or lkspacecraft")
+    fit.set_defaults(run=run_fit)
+
+    compare = actions.add_parser("compare", help="how far apart two solutions are")
+    compare.add_argument("first", metavar="A", help="image with a solution")
+    compare.add_argument("second", metavar="B", help="another, of the same field")
+    compare.add_argument("--stars", metavar="REF.h5", help="compare at stars, not on a grid")
+    compare.add_argument("--table", metavar="FILE", help="write the differences as ECSV")
+    compare.add_argument("--plot", metavar="DIR", help="draw arrows and a map there")
+    compare.set_defaults(run=run_compare)
+
+    diagnose = actions.add_parser("diagnose", help="residuals and drift of many solutions")
+    diagnose.add_argument("images", metavar="IMAGE", nargs="+")
+    diagnose.add_argument("-o", "--output", metavar="TABLE.ecsv", required=True)
+    diagnose.add_argument("--plot", metavar="DIR", help="draw them against time there")
+    diagnose.set_defaults(run=run_diagnose)
+
+
+def run_refstars(args: argparse.Namespace) -> int:
+    """Find reference stars and write them."""
+    import numpy as np
+
+    from tica_fn.wcs.files import read_image, replacing
+    from tica_fn.wcs.refstars import find_reference_stars
+    from tica_fn.wcs.refstars_file import reference_stars_table, write_reference_stars
+
+    image = read_image(args.image, args.camera, args.ccd)
+    catalog = None
+    if args.catalog:
+        from tica_fn.wcs.online import SOURCES, fetch_catalog
+        from tica_fn.wcs.pointing import predict_pointing
+        from tica_fn.wcs.tables import read_catalog
+
+        if args.catalog in SOURCES:
+            pointing = predict_pointing(args.sector, image.frame.camera, image.frame.ccd)
+            ra, dec = pointing.sky(1069.0, 1024.0)
+            catalog = fetch_catalog(args.catalog, float(ra[0]), float(dec[0]))
+        else:
+            catalog = read_catalog(args.catalog, epoch=args.epoch)
+    stars = find_reference_stars(
+        image.frame, args.sector, catalog, args.centroid, name=image.path.name
+    )
+    write_reference_stars(stars, args.output)
+    if args.ecsv:
+        with replacing(args.ecsv) as aside:
+            reference_stars_table(stars).write(aside, format="ascii.ecsv", overwrite=True)
+    few = int(np.sum(np.bincount(stars.blocks, minlength=25) < 5))
+    warning = f"; {few} of 25 blocks have fewer than 5 and are extrapolated" if few else ""
+    print(f"{args.output}: {len(stars)} reference stars{warning}")
+    return 0
+
+
+def run_fit(args: argparse.Namespace) -> int:
+    """Fit every image; one that fails does not stop the others."""
+    from tica_fn.cli import describe
+    from tica_fn.wcs.batch import fit_files
+
+    failed = 0
+    for path, line, error in fit_files(
+        args.images,
+        args.refstars,
+        jobs=args.jobs,
+        output_dir=args.output_dir,
+        method=args.centroid,
+        ephemeris=args.ephemeris,
+    ):
+        if error is None:
+            print(f"{path}: {line}", flush=True)
+        else:
+            failed += 1
+            if args.debug and args.jobs == 1:
+                raise error
+            text = describe(error)
+            shown = text if str(path) in text else f"{path}: {text}"
+            print(f"tica-fn: {shown}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+def run_compare(args: argparse.Namespace) -> int:
+    """Print how far apart two solutions are."""
+    from pathlib import Path
+
+    from tica_fn.wcs.comparison import compare_solutions, comparison_table, read_solution
+    from tica_fn.wcs.files import replacing
+    from tica_fn.wcs.refstars_file import read_reference_stars
+
+    first, second = read_solution(args.first), read_solution(args.second)
+    places: tuple[Any, ...] = ()
+    if args.stars:
+        stars = read_reference_stars(args.stars)
+        places = stars.columns, stars.rows
+    found = compare_solutions(first, second, *places)
+    numbers = found.numbers
+    where = "stars" if args.stars else "places of the science area"
+    print(f"{args.second} less {args.first} at {int(numbers['places'])} {where}")
+    print(f"{'':8}{'arcsec':>12}{'pixel':>12}")
+    for name in ("rms", "median", "max"):
+        arcsec, pixel = numbers[f"{name}_arcsec"], numbers[f"{name}_pixel"]
+        print(f"{name:8}{arcsec:12.4f}{pixel:12.5f}")
+    shift = f"{numbers['mean_columns']:+.5f} columns {numbers['mean_rows']:+.5f} rows"
+    print(f"{'mean':8}{shift:>36} [pixel]")
+    if args.table:
+        with replacing(args.table) as aside:
+            comparison_table(found).write(aside, format="ascii.ecsv", overwrite=True)
+    if args.plot:
+        from tica_fn.wcs.pictures import draw_comparison
+
+        names = Path(args.first).name, Path(args.second).name
+        for path in draw_comparison(found, args.plot, names):
+            print(path)
+    return 0
+
+
+def run_diagnose(args: argparse.Namespace) -> int:
+    """Write a table of many solutions."""
+    import numpy as np
+
+    from tica_fn.cli import describe
+    from tica_fn.wcs.diagnostics import diagnose_files
+    from tica_fn.wcs.files import replacing
+
+    table, errors = diagnose_files(args.images)
+    with replacing(args.output) as aside:
+        table.write(aside, format="ascii.ecsv", overwrite=True)
+    residual, good = (np.asarray(table[key], float) for key in ("RMSA", "WCSGDF"))
+    known = np.isfinite(residual)
+    middle = f"{np.median(residual[known]):.4f} arcsec" if known.any() else "not known"
+    stars = f"{np.nanmin(good):.3f}" if np.isfinite(good).any() else "not known"
+    print(
+        f"{args.output}: {len(table)} frames, median residual {middle}, lowest good-star fraction "
+        f"{stars}, {int(np.sum(table['flagged']))} flagged"
+    )
+    for error in errors:
+        print(f"tica-fn: {describe(error)}", file=sys.stderr)
+    if args.plot:
+        from tica_fn.wcs.pictures import draw_diagnostics
+
+        for path in draw_diagnostics(table, args.plot):
+            print(path)
+    return 1 if errors else 0

@@ -1,0 +1,151 @@
+"""What a comparison finds, and the rules it goes by."""
+
+from __future__ import annotations
+
+import fnmatch
+from enum import Enum
+from pathlib import Path
+
+import attrs
+
+__all__ = ["EXCEPTED", "Comparison", "Difference", "Level", "Rules"]
+
+EXCEPTED = (
+    "CHECKSUM",
+    "DATASUM",
+    "ZHECKSUM",
+    "ZDATASUM",
+    "DATE",
+    "CREATOR",
+    "PROCVER",
+    "TICAVER",
+    "*VER",
+    "COMMENT",
+    "HISTORY",
+)
+"""Keywords that may differ: file dates, checksums, versions of software, remarks.
+
+They are patterns in which ``*`` stands for anything.  Times of observation are not among them.
+"""
+
+_NOT_SOFTWARE = ("EXTVER", "TICVER")
+
+
+class Level(Enum):
+    """How much a difference weighs."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    FAILURE = "FAILURE"
+
+
+@attrs.frozen(kw_only=True)
+class Rules:
+    """What may differ, and by how much.
+
+    Parameters
+    ----------
+    ulp : int
+        Steps of the floating-point type by which pixels and table values may differ; integers
+        must be equal.
+    relative : float
+        Relative difference of keywords up to which there is only a warning.
+    excepted : tuple of str
+        Keywords, or patterns with ``*``, that may differ in any way.
+    strict : bool
+        Whether new keywords, new files and small differences of keywords fail too.
+
+    Raises
+    ------
+    ValueError
+        If a tolerance is negative.
+    """
+
+    ulp: int = 0
+    relative: float = 1e-8
+    excepted: tuple[str, ...] = EXCEPTED
+    strict: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse tolerances that can't be."""
+        if not (self.ulp >= 0 and self.relative >= 0):
+            raise ValueError(f"tolerances are zero or more, not {self.ulp} and {self.relative}")
+
+    def excepts(self, keyword: str) -> bool:
+        """Tell whether a keyword may differ in any way.
+
+        Parameters
+        ----------
+        keyword : str
+            Name of a keyword.
+
+        Returns
+        -------
+        bool
+            Whether a pattern covers it.
+        """
+        if keyword in _NOT_SOFTWARE and keyword not in self.excepted:
+            return False
+        return any(fnmatch.fnmatchcase(keyword, pattern) for pattern in self.excepted)
+
+    @property
+    def soft(self) -> Level:
+        """Weight of a difference that is told but does not fail by itself."""
+        return Level.FAILURE if self.strict else Level.WARNING
+
+
+@attrs.frozen(kw_only=True)
+class Difference:
+    """One thing that is not the same.
+
+    Parameters
+    ----------
+    level : Level
+        How much it weighs.
+    where : str
+        HDU, by number and name.
+    what : str
+        ``"pixels"``, a keyword, a column, or the thing of the file's structure.
+    text : str
+        What is different, in words and numbers.
+    count : int
+        Number of values that differ.
+    largest : float
+        Largest difference: in units of the pixels, relative for keywords.
+    """
+
+    level: Level
+    where: str
+    what: str
+    text: str
+    count: int = 1
+    largest: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """What came of comparing two files.
+
+    Parameters
+    ----------
+    gold, test : Path
+        The files; the same name where one of them is missing.
+    differences : tuple of Difference
+        All that is not the same.
+    """
+
+    gold: Path
+    test: Path
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def level(self) -> Level | None:
+        """Weight of the worst difference; None where the files are the same."""
+        found = {difference.level for difference in self.differences}
+        worst = [level for level in (Level.FAILURE, Level.WARNING, Level.NOTE) if level in found]
+        return worst[0] if worst else None
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything differs that must not."""
+        return self.level is Level.FAILURE

@@ -1,0 +1,104 @@
+"""A comparison with the mission's frame as a table and as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tica_fn.compare.mission import MissionComparison, rows_of
+
+__all__ = ["draw_mission", "print_mission", "write_mission"]
+
+_NAMES = ("pixels_of", "amplifier", "low", "high", "pixels", "ratio", "offset", "scatter", "noise")
+_STEP = 8
+
+
+def print_mission(found: MissionComparison, console: Any) -> None:
+    """Print ratio, offset and scatter by amplifier and brightness.
+
+    Parameters
+    ----------
+    found : MissionComparison
+        What was found.
+    console : rich.console.Console
+        Where to.
+    """
+    from rich.table import Table
+
+    console.print(f"{found.ours} against {found.mission}, science pixels, electron / s")
+    table = Table(box=None, pad_edge=False)
+    for name in _NAMES:
+        table.add_column(name, justify="left" if name in _NAMES[:2] else "right")
+    for kind, amplifier, low, high, pixels, ratio, offset, scatter, noise in rows_of(found):
+        numbers = (f"{low:.2f}", f"{high:.2f}", str(pixels), f"{ratio:.6f}", f"{offset:+.3f}")
+        table.add_row(kind, amplifier, *numbers, f"{scatter:.3f}", f"{noise:.3f}")
+    console.print(table)
+
+
+def write_mission(found: MissionComparison, path: str | Path) -> None:
+    """Write the numbers as a table.
+
+    Parameters
+    ----------
+    found : MissionComparison
+        What was found.
+    path : path
+        ``.ecsv`` or ``.csv``.
+
+    Raises
+    ------
+    ValueError
+        If the name ends otherwise.
+    """
+    from astropy.table import Table
+
+    formats = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
+    path = Path(path)
+    if path.suffix not in formats:
+        raise ValueError(f"{path}: a table is written as .ecsv or .csv")
+    table = Table(rows=rows_of(found), names=_NAMES)
+    for name in ("low", "high", "offset", "scatter", "noise"):
+        table[name].unit = "electron / s"
+    table.write(path, format=formats[path.suffix], overwrite=True)
+
+
+def draw_mission(found: MissionComparison, path: str | Path) -> None:
+    """Draw where the frames differ, and ratio and offset by brightness.
+
+    Parameters
+    ----------
+    found : MissionComparison
+        What was found.
+    path : path
+        The picture; its ending decides the format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(16, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    where, ratio, offset = figure.subplots(1, 3)
+    image = found.difference[::_STEP, ::_STEP]
+    known = np.abs(image[np.isfinite(image)])
+    limit = float(np.percentile(known, 99)) if known.size else 1.0
+    shown = where.imshow(
+        image, origin="lower", cmap="RdBu_r", vmin=-(limit or 1.0), vmax=limit or 1.0
+    )
+    figure.colorbar(shown, ax=where, shrink=0.8, label="ours - mission [electron/s]")
+    where.set_title(f"difference, every {_STEP}th pixel")
+    for letter in sorted({one.amplifier for one in found.bins}):
+        bins = [one for one in found.bins if one.amplifier == letter]
+        middle = [0.5 * (one.low + one.high) for one in bins]
+        ratio.plot(middle, [one.ratio for one in bins], "o-", label=letter)
+        offset.errorbar(
+            middle, [one.offset for one in bins], [one.scatter for one in bins], fmt="o-"
+        )
+    for axes, name in ((ratio, "ours / mission"), (offset, "ours - mission [electron/s]")):
+        axes.set_xscale("symlog", linthresh=10.0)
+        axes.set_xlabel("mission's pixel [electron/s]")
+        axes.set_ylabel(name)
+    ratio.legend(title="amplifier")
+    figure.suptitle(f"{found.ours} against {found.mission}")
+    figure.savefig(path, dpi=100)

@@ -1,0 +1,89 @@
+"""A picture of where two images differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tica_fn.compare.files import load
+from tica_fn.immutable import Array
+
+__all__ = ["draw_differences"]
+
+_LARGEST_SIDE = 600
+"""Pixels of a panel; larger images are drawn in blocks, each shown by its largest difference."""
+
+
+def draw_differences(gold: str | Path, test: str | Path, path: str | Path) -> bool:
+    """Draw both images and their difference, for every HDU whose pixels differ.
+
+    Parameters
+    ----------
+    gold, test : path
+        Two FITS files.
+    path : path
+        The picture; its ending decides the format.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw.
+    """
+    rows = [
+        (f"HDU {number}", old[2], new[2])
+        for number, (old, new) in enumerate(zip(load(Path(gold)), load(Path(test)), strict=False))
+        if old[0] == new[0] == "image" and _differ(old[2], new[2])
+    ]
+    if not rows:
+        return False
+    # The object-oriented interface draws without a display and without global state.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(15, 5 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(rows), 3, squeeze=False)
+    for line, (where, old, new) in zip(axes, rows, strict=True):
+        _draw(figure, line, where, np.asarray(old), np.asarray(new))
+    figure.suptitle(f"{Path(gold).name}: gold, test, and where they differ")
+    figure.savefig(path, dpi=100)
+    return True
+
+
+def _differ(old: Array | None, new: Array | None) -> bool:
+    if old is None or new is None or old.ndim != 2 or old.shape != new.shape:
+        return False
+    equal_nan = old.dtype.kind == "f" and new.dtype.kind == "f"
+    return not np.array_equal(old, new, equal_nan=equal_nan)
+
+
+def _draw(figure: Any, axes: Any, where: str, old: Array, new: Array) -> None:
+    old, new = old.astype(np.float64), new.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(new - old)
+    apart[np.isnan(old) & np.isnan(new)] = 0.0
+    apart[~np.isfinite(apart)] = np.inf
+    finite = old[np.isfinite(old)]
+    low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
+    step = max(1, -(-max(old.shape) // _LARGEST_SIDE))
+    for axis, title, image in ((axes[0], "gold", old), (axes[1], "test", new)):
+        shown = axis.imshow(image[::step, ::step], origin="lower", vmin=low, vmax=high)
+        axis.set_title(f"{where}: {title}")
+        figure.colorbar(shown, ax=axis, shrink=0.7)
+    blocks = _largest_of_blocks(apart, step)
+    shown = axes[2].imshow(np.where(blocks > 0, blocks, np.nan), origin="lower", cmap="inferno")
+    axes[2].set_facecolor("lightgrey")
+    axes[2].set_title(f"{where}: {np.count_nonzero(apart)} pixels differ")
+    figure.colorbar(shown, ax=axes[2], shrink=0.7)
+    for axis in axes:
+        axis.set_xlabel(f"column / {step}" if step > 1 else "column")
+
+
+def _largest_of_blocks(image: Array, step: int) -> Array:
+    rows, columns = (-(-n // step) * step for n in image.shape)
+    padded = np.zeros((rows, columns))
+    padded[: image.shape[0], : image.shape[1]] = image
+    blocks = padded.reshape(rows // step, step, columns // step, step)
+    return np.asarray(np.minimum(blocks.max(axis=(1, 3)), np.finfo(np.float64).max))

@@ -1,0 +1,97 @@
+"""What was found, as a table: to read in a terminal, or for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tica_fn.compare.findings import Comparison, Level
+
+__all__ = ["as_rows", "print_table", "write_table"]
+
+COLUMNS = ("file", "level", "where", "what", "count", "largest", "text")
+
+
+def as_rows(comparisons: Iterable[Comparison]) -> list[tuple[Any, ...]]:
+    """List all differences.
+
+    Parameters
+    ----------
+    comparisons : iterable of Comparison
+        What was found.
+
+    Returns
+    -------
+    list of tuple
+        File, level, place, thing, number of values, largest difference, words.
+    """
+    return [
+        (
+            comparison.test.name,
+            difference.level.value,
+            difference.where,
+            difference.what,
+            difference.count,
+            difference.largest,
+            difference.text,
+        )
+        for comparison in comparisons
+        for difference in comparison.differences
+    ]
+
+
+def write_table(comparisons: Sequence[Comparison], path: str | Path) -> None:
+    """Write all differences as a table that astropy and spreadsheets read.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        What was found.
+    path : path
+        ``.ecsv`` or ``.csv``.
+
+    Raises
+    ------
+    ValueError
+        If the name ends otherwise.
+    """
+    from astropy.table import Table
+
+    path = Path(path)
+    formats = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
+    if path.suffix not in formats:
+        raise ValueError(f"{path}: a table of differences is written as .ecsv or .csv")
+    rows = as_rows(comparisons)
+    types = ["U256", "U8", "U80", "U80", "i8", "f8", "U512"]
+    table = Table(rows=rows or None, names=COLUMNS, dtype=types)
+    table.write(path, format=formats[path.suffix], overwrite=True)
+
+
+def print_table(comparisons: Sequence[Comparison], console: Any) -> None:
+    """Print the differences and how many files are the same.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        What was found.
+    console : rich.console.Console
+        Where to.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = as_rows(comparisons)
+    if rows:
+        table = Table(box=None, pad_edge=False)
+        for name in ("file", "level", "where", "what", "text"):
+            table.add_column(name, overflow="fold")
+        for file, level, where, what, _, _, text in rows:
+            table.add_row(*(Text(cell) for cell in (file, level, where, what, text)))
+        console.print(table)
+    failed = sum(comparison.failed for comparison in comparisons)
+    warned = sum(comparison.level is Level.WARNING for comparison in comparisons)
+    same = len(comparisons) - failed - warned
+    console.print(
+        f"{len(comparisons)} compared: {same} same, {warned} with warnings, {failed} failed"
+    )

@@ -1,0 +1,1 @@
+"""Files in and out: headers, names, clocks and raw integers stop here."""

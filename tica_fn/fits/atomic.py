@@ -1,0 +1,162 @@
+"""Files that appear whole or not at all: written aside, made durable, renamed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["write_whole"]
+
+Buffer = bytes | bytearray | memoryview
+_LARGE = 1 << 20
+"""Bytes from which on it pays to write past the page cache."""
+_DIRECT = getattr(os, "O_DIRECT", 0)
+
+
+def write_whole(
+    path: str | os.PathLike[str],
+    parts: Iterable[Buffer],
+    on_written: Callable[[], None] | None = None,
+) -> None:
+    """Write a file so that its name shows the whole of it or what was there before.
+
+    Parameters
+    ----------
+    path : path-like
+        File to make or to replace.
+    parts : iterable of bytes-like
+        Its content, piece by piece.
+    on_written : callable, optional
+        Called when only the content's way to the disk is still to be waited for.
+
+    Raises
+    ------
+    OSError
+        If the folder can't be written or the disk is full; nothing is left behind then.
+    """
+    target = Path(path)
+    try:
+        handle, aside = _open_aside(target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target.parent)) from error
+    named = aside
+    try:
+        try:
+            for part in parts:
+                view = memoryview(part).cast("B")
+                if _can_go_direct(handle, view) and _set_direct(handle, on=True):
+                    if on_written is not None:
+                        on_written()
+                    view = _write_direct(handle, view)
+                while len(view):
+                    view = view[os.write(handle, view) :]
+            if on_written is not None:
+                on_written()
+            os.fsync(handle)
+            if named is None:
+                named = _give_name(handle, target)
+        finally:
+            os.close(handle)
+        named.replace(target)
+    except OSError as error:
+        _remove(named)
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    except BaseException:
+        _remove(named)
+        raise
+    _sync_folder(target.parent)
+
+
+def _can_go_direct(handle: int, view: memoryview) -> bool:
+    """Tell whether a disk can take memory as it is: much of it, from page to page."""
+    if len(view) < _LARGE or _DIRECT == 0:
+        return False
+    address = int(np.frombuffer(view, dtype=np.uint8).ctypes.data)
+    place = os.lseek(handle, 0, os.SEEK_CUR)
+    return address % mmap.PAGESIZE == 0 and place % mmap.PAGESIZE == 0
+
+
+def _set_direct(handle: int, *, on: bool) -> bool:
+    """Write past the page cache or through it; False where the file system can't do the former."""
+    flags = fcntl.fcntl(handle, fcntl.F_GETFL)
+    wanted = flags | _DIRECT if on else flags & ~_DIRECT
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETFL, wanted)
+    except OSError:
+        if not on:
+            raise
+        return False
+    return True
+
+
+def _write_direct(handle: int, view: memoryview) -> memoryview:
+    """Write whole pages past the page cache, and give what is left to be written through it.
+
+    The content is to be durable anyway; this saves copying it into memory that other files'
+    content would be driven out of.
+    """
+    whole = len(view) - len(view) % mmap.PAGESIZE
+    done = 0
+    try:
+        while done < whole and done % mmap.PAGESIZE == 0:
+            done += os.write(handle, view[done:whole])
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    _set_direct(handle, on=False)
+    return view[done:]
+
+
+def _open_aside(target: Path) -> tuple[int, Path | None]:
+    """Open a file in the target's folder: one without a name where the system can make it.
+
+    What has no name is gone with the process, even one that is killed.
+    """
+    if _NAMELESS:
+        try:
+            return os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), None
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+                raise
+    aside = _name_aside(target)
+    return os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), aside
+
+
+def _name_aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+
+
+def _give_name(handle: int, target: Path) -> Path:
+    """Give a name to a file without one, just before it takes the target's."""
+    aside = _name_aside(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        # With a folder given, the link is made to what the path in /proc leads to.
+        os.link(f"/proc/self/fd/{handle}", aside, src_dir_fd=folder)
+    finally:
+        os.close(folder)
+    return aside
+
+
+def _remove(aside: Path | None) -> None:
+    if aside is not None:
+        aside.unlink(missing_ok=True)
+
+
+_NAMELESS = hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,108 @@
+"""Model files: the image in the primary HDU, as TICA has it; then uncertainty and frame count."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from tica_fn.build_models import BuiltModel
+from tica_fn.detector import SHAPE
+from tica_fn.errors import BadFileError, ModelError
+from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.provenance import software
+from tica_fn.immutable import Array, freeze
+
+__all__ = ["read_bias_image", "write_model"]
+
+_UNITS = {"bias": "adu", "flat": ""}
+
+
+def write_model(
+    model: BuiltModel, path: str | os.PathLike[str], sources: Sequence[str] = ()
+) -> None:
+    """Write a model so that `tica_fn.load_models` can read it; whole or not at all.
+
+    Parameters
+    ----------
+    model : BuiltModel
+        The model.
+    path : path-like
+        File to write: ``.../calibration_10min/twodbias/cam1_ccd1_twoDcorrect.fits``.
+    sources : sequence of str
+        Names of the files that it was made from, kept as ``HISTORY``.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+    """
+    primary = fits.PrimaryHDU(model.image)
+    header = primary.header
+    unit = _UNITS[model.kind]
+    cards = (
+        ("BUNIT", unit, "unit of the image"),
+        ("MODEL", model.kind, "kind of model"),
+        ("CAMERA", model.camera, "camera number"),
+        ("CCD", model.ccd, "CCD number"),
+        ("MODEXP", model.exposure_s, "[s] exposure time it was made for"),
+        ("NREADOUT", model.coadds, "coadded exposures of each frame"),
+        ("NFRAMES", model.frames, "frames it was made from"),
+        ("CLIPSIG", model.limit, "values were clipped at so many sigma"),
+        ("NCLIPPED", model.clipped, "values that were clipped"),
+        ("LEVELMIN", float(model.levels.min()), "lowest level of a frame"),
+        ("LEVELMAX", float(model.levels.max()), "highest level of a frame"),
+        ("CREATOR", software(), "software that made this file"),
+    )
+    for keyword, value, comment in cards:
+        header[keyword] = (value, comment)
+    for source in sources:
+        header.add_history(f"from {source}")
+    uncertainty = fits.ImageHDU(model.uncertainty, name="UNCERTAINTY")
+    uncertainty.header["BUNIT"] = (unit, "unit of the image")
+    count = fits.ImageHDU(model.count, name="COUNT")
+    buffer = io.BytesIO()
+    fits.HDUList([primary, uncertainty, count]).writeto(buffer, checksum=True)
+    write_whole(path, [buffer.getbuffer()])
+
+
+def read_bias_image(path: Path, camera: int, ccd: int) -> Array:
+    """Read a bias model from its file alone.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file with the image in the primary HDU.
+    camera, ccd : int
+        CCD that it must be of, where the file says one.
+
+    Returns
+    -------
+    ndarray
+        (2078, 2136) float32, ADU per exposure, read-only.
+
+    Raises
+    ------
+    BadFileError
+        If it holds no such image.
+    ModelError
+        If it is of another CCD, or no bias.
+    """
+    try:
+        with fits.open(path, memmap=False) as opened:
+            header, image = opened[0].header, opened[0].data
+    except FileNotFoundError:
+        raise
+    except (OSError, TypeError, ValueError) as error:
+        raise BadFileError(f"{path}: not a readable FITS file ({error})") from None
+    if image is None or image.shape != SHAPE:
+        found = "no image" if image is None else f"an image of {image.shape}"
+        raise BadFileError(f"{path}: {found} in the primary HDU, {SHAPE} is wanted")
+    for keyword, wanted in (("CAMERA", camera), ("CCD", ccd), ("MODEL", "bias")):
+        if header.get(keyword, wanted) != wanted:
+            raise ModelError(f"{path}: its {keyword} is {header[keyword]}, {wanted} is wanted")
+    return freeze(np.array(image, dtype=np.float32))

@@ -1,0 +1,150 @@
+"""Times of a frame in the clocks that headers state.
+
+All times of TESS count days of Barycentric Dynamical Time (TDB) after JD 2457000.  *Where* they
+are taken is another matter: at the spacecraft (TICA's ``STARTTJD``, the primary header of SPOC's
+files) or, with the light travel time added, at the solar system's barycentre (``TSTART`` of SPOC's
+images).  ``DATE-OBS`` is the same instant as ``TSTART``, in UTC.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from tica_fn.fits.header import Cards, card
+from tica_fn.frame import Frame, Times
+
+__all__ = ["correction_cards", "reader_time_cards", "spacecraft_times", "utc_text"]
+
+_MJD_ZERO = 2400000.5
+
+
+def utc_text(times: Times, days: float) -> str:
+    """Calendar date and time in UTC.
+
+    Parameters
+    ----------
+    times : Times
+        Times that say the clock.
+    days : float
+        One of its numbers.
+
+    Returns
+    -------
+    str
+        To the millisecond, such as ``2018-12-15T18:34:08.816Z``: always 24 letters.
+
+    Examples
+    --------
+    >>> from tica_fn.frame import Times
+    >>> from tica_fn.fits.clocks import utc_text
+    >>> utc_text(Times(start=1467.0, mid=1467.01, end=1467.02), 1467.0)
+    '2018-12-14T11:58:50.817Z'
+    """
+    from astropy.time import Time
+
+    with warnings.catch_warnings():
+        # Leap seconds of years to come are not known yet.
+        warnings.simplefilter("ignore")
+        moment = Time(times.zero, days, format="jd", scale=times.scale, precision=3)
+        return f"{moment.utc.isot}Z"
+
+
+def _date(frame: Frame, what: str, keyword: str, days: float) -> str:
+    """Calendar date of a time: the raw header's own, where it is of that very time."""
+    said = frame.header.get(f"DATE-{what}")
+    if isinstance(said, str) and frame.header.get(keyword) == days:
+        return said
+    return utc_text(frame.times or Times(start=days, mid=days, end=days), days)
+
+
+def spacecraft_times(times: Times) -> Times:
+    """The same instants at the spacecraft.
+
+    Parameters
+    ----------
+    times : Times
+        Times at either place.
+
+    Returns
+    -------
+    Times
+        With the light travel time taken out.
+    """
+    late = times.light_d
+    return Times(
+        start=times.start - late,
+        mid=times.mid - late,
+        end=times.end - late,
+        scale=times.scale,
+        zero=times.zero,
+    )
+
+
+def correction_cards(frame: Frame) -> Cards:
+    """Cards that record which corrections of the clock a frame's times have.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any frame.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text; none for times as the raw file has them.
+    """
+    from tica_fn.time_corrections import CORRECTIONS, NAME
+
+    done = [step.removeprefix(NAME) for step in frame.steps if step.startswith(NAME)]
+    cards: Cards = []
+    for name in done:
+        correction = CORRECTIONS[name]
+        for keyword, seconds in correction.cards(frame.ccd):
+            cards.append(card(keyword, seconds, f"[s] in TSTART, TSTOP: {correction.what}"))
+    return cards
+
+
+def reader_time_cards(frame: Frame) -> Cards:
+    """Times under the names that SPOC's readers look for, and under TICA's.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any frame.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text; none for a frame without times.
+    """
+    times = frame.times
+    if times is None:
+        return []
+    far = times.place == "barycenter"
+    place = "at the barycentre" if far else "at the spacecraft"
+    here = spacecraft_times(times)
+    raw = frame.header
+    # The raw clock's own numbers are never touched; without them these are the spacecraft's.
+    first, last = raw.get("STARTTJD", here.start), raw.get("ENDTJD", here.end)
+    offset = times.zero - _MJD_ZERO
+    return [
+        card("TIMEREF", "SOLARSYSTEM" if far else "LOCAL", "barycentric, or at the spacecraft"),
+        card("TASSIGN", "SPACECRAFT", "where time is assigned"),
+        card("TIMESYS", times.scale.upper(), "time scale of all times but DATE-*"),
+        card("BJDREFI", int(times.zero), "integer part of BTJD reference date"),
+        card("BJDREFF", times.zero % 1, "fraction of the day in BTJD reference date"),
+        card("TIMEUNIT", "d", "unit of TSTART and TSTOP"),
+        card("TSTART", times.start, f"[d] start {place}, TDB"),
+        card("TSTOP", times.end, f"[d] stop {place}, TDB"),
+        card("BARYCORR", times.light_d, "[d] light travel time in TSTART and TSTOP"),
+        card("TIMECORR", times.light_d, "[d] the same as BARYCORR"),
+        card("DATE-OBS", _date(frame, "OBS", "TSTART", times.start), "TSTART as UTC date"),
+        card("DATE-END", _date(frame, "END", "TSTOP", times.end), "TSTOP as UTC date"),
+        card("TJD_ZERO", times.zero, "[d] JD that *TJD count from"),
+        card("STARTTJD", first, "[d] start at the spacecraft, TDB"),
+        card("MIDTJD", raw.get("MIDTJD", here.mid), "[d] middle at the spacecraft, TDB"),
+        card("ENDTJD", last, "[d] end at the spacecraft, TDB"),
+        card("MJD-BEG", first + offset, "[d] STARTTJD as MJD, TDB"),
+        card("MJD-END", last + offset, "[d] ENDTJD as MJD, TDB"),
+        *correction_cards(frame),
+    ]

@@ -1,0 +1,244 @@
+"""Collateral pixels of target pixel files: overclock columns and smear rows, one amplifier a file.
+
+``tess<stamp>-s<ssss>-<tvcol|smrow>-<cam>-<ccd>-<a..d>-<scid>-s_col.fits`` at 2 min, and
+``...-a_fast-col.fits`` at 20 s.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+import attrs
+import numpy as np
+from astropy.io import fits
+
+from tica_fn.detector import (
+    AMPLIFIER_COLUMNS,
+    AMPLIFIERS,
+    OVERCLOCK_COLUMNS,
+    ROWS,
+    SCIENCE_COLUMNS,
+    SMEAR_ROWS,
+    VIRTUAL_COLUMNS,
+)
+from tica_fn.errors import BadFileError, MissingCollateralError
+from tica_fn.fits.blocks import content, read_blocks
+from tica_fn.immutable import Array, frozen_array
+
+__all__ = ["KINDS", "NEAR", "Collateral", "find_collateral", "read_collateral"]
+
+KINDS = {"tvcol": "subtract_pedestal", "smrow": "subtract_smear"}
+"""Kinds of collateral, and the step that needs each."""
+
+NEAR = 5
+"""Cadences that collateral may be away from the one it is used for, where that one is missing."""
+
+_NAME = re.compile(
+    r"tess(?P<stamp>\d+)-s(?P<sector>\d{4})-(?P<kind>tvcol|smrow)-(?P<camera>\d)-(?P<ccd>\d)-"
+    r"(?P<amplifier>[a-d])-\d+-(?P<speed>s_col|a_fast-col)\.fits(?:\.gz)?"
+)
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Collateral:
+    """Overclock columns or smear rows of one amplifier, all cadences.
+
+    Parameters
+    ----------
+    counts : ndarray
+        (cadences, rows, columns) int32, ADU; -1 where missing.
+    cadences : ndarray
+        (cadences,) int32, cadence numbers.
+    row, column : int
+        Place of the first pixel in the full readout, 0-based.
+    name : str
+        File name.
+    checked : bool
+        Whether the file's CHECKSUM is that of its content; cut-outs of the mission's files keep
+        the whole file's.
+    """
+
+    counts: Array
+    cadences: Array
+    row: int
+    column: int
+    name: str
+    checked: bool
+
+    def nearest(self, cadence: int) -> int:
+        """Find the cadence whose pixels serve a cadence.
+
+        Parameters
+        ----------
+        cadence : int
+            Cadence number of the target.
+
+        Returns
+        -------
+        int
+            The same, or where the file lacks it the nearest one, at most `NEAR` away: pedestal
+            and smear change little in so short a time.  Whoever uses another cadence says so.
+
+        Raises
+        ------
+        BadFileError
+            If no cadence is near enough.
+        """
+        away = np.abs(self.cadences.astype(np.int64) - cadence)
+        if not away.size or away.min() > NEAR:
+            raise BadFileError(
+                f"{self.name}: no cadence {cadence} in it, nor one within {NEAR} of it"
+            )
+        return int(self.cadences[np.argmin(away)])
+
+    def of_cadence(self, cadence: int) -> Array:
+        """Pixels that serve a cadence.
+
+        Parameters
+        ----------
+        cadence : int
+            Cadence number of the target.
+
+        Returns
+        -------
+        ndarray
+            (rows, columns) int32, ADU, of the cadence that `nearest` gives.
+
+        Raises
+        ------
+        BadFileError
+            If no cadence is near enough.
+        """
+        out: Array = self.counts[np.searchsorted(self.cadences, self.nearest(cadence))]
+        return out
+
+
+def find_collateral(
+    target: str | os.PathLike[str],
+    folders: Iterable[str | os.PathLike[str]],
+    *,
+    camera: int,
+    ccd: int,
+    sector: int | None,
+    amplifiers: Iterable[str],
+    kinds: Iterable[str],
+) -> tuple[Path, ...]:
+    """Find the collateral files of a target pixel file by their names.
+
+    Parameters
+    ----------
+    target : path-like
+        The target pixel file; its name tells 20 s from 2 min.
+    folders : iterable of path-like
+        Folders to look in, one after the other.
+    camera, ccd : int
+        Numbers 1 to 4.
+    sector : int or None
+        Sector; any where it is not known.
+    amplifiers : iterable of str
+        Letters ``A`` to ``D``.
+    kinds : iterable of str
+        ``"tvcol"``, ``"smrow"``.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        One file for each kind and amplifier.
+
+    Raises
+    ------
+    MissingCollateralError
+        If there is none, or there are several that fit.
+    """
+    speed = "a_fast-col" if "fast" in PurePath(target).name else "s_col"
+    stamp = re.match(r"tess(\d+)-", PurePath(target).name)
+    names: dict[tuple[str, str], dict[str, tuple[Path, str]]] = {}
+    places = list(dict.fromkeys(Path(folder) for folder in folders))
+    for folder in places:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            match = _NAME.fullmatch(path.name)
+            if (
+                match is None
+                or match["speed"] != speed
+                or (int(match["camera"]), int(match["ccd"])) != (camera, ccd)
+                or (sector is not None and int(match["sector"]) != sector)
+            ):
+                continue
+            key = match["kind"], match["amplifier"].upper()
+            names.setdefault(key, {}).setdefault(path.name, (path, match["stamp"]))
+    found = []
+    for kind in kinds:
+        for amplifier in amplifiers:
+            fits_all = list(names.get((kind, amplifier), {}).values())
+            of_same_start = [f for f in fits_all if stamp is not None and f[1] == stamp[1]]
+            choice = of_same_start or fits_all
+            if len(choice) != 1:
+                where = ", ".join(str(folder) for folder in places)
+                what = f"{kind} file of camera {camera} CCD {ccd} amplifier {amplifier}"
+                number = "no" if not choice else "more than one"
+                raise MissingCollateralError(
+                    f"{target}: {number} {what} in {where}; needed by {KINDS[kind]} (go without by "
+                    f"--without {KINDS[kind].removeprefix('subtract_')})"
+                )
+            found.append(choice[0][0])
+    return tuple(found)
+
+
+def read_collateral(path: str | os.PathLike[str]) -> Collateral:
+    """Read overclock columns or smear rows.
+
+    Parameters
+    ----------
+    path : path-like
+        Collateral file of one amplifier, plain or gzipped.
+
+    Returns
+    -------
+    Collateral
+        Its raw counts.
+
+    Raises
+    ------
+    BadFileError
+        If the file is damaged or is no such file.
+    """
+    name = PurePath(path).name
+    data = content(path)
+    try:
+        hdus, checked = read_blocks(path, data), True
+    except BadFileError as error:
+        if "CHECKSUM" not in str(error):
+            raise
+        hdus, checked = read_blocks(path, data, verify=False), False
+    header = hdus[1].header if len(hdus) > 1 else {}
+    kind = str(header.get("EXTNAME", "")).lower()[:5]
+    amplifier = str(header.get("CCD_OUT", "")).strip()
+    if kind not in KINDS or amplifier not in AMPLIFIERS:
+        raise BadFileError(f"{path}: not a collateral file of virtual columns or smear rows")
+    a = AMPLIFIERS.index(amplifier)
+    if kind == "tvcol":
+        shape = (ROWS, VIRTUAL_COLUMNS)
+        row, column = 0, OVERCLOCK_COLUMNS[0] + a * VIRTUAL_COLUMNS
+    else:
+        shape = (SMEAR_ROWS[1] - SMEAR_ROWS[0], AMPLIFIER_COLUMNS)
+        row, column = SMEAR_ROWS[0], SCIENCE_COLUMNS[0] + a * AMPLIFIER_COLUMNS
+    table = fits.HDUList.fromstring(bytes(data))[1].data
+    raw = f"{kind.upper()}_RAW"
+    if raw not in table.names or "CADENCENO" not in table.names:
+        raise BadFileError(f"{path}: no column {raw} or CADENCENO in HDU 1")
+    counts, cadences = np.asarray(table[raw]), np.asarray(table["CADENCENO"])
+    order = np.argsort(cadences)
+    counts, cadences = counts[order], cadences[order]
+    if counts.shape[1:] != shape:
+        raise BadFileError(f"{path}: {raw} has {counts.shape[1:]} pixels a cadence, not {shape}")
+    return Collateral(
+        counts=frozen_array(counts, np.int32),
+        cadences=frozen_array(cadences, np.int32),
+        row=row,
+        column=column,
+        name=name,
+        checked=checked,
+    )

@@ -1,0 +1,225 @@
+"""Headers as the text they are in the file, and an immutable mapping over it.
+
+Cards that a product takes over from its input are copied as text: nothing is parsed and formatted
+again, so nothing can change on the way.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Hashable, Iterator, Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+from astropy.io import fits
+
+__all__ = ["CARD", "Cards", "OriginalHeader", "card", "split_cards", "with_card"]
+
+CARD = 80
+_LEGAL = re.compile(
+    r"(?=.{8}= )[A-Z0-9_-]+ *= "
+    r"(?:'(?:[^']|'')*'|\s*[TF]|\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[ED][+-]?\d+)?|\s*)"
+    r"\s*(?:/.*)?"
+)
+Cards = list[tuple[str, str]]
+"""Pairs of keyword and text: 80 characters, or a multiple where CONTINUE cards follow."""
+
+
+def split_cards(text: str) -> Cards:
+    """Split the text of a header into cards.
+
+    Parameters
+    ----------
+    text : str
+        Cards of 80 characters; what follows END is left out.
+
+    Returns
+    -------
+    list of tuple
+        Pairs of keyword and text, CONTINUE cards joined to the card they continue, illegal cards
+        mended (FITS standard), blank ones left out.
+    """
+    cards: Cards = []
+    for start in range(0, len(text), CARD):
+        image = text[start : start + CARD]
+        keyword = image[:8].rstrip()
+        if keyword == "END" and not image[8:].strip():
+            break
+        if not image.strip():
+            continue
+        if keyword == "CONTINUE" and cards:
+            cards[-1] = (cards[-1][0], cards[-1][1] + image)
+        else:
+            cards.append((keyword, image))
+    return [_mended(keyword, image) for keyword, image in cards]
+
+
+@lru_cache(maxsize=4096)
+def _mended(keyword: str, image: str) -> tuple[str, str]:
+    """Legal form of a card: as it is, else its value as a string, else as a line of HISTORY."""
+    commentary = keyword in ("COMMENT", "HISTORY", "")
+    if image.isascii() and image.isprintable() and (commentary or _LEGAL.fullmatch(image)):
+        return keyword, image
+    text = "".join(letter if " " <= letter <= "~" else "?" for letter in image)
+    if commentary:
+        return keyword, text
+    for form in (text, _as_string(keyword, text)):
+        parsed = fits.Card.fromstring(form.encode("ascii"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                parsed.verify("silentfix+exception")
+                legal = fits.Card.fromstring(str(parsed).encode("ascii"))
+                warnings.simplefilter("error")
+                legal.verify("exception")
+                str(legal.value)
+                return str(legal.keyword), str(legal)
+            except (fits.VerifyError, ValueError, Warning):
+                continue
+    return card("HISTORY", f"Original card: {' '.join(text.split())}")
+
+
+def _as_string(keyword: str, text: str) -> str:
+    """Card whose value is what stands there, whatever it is, as a string."""
+    value, _, comment = text[10:].partition("/")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        words = value.strip().strip("'").strip()
+        try:
+            return str(fits.Card(keyword.upper(), words, comment.strip()))
+        except ValueError:
+            return text
+
+
+@lru_cache(maxsize=4096, typed=True)
+def card(keyword: str, value: Hashable, comment: str = "") -> tuple[str, str]:
+    """Format one card.
+
+    Parameters
+    ----------
+    keyword : str
+        Up to eight letters, digits, ``-`` or ``_``.
+    value : object
+        str, bool, int or float, or None for an undefined value; a commentary card's text.
+    comment : str
+        Comment; cut where there is no room for it.
+
+    Returns
+    -------
+    tuple
+        Keyword and text of 80 characters, or more with CONTINUE cards.
+
+    Examples
+    --------
+    >>> from tica_fn.fits.header import card
+    >>> card("NAXIS1", 2136, "columns")[1].rstrip()
+    'NAXIS1  =                 2136 / columns'
+    """
+    with warnings.catch_warnings():
+        # Only the comment is cut, as stated above.
+        warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
+        if keyword in ("HISTORY", "COMMENT"):
+            text = str(value)
+            parts = [text[i : i + 72] for i in range(0, len(text), 72)] or [""]
+            return keyword, "".join(f"{keyword:<8}{part:<72}" for part in parts)
+        return keyword, str(fits.Card(keyword, value, comment))
+
+
+class OriginalHeader(Mapping[str, Any]):
+    """The header of a frame as it was in its file: primary HDU, then the image's own.
+
+    As a mapping it gives the values by keyword; the image's header comes before the primary's.
+
+    Parameters
+    ----------
+    primary : str
+        Text of the primary header, cards of 80 characters.
+    image : str
+        Text of the image's header, where the image is in an extension.
+    added : str
+        Text of cards that were not in the file; they come before the others.
+    """
+
+    def __init__(self, primary: str, image: str = "", added: str = "") -> None:
+        self.primary = primary
+        self.image = image
+        self.added = added
+
+    @cached_property
+    def cards(self) -> tuple[Cards, Cards, Cards]:
+        """Cards of the three texts."""
+        primary, image, added = (split_cards(text) for text in self._texts)
+        return primary, image, added
+
+    @cached_property
+    def _places(self) -> dict[str, str]:
+        """Text of the card, or of all lines of a commentary keyword, by keyword."""
+        places: dict[str, str] = {}
+        for cards in self.cards:
+            found: dict[str, str] = {}
+            for keyword, text in cards:
+                key = str(fits.Card.fromstring(text).keyword) if keyword == "HIERARCH" else keyword
+                if key in ("COMMENT", "HISTORY"):
+                    found[key] = found.get(key, "") + text
+                elif key:
+                    found.setdefault(key, text)
+            places.update(found)
+        return places
+
+    def __getitem__(self, key: str) -> Any:
+        text = self._places[key]
+        if key in ("COMMENT", "HISTORY"):
+            return "\n".join(text[i + 8 : i + CARD].rstrip() for i in range(0, len(text), CARD))
+        # Only what is asked for is parsed: a header has hundreds of cards.
+        return fits.Card.fromstring(text).value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OriginalHeader):
+            return NotImplemented
+        return self._texts == other._texts
+
+    def __hash__(self) -> int:
+        return hash(self._texts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OriginalHeader, self._texts
+
+    @property
+    def _texts(self) -> tuple[str, str, str]:
+        return self.primary, self.image, self.added
+
+
+def with_card(header: Mapping[str, Any], keyword: str, value: object) -> Mapping[str, Any]:
+    """Set one keyword of a frame's header.
+
+    Parameters
+    ----------
+    header : mapping
+        A frame's header; not modified.
+    keyword : str
+        Keyword.
+    value : object
+        Its value.
+
+    Returns
+    -------
+    mapping
+        A header like it, with that keyword.
+
+    Examples
+    --------
+    >>> from tica_fn.fits.header import OriginalHeader, with_card
+    >>> with_card(OriginalHeader(""), "ORB_SEG", "o1a")["ORB_SEG"]
+    'o1a'
+    """
+    if not isinstance(header, OriginalHeader):
+        return {**header, keyword: value}
+    kept = "".join(text for name, text in split_cards(header.added) if name != keyword)
+    return OriginalHeader(header.primary, header.image, kept + card(keyword, value)[1])

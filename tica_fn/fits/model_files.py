@@ -1,0 +1,219 @@
+"""Folders of calibration models: TICA's ``calibration_<exposure>``, or the mission's own files.
+
+TICA:  ``calibration_30min/twodbias/cam<c>_ccd<d>_twoDcorrect.fits`` (ADU per exposure) and
+``calibration_30min/flatfields/cam<c>_ccd<d>_image.fits``, image in the primary HDU; the exposure
+time is in the folder's name.
+
+SPOC:  ``tess*-<c>-<d>-2dblack.fits`` (ADU per read), ``tess*-<c>-<d>-flat.fits``, value in HDU 1,
+uncertainty in HDU 2; ``*gain.xml``, ``*linearity.xml`` and ``*undershoot.xml`` where present.
+
+Only the CCD that is asked for is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import attrs
+import numpy as np
+from astropy.io import fits
+
+from tica_fn.detector import SHAPE, amplifiers, check_ccd
+from tica_fn.errors import BadFileError, ModelError
+from tica_fn.fits.blocks import RawHDU, content, read_blocks
+from tica_fn.fits.model_xml import amplifiers_from_xml
+from tica_fn.fits.spoc import image_of
+from tica_fn.fits.tiled import untiled
+from tica_fn.frame import ModelFile
+from tica_fn.immutable import Array, freeze
+from tica_fn.models import Models
+from tica_fn.remote.provenance import recorded_versions
+
+__all__ = ["exposure_of_folder", "load_models"]
+
+_PACKED = ("", ".gz", ".fz")
+_UNITS_S = {"min": 60.0, "sec": 1.0}
+
+
+def load_models(
+    folder: str | os.PathLike[str], camera: int, ccd: int, *, errors: bool = False
+) -> Models:
+    """Load the calibration models of one CCD.
+
+    Parameters
+    ----------
+    folder : path-like
+        A TICA ``calibration_<exposure>`` folder, or a folder of SPOC/MAST models; links are
+        followed.
+    camera, ccd : int
+        Numbers 1 to 4.
+    errors : bool
+        Whether to read the error of a SPOC flat field too, for `tica_fn.estimate_variance`.
+
+    Returns
+    -------
+    Models
+        Models with `kind` ``"tica"`` or ``"spoc"``, and their files' names and hashes.
+
+    Raises
+    ------
+    ModelError
+        If there is no model of that CCD, more than one, or it holds values that can't be right.
+    BadFileError
+        If a file is damaged.
+    """
+    check_ccd(camera, ccd)
+    root = Path(folder)
+    if not root.is_dir():
+        raise ModelError(f"{root}: no such folder of calibration models")
+    if (root / "twodbias").is_dir() or (root / "flatfields").is_dir():
+        return _with_versions(_load_tica(root, camera, ccd), root)
+    if any(root.glob("tess*-flat.fits*")) or any(root.glob("tess*-2dblack.fits*")):
+        return _with_versions(_load_spoc(root, camera, ccd, errors), root)
+    raise ModelError(
+        f"{root}: neither a TICA folder (twodbias/, flatfields/) nor one of SPOC models "
+        "(tess*-flat.fits, tess*-2dblack.fits)"
+    )
+
+
+def exposure_of_folder(folder: Path) -> float:
+    """Exposure time that a TICA model folder says in its name.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder such as ``calibration_30min``; where the name of a link says nothing, the folder
+        that it leads to is asked.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Raises
+    ------
+    ModelError
+        If neither name says it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tica_fn.fits.model_files import exposure_of_folder
+    >>> exposure_of_folder(Path("calibration_200sec"))
+    200.0
+    """
+    for name in (folder.name, folder.resolve().name):
+        match = re.search(r"calibration_(\d+)(min|sec)$", name)
+        if match:
+            return float(match[1]) * _UNITS_S[match[2]]
+    raise ModelError(
+        f"{folder}: the name does not say the models' exposure time, as calibration_30min does"
+    )
+
+
+def _with_versions(models: Models, root: Path) -> Models:
+    """Add the versions that were recorded when the files were fetched."""
+    known = recorded_versions(root)
+    files = [attrs.evolve(f, version=known.get((f.name, f.sha256), "")) for f in models.files]
+    return attrs.evolve(models, files=tuple(files))
+
+
+def _load_tica(root: Path, camera: int, ccd: int) -> Models:
+    exposure_s = exposure_of_folder(root)
+    bias = _one_file(root / "twodbias", f"cam{camera}_ccd{ccd}_twoDcorrect.fits", camera, ccd)
+    flat = _one_file(root / "flatfields", f"cam{camera}_ccd{ccd}_image.fits", camera, ccd)
+    return _models(
+        camera, ccd, bias, flat, number=0, kind="tica", exposure_s=exposure_s, bias_per_read=False
+    )
+
+
+def _load_spoc(root: Path, camera: int, ccd: int, errors: bool) -> Models:
+    bias = _one_file(root, f"tess*-{camera}-{ccd}-2dblack.fits", camera, ccd)
+    flat = _one_file(root, f"tess*-{camera}-{ccd}-flat.fits", camera, ccd)
+    models = _models(
+        camera, ccd, bias, flat, number=1, kind="spoc", exposure_s=None, bias_per_read=True
+    )
+    constants, files = amplifiers_from_xml(root, camera, ccd)
+    error = _error_plane(flat) if errors else None
+    return attrs.evolve(
+        models, amplifiers=constants, files=(*models.files, *files), flat_error=error
+    )
+
+
+def _error_plane(path: Path) -> Array | None:
+    """Error that stands beside a model in HDU 2, where there is one."""
+    with fits.open(path) as opened:
+        return None if len(opened) < 3 else np.asarray(opened[2].data, dtype=np.float32)
+
+
+def _models(
+    camera: int,
+    ccd: int,
+    bias: Path,
+    flat: Path,
+    *,
+    number: int,
+    kind: str,
+    exposure_s: float | None,
+    bias_per_read: bool,
+) -> Models:
+    bias_image, bias_file = _read_image(bias, number, camera, ccd)
+    flat_image, flat_file = _read_image(flat, number, camera, ccd)
+    try:
+        return Models(
+            camera=camera,
+            ccd=ccd,
+            bias=bias_image,
+            flat=flat_image,
+            amplifiers=amplifiers(camera, ccd),
+            exposure_s=exposure_s,
+            bias_per_read=bias_per_read,
+            kind=kind,
+            files=(bias_file, flat_file),
+        )
+    except ModelError as error:
+        culprit = flat if str(error).startswith("flat") else bias
+        raise ModelError(f"{culprit}: {error}") from error
+
+
+def _one_file(folder: Path, pattern: str, camera: int, ccd: int) -> Path:
+    found = sorted({p for packed in _PACKED for p in folder.glob(pattern + packed)})
+    if not found:
+        raise ModelError(
+            f"{folder}: no model of camera {camera} CCD {ccd} there (expected {pattern})"
+        )
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ModelError(f"{folder}: several models of one kind for that CCD; keep one of {names}")
+    return found[0]
+
+
+def _read_image(path: Path, number: int, camera: int, ccd: int) -> tuple[Array, ModelFile]:
+    """Image of a model file, and the file's name and hash."""
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise BadFileError(f"{path}: {error.strerror}") from error
+    file = ModelFile(name=path.name, sha256=hashlib.sha256(packed).hexdigest())
+    data = content(path) if path.suffix == ".gz" else memoryview(packed)
+    hdus = read_blocks(path, data)
+    _check_ccd_of_file(path, hdus, camera, ccd)
+    tiled = [n for n, hdu in enumerate(hdus) if hdu.header.get("ZIMAGE")]
+    if tiled:
+        hdus, number = untiled(path, data, hdus), tiled[0]
+    if len(hdus) <= number:
+        raise BadFileError(f"{path}: no image in HDU {number}")
+    image = image_of(path, hdus[number], SHAPE)
+    return freeze(image.astype(np.float32, copy=False)), file
+
+
+def _check_ccd_of_file(path: Path, hdus: list[RawHDU], camera: int, ccd: int) -> None:
+    for hdu in hdus:
+        for keyword, wanted in (("CAMERA", camera), ("CCD", ccd)):
+            if hdu.header.get(keyword, wanted) != wanted:
+                raise ModelError(
+                    f"{path}: the header says {keyword} {hdu.header[keyword]}, the name {wanted}"
+                )

@@ -1,0 +1,182 @@
+"""Names of products."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import PurePath
+
+from tica_fn.errors import FrameError
+from tica_fn.fits.orbits import orbits_of_sector
+from tica_fn.frame import Frame
+
+__all__ = ["SEGMENTS", "hlsp_name", "product_name", "segment_of", "spoc_name"]
+
+SEGMENTS = ("o1", "o2", "o3", "o4", "o1a", "o1b", "o2a", "o2b", "o3a", "o3b", "o4a", "o4b")
+"""Orbits of a sector, and their halves, as ``ORB_SEG`` and the names at MAST say them."""
+
+_PACKED = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
+
+
+def _stem(path: str | os.PathLike[str]) -> str:
+    stem = PurePath(path).name.removesuffix(".gz").removesuffix(".fz")
+    for ending in (".fits", ".fit"):
+        stem = stem.removesuffix(ending)
+    return stem
+
+
+def product_name(
+    source: str | os.PathLike[str],
+    *,
+    ccd: int | None = None,
+    layout: str = "tica",
+    compress: str = "none",
+) -> str:
+    """Name of a product, made from its input's.
+
+    Parameters
+    ----------
+    source : path-like
+        The input file.
+    ccd : int, optional
+        CCD that was taken out of a camera frame.
+    layout : str
+        ``"tica"``, ``"spoc"``, or ``"raw"`` for pixels that were not calibrated.
+    compress : str
+        ``"none"``, ``"gzip"``, ``"rice"`` or ``"gzip2"``.
+
+    Returns
+    -------
+    str
+        ``<stem>.cal.fits``; in SPOC's layout the stem with ``ffir`` replaced by ``ffic``; with
+        ``_ccd<d>`` behind the stem of a camera frame.
+
+    Examples
+    --------
+    >>> from tica_fn.fits.names import product_name
+    >>> product_name("tess2021039000000-00116470-1-crm-ffi.fits.gz", ccd=3)
+    'tess2021039000000-00116470-1-crm-ffi_ccd3.cal.fits'
+    >>> product_name("tess2018349182459-s0006-2-3-0126-s_ffir.fits", layout="spoc")
+    'tess2018349182459-s0006-2-3-0126-s_ffic.fits'
+    """
+    stem = _stem(source) + (f"_ccd{ccd}" if ccd is not None else "")
+    if layout == "spoc":
+        stem = stem.replace("ffir", "ffic") if "ffir" in stem else f"{stem}_ffic"
+    middle = ".cal" if layout == "tica" else ""
+    return f"{stem}{middle}.fits{_PACKED[compress]}"
+
+
+def segment_of(frame: Frame) -> str | None:
+    """Orbit of its sector that a frame was taken in, as far as its header says it.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any frame.
+
+    Returns
+    -------
+    str or None
+        What ``ORB_SEG`` says; else ``"o1"`` to ``"o4"`` by ``ORBIT_ID``.
+    """
+    said = str(frame.header.get("ORB_SEG", "")).strip()
+    if said:
+        return said
+    orbit = frame.header.get("ORBIT_ID")
+    orbits = orbits_of_sector(frame.sector) if frame.sector is not None else ()
+    return f"o{orbits.index(orbit) + 1}" if orbit in orbits else None
+
+
+def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") -> str:
+    """Name as TICA's products have it at MAST.
+
+    Parameters
+    ----------
+    frame : Frame
+        The frame, with its sector and cadence.
+    segment : str, optional
+        Orbit of the sector, one of `SEGMENTS`; what the header says by default.
+    compress : str
+        ``"none"``, ``"gzip"``, ``"rice"`` or ``"gzip2"``.
+
+    Returns
+    -------
+    str
+        ``hlsp_tica_tess_ffi_s<ssss>-<orbit>-<cadence>-cam<c>-ccd<d>_tess_v01_img.fits``.
+
+    Raises
+    ------
+    FrameError
+        If sector, cadence or orbit are not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame
+    >>> from tica_fn.fits.names import hlsp_name
+    >>> frame = Frame(pixels=np.zeros((2078, 2136)), unit="electron", camera=1, ccd=2,
+    ...               exposure_s=600, coadds=240, sector=35, cadence=123456,
+    ...               header={"ORBIT_ID": 78})
+    >>> hlsp_name(frame)
+    'hlsp_tica_tess_ffi_s0035-o2-00123456-cam1-ccd2_tess_v01_img.fits'
+    """
+    segment = segment or segment_of(frame)
+    known = {"sector": frame.sector, "cadence": frame.cadence, "orbit segment": segment}
+    missing = [what for what, value in known.items() if value is None]
+    if missing:
+        raise FrameError(
+            f"{frame.name}: an HLSP name needs the {' and the '.join(missing)}, which neither the "
+            "header nor the file's name says"
+        )
+    if not re.fullmatch(r"o[1-4][ab]?", str(segment)):
+        raise FrameError(f"{frame.name}: ORB_SEG is {segment!r}, not one of {', '.join(SEGMENTS)}")
+    return (
+        f"hlsp_tica_tess_ffi_s{frame.sector:04d}-{segment}-{frame.cadence:08d}"
+        f"-cam{frame.camera}-ccd{frame.ccd}_tess_v01_img.fits{_PACKED[compress]}"
+    )
+
+
+def spoc_name(frame: Frame, compress: str = "none") -> str:
+    """Name as the mission's calibrated frames have it, for programs that look for such names.
+
+    Parameters
+    ----------
+    frame : Frame
+        The frame, with its sector, read from a file whose name starts with ``tess<stamp>-``.
+    compress : str
+        ``"none"`` or ``"gzip"``.
+
+    Returns
+    -------
+    str
+        ``tess<stamp>-s<ssss>-<c>-<d>-<scid>-s_ffic.fits``; the spacecraft's configuration is 0000
+        where the header does not say it.
+
+    Raises
+    ------
+    FrameError
+        If sector or stamp are not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, SourceFile
+    >>> from tica_fn.fits.names import spoc_name
+    >>> source = SourceFile(name="tess2021039000000-00116470-1-crm-ffi.fits", crc32="0" * 8)
+    >>> frame = Frame(pixels=np.zeros((2078, 2136)), unit="electron", camera=1, ccd=2,
+    ...               exposure_s=600, coadds=240, sector=35, source=source)
+    >>> spoc_name(frame)
+    'tess2021039000000-s0035-1-2-0000-s_ffic.fits'
+    """
+    stamp = re.match(r"tess(\d{13})-", frame.source.name if frame.source else "")
+    if stamp is None or frame.sector is None:
+        raise FrameError(
+            f"{frame.name}: SPOC's name needs the sector, and a file whose name starts with the "
+            "time, tess<13 digits>-"
+        )
+    scid = frame.header.get("SCCONFIG")
+    number = scid if isinstance(scid, int) else 0
+    return (
+        f"tess{stamp[1]}-s{frame.sector:04d}-{frame.camera}-{frame.ccd}-{number:04d}-s_ffic.fits"
+        f"{_PACKED[compress]}"
+    )

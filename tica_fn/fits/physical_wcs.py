@@ -1,0 +1,102 @@
+"""The physical WCS: which pixel of the readout an image's first pixel is.
+
+``CRVAL1P`` and ``CRVAL2P`` are the column and row of the first pixel in the full readout, 1-based
+(1 and 1 for a full readout, 45 and 1 for its science pixels).  A celestial WCS counts in pixels of
+the image: where columns or rows are cut off, its reference pixel moves with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tica_fn.fits.header import Cards, card
+
+__all__ = ["moved_cards", "origin_of", "physical_cards"]
+
+_REFERENCE = {"CRPIX1": 1, "CRPIX2": 0, "BTC_PIX1": 1, "BTC_PIX2": 0}
+
+
+def physical_cards(row: int, column: int) -> Cards:
+    """Cards of the physical WCS.
+
+    Parameters
+    ----------
+    row, column : int
+        Place of the first pixel in the full readout, 0-based.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text of each card.
+    """
+    cards = [
+        card("WCSNAMEP", "PHYSICAL", "name of world coordinate system alternate P"),
+        card("WCSAXESP", 2, "number of WCS physical axes"),
+    ]
+    for axis, name, what, first in ((1, "RAWX", "column", column), (2, "RAWY", "row", row)):
+        cards += [
+            card(f"CTYPE{axis}P", name, f"physical WCS axis {axis} type: CCD {what}"),
+            card(f"CUNIT{axis}P", "PIXEL", f"physical WCS axis {axis} unit"),
+            card(f"CRPIX{axis}P", 1, f"reference {what} of the image"),
+            card(f"CRVAL{axis}P", first + 1, f"CCD {what} of the reference {what}"),
+            card(f"CDELT{axis}P", 1.0, f"physical WCS axis {axis} step"),
+        ]
+    return cards
+
+
+def origin_of(header: Mapping[str, Any]) -> tuple[int, int]:
+    """Place in the full readout that a header's image starts from.
+
+    Parameters
+    ----------
+    header : mapping
+        A header, with a physical WCS or ``SCIPIXS``, or that of a full readout.
+
+    Returns
+    -------
+    row, column : int
+        0-based.
+
+    Examples
+    --------
+    >>> from tica_fn.fits.physical_wcs import origin_of
+    >>> origin_of({"CRVAL1P": 45, "CRVAL2P": 1}), origin_of({})
+    ((0, 44), (0, 0))
+    """
+    column, row = header.get("CRVAL1P"), header.get("CRVAL2P")
+    if isinstance(column, int | float) and isinstance(row, int | float):
+        return int(row) - 1, int(column) - 1
+    science = re.fullmatch(
+        r"\[(\d+):\d+,(\d+):\d+\]", str(header.get("SCIPIXS", "")).replace(" ", "")
+    )
+    return (1 - int(science[2]), 45 - int(science[1])) if science else (0, 0)
+
+
+def moved_cards(header: Mapping[str, Any], origin: tuple[int, int]) -> dict[str, tuple[str, str]]:
+    """Reference pixels of a header, counted from the first pixel of another piece of the readout.
+
+    Parameters
+    ----------
+    header : mapping
+        Header of a piece of the readout, or of all of it.
+    origin : tuple of int
+        Row and column of the other piece's first pixel, 0-based.
+
+    Returns
+    -------
+    dict
+        By keyword, the keyword and text of each card that changes; none if it is the same piece.
+    """
+    row, column = origin_of(header)
+    shift = (row - origin[0], column - origin[1])
+    if shift == (0, 0):
+        return {}
+    moved = {}
+    for keyword, axis in _REFERENCE.items():
+        value = header.get(keyword)
+        if isinstance(value, int | float):
+            text = "reference pixel of the image"
+            moved[keyword] = card(keyword, float(value + shift[axis]), text)
+    return moved

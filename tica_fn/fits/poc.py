@@ -1,0 +1,173 @@
+"""Frames of the Payload Operations Center (POC, or TSO): four CCDs of a camera in one image.
+
+``tess<stamp>-<cadence>-<camera>-crm-ffi.fits[.gz]``: one HDU of 4156 x 4272 32-bit integers.  The
+same file split by CCD (`tica-fn split`) has one CCD in its layout, ``CAMNUM`` and ``CCDNUM``; and
+the calibrated CCDs can be put together to a camera frame again (`tica-fn assemble`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from tica_fn.detector import CCDS, SHAPE
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.keywords import (
+    coadds_of,
+    detector_number,
+    exposure_of_poc,
+    number,
+    sector_of,
+    times_of,
+    whole_number,
+)
+from tica_fn.fits.provenance import steps_of
+from tica_fn.fits.quadrants import CAMERA_SHAPE, TRIMMED_SHAPE, take_ccd
+from tica_fn.fits.spoc import image_of
+from tica_fn.frame import ADU, ELECTRON, Frame, SourceFile
+from tica_fn.immutable import Array, freeze
+
+__all__ = ["frame_from_poc", "frames_of_camera", "is_camera_shape"]
+
+_SHAPES = (CAMERA_SHAPE, (2 * TRIMMED_SHAPE[0], 2 * TRIMMED_SHAPE[1]))
+_TYPES = {16: ">i2", 32: ">i4", -32: ">f4"}
+
+
+def is_camera_shape(header: Any) -> bool:
+    """Tell whether an image has the size of a camera's four CCDs.
+
+    Parameters
+    ----------
+    header : mapping
+        Header of the image.
+
+    Returns
+    -------
+    bool
+        True for 4156 x 4272, and for the 4096 x 4096 science pixels.
+    """
+    return int(header["NAXIS"]) == 2 and (int(header["NAXIS2"]), int(header["NAXIS1"])) in _SHAPES
+
+
+def _stored(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
+    """Camera image as it is stored, big-endian, not scaled."""
+    header = hdu.header
+    shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
+    kind = _TYPES.get(int(header["BITPIX"]))
+    if kind is None:
+        raise BadFileError(f"{path}: BITPIX is {header['BITPIX']}; 16 or 32-bit numbers are read")
+    return np.frombuffer(hdu.data, dtype=kind, count=shape[0] * shape[1]).reshape(shape)
+
+
+def _scaled(pixels: Array, header: Any) -> Array:
+    """Apply BZERO and BSCALE, in integers where it can be."""
+    zero, scale = float(header.get("BZERO", 0)), float(header.get("BSCALE", 1))
+    if (zero, scale) == (0.0, 1.0):
+        return pixels
+    if pixels.dtype == np.int32 and (zero, scale) == (2.0**31, 1.0):
+        words = pixels.view(np.uint32)
+        words ^= np.uint32(2**31)
+        return pixels if pixels.min() >= 0 else words.astype(np.float64)
+    return np.asarray(pixels * scale + zero)
+
+
+def frames_of_camera(
+    path: str | os.PathLike[str],
+    hdus: list[RawHDU],
+    source: SourceFile | None = None,
+    ccds: tuple[int, ...] = CCDS,
+) -> tuple[Frame, ...]:
+    """Make frames of a camera frame's CCDs.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages and the sector in its name.
+    hdus : list of RawHDU
+        The file's HDUs; the image is in the primary, or tile-compressed in the next.
+    source : SourceFile, optional
+        Name and checksum of the file.
+    ccds : tuple of int
+        Which CCDs, 1 to 4.
+
+    Returns
+    -------
+    tuple of Frame
+        One frame a CCD, in its own orientation; int32 ADU of a raw file, float32 electrons of a
+        calibrated one.
+
+    Raises
+    ------
+    BadFileError
+        If a keyword is missing or impossible.
+    """
+    hdu = next(hdu for hdu in hdus if is_camera_shape(hdu.header))
+    header = hdu.header
+    image = _stored(path, hdu)
+    return tuple(
+        _frame(path, hdu, freeze(_scaled(take_ccd(image, ccd), header)), ccd, source)
+        for ccd in ccds
+    )
+
+
+def frame_from_poc(
+    path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
+) -> Frame:
+    """Make a frame of one CCD's raw pixels that were split from a camera frame.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages and the sector in its name.
+    hdus : list of RawHDU
+        The file's HDUs, image in the primary.
+    source : SourceFile, optional
+        Name and checksum of the file.
+
+    Returns
+    -------
+    Frame
+        (2078, 2136) int32 ADU.
+
+    Raises
+    ------
+    BadFileError
+        If a keyword is missing or impossible, or the image has another shape.
+    """
+    ccd = detector_number(path, hdus[0].header, "CCD")
+    return _frame(path, hdus[0], image_of(path, hdus[0], SHAPE), ccd, source)
+
+
+def _frame(
+    path: str | os.PathLike[str], hdu: RawHDU, pixels: Array, ccd: int, source: SourceFile | None
+) -> Frame:
+    header = hdu.header
+    camera = detector_number(path, header, "camera")
+    exposure_s = exposure_of_poc(path, header)
+    calibrated = str(header.get("UNITS", "")).strip() == "electrons"
+    trimmed = pixels.shape == TRIMMED_SHAPE
+    pedestals = [number(path, header, f"PED{ccd}_{letter}") for letter in "ABCD"]
+    missing = all(value is None for value in pedestals)
+    return Frame(
+        pixels=pixels,
+        unit=ELECTRON if calibrated else ADU,
+        camera=camera,
+        ccd=ccd,
+        exposure_s=exposure_s,
+        coadds=coadds_of(path, header, exposure_s),
+        sector=sector_of(path, header),
+        cadence=whole_number(path, header, "CADENCE", "FFIINDEX"),
+        times=times_of(path, header),
+        row=0,
+        column=44 if trimmed else 0,
+        steps=steps_of(header) or (),
+        pedestals=None
+        if missing
+        else [float("nan") if value is None else value for value in pedestals],
+        header=OriginalHeader(hdu.text),
+        source=source,
+    )

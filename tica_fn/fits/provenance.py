@@ -1,0 +1,156 @@
+"""Cards that say how a product was made: software, models, steps, pedestals, input."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from tica_fn.detector import AMPLIFIERS
+from tica_fn.fits.header import Cards, card
+from tica_fn.frame import Frame, ModelFile, Provenance
+
+__all__ = [
+    "date_card",
+    "provenance_cards",
+    "provenance_of",
+    "software",
+    "step_keyword",
+    "steps_of",
+]
+
+
+@cache
+def software() -> str:
+    """Name and version of this software, as products carry them.
+
+    Returns
+    -------
+    str
+        Such as ``tica-fn-0.1.0``.
+    """
+    return f"tica-fn-{version('tica-fn')}"
+
+
+def date_card() -> tuple[str, str]:
+    """Date of the product, UTC.
+
+    Returns
+    -------
+    tuple
+        Keyword and text; the time is that of ``SOURCE_DATE_EPOCH`` where it is set, so that two
+        runs write the same bytes.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    seconds = int(epoch) if epoch else time.time()
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return card("DATE", text, "file creation date (UTC)")
+
+
+def step_keyword(number: int) -> str:
+    """Keyword that holds the name of a step.
+
+    Parameters
+    ----------
+    number : int
+        Number of the step, from 1 on.
+
+    Returns
+    -------
+    str
+        ``CALSTEP1`` to ``CALSTEP9``, then ``CALSTP10`` and so on.
+    """
+    return f"CALSTEP{number}" if number < 10 else f"CALSTP{number}"
+
+
+def steps_of(header: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Names of the steps that a product's header holds.
+
+    Parameters
+    ----------
+    header : mapping
+        Header of a product.
+
+    Returns
+    -------
+    tuple of str or None
+        The names; None where the header counts no steps.
+    """
+    count = header.get("NSTEPS")
+    if not isinstance(count, int):
+        return None
+    return tuple(str(header.get(step_keyword(n))) for n in range(1, count + 1))
+
+
+def provenance_of(header: Mapping[str, Any]) -> Provenance | None:
+    """Models that a product's header names.
+
+    Parameters
+    ----------
+    header : mapping
+        Header of a product.
+
+    Returns
+    -------
+    Provenance or None
+        None where the header names no models, or not their gain.
+    """
+    kind = header.get("MODKIND")
+    files: list[ModelFile] = []
+    gains = [float(gain) for x in AMPLIFIERS if (gain := header.get(f"GAIN_{x}")) is not None]
+    if kind is None or len(gains) != len(AMPLIFIERS):
+        return None
+    while (name := header.get(f"MODFIL{len(files) + 1}")) is not None:
+        n = len(files) + 1
+        files.append(
+            ModelFile(
+                name=str(name),
+                sha256=str(header.get(f"MODSHA{n}")),
+                version=str(header.get(f"MODVER{n}", "")),
+            )
+        )
+    return Provenance(kind=str(kind), files=tuple(files), gain=tuple(gains))
+
+
+def provenance_cards(frame: Frame) -> Cards:
+    """Cards that say how a frame was made.
+
+    Parameters
+    ----------
+    frame : Frame
+        The calibrated frame.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text of each card.
+    """
+    cards = [
+        card("CREATOR", software(), "software that made this file"),
+        card("PROCVER", software(), "software version"),
+        card("FILEVER", "1.0", "file format version"),
+    ]
+    if frame.source is not None:
+        cards.append(card("RAWFILE", frame.source.name, "file this was made from"))
+        cards.append(card("RAWCRC", frame.source.crc32, "CRC-32 of its content (unpacked)"))
+    if frame.provenance is not None:
+        cards.append(card("MODKIND", frame.provenance.kind, "kind of calibration models"))
+        for n, file in enumerate(frame.provenance.files, 1):
+            cards.append(card(f"MODFIL{n}", file.name, "calibration model"))
+            cards.append(card(f"MODSHA{n}", file.sha256))
+            if file.version:
+                cards.append(card(f"MODVER{n}", file.version, "version of that model"))
+        for letter, gain in zip(AMPLIFIERS, frame.provenance.gain, strict=True):
+            cards.append(card(f"GAIN_{letter}", gain, f"[electron/adu] gain, amplifier {letter}"))
+    cards.append(card("NSTEPS", len(frame.steps), "number of calibration steps applied"))
+    for n, step in enumerate(frame.steps, 1):
+        cards.append(card(step_keyword(n), step, f"calibration step {n}"))
+    if frame.pedestals is not None:
+        for letter, pedestal in zip(AMPLIFIERS, frame.pedestals.tolist(), strict=True):
+            value = None if pedestal != pedestal else pedestal
+            comment = f"[adu] pedestal subtracted, amplifier {letter}"
+            cards.append(card(f"PEDEST_{letter}", value, comment))
+    return cards

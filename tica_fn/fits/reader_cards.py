@@ -1,0 +1,154 @@
+"""Cards by which today's readers know a product in TICA's layout.
+
+TICA's own names stay; beside them stand those that lightkurve and other readers of the mission's
+files look for in the image's header: times, camera and CCD, cadence, quality, unit, physical WCS.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tica_fn.fits.clocks import reader_time_cards
+from tica_fn.fits.header import Cards, card
+from tica_fn.fits.keywords import coadds_of, dquality_of
+from tica_fn.fits.names import segment_of
+from tica_fn.fits.physical_wcs import moved_cards, physical_cards
+from tica_fn.fits.provenance import software
+from tica_fn.frame import Frame
+
+__all__ = ["flag_cards", "frame_quality", "reader_cards", "science_pixels"]
+
+
+def science_pixels(origin: tuple[int, int]) -> str:
+    """Science pixels of an image, as ``SCIPIXS`` says them.
+
+    Parameters
+    ----------
+    origin : tuple of int
+        Row and column of the image's first pixel in the full readout, 0-based.
+
+    Returns
+    -------
+    str
+        1-based and inclusive, columns and rows.
+
+    Examples
+    --------
+    >>> from tica_fn.fits.reader_cards import science_pixels
+    >>> science_pixels((0, 0)), science_pixels((0, 44))
+    ('[45:2092,1:2048]', '[1:2048,1:2048]')
+    """
+    row, column = origin
+    return f"[{45 - column}:{2092 - column},{1 - row}:{2048 - row}]"
+
+
+def frame_quality(frame: Frame) -> int:
+    """Quality of a whole frame in the mission's bits.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any frame.
+
+    Returns
+    -------
+    int
+        What its raw header says, see `tica_fn.fits.keywords.dquality_of`.
+    """
+    return dquality_of(frame.header, frame.camera)
+
+
+def reader_cards(frame: Frame, origin: tuple[int, int] = (0, 0)) -> Cards:
+    """Cards of a product in TICA's layout beside those of the raw header.
+
+    Parameters
+    ----------
+    frame : Frame
+        The calibrated frame.
+    origin : tuple of int
+        Row and column of the image's first pixel in the full readout, 0-based.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text; they take the place of raw cards of the same name.
+    """
+    raw = frame.header
+    quality = frame_quality(frame)
+    cards = [
+        card("TELESCOP", "TESS", "telescope"),
+        card("INSTRUME", "TESS Photometer", "instrument"),
+        card("FILTER", "TESS", "bandpass"),
+        card("TICAVER", software(), "made by tica-fn in TICA's layout"),
+        card("CAMERA", frame.camera, "camera number"),
+        card("CCD", frame.ccd, "CCD number"),
+    ]
+    if frame.sector is not None:
+        cards.append(card("SECTOR", frame.sector, "observing sector"))
+    segment = segment_of(frame)
+    if segment is not None:
+        cards.append(card("ORB_SEG", segment, "orbit of the sector, or half of it"))
+    if frame.cadence is not None:
+        cards += [
+            card("CADENCE", frame.cadence, "number of the frame's interval"),
+            card("CADENCEN", frame.cadence, "the same, for lightkurve"),
+            card("FFIINDEX", frame.cadence, "the same, as SPOC names it"),
+        ]
+    cards += [
+        card("EXPTIME", round(frame.live_s, 6), "[s] time in which light was collected"),
+        card("QUALITY", quality, "quality flags of the frame, SPOC's bits"),
+        card("DQUALITY", quality, "the same, as SPOC's frames name it"),
+        *_missing(
+            raw,
+            card("QUAL_BIT", quality, "the same, as TICA names it"),
+            card("CRM", raw.get("CRMITEN"), "cosmic rays were trimmed on board"),
+            card("CRM_N", raw.get("CRBLKSZ"), "exposures in a block of the trimming"),
+            card("EQUINOX", 2000.0, "equinox of celestial coordinates"),
+        ),
+        *_exposure_cards(frame),
+        *flag_cards(raw),
+        card("BUNIT", "electron", "unit of the image: electrons per exposure"),
+        *reader_time_cards(frame),
+        *moved_cards(frame.header, origin).values(),
+        *physical_cards(*origin),
+    ]
+    return cards
+
+
+def _exposure_cards(frame: Frame) -> Cards:
+    """Exposure and coadds of a frame whose header does not tell them."""
+    raw = frame.header
+    cards = []
+    if "INT_TIME" not in raw and "EXPOSURE" not in raw:
+        seconds = frame.exposure_s
+        whole = int(seconds) if seconds == int(seconds) else seconds
+        cards.append(card("INT_TIME", whole, "[s] from one frame to the next"))
+    if "NREADOUT" not in raw and not math.isclose(
+        frame.coadds, coadds_of("", {}, frame.exposure_s)
+    ):
+        cards.append(card("NREADOUT", float(frame.coadds), "exposures summed"))
+    return cards
+
+
+def flag_cards(header: Mapping[str, Any]) -> Cards:
+    """Card that says in words what is wrong with the frame as a whole.
+
+    Parameters
+    ----------
+    header : mapping
+        A frame's header, with ``FRAMEFLG`` where the frame was looked at.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text, or nothing.
+    """
+    words = header.get("FRAMEFLG")
+    return [] if words is None else [card("FRAMEFLG", words, "flags of the frame by amplifier")]
+
+
+def _missing(raw: Mapping[str, Any], *cards: tuple[str, str]) -> Cards:
+    """Those of some cards that the raw header does not have, and that say something."""
+    return [c for c in cards if c[0] not in raw and c[1][10:].split("/", 1)[0].strip()]

@@ -1,0 +1,134 @@
+"""Raw full-frame images as the mission archives them: ``tess*_ffir.fits[.gz]``, image in HDU 1."""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from typing import Any
+
+import numpy as np
+
+from tica_fn import kernels
+from tica_fn.detector import SHAPE
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.keywords import (
+    coadds_of,
+    detector_number,
+    exposure_of_spoc,
+    sector_of,
+    times_of,
+    whole_number,
+)
+from tica_fn.frame import ADU, Frame, SourceFile
+from tica_fn.immutable import Array, freeze
+
+__all__ = ["frame_from_spoc", "image_of", "spoc_facts"]
+
+_NATIVE = {32: np.dtype(np.int32), -32: np.dtype(np.float32)}
+
+
+def image_of(path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int]) -> Array:
+    """Pixels of an image HDU in native byte order.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages.
+    hdu : RawHDU
+        HDU with an image of 32-bit integers or reals.
+    shape : tuple of int
+        Rows and columns that it must have.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) int32, float32, or float64 where the header scales integers; read-only.
+
+    Raises
+    ------
+    BadFileError
+        If there is no image of that shape and type.
+    """
+    header = hdu.header
+    found = tuple(int(header[f"NAXIS{n}"]) for n in range(int(header["NAXIS"]), 0, -1))
+    if found != shape:
+        size = " x ".join(map(str, found)) or "no"
+        raise BadFileError(
+            f"{path}: the image has {size} pixels (rows x columns), not {shape[0]} x {shape[1]}"
+        )
+    bitpix = int(header["BITPIX"])
+    if bitpix not in _NATIVE:
+        raise BadFileError(f"{path}: BITPIX is {bitpix}; images of 32-bit numbers are read")
+    out = np.empty(shape, dtype=_NATIVE[bitpix])
+    words = np.frombuffer(hdu.data, dtype=np.uint32, count=out.size)
+    kernels.from_big_endian(words, out.view(np.uint32).reshape(-1))
+    zero, scale = float(header.get("BZERO", 0)), float(header.get("BSCALE", 1))
+    if (zero, scale) != (0.0, 1.0):
+        scaled = out * scale + zero
+        small = bitpix > 0 and scale == 1 and scaled.max() < 2**31
+        return freeze(scaled.astype(np.int32) if small else scaled)
+    return freeze(out)
+
+
+def frame_from_spoc(
+    path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
+) -> Frame:
+    """Make a frame of a raw full-frame image.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages and the sector in its name.
+    hdus : list of RawHDU
+        Primary, and the image.
+    source : SourceFile, optional
+        Name and checksum of the file.
+
+    Returns
+    -------
+    Frame
+        (2078, 2136) int32 ADU.
+
+    Raises
+    ------
+    BadFileError
+        If a keyword is missing or impossible, or the image has another shape.
+    """
+    facts = spoc_facts(path, hdus)
+    return Frame(pixels=image_of(path, hdus[1], SHAPE), unit=ADU, source=source, **facts)
+
+
+def spoc_facts(path: str | os.PathLike[str], hdus: list[RawHDU]) -> dict[str, Any]:
+    """What the headers of a raw full-frame image say of its frame.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages and the sector in its name.
+    hdus : list of RawHDU
+        Primary, and the image.
+
+    Returns
+    -------
+    dict
+        Fields of `Frame` by name.
+
+    Raises
+    ------
+    BadFileError
+        If a keyword is missing or impossible.
+    """
+    merged: Any = ChainMap(hdus[1].header, hdus[0].header)
+    exposure_s = exposure_of_spoc(path, merged)
+    return {
+        "camera": detector_number(path, merged, "camera"),
+        "ccd": detector_number(path, merged, "CCD"),
+        "exposure_s": exposure_s,
+        "coadds": coadds_of(path, merged, exposure_s),
+        "sector": sector_of(path, merged),
+        "cadence": whole_number(path, merged, "FFIINDEX", "CADENCE"),
+        "times": times_of(path, merged),
+        "header": OriginalHeader(hdus[0].text, hdus[1].text),
+    }

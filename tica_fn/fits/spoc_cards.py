@@ -1,0 +1,276 @@
+"""Headers of products in SPOC's layout.
+
+The list of cards in the image's header is one and the same for all frames, whatever their raw
+header has: programs that make cubes of many frames take one frame's header for the form of all.
+Strings have one length, there is no COMMENT or HISTORY, and no integer beyond 32 bits.  SIP
+coefficients are there up to degree 9, the highest that occurs; those beyond ``A_ORDER`` are 0.
+Frames without a celestial WCS have a linear one that counts columns and rows in its place.
+
+Source: Science Data Products Description Document (EXP-TESS-ARC-ICD-TM-0014).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from tica_fn.detector import (
+    AMPLIFIER_COLUMNS,
+    AMPLIFIERS,
+    BUFFER_ROWS,
+    OVERCLOCK_COLUMNS,
+    READ_INTERVAL_S,
+    SCIENCE_COLUMNS,
+    SCIENCE_ROWS,
+    SMEAR_ROWS,
+    UNDERCLOCK_COLUMNS,
+    VIRTUAL_COLUMNS,
+    VIRTUAL_ROWS,
+)
+from tica_fn.fits.clocks import correction_cards, spacecraft_times, utc_text
+from tica_fn.fits.header import Cards, card
+from tica_fn.fits.physical_wcs import origin_of, physical_cards
+from tica_fn.fits.provenance import date_card, provenance_cards
+from tica_fn.fits.reader_cards import flag_cards, frame_quality
+from tica_fn.fits.spoc_sky import raw_value, sky_cards
+from tica_fn.frame import Frame, Times
+
+__all__ = ["image_cards", "primary_cards", "uncertainty_cards"]
+
+_DAY_S = 86400.0
+_CAMERA_DELAY_S = (0.0, 1.5, 0.5, 1.0)
+_CCD_DELAY_S = 0.02
+
+
+def _times(frame: Frame) -> Times:
+    """The frame's times; zero where it has none."""
+    return frame.times or Times(start=0.0, mid=0.0, end=0.0)
+
+
+def primary_cards(frame: Frame, extensions: int) -> Cards:
+    """Cards of the primary HDU.
+
+    Parameters
+    ----------
+    frame : Frame
+        The calibrated frame.
+    extensions : int
+        Number of HDUs that follow.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text, from SIMPLE on.
+    """
+    times = spacecraft_times(_times(frame))
+    cards = [
+        card("SIMPLE", True, "conforms to FITS standard"),
+        card("BITPIX", 8, "array data type"),
+        card("NAXIS", 0, "number of array dimensions"),
+        card("EXTEND", True, "file contains extensions"),
+        card("NEXTEND", extensions, "number of standard extensions"),
+        card("EXTNAME", "PRIMARY", "name of extension"),
+        card("EXTVER", 1, "extension version number (not format version)"),
+        card("SIMDATA", raw_value(frame, "SIMDATA", False), "file is based on simulated data"),
+        card("ORIGIN", "tica-fn", "not SPOC: calibrated by tica-fn in SPOC's layout"),
+        date_card(),
+        card("TSTART", times.start, "[d] start in TJD, TDB at the spacecraft"),
+        card("TSTOP", times.end, "[d] stop in TJD, TDB at the spacecraft"),
+        card("DATE-OBS", utc_text(times, times.start), "TSTART as UTC calendar date"),
+        card("DATE-END", utc_text(times, times.end), "TSTOP as UTC calendar date"),
+        card("TIMVERSN", "OGIP/93-003", "OGIP memo number for file format"),
+        card("TELESCOP", "TESS", "telescope"),
+        card("INSTRUME", "TESS Photometer", "detector type"),
+        card("CAMERA", frame.camera, "camera number"),
+        card("CCD", frame.ccd, "CCD number"),
+        card("SECTOR", frame.sector or 0, "observing sector; 0 where not known"),
+        card("DATA_REL", raw_value(frame, "DATA_REL", 0), "data release of the raw file"),
+        card("ASTATE", raw_value(frame, "ASTATE", False), "archive state of the raw file"),
+        card("SCCONFIG", raw_value(frame, "SCCONFIG", 0), "spacecraft configuration ID"),
+        card("RADESYS", "ICRS", "reference frame of celestial coordinates"),
+        card("EQUINOX", 2000.0, "equinox of celestial coordinate system"),
+        card(
+            "CRMITEN",
+            raw_value(frame, "CRMITEN", raw_value(frame, "CRM", True)),
+            "spacecraft cosmic ray mitigation enabled",
+        ),
+        card(
+            "CRBLKSZ",
+            raw_value(frame, "CRBLKSZ", raw_value(frame, "CRM_N", 10)),
+            "[exposures] s/c cosmic ray mitigation block",
+        ),
+        card("CRSPOC", False, "cosmic rays were removed on the ground"),
+        card("FFIINDEX", frame.cadence or 0, "number of FFI cadence interval"),
+        card("IMAGTYPE", "cal", "FFI image type"),
+        *provenance_cards(frame),
+        *flag_cards(frame.header),
+        *correction_cards(frame),
+    ]
+    for keyword in ("ORIGIN", "CREATOR", "PROCVER", "DATE", "FILEVER"):
+        said = frame.header.get(keyword)
+        if isinstance(said, str) and not said.startswith("tica-fn"):
+            cards.append(card("HISTORY", f"Original header {keyword} = {said}"))
+    cards.append(
+        card("HISTORY", "Calibrated from the raw file by tica-fn, not by the SPOC pipeline.")
+    )
+    return cards
+
+
+def image_cards(frame: Frame) -> Cards:
+    """Cards of the image's header behind those of the structure.
+
+    Parameters
+    ----------
+    frame : Frame
+        The calibrated frame, electron per second.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text, the same keywords for every frame of a CCD.
+    """
+    times = _times(frame)
+    far = times.place == "barycenter"
+    live = frame.live_s / _DAY_S
+    shift = _shift(frame)
+    gains = frame.provenance.gain if frame.provenance is not None else ()
+    name = f"CAMERA.CCD {frame.camera}.{frame.ccd} cal"
+    delay = _CAMERA_DELAY_S[frame.camera - 1] + _CCD_DELAY_S * (frame.ccd - 1)
+    delay_keyword = f"TMOFST{frame.camera}{frame.ccd}"
+    quality = frame_quality(frame)
+    frames = round(frame.exposure_s / READ_INTERVAL_S)
+    return [
+        card("INHERIT", True, "inherit the primary header"),
+        card("EXTNAME", name, "name of extension"),
+        card("EXTVER", 1, "extension version number (not format version)"),
+        card("SIMDATA", raw_value(frame, "SIMDATA", False), "file is based on simulated data"),
+        card("TELESCOP", "TESS", "telescope"),
+        card("INSTRUME", "TESS Photometer", "detector type"),
+        card("SECTOR", frame.sector or 0, "observing sector; 0 where not known"),
+        card("CAMERA", frame.camera, "camera number"),
+        card("CCD", frame.ccd, "CCD number"),
+        card("EXPOSURE", live, "[d] time on source"),
+        card("TIMEREF", "SOLARSYSTEM" if far else "LOCAL", "barycentric, or at the spacecraft"),
+        card("TASSIGN", "SPACECRAFT", "where time is assigned"),
+        card("TIMESYS", "TDB", "time system is Barycentric Dynamical Time (TDB)"),
+        card("BJDREFI", int(times.zero), "integer part of BTJD reference date"),
+        card("BJDREFF", times.zero % 1, "fraction of the day in BTJD reference date"),
+        card("TIMEUNIT", "d", "time unit for TIME, TSTART and TSTOP"),
+        card("TELAPSE", times.end - times.start, "[d] TSTOP - TSTART"),
+        card("LIVETIME", live, "[d] time in which light was collected"),
+        card("TSTART", times.start, "[d] start, TDB, at the place that TIMEREF says"),
+        card("TSTOP", times.end, "[d] stop, TDB, at the place that TIMEREF says"),
+        card("DATE-OBS", utc_text(times, times.start), "TSTART as UTC calendar date"),
+        card("DATE-END", utc_text(times, times.end), "TSTOP as UTC calendar date"),
+        card("DEADC", frame.live_s / frame.exposure_s, "deadtime correction"),
+        card("TIMEPIXR", 0.5, "bin time beginning=0 middle=0.5 end=1"),
+        card("TIERRELA", raw_value(frame, "TIERRELA", 1.16e-5), "[d] relative time error"),
+        *_moved(frame, "BTC_PIX1", shift[1], "reference column of the time correction"),
+        *_moved(frame, "BTC_PIX2", shift[0], "reference row of the time correction"),
+        card("BUNIT", "electron/s", "unit of the image"),
+        card("BARYCORR", times.light_d, "[d] light travel time in TSTART and TSTOP"),
+        card("TIMECORR", times.light_d, "[d] the same as BARYCORR"),
+        card("INT_TIME", 1.98, "[s] photon accumulation time per frame"),
+        card("READTIME", 0.02, "[s] readout time per frame"),
+        card("FRAMETIM", READ_INTERVAL_S, "[s] frame time (INT_TIME + READTIME)"),
+        card("NUM_FRM", frames, "number of frames per time stamp"),
+        card("TIMEDEL", frame.exposure_s / _DAY_S, "[d] time resolution of data"),
+        card("BACKAPP", False, "background is subtracted"),
+        card("DEADAPP", True, "deadtime applied"),
+        card("VIGNAPP", "divide_flat" in frame.steps, "vignetting correction applied"),
+        *_of_amplifiers(frame, "GAIN", "[electrons/count] CCD output {} gain", gains),
+        *_of_amplifiers(frame, "READNOI", "[electrons] read noise {}; 0: not known"),
+        card("NREADOUT", round(frame.coadds), "number of reads per cadence"),
+        card("FXDOFF", raw_value(frame, "FXDOFF", 0), "compression fixed offset"),
+        *_readout_cards(),
+        card(delay_keyword, raw_value(frame, delay_keyword, delay), "[s] readout delay"),
+        *(
+            card(f"MEANBLC{x}", raw_value(frame, f"MEANBLC{x}", 0), f"[count] FSW mean black, {x}")
+            for x in AMPLIFIERS
+        ),
+        *sky_cards(frame, shift),
+        *physical_cards(frame.row, frame.column),
+        *(
+            card(
+                keyword, raw_value(frame, keyword, 0.0), f"[deg] nominal {what}; 0 where not known"
+            )
+            for keyword, what in (("RA_NOM", "RA"), ("DEC_NOM", "Dec"), ("ROLL_NOM", "roll"))
+        ),
+        card("FFIINDEX", frame.cadence or 0, "number of FFI cadence interval"),
+        card("CADENCEN", frame.cadence or 0, "the same, for lightkurve"),
+        card("DQUALITY", quality, "data quality flags"),
+        card("QUALITY", quality, "the same, for lightkurve"),
+        card("IMAGTYPE", "cal", "FFI image type"),
+    ]
+
+
+def uncertainty_cards(frame: Frame) -> Cards:
+    """Cards of the uncertainty's header behind those of the structure.
+
+    Parameters
+    ----------
+    frame : Frame
+        The calibrated frame.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text.
+    """
+    name = f"CAMERA.CCD {frame.camera}.{frame.ccd} uncert"
+    return [
+        card("INHERIT", True, "inherit the primary header"),
+        card("EXTNAME", name, "name of extension"),
+        card("EXTVER", 1, "extension version number (not format version)"),
+        card("TELESCOP", "TESS", "telescope"),
+        card("INSTRUME", "TESS Photometer", "detector type"),
+        card("CAMERA", frame.camera, "camera number"),
+        card("CCD", frame.ccd, "CCD number"),
+        card("BUNIT", "electron/s", "unit: standard deviation of the image"),
+        *physical_cards(frame.row, frame.column),
+    ]
+
+
+def _shift(frame: Frame) -> tuple[int, int]:
+    row, column = origin_of(frame.header)
+    return row - frame.row, column - frame.column
+
+
+def _moved(frame: Frame, keyword: str, shift: int, comment: str) -> Cards:
+    return [card(keyword, raw_value(frame, keyword, 0.0) + shift, comment)]
+
+
+def _of_amplifiers(frame: Frame, stem: str, comment: str, known: tuple[float, ...] = ()) -> Cards:
+    return [
+        card(stem + x, known[k] if known else raw_value(frame, stem + x, 0.0), comment.format(x))
+        for k, x in enumerate(AMPLIFIERS)
+    ]
+
+
+@cache
+def _readout_cards() -> tuple[tuple[str, str], ...]:
+    cards = []
+    for k, x in enumerate(AMPLIFIERS):
+        places = (
+            (
+                "LVC",
+                UNDERCLOCK_COLUMNS[0] + k * VIRTUAL_COLUMNS,
+                VIRTUAL_COLUMNS,
+                "leading virtual",
+            ),
+            (
+                "TVC",
+                OVERCLOCK_COLUMNS[0] + k * VIRTUAL_COLUMNS,
+                VIRTUAL_COLUMNS,
+                "trailing virtual",
+            ),
+            ("SCC", SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS, AMPLIFIER_COLUMNS, "science"),
+        )
+        for stem, first, count, what in places:
+            cards.append(card(f"{stem}S{x}", first + 1, f"{what} column start, output {x}"))
+            cards.append(card(f"{stem}E{x}", first + count, f"{what} column end, output {x}"))
+        cards.append(card(f"SCICOLH{x}", x in "AC", "science columns are read in rising order"))
+    rows = (("SCI", SCIENCE_ROWS), ("V", VIRTUAL_ROWS), ("SM", SMEAR_ROWS), ("BF", BUFFER_ROWS))
+    for stem, (first, stop) in rows:
+        cards.append(card(f"{stem}ROWS", first + 1, "first of these rows"))
+        cards.append(card(f"{stem}ROWE", stop, "last of these rows"))
+    return tuple(cards)

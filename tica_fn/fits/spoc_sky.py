@@ -1,0 +1,125 @@
+"""The celestial WCS of products in SPOC's layout: the same cards for every frame.
+
+SIP coefficients are there up to degree 9, the highest that occurs; those beyond ``A_ORDER`` are 0.
+A frame without a celestial WCS has a linear one that counts columns and rows in its place.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from tica_fn.fits.header import Cards, card
+from tica_fn.frame import Frame
+
+__all__ = ["HIGHEST_DEGREE", "raw_value", "sky_cards"]
+
+HIGHEST_DEGREE = 9
+"""Degree up to which SIP coefficients are written."""
+
+_NO_SKY = {
+    "CTYPE1": "PIXEL COLUMN", "CTYPE2": "PIXEL CCDROW", "CUNIT1": "pix", "CUNIT2": "pix",
+    "CRPIX1": 1.0, "CRPIX2": 1.0, "CD1_1": 1.0, "CD2_2": 1.0,
+}  # fmt: skip
+
+
+def raw_value(frame: Frame, keyword: str, default: Any) -> Any:
+    """Value of the raw header in the type of the default.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any frame.
+    keyword : str
+        Keyword of its header.
+    default : object
+        A bool, str, int or float.
+
+    Returns
+    -------
+    object
+        The value; the default where there is none, or one of another type.
+    """
+    value = frame.header.get(keyword)
+    if isinstance(default, bool):
+        return value if isinstance(value, bool) else default
+    if isinstance(default, str):
+        return value if isinstance(value, str) else default
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return default
+    return int(value) if isinstance(default, int) else float(value)
+
+
+def sky_cards(frame: Frame, shift: tuple[int, int]) -> Cards:
+    """Cards of the celestial WCS; without one, columns and rows under the same keywords.
+
+    Parameters
+    ----------
+    frame : Frame
+        The frame.
+    shift : tuple of int
+        Rows and columns by which its first pixel lies before that of its header's image.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text of each card.
+    """
+    sky = str(frame.header.get("CTYPE1", "")).startswith("RA---TAN")
+    origin = {"CRVAL1": frame.column + 1.0, "CRVAL2": frame.row + 1.0}
+    plain: dict[str, Any] = {**_NO_SKY, **origin}
+
+    def value(keyword: str, default: Any) -> Any:
+        return raw_value(frame, keyword, default) if sky else plain.get(keyword, default)
+
+    def linear(i: int, j: int) -> float:
+        """Element of the matrix where the raw header has it as PC and CDELT."""
+        if not sky or "CDELT1" not in frame.header or "CD1_1" in frame.header:
+            return 0.0
+        step = raw_value(frame, f"CDELT{i}", 1.0)
+        return float(step * raw_value(frame, f"PC{i}_{j}", 1.0 if i == j else 0.0))
+
+    moved = {"CRPIX1": shift[1] if sky else 0, "CRPIX2": shift[0] if sky else 0}
+    cards = [
+        card("RADESYS", "ICRS", "reference frame of celestial coordinates"),
+        card("EQUINOX", 2000.0, "equinox of celestial coordinate system"),
+        card("WCSAXES", 2, "number of WCS axes"),
+    ]
+    for axis, kind in ((1, "RA---TAN-SIP"), (2, "DEC--TAN-SIP")):
+        cards += [
+            card(f"CTYPE{axis}", kind if sky else plain[f"CTYPE{axis}"], f"WCS axis {axis} type"),
+            card(f"CUNIT{axis}", value(f"CUNIT{axis}", "deg"), f"WCS axis {axis} unit"),
+        ]
+    for axis in (1, 2):
+        keyword = f"CRPIX{axis}"
+        cards.append(card(keyword, value(keyword, 0.0) + moved[keyword], "reference pixel"))
+        cards.append(card(f"CRVAL{axis}", value(f"CRVAL{axis}", 0.0), "value at reference pixel"))
+    cards += [
+        card(
+            f"CD{i}_{j}", value(f"CD{i}_{j}", linear(i, j)), "linear transformation matrix element"
+        )
+        for i in (1, 2)
+        for j in (1, 2)
+    ]
+    for name, lowest in (("A", 2), ("B", 2), ("AP", 1), ("BP", 1)):
+        cards.append(card(f"{name}_ORDER", value(f"{name}_ORDER", 0), "degree of SIP polynomial"))
+        for keyword in _coefficients(name, lowest):
+            number = value(keyword, 0.0)
+            cards.append(card(keyword, number, "SIP coefficient") if number else _zero(keyword))
+    cards += [card(f"{x}_DMAX", value(f"{x}_DMAX", 0.0), "[pixel] largest") for x in "AB"]
+    return cards
+
+
+@cache
+def _coefficients(name: str, lowest: int) -> tuple[str, ...]:
+    return tuple(
+        f"{name}_{i}_{j}"
+        for i in range(HIGHEST_DEGREE + 1)
+        for j in range(HIGHEST_DEGREE + 1 - i)
+        if i + j >= lowest
+    )
+
+
+@cache
+def _zero(keyword: str) -> tuple[str, str]:
+    return card(keyword, 0.0, "SIP coefficient")

@@ -1,0 +1,129 @@
+"""The short way from a raw full-frame image to its product: words of one file to words of another.
+
+The pedestals and the smear come from a small frame that holds only the overclocks and the smear
+rows; it goes through the very steps and checks of a whole frame.  Then one sweep reads the file's
+words, calibrates, and fills the words of the product, with the checksums of both.  Buffers are
+kept and used again, so that memory does not grow and fresh pages need not be made for each frame;
+products are written from them past the system's page cache, where the file system lets it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tica_fn.compose import Pipeline
+from tica_fn.detector import COLUMNS, ROWS, SHAPE
+from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.blocks import BLOCK, RawHDU, verify_sums
+from tica_fn.fits.checksum import add_sums, sum_bytes
+from tica_fn.fits.spoc import spoc_facts
+from tica_fn.fits.tica import finished_header, packed, tica_header
+from tica_fn.frame import SourceFile
+from tica_fn.immutable import Array
+from tica_fn.stack import can_sweep, measured_part, plan_of
+
+__all__ = ["can_stream", "stream_spoc"]
+
+_SIZE = ROWS * COLUMNS * 4
+_kept = threading.local()
+
+
+def can_stream(hdus: list[RawHDU], steps: Pipeline) -> bool:
+    """Tell whether a file and a pipeline can go the short way.
+
+    Parameters
+    ----------
+    hdus : list of RawHDU
+        The file's HDUs.
+    steps : Pipeline
+        What is to be applied.
+
+    Returns
+    -------
+    bool
+        Whether HDU 1 holds plain 32-bit integers, (2078, 2136), and the steps are some of the six
+        in their order.
+    """
+    header = hdus[1].header
+    plain = header.get("BZERO", 0) == 0 and header.get("BSCALE", 1) == 1
+    shape = (header["NAXIS"], header.get("NAXIS1"), header.get("NAXIS2"))
+    return plain and header["BITPIX"] == 32 and shape == (2, COLUMNS, ROWS) and can_sweep(steps)
+
+
+def stream_spoc(
+    path: Path,
+    hdus: list[RawHDU],
+    source: SourceFile,
+    steps: Pipeline,
+    target: Path,
+    on_written: Callable[[], None] | None = None,
+) -> None:
+    """Calibrate a raw full-frame image into a file of TICA's layout.
+
+    The bytes written are those that `tica_fn.write` writes of the frame that the steps give.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The raw file, for messages.
+    hdus : list of RawHDU
+        Its HDUs, for which `can_stream` holds; sums not yet verified.
+    source : SourceFile
+        Its name and checksum.
+    steps : Pipeline
+        Some of the six steps.
+    target : pathlib.Path
+        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
+    on_written : callable, optional
+        Called when only the disk is waited for.
+
+    Raises
+    ------
+    BadFileError
+        If a keyword is missing or impossible, or a checksum is wrong.
+    FrameError
+        If a step refuses the frame.
+    ModelError
+        If the models are of another CCD or exposure time.
+    OSError
+        If the file can't be written.
+    """
+    image = np.frombuffer(hdus[1].data, dtype=">i4", count=ROWS * COLUMNS).reshape(SHAPE)
+    done = steps(measured_part(image, source=source, **spoc_facts(path, hdus)))
+    words = np.frombuffer(hdus[1].data, dtype=np.uint32, count=ROWS * COLUMNS).reshape(SHAPE)
+    cards = tica_header(done)
+    start = len(finished_header(cards, datasum=0))
+    file = _memory("file", start + -(-_SIZE // BLOCK) * BLOCK)
+    out = file[start : start + _SIZE].view(np.uint32).reshape(SHAPE)
+    read, written = plan_of(steps, done).fill_file(words, done.smear, out)
+    verify_sums(path, hdus, {1: add_sums(read, sum_bytes(hdus[1].data[_SIZE:]))})
+    file[:start] = np.frombuffer(finished_header(cards, written), dtype=np.uint8)
+    file[start + _SIZE :] = 0
+    if target.suffix == ".gz":
+        file = _gathered(list(packed(target, file[:start].data, file[start:].data)))
+    write_whole(target, [file.data], on_written)
+
+
+def _gathered(parts: list[bytes | memoryview]) -> Array:
+    """Parts of a packed file, in memory that can be written at once."""
+    out = _memory("packed", sum(len(part) for part in parts))
+    place = 0
+    for part in parts:
+        out[place : place + len(part)] = np.frombuffer(part, dtype=np.uint8)
+        place += len(part)
+    return out
+
+
+def _memory(name: str, size: int) -> Array:
+    """Memory that each thread keeps; it begins with a page, as writing past the cache wants."""
+    memory: mmap.mmap | None = getattr(_kept, name, None)
+    if memory is None or len(memory) < size:
+        length = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+        memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        setattr(_kept, name, memory)
+    return np.frombuffer(memory, dtype=np.uint8, count=size)

@@ -1,0 +1,260 @@
+"""Target pixel files with raw counts, 20 s and 2 min: read as frames, cadence by cadence.
+
+A stamp alone shows neither pedestal nor smear.  The mission archives both beside it, one collateral
+file an amplifier: trailing virtual columns (``*tvcol*_col.fits``) and smear rows
+(``*smrow*_col.fits``).  A cadence becomes a `Frame` whose collateral are these pieces.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import PurePath
+
+import attrs
+import numpy as np
+from astropy.io import fits
+
+from tica_fn.detector import AMPLIFIERS, COLUMNS, ROWS, amplifier_of_columns
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import RawHDU, content, crc32, read_blocks
+from tica_fn.fits.collateral import Collateral
+from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.keywords import (
+    coadds_of,
+    detector_number,
+    nominal,
+    number,
+    sector_of,
+    whole_number,
+)
+from tica_fn.frame import ADU, Frame, SourceFile, Times
+from tica_fn.immutable import Array, Record, frozen_array
+
+__all__ = ["TargetPixels", "read_target", "target_of"]
+
+_MISSING = -1
+"""Raw count of a pixel that was not downlinked (TNULL)."""
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class TargetPixels(Record):
+    """Raw pixels of a target, all cadences.
+
+    Parameters
+    ----------
+    counts : ndarray
+        (cadences, rows, columns) int32, ADU summed over the coadds; -1 where missing.
+    cadences : ndarray
+        (cadences,) int32, cadence numbers.
+    times : ndarray
+        (cadences,) float64, mid times, days after JD 2457000 (TDB, barycentric).
+    camera, ccd : int
+        Numbers 1 to 4.
+    sector : int or None
+        Sector.
+    row, column : int
+        Place of the first pixel in the full readout, 0-based.
+    exposure_s : float
+        Time from one cadence to the next in seconds.
+    coadds : float
+        Number of exposures summed.
+    read_s : float
+        Live time of one exposure in seconds.
+    header : OriginalHeader
+        Primary header and that of the pixels.
+    source : SourceFile
+        The file.
+    """
+
+    counts: Array
+    cadences: Array
+    times: Array
+    camera: int
+    ccd: int
+    sector: int | None
+    row: int
+    column: int
+    exposure_s: float
+    coadds: float
+    read_s: float
+    header: OriginalHeader
+    source: SourceFile
+
+    @property
+    def amplifiers(self) -> tuple[str, ...]:
+        """Letters of the amplifiers that read the stamp's columns."""
+        columns = amplifier_of_columns(self.column, self.counts.shape[2])
+        return tuple(AMPLIFIERS[a] for a in np.unique(columns))
+
+    def frames(self, collateral: tuple[Collateral, ...] = ()) -> Iterator[Frame]:
+        """Iterate over the cadences.
+
+        Parameters
+        ----------
+        collateral : tuple of Collateral
+            Overclocks and smear rows of the same cadences.
+
+        Yields
+        ------
+        Frame
+            (rows, columns) ADU: int32, or float64 with NaN where counts are missing.
+
+        Raises
+        ------
+        BadFileError
+            If the collateral lacks a cadence.
+        """
+        for n, cadence in enumerate(self.cadences.tolist()):
+            yield Frame(
+                pixels=counts_or_nan(self.counts[n]),
+                unit=ADU,
+                camera=self.camera,
+                ccd=self.ccd,
+                exposure_s=self.exposure_s,
+                coadds=self.coadds,
+                sector=self.sector,
+                cadence=cadence,
+                times=self._times(n),
+                row=self.row,
+                column=self.column,
+                collateral=tuple(
+                    Frame(
+                        pixels=counts_or_nan(piece.of_cadence(cadence)),
+                        unit=ADU,
+                        camera=self.camera,
+                        ccd=self.ccd,
+                        exposure_s=self.exposure_s,
+                        coadds=self.coadds,
+                        row=piece.row,
+                        column=piece.column,
+                    )
+                    for piece in collateral
+                ),
+                header=self.header,
+                source=self.source,
+            )
+
+    def _times(self, n: int) -> Times | None:
+        mid = float(self.times[n])
+        if not np.isfinite(mid):
+            return None
+        half = 0.5 * self.exposure_s / 86400
+        return Times(start=mid - half, mid=mid, end=mid + half, place="barycenter")
+
+
+def counts_or_nan(counts: Array) -> Array:
+    """Counts as they are, or as float64 with NaN where some are missing.
+
+    Parameters
+    ----------
+    counts : ndarray
+        Integer counts with -1 where missing.
+
+    Returns
+    -------
+    ndarray
+        The same shape, int32 or float64.
+    """
+    missing = counts == _MISSING
+    return np.where(missing, np.nan, counts) if missing.any() else counts
+
+
+def read_target(path: str | os.PathLike[str]) -> TargetPixels:
+    """Read the raw counts of a target pixel file.
+
+    Parameters
+    ----------
+    path : path-like
+        Target pixel file (``*_tp.fits``, 20 s or 2 min), plain or gzipped.
+
+    Returns
+    -------
+    TargetPixels
+        The raw pixels of all cadences.
+
+    Raises
+    ------
+    BadFileError
+        If the file is damaged, or lacks a column or keyword.
+    """
+    data = content(path)
+    source = SourceFile(name=PurePath(path).name, crc32=crc32(data))
+    return target_of(path, read_blocks(path, data), data, source)
+
+
+def target_of(
+    path: str | os.PathLike[str], hdus: list[RawHDU], data: memoryview, source: SourceFile
+) -> TargetPixels:
+    """Make target pixels of a file that has been read.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages and the sector in its name.
+    hdus : list of RawHDU
+        Its HDUs.
+    data : memoryview
+        Its bytes.
+    source : SourceFile
+        Its name and checksum.
+
+    Returns
+    -------
+    TargetPixels
+        The raw pixels of all cadences.
+
+    Raises
+    ------
+    BadFileError
+        If a column or keyword is missing or impossible.
+    """
+    if len(hdus) < 2 or hdus[1].header.get("XTENSION") != "BINTABLE":
+        raise BadFileError(f"{path}: not a target pixel file (no table in HDU 1)")
+    first, header = hdus[0].header, hdus[1].header
+    table = fits.HDUList.fromstring(bytes(data))[1].data
+    missing = {"RAW_CNTS", "CADENCENO", "TIME"} - set(table.names)
+    if missing:
+        raise BadFileError(f"{path}: no column {', '.join(sorted(missing))} in HDU 1")
+    counts = np.asarray(table["RAW_CNTS"])
+    if counts.ndim != 3:
+        raise BadFileError(f"{path}: RAW_CNTS has no shape (keyword TDIM)")
+    place = 1 + table.names.index("RAW_CNTS")
+    column = whole_number(path, header, f"1CRV{place}P")
+    row = whole_number(path, header, f"2CRV{place}P")
+    if column is None or row is None:
+        raise BadFileError(f"{path}: no place of the first pixel (1CRV{place}P, 2CRV{place}P)")
+    inside = 1 <= column <= COLUMNS + 1 - counts.shape[2] and 1 <= row <= ROWS + 1 - counts.shape[1]
+    if not inside:
+        raise BadFileError(
+            f"{path}: {counts.shape[1]} x {counts.shape[2]} pixels from row {row}, column {column} "
+            f"(1-based) do not lie in the {ROWS} x {COLUMNS} readout"
+        )
+    if header.get("NREADOUT") is None:
+        raise BadFileError(f"{path}: no number of coadds (keyword NREADOUT)")
+    return TargetPixels(
+        counts=frozen_array(counts, np.int32),
+        cadences=frozen_array(table["CADENCENO"], np.int32),
+        times=frozen_array(table["TIME"], np.float64),
+        camera=detector_number(path, first, "camera"),
+        ccd=detector_number(path, first, "CCD"),
+        sector=sector_of(path, first),
+        row=row - 1,
+        column=column - 1,
+        exposure_s=_cadence_s(path, header),
+        coadds=coadds_of(path, header, 0.0),
+        read_s=number(path, header, "INT_TIME") or 1.98,
+        header=OriginalHeader(hdus[0].text, hdus[1].text),
+        source=source,
+    )
+
+
+def _cadence_s(path: str | os.PathLike[str], header: fits.Header) -> float:
+    """Time from one cadence to the next; EXPOSURE is the whole sector's time on source here."""
+    days = number(path, header, "TIMEDEL")
+    if days is not None and days > 0:
+        return nominal(days * 86400)
+    frames, each = number(path, header, "NUM_FRM"), number(path, header, "FRAMETIM")
+    if frames is None or each is None or frames * each <= 0:
+        raise BadFileError(f"{path}: no exposure time (keyword TIMEDEL, or NUM_FRM and FRAMETIM)")
+    return nominal(frames * each)

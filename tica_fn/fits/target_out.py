@@ -1,0 +1,161 @@
+"""Calibrated target pixel files: the input's structure with FLUX and FLUX_ERR replaced."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from astropy.io import fits
+
+from tica_fn.detector import AMPLIFIERS, amplifier_of_columns
+from tica_fn.errors import BadFileError
+from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.keywords import number
+from tica_fn.fits.provenance import date_card, provenance_cards
+from tica_fn.fits.tica import packed
+from tica_fn.frame import Frame
+from tica_fn.immutable import Array
+
+__all__ = ["flux_error", "read_noise_of_columns", "write_target"]
+
+TRIMMED_VARIANCE = 0.841
+"""Variance of the mean of ten Gaussian exposures without the lowest and highest, per exposure kept.
+
+On-board cosmic-ray mitigation drops the extremes of each ten exposures; the eight that are kept
+scatter less than eight independent ones by this factor (Monte Carlo of order statistics)."""
+
+
+def read_noise_of_columns(
+    path: str | os.PathLike[str], header: fits.Header, first: int, count: int
+) -> Array:
+    """Read noise of each of a run of columns, from ``READNOIA`` to ``READNOID``.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages.
+    header : astropy.io.fits.Header
+        Header of the pixels.
+    first, count : int
+        First column, 0-based in the full readout, and number of columns.
+
+    Returns
+    -------
+    ndarray
+        (count,) float64, electron per read.
+
+    Raises
+    ------
+    BadFileError
+        If a keyword is missing.
+    """
+    columns = amplifier_of_columns(first, count)
+    noise = np.empty(count)
+    for a in np.unique(columns):
+        value = number(path, header, f"READNOI{AMPLIFIERS[a]}")
+        if value is None:
+            raise BadFileError(f"{path}: no read noise (keyword READNOI{AMPLIFIERS[a]})")
+        noise[columns == a] = value
+    return noise
+
+
+def flux_error(frame: Frame, read_noise: Array) -> Array:
+    """Standard deviation of calibrated pixels from read noise and shot noise.
+
+    Parameters
+    ----------
+    frame : Frame
+        Calibrated frame in electrons, smear subtracted or not.
+    read_noise : ndarray
+        (columns,) float64, electron per read.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float64, electron.
+
+    Notes
+    -----
+    ``0.841 * (N * read_noise**2 + collected electrons)``, the electrons with the smear that was
+    collected too; 0.841 is what on-board cosmic-ray trimming leaves of the variance.
+    """
+    collected = frame.pixels if frame.smear is None else frame.pixels + frame.smear
+    variance = frame.coadds * read_noise**2 + np.maximum(collected, 0.0)
+    out: Array = np.sqrt(TRIMMED_VARIANCE * variance)
+    return out
+
+
+def write_target(
+    original: bytes | memoryview,
+    frames: Iterable[Frame],
+    read_s: float,
+    path: str | os.PathLike[str],
+    notes: Sequence[str] = (),
+) -> None:
+    """Write a target pixel file with calibrated fluxes.
+
+    Parameters
+    ----------
+    original : bytes-like
+        Content of the raw file.
+    frames : iterable of Frame
+        The calibrated cadences, in the order of the file's rows.
+    read_s : float
+        Live time of one exposure in seconds.
+    path : path-like
+        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
+    notes : sequence of str
+        What else the header is to say, as HISTORY.
+
+    Raises
+    ------
+    BadFileError
+        If the read noise is missing.
+    OSError
+        If the file can't be written.
+    """
+    hdus = fits.open(io.BytesIO(original), lazy_load_hdus=False)
+    table, header = hdus[1].data, hdus[1].header
+    flux, error = np.empty_like(table["FLUX"]), np.empty_like(table["FLUX_ERR"])
+    noise: Array | None = None
+    frame: Frame | None = None
+    for n, frame in enumerate(frames):
+        if noise is None:
+            noise = read_noise_of_columns(path, header, frame.column, frame.pixels.shape[1])
+        seconds = frame.coadds * read_s
+        flux[n] = frame.pixels / seconds
+        known = frame.variance
+        error[n] = (flux_error(frame, noise) if known is None else np.sqrt(known)) / seconds
+    table["FLUX"][:] = flux
+    table["FLUX_ERR"][:] = error
+    primary = hdus[0].header
+    before = [f"Original SPOC header {k} = {primary[k]}" for k in ("ORIGIN", "DATE", "CREATOR",
+              "PROCVER", "FILEVER") if k in primary]  # fmt: skip
+    primary["ORIGIN"] = "tica-fn"
+    cards = [date_card(), *(provenance_cards(frame) if frame is not None else [])]
+    for keyword, text in cards:
+        if keyword.startswith("PEDEST_"):
+            continue  # Each cadence has its own.
+        card = fits.Card.fromstring(text)
+        primary[card.keyword] = (card.value, card.comment)
+    for line in (
+        *before,
+        "FLUX and FLUX_ERR of HDU 1 were calibrated anew from RAW_CNTS by tica-fn.",
+        "The background is not subtracted. All else is as in the original file.",
+        *notes,
+    ):
+        primary.add_history(line)
+    for line in ("FLUX and FLUX_ERR were replaced by tica-fn: see the primary header.", *notes):
+        header.add_history(line)
+    header["BACKAPP"] = (False, "background is subtracted")
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # Comments of the original's own cards that don't fit are cut, as they were there.
+        warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
+        for hdu in hdus:
+            hdu.add_checksum(when=str(primary["DATE"]))
+        hdus.writeto(buffer)
+    write_whole(path, packed(path, buffer.getbuffer()))

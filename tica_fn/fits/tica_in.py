@@ -1,0 +1,83 @@
+"""Calibrated products in TICA's layout, read back."""
+
+from __future__ import annotations
+
+import os
+
+from tica_fn.detector import AMPLIFIERS, SCIENCE_COLUMNS, SHAPE
+from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.keywords import (
+    coadds_of,
+    detector_number,
+    exposure_of_poc,
+    exposure_of_spoc,
+    number,
+    sector_of,
+    times_of,
+    whole_number,
+)
+from tica_fn.fits.provenance import provenance_of, steps_of
+from tica_fn.fits.quadrants import TRIMMED_SHAPE
+from tica_fn.fits.spoc import image_of
+from tica_fn.fits.spoc_in import plane_of
+from tica_fn.frame import ELECTRON, Frame, SourceFile
+from tica_fn.steps import STANDARD_ORDER
+
+__all__ = ["frame_from_tica"]
+
+
+def frame_from_tica(
+    path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
+) -> Frame:
+    """Make a frame of a calibrated product.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages and the sector in its name.
+    hdus : list of RawHDU
+        The file's HDUs, image in the primary.
+    source : SourceFile, optional
+        Name and checksum of the file.
+
+    Returns
+    -------
+    Frame
+        (2078, 2136) float32 electrons, or the (2048, 2048) science pixels.  Its steps are those
+        that the header names, and for TICA's own products the six.
+
+    Raises
+    ------
+    BadFileError
+        If a keyword is missing or impossible, or the image has another shape.
+    """
+    header = hdus[0].header
+    steps = steps_of(header)
+    pedestals = [number(path, header, f"PEDEST_{letter}") for letter in AMPLIFIERS]
+    spoc = "EXPOSURE" in header
+    exposure_s = exposure_of_spoc(path, header) if spoc else exposure_of_poc(path, header)
+    trimmed = (int(header["NAXIS2"]), int(header["NAXIS1"])) == TRIMMED_SHAPE
+    shape = TRIMMED_SHAPE if trimmed else SHAPE
+    error = plane_of(path, hdus, "UNCERTAINTY", shape)
+    return Frame(
+        pixels=image_of(path, hdus[0], shape),
+        column=SCIENCE_COLUMNS[0] if trimmed else 0,
+        unit=ELECTRON,
+        camera=detector_number(path, header, "camera"),
+        ccd=detector_number(path, header, "CCD"),
+        exposure_s=exposure_s,
+        coadds=coadds_of(path, header, exposure_s),
+        sector=sector_of(path, header),
+        cadence=whole_number(path, header, "FFIINDEX", "CADENCE"),
+        times=times_of(path, header),
+        steps=STANDARD_ORDER if steps is None else steps,
+        pedestals=None
+        if all(p is None for p in pedestals)
+        else [float("nan") if p is None else p for p in pedestals],
+        header=OriginalHeader(hdus[0].text),
+        variance=None if error is None else error * error,
+        quality=plane_of(path, hdus, "PIXEL_QUALITY", shape),
+        source=source,
+        provenance=provenance_of(header),
+    )

@@ -1,0 +1,345 @@
+"""The frame: pixels of one CCD readout and what is known of them, frozen.
+
+A frame is mostly a full readout.  It can also be a *piece* of one (a target pixel stamp), with
+the pieces of the same readout from which its pedestals and smear are measured as `collateral`.
+Every step acts on the pixels and on the collateral alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.detector import COLUMNS, LIVE_FRACTION, READ_INTERVAL_S, ROWS, SHAPE, check_ccd
+from tica_fn.errors import FrameError
+from tica_fn.immutable import Array, FrozenMapping, Record, frozen_array
+
+__all__ = [
+    "ADU",
+    "ELECTRON",
+    "RATE",
+    "Frame",
+    "ModelFile",
+    "Place",
+    "Provenance",
+    "SourceFile",
+    "Times",
+]
+
+ADU = "adu"
+ELECTRON = "electron"
+RATE = "electron / s"
+_PIXEL_TYPES = (np.dtype(np.int32), np.dtype(np.float32), np.dtype(np.float64))
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class Times(Record):
+    """Start, middle and end of an exposure as numbers, with the clock and place they are in.
+
+    Parameters
+    ----------
+    start, mid, end : float
+        Days after Julian date `zero`.
+    scale : str
+        Time scale as astropy names it: ``"tdb"`` or ``"utc"``.
+    place : str
+        ``"spacecraft"``, or ``"barycenter"`` where the light travel time has been taken out.
+    zero : float
+        Julian date that the numbers count from; 2457000 for TESS (TJD, BTJD).
+    light_d : float
+        Light travel time from the spacecraft to the barycentre that is in the numbers, days; 0
+        for times at the spacecraft.
+    """
+
+    start: float
+    mid: float
+    end: float
+    scale: str = "tdb"
+    place: str = "spacecraft"
+    zero: float = 2457000.0
+    light_d: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """Where a run of pixels lies in the full readout, for what depends on nothing else.
+
+    Parameters
+    ----------
+    row, column : int
+        First row and column, 0-based.
+    shape : tuple of int
+        Rows and columns.
+    coadds : float
+        Number of 2 s exposures that were summed.
+    """
+
+    row: int = 0
+    column: int = 0
+    shape: tuple[int, int] = SHAPE
+    coadds: float
+
+
+@attrs.frozen(kw_only=True)
+class SourceFile:
+    """The file that a frame was read from.
+
+    Parameters
+    ----------
+    name : str
+        File name without folder.
+    crc32 : str
+        CRC-32 of its (unpacked) content, hexadecimal.
+    """
+
+    name: str
+    crc32: str
+
+
+@attrs.frozen(kw_only=True)
+class ModelFile:
+    """A file that a model was read from.
+
+    Parameters
+    ----------
+    name : str
+        File name without folder.
+    sha256 : str
+        Hash of the file's bytes, hexadecimal.
+    version : str
+        Version of the model set that it belongs to, as `tica-fn models fetch` recorded it (the
+        hash of a DVC listing); empty where nothing is recorded.
+    """
+
+    name: str
+    sha256: str
+    version: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Provenance:
+    """The models that a frame was calibrated with.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of the models: ``"tica"``, ``"spoc"``, or what their maker says.
+    files : tuple of ModelFile
+        The files they were read from.
+    gain : tuple of float
+        Gain of A, B, C, D in electron per ADU.
+    """
+
+    kind: str
+    files: tuple[ModelFile, ...]
+    gain: tuple[float, ...]
+
+    def merged(self, other: Provenance | None) -> Provenance:
+        """Add what earlier steps were made with.
+
+        Parameters
+        ----------
+        other : Provenance or None
+            Provenance of the frame so far.
+
+        Returns
+        -------
+        Provenance
+            This one, with the other's files first; the kinds joined where they differ.
+        """
+        if other is None or other == self:
+            return self
+        files = tuple(dict.fromkeys((*other.files, *self.files)))
+        kinds = dict.fromkeys((*other.kind.split("+"), *self.kind.split("+")))
+        return attrs.evolve(self, files=files, kind="+".join(kinds))
+
+
+def _pixels(value: ArrayLike) -> Array:
+    """Freeze pixels as one of the three types that kernels are compiled for."""
+    array = np.asarray(value)
+    if array.ndim != 2:
+        raise FrameError(f"pixels must be a 2-D array [row, column], not of shape {array.shape}")
+    native = array.dtype.newbyteorder("=")
+    if native in _PIXEL_TYPES:
+        return frozen_array(array, native)
+    if array.dtype.kind in "iu":
+        small = array.dtype.itemsize < 4
+        if small or not array.size or (array.max() < 2**31 and array.min() >= -(2**31)):
+            return frozen_array(array, np.int32)
+        return frozen_array(array, np.float64)
+    if array.dtype.kind == "f":
+        return frozen_array(array, np.float64)
+    raise FrameError(f"pixels must be integers or real numbers, not {array.dtype}")
+
+
+def _vector(value: ArrayLike | None) -> Array | None:
+    return None if value is None else frozen_array(value, np.float64)
+
+
+def _variance(value: ArrayLike | None) -> Array | None:
+    if value is None:
+        return None
+    single = np.asarray(value).dtype.newbyteorder("=") == np.float32
+    return frozen_array(value, np.float32 if single else np.float64)
+
+
+def _quality(value: ArrayLike | None) -> Array | None:
+    return None if value is None else frozen_array(value, np.int32)
+
+
+def _mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return FrozenMapping(value) if isinstance(value, dict) else value
+
+
+def _frames(value: Iterable[Frame]) -> tuple[Frame, ...]:
+    return tuple(value)
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value)
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class Frame(Record):
+    """Pixels of a CCD readout, or of a piece of one, with what is known of them.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64; (2078, 2136) for a full readout.  Other integer
+        types become int32 (float64 when they do not fit).  Read-only.
+    unit : str
+        ``"adu"`` or ``"electron"``, both per exposure (summed over the coadds), or
+        ``"electron / s"``.
+    camera, ccd : int
+        Numbers 1 to 4.
+    exposure_s : float
+        Nominal exposure time in seconds, the whole interval from one frame to the next: 1800,
+        600, 200, 120, 20.  Light was collected in ``exposure_s * 0.8 * 0.99`` of it where cosmic
+        rays were trimmed on board.
+    coadds : float
+        Number of 2 s exposures that were summed.
+    sector : int, optional
+        Sector, where it is known.
+    cadence : int, optional
+        Cadence number (FFI index for full-frame images).
+    times : Times, optional
+        Start, middle and end of the exposure.
+    row, column : int
+        Place of ``pixels[0, 0]`` in the full readout, 0-based.
+    collateral : tuple of Frame
+        Other pieces of the same readout that pedestals and smear are measured on.
+    steps : tuple of str
+        Names of the steps applied, in order.
+    pedestals : ndarray, optional
+        (4,) float64, ADU: what `subtract_pedestal` measured for A, B, C, D; NaN where an
+        amplifier was not measured.
+    smear : ndarray, optional
+        (columns,) float64, electron: what `subtract_smear` took from each column.
+    row_pedestals : ndarray, optional
+        (4, 2078) float64, ADU: what `subtract_row_pedestal` took from each row of A, B, C, D; NaN
+        where an amplifier was not measured.
+    smear_variance : ndarray, optional
+        (columns,) float64, electron squared: variance of `smear` where the step that measured it
+        knows better than the noise of a median; NaN where it does not.
+    variance : ndarray, optional
+        (rows, columns) float32 or float64, `unit` squared: what `estimate_variance` gives.
+    quality : ndarray, optional
+        (rows, columns) int32: bits of `tica_fn.quality.Pixel`.
+    header : mapping
+        The original header, for the writers.
+    source : SourceFile, optional
+        The file it was read from.
+    provenance : Provenance, optional
+        The models it was calibrated with.
+
+    Raises
+    ------
+    FrameError
+        If the pixels are not 2-D numbers, do not lie in the readout, or there is no such CCD.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame
+    >>> raw = np.zeros((2078, 2136), dtype=np.int32)
+    >>> frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=1800, coadds=720)
+    >>> frame.pixels.flags.writeable
+    False
+    """
+
+    pixels: Array = attrs.field(converter=_pixels)
+    unit: str = attrs.field(validator=attrs.validators.in_((ADU, ELECTRON, RATE)))
+    camera: int
+    ccd: int
+    exposure_s: float = attrs.field(converter=float)
+    coadds: float = attrs.field()
+    sector: int | None = None
+    cadence: int | None = None
+    times: Times | None = None
+    row: int = 0
+    column: int = 0
+    collateral: tuple[Frame, ...] = attrs.field(default=(), converter=_frames)
+    steps: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    pedestals: Array | None = attrs.field(default=None, converter=_vector)
+    smear: Array | None = attrs.field(default=None, converter=_vector)
+    row_pedestals: Array | None = attrs.field(default=None, converter=_vector)
+    smear_variance: Array | None = attrs.field(default=None, converter=_vector)
+    variance: Array | None = attrs.field(default=None, converter=_variance)
+    quality: Array | None = attrs.field(default=None, converter=_quality)
+    header: Mapping[str, Any] = attrs.field(factory=FrozenMapping, converter=_mapping)
+    source: SourceFile | None = None
+    provenance: Provenance | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Check that the pixels lie in a readout that exists."""
+        check_ccd(self.camera, self.ccd)
+        rows, columns = self.pixels.shape
+        inside = (
+            self.row >= 0
+            and self.column >= 0
+            and self.row + rows <= ROWS
+            and self.column + columns <= COLUMNS
+        )
+        if not inside:
+            raise FrameError(
+                f"{rows} x {columns} pixels from row {self.row}, column {self.column} on do not "
+                f"lie in the {ROWS} x {COLUMNS} readout"
+            )
+        for name in ("variance", "quality"):
+            plane = getattr(self, name)
+            if plane is not None and plane.shape != self.pixels.shape:
+                raise FrameError(f"{name} is {plane.shape}, pixels are {self.pixels.shape}")
+        if not self.coadds > 0:
+            raise FrameError(f"a frame sums at least one exposure, not {self.coadds}")
+
+    @property
+    def live_s(self) -> float:
+        """Time in seconds in which light was collected: 1.98 s of each 2 s exposure."""
+        return float(self.coadds) * READ_INTERVAL_S * LIVE_FRACTION
+
+    @property
+    def name(self) -> str:
+        """Short name for messages, such as ``camera 2 CCD 3``."""
+        return f"camera {self.camera} CCD {self.ccd}"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the pixels."""
+        rows, columns = self.pixels.shape
+        return rows, columns
+
+    def pieces(self) -> Iterator[Frame]:
+        """Iterate over this frame and its collateral.
+
+        Yields
+        ------
+        Frame
+            Every piece of the readout that is at hand.
+        """
+        yield self
+        yield from self.collateral

@@ -1,0 +1,151 @@
+"""Standard steps in standard order as one pass over the pixels.
+
+First the small reductions (pedestal means, smear medians), then one sweep.  The result is bit for
+bit that of the steps one by one; see `tica_fn.kernels.sweep`.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tica_fn.detector import SMEAR_MEDIAN_ROWS
+from tica_fn.frame import Frame
+from tica_fn.immutable import Array, Record, freeze
+from tica_fn.steps.pedestal import measure_pedestals
+from tica_fn.steps.smear import (
+    SmearRows,
+    covers_smear_rows,
+    rows_of_median,
+    smear_of_columns,
+)
+from tica_fn.steps.step import STANDARD_ORDER, Step, check_order
+from tica_fn.sweep_plan import SweepPlan
+
+__all__ = ["Fused", "can_follow"]
+
+
+def can_follow(step: object, before: Step | None) -> bool:
+    """Tell whether a step can be done in the same pass as the one before it.
+
+    Parameters
+    ----------
+    step : object
+        A step.
+    before : Step or None
+        The step before it in the pass; None at the start of one.
+
+    Returns
+    -------
+    bool
+        Whether it is one of the six, and comes later in the standard order.
+    """
+    if not isinstance(step, Step) or step.name not in STANDARD_ORDER:
+        return False
+    if before is None:
+        return True
+    return STANDARD_ORDER.index(step.name) > STANDARD_ORDER.index(before.name)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Fused(Record):
+    """A run of standard steps in standard order, done in one pass.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+        Steps for which `can_follow` holds one after the other; at least one.
+    """
+
+    steps: tuple[Step, ...]
+
+    def __call__(self, frame: Frame, dtype: DTypeLike = np.float64, threads: int = 1) -> Frame:
+        """Apply the steps.
+
+        Parameters
+        ----------
+        frame : Frame
+            Frame in the unit the first step needs; not modified.
+        dtype : dtype
+            Type of the result: float64, or float32 rounded from it.
+        threads : int
+            Number of threads; the result does not depend on it.
+
+        Returns
+        -------
+        Frame
+            New frame.
+
+        Raises
+        ------
+        FrameError
+            If a unit is wrong, or a step or a later one was applied already.
+        ModelError
+            If models are of another CCD or exposure time.
+        """
+        self.check(frame)
+        models = {step.name: step.models for step in self.steps}
+        pedestals = frame.pedestals
+        if "subtract_pedestal" in models:
+            pedestals = measure_pedestals(frame, models.get("subtract_bias"))
+        sweeps = [(piece, SweepPlan.of(models, piece, pedestals)) for piece in frame.pieces()]
+        rows: SmearRows | None = None
+        if "subtract_smear" in models:
+            rows = tuple(
+                (piece.column, _before_smear(sweep, piece))
+                for piece, sweep in sweeps
+                if covers_smear_rows(piece)
+            )
+        provenance = frame.provenance
+        for used in models.values():
+            provenance = used.provenance.merged(provenance) if used else provenance
+        done = []
+        for piece, sweep in sweeps:
+            smear = piece.smear if rows is None else smear_of_columns(rows, piece)
+            out = np.empty(piece.shape, dtype=dtype)
+            sweep.fill(piece.pixels, None if rows is None else smear, out, threads)
+            done.append(
+                attrs.evolve(
+                    piece,
+                    pixels=freeze(out),
+                    unit=self.steps[-1].gives,
+                    steps=(*piece.steps, *models),
+                    pedestals=pedestals,
+                    smear=smear,
+                    provenance=provenance,
+                )
+            )
+        return attrs.evolve(done[0], collateral=tuple(done[1:])) if len(done) > 1 else done[0]
+
+    def check(self, frame: Frame) -> None:
+        """Make each step's own checks, as if the steps were applied one by one.
+
+        Parameters
+        ----------
+        frame : Frame
+            The frame.
+
+        Raises
+        ------
+        FrameError
+            If a unit is wrong, or a step or a later one was applied already.
+        ModelError
+            If models are of another CCD or exposure time.
+        """
+        self.steps[0].check(frame)
+        unit, done = self.steps[0].gives, (*frame.steps, self.steps[0].name)
+        for step in self.steps[1:]:
+            check_order(step.name, done)
+            if step.needs != unit:
+                step.check(attrs.evolve(frame, unit=unit, steps=done))
+            step.check_models(frame)
+            unit, done = step.gives, (*done, step.name)
+
+
+def _before_smear(sweep: SweepPlan, piece: Frame) -> Array:
+    """Rows of the median as `subtract_smear` finds them: after the steps before it."""
+    raw = rows_of_median(piece)
+    out = np.empty(raw.shape)
+    sweep.of_rows(SMEAR_MEDIAN_ROWS[0] - piece.row, len(raw)).without_flat().fill(raw, None, out)
+    return out

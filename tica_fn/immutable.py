@@ -1,0 +1,193 @@
+"""Arrays, mappings and records that stay as they are.
+
+A read-only *view* still changes through its base, so a frozen array owns its memory.  Both kinds
+stay frozen in copies and across processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+__all__ = ["Array", "FrozenMapping", "Record", "freeze", "frozen_array", "is_frozen", "same"]
+
+Array = NDArray[Any]
+
+
+def freeze(array: Array) -> Array:
+    """Make a fresh array, which nobody else holds, read-only in place.
+
+    Parameters
+    ----------
+    array : ndarray
+        An array that owns its memory.
+
+    Returns
+    -------
+    ndarray
+        The same object, read-only.
+    """
+    array.setflags(write=False)
+    return array
+
+
+def is_frozen(array: Array) -> bool:
+    """Tell whether an array is C-contiguous, native-endian, read-only and owns its memory.
+
+    Parameters
+    ----------
+    array : ndarray
+        Any array.
+
+    Returns
+    -------
+    bool
+        Whether `frozen_array` would return it as it is.
+    """
+    flags = array.flags
+    return bool(
+        flags.c_contiguous and flags.owndata and not flags.writeable and array.dtype.isnative
+    )
+
+
+def frozen_array(value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
+    """Frozen form of an array; the input is not modified, and copied unless frozen already.
+
+    Parameters
+    ----------
+    value : array_like
+        Anything numpy takes for an array.
+    dtype : dtype, optional
+        The type wanted; by default the value's own in native byte order.
+
+    Returns
+    -------
+    ndarray
+        C-contiguous, native-endian, read-only, owning its memory.
+
+    Examples
+    --------
+    >>> from tica_fn.immutable import frozen_array
+    >>> pixels = frozen_array([[1, 2], [3, 4]], dtype="float32")
+    >>> pixels.flags.writeable, pixels.flags.owndata
+    (False, True)
+    """
+    array = np.asarray(value)
+    wanted = (array.dtype if dtype is None else np.dtype(dtype)).newbyteorder("=")
+    if array.dtype == wanted and is_frozen(array):
+        return array
+    return freeze(np.array(array, dtype=wanted, order="C", copy=True))
+
+
+def same(left: object, right: object) -> bool:
+    """Equality in which arrays are compared by value and NaN equals NaN.
+
+    Parameters
+    ----------
+    left, right : object
+        Arrays, numbers or anything else.
+
+    Returns
+    -------
+    bool
+        Whether both are equal.
+    """
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        if left is None or right is None:
+            return False
+        a, b = np.asarray(left), np.asarray(right)
+        floating = a.dtype.kind == "f" and b.dtype.kind == "f"
+        return bool(np.array_equal(a, b, equal_nan=floating))
+    if isinstance(left, float) and isinstance(right, float) and left != left:
+        return right != right
+    return bool(left == right)
+
+
+class FrozenMapping(Mapping[str, Any]):
+    """A mapping that cannot change and can be pickled and hashed.
+
+    Parameters
+    ----------
+    items : mapping, optional
+        What it holds; copied.
+
+    Examples
+    --------
+    >>> from tica_fn.immutable import FrozenMapping
+    >>> header = FrozenMapping({"CAMERA": 2})
+    >>> header["CAMERA"]
+    2
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, Any] | None = None) -> None:
+        self._items: dict[str, Any] = dict(items or {})
+
+    def __getitem__(self, key: str) -> Any:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return f"FrozenMapping({self._items!r})"
+
+
+class Record:
+    """Base of the frozen attrs records: NaN-aware equality, a short repr, frozen copies.
+
+    Pickling rebuilds a record through its constructor, whose converters freeze the arrays again;
+    a worker process gets read-only arrays like everyone else.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(same(getattr(self, n), getattr(other, n)) for n in _field_names(self))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={_brief(getattr(self, name))}" for name in _field_names(self))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {name: getattr(self, name) for name in _field_names(self)}
+        return _rebuild, (type(self), values)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+def _field_names(record: Record) -> list[str]:
+    return [field.name for field in attrs.fields(type(record))]  # type: ignore[arg-type]
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        if value.size <= 4:
+            return str(value.tolist())
+        return f"<{'x'.join(map(str, value.shape))} {value.dtype}>"
+    if isinstance(value, Mapping):
+        return f"<{len(value)} items>"
+    return repr(value)
+
+
+def _rebuild(cls: type[Any], values: dict[str, Any]) -> Any:
+    return cls(**values)

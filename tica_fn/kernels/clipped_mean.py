@@ -1,0 +1,150 @@
+"""Mean of a stack of frames, one frame at a time, without the values that are far off.
+
+For each pixel, values ``v_i`` with weights ``w_i`` (the inverse of their variance, up to one factor
+for the whole stack) are kept where
+
+    |v_i - centre| sqrt(w_i) <= limit * spread
+
+and the kept ones are summed by the weighted form of Welford's update:
+
+    W += w;  mean += (v - mean) w / W;  m2 += w (v - old mean) (v - new mean)
+
+so that ``m2 / (n - 1)`` is the variance of a value of unit weight and ``m2 / (n - 1) / W`` that of
+the mean.  Memory is that of five images, whatever the length of the stack.
+
+Sources: Welford 1962 (Technometrics 4, 419); West 1979 (CACM 22, 532) for weights.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.types import Image, Vector
+
+__all__ = ["accumulate_clipped", "measure_spread", "median_and_deviation"]
+
+
+@kernel
+def median_and_deviation(
+    sample: Image, root_weight: Vector, centre: Image, deviation: Image
+) -> None:
+    """Fill in each pixel's median, and the median of its weighted absolute deviations.
+
+    Parameters
+    ----------
+    sample : ndarray
+        (frames, rows, columns) float32; not modified.  A pixel's NaN values are left out.
+    root_weight : ndarray
+        (frames,) float64, square root of each frame's weight.
+    centre : ndarray
+        (rows, columns) float64 that is filled with the medians; NaN where all values are.
+    deviation : ndarray
+        (rows, columns) float64 that is filled with the medians of
+        ``|value - centre| * root_weight``.
+    """
+    frames, rows, columns = sample.shape
+    values = np.empty(frames)
+    for r in range(rows):
+        for c in range(columns):
+            count = 0
+            for i in range(frames):
+                value = float(sample[i, r, c])
+                if not np.isnan(value):
+                    count = _insert(values, count, value)
+            middle = _middle(values, count)
+            count = 0
+            for i in range(frames):
+                value = abs(float(sample[i, r, c]) - middle) * root_weight[i]
+                if not np.isnan(value):
+                    count = _insert(values, count, value)
+            centre[r, c] = middle
+            deviation[r, c] = _middle(values, count)
+
+
+@kernel
+def _insert(values: Vector, count: int, value: float) -> int:
+    """Put a value in its place among the first `count`, which are sorted; the new count."""
+    place = count
+    while place > 0 and values[place - 1] > value:
+        values[place] = values[place - 1]
+        place -= 1
+    values[place] = value
+    return count + 1
+
+
+@kernel
+def _middle(values: Vector, count: int) -> float:
+    """Median of the first `count` values, which are sorted."""
+    if count == 0:
+        return np.nan
+    half = count // 2
+    if count % 2 == 1:
+        return float(values[half])
+    return float(0.5 * (values[half - 1] + values[half]))
+
+
+@kernel
+def accumulate_clipped(
+    pixels: Image,
+    weight: float,
+    centre: Image,
+    reach: Image,
+    count: Image,
+    total: Image,
+    mean: Image,
+    m2: Image,
+) -> None:
+    """Add one frame's values, where they are near enough, to the running sums.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64; not modified.  NaN is never near enough.
+    weight : float
+        The frame's weight, above zero.
+    centre : ndarray
+        (rows, columns) float64, where values are expected; not modified.
+    reach : ndarray
+        (rows, columns) float64, how far a value of unit weight may be from there; not modified.
+    count : ndarray
+        (rows, columns) int32, values kept so far; updated.
+    total, mean, m2 : ndarray
+        (rows, columns) float64: sum of weights, mean, and weighted sum of squares about it of the
+        values kept so far; updated.  The mean is best begun near the values, not at zero.
+    """
+    root = np.sqrt(weight)
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            value = pixels[r, c]
+            if abs(value - centre[r, c]) * root <= reach[r, c]:
+                step = value - mean[r, c]
+                total[r, c] += weight
+                mean[r, c] += step * weight / total[r, c]
+                m2[r, c] += weight * step * (value - mean[r, c])
+                count[r, c] += 1
+
+
+@kernel
+def measure_spread(count: Image, m2: Image, shrink: float, floor: Image, out: Image) -> None:
+    """Fill `out` with the standard deviation of a value of unit weight.
+
+    Parameters
+    ----------
+    count : ndarray
+        (rows, columns) int32, values kept; not modified.
+    m2 : ndarray
+        (rows, columns) float64, their weighted sum of squares about the mean; not modified.
+    shrink : float
+        Part of a normal distribution's variance that is left when it is clipped at the limit.
+    floor : ndarray
+        (rows, columns) float64, what to use where fewer than two values were kept; not modified.
+    out : ndarray
+        (rows, columns) float64.
+    """
+    for r in range(count.shape[0]):
+        for c in range(count.shape[1]):
+            if count[r, c] > 1:
+                out[r, c] = np.sqrt(m2[r, c] / (count[r, c] - 1.0) / shrink)
+            else:
+                out[r, c] = floor[r, c]

@@ -1,0 +1,139 @@
+"""The decorators of the project's kernels, and where their machine code is kept.
+
+Every kernel is compiled with the same options: IEEE arithmetic (fast-math off, so ``isnan`` and
+the order of operations mean what they say), numpy's rules for division, and the GIL released.
+
+Numba's own disk cache looks only at the file of the kernel itself and would go on serving the old
+machine code when a helper in *another* file changes.  The cache folder is therefore named by a
+hash of all the kernel sources: any change of any of them starts a new folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.extending import overload, register_jitable
+
+__all__ = ["cache_folder", "chosen_by_type", "formula", "is_compiled", "kernel"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+def kernel(function: F) -> F:
+    """Compile a function of arrays and numbers with the project's options, cached on disk.
+
+    Parameters
+    ----------
+    function : callable
+        A function in the subset of Python that numba compiles.
+
+    Returns
+    -------
+    callable
+        The compiled function; each new combination of argument types is compiled at its first
+        call and then kept in `cache_folder`.
+    """
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_folder())
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
+    finally:
+        config.CACHE_DIR = before
+
+
+def formula(function: F) -> F:
+    """Mark a function of numbers for use inside kernels, which absorb it.
+
+    Each formula is written once in this way and serves the kernel of its own step and the sweep
+    that does all steps at once.  Called from Python it is the plain function.
+
+    Parameters
+    ----------
+    function : callable
+        A function of numbers in the subset of Python that numba compiles.
+
+    Returns
+    -------
+    callable
+        The same function.
+    """
+    absorbed: F = register_jitable(**_OPTIONS)(function)
+    return absorbed
+
+
+def chosen_by_type(function: Callable[..., Any]) -> Callable[[F], F]:
+    """Mark a function that gives a formula's compiled form by the types of its arguments.
+
+    Parameters
+    ----------
+    function : callable
+        The formula as Python runs it.
+
+    Returns
+    -------
+    callable
+        Decorator of a function that takes the arguments' numba types and returns the formula for
+        them.
+    """
+    options: Any = _OPTIONS
+    decorator: Callable[[F], F] = overload(function, jit_options=options)
+    return decorator
+
+
+@cache
+def cache_folder() -> Path:
+    """Folder of the machine code that belongs to exactly these kernel sources.
+
+    It lies in ``NUMBA_CACHE_DIR`` where that is set, else in the package's ``__pycache__``, else
+    (a read-only installation) in the user's cache folder.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, which exists and can be written.
+    """
+    name = f"numba-{_source_hash()}"
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    places = [Path(__file__).parent / "__pycache__", home / "tica-fn", Path(tempfile.gettempdir())]
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        places.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]))
+    for place in places:
+        folder = place / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    tried = ", ".join(str(place) for place in places)
+    raise OSError(f"no folder can be written to keep compiled kernels in (tried {tried})")
+
+
+def is_compiled() -> bool:
+    """Tell whether any kernel was compiled on this machine before.
+
+    Returns
+    -------
+    bool
+        Whether `cache_folder` holds machine code.
+    """
+    return any(cache_folder().rglob("*.nbc"))
+
+
+def _source_hash() -> str:
+    """Hash of every kernel source beside this file, names included."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,229 @@
+"""Random numbers for pixels that depend on seed, row and column alone.
+
+Each row has its own stream (splitmix64, seeded by the row's number in the full readout), so that
+neither threads nor the order in which rows are made change a frame.
+
+Sources: Steele, Lea & Flood 2014 (splitmix64); Marsaglia & Bray 1964 (normal numbers); Hörmann
+1993, "The transformed rejection method for generating Poisson random variables" (PTRS).
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tica_fn.kernels.compile import kernel
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX2 = np.uint64(0x94D049BB133111EB)
+_S27, _S30, _S31 = np.uint64(27), np.uint64(30), np.uint64(31)
+_S11, _S32 = np.uint64(11), np.uint64(32)
+_UNIT = 2.0**-53
+_PTRS_FROM = 10.0
+
+
+@kernel
+def _mix(z: np.uint64) -> np.uint64:
+    z = (z ^ (z >> _S30)) * _MIX1
+    z = (z ^ (z >> _S27)) * _MIX2
+    return z ^ (z >> _S31)
+
+
+@kernel
+def stream(seed: int, purpose: int, row: int) -> NDArray[np.uint64]:
+    """Start the stream of random numbers of one row.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the frame.
+    purpose : int
+        What the numbers are for; different purposes get independent streams.
+    row : int
+        Number of the row.
+
+    Returns
+    -------
+    ndarray
+        (1,) uint64: the state, which `uniform` and the others advance.
+    """
+    state = np.empty(1, dtype=np.uint64)
+    state[0] = _mix(_mix(_mix(np.uint64(seed)) + np.uint64(purpose)) + (np.uint64(row) << _S32))
+    return state
+
+
+@kernel
+def uniform(state: NDArray[np.uint64]) -> float:
+    """Next number, evenly spread over [0, 1).
+
+    Parameters
+    ----------
+    state : ndarray
+        (1,) uint64: a stream, which is advanced.
+
+    Returns
+    -------
+    float
+        A multiple of 2**-53.
+    """
+    state[0] += _GAMMA
+    return float(_mix(state[0]) >> _S11) * _UNIT
+
+
+@kernel
+def normal(state: NDArray[np.uint64]) -> float:
+    """Next number from the normal distribution of mean 0 and deviation 1.
+
+    Parameters
+    ----------
+    state : ndarray
+        (1,) uint64: a stream, which is advanced.
+
+    Returns
+    -------
+    float
+        The number.
+    """
+    while True:
+        u = 2.0 * uniform(state) - 1.0
+        v = 2.0 * uniform(state) - 1.0
+        s = u * u + v * v
+        if 0.0 < s < 1.0:
+            return u * math.sqrt(-2.0 * math.log(s) / s)
+
+
+@kernel
+def poisson(mean: float, state: NDArray[np.uint64]) -> float:
+    """Next count from the Poisson distribution.
+
+    Parameters
+    ----------
+    mean : float
+        Expected count; zero or less gives zero.
+    state : ndarray
+        (1,) uint64: a stream, which is advanced.
+
+    Returns
+    -------
+    float
+        A whole number.
+    """
+    if not mean > 0.0:
+        return 0.0
+    if mean < _PTRS_FROM:
+        limit = math.exp(-mean)
+        count = 0.0
+        product = uniform(state)
+        while product > limit:
+            count += 1.0
+            product *= uniform(state)
+        return count
+    b = 0.931 + 2.53 * math.sqrt(mean)
+    a = -0.059 + 0.02483 * b
+    while True:
+        u = uniform(state) - 0.5
+        v = uniform(state)
+        us = 0.5 - abs(u)
+        count = math.floor((2.0 * a / us + b) * u + mean + 0.43)
+        if us >= 0.07 and v <= 0.9277 - 3.6224 / (b - 2.0):
+            return count
+        if count < 0.0 or (us < 0.013 and v > us):
+            continue
+        inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+        chance = math.log(v * inverse_alpha / (a / (us * us) + b))
+        if chance <= count * math.log(mean) - mean - math.lgamma(count + 1.0):
+            return count
+
+
+@kernel
+def add_shot_noise(
+    spread: float,
+    seed: int,
+    purpose: int,
+    first_row: int,
+    image: NDArray[np.float64],
+) -> None:
+    """Replace expected electrons by counted ones, in place.
+
+    Parameters
+    ----------
+    spread : float
+        Factor on the deviation from the mean: 1 for plain Poisson noise, less where cosmic rays
+        were trimmed on board and with them the extremes of the noise.
+    seed, purpose : int
+        What `stream` takes.
+    first_row : int
+        Number of the image's first row in the full readout.
+    image : ndarray
+        (rows, columns) float64: expected electrons, which become counted ones.  Pixels at zero or
+        below, and those that are not finite, stay as they are.
+    """
+    rows, columns = image.shape
+    for r in range(rows):
+        state = stream(seed, purpose, first_row + r)
+        for c in range(columns):
+            mean = image[r, c]
+            if mean > 0.0 and mean < math.inf:
+                image[r, c] = mean + spread * (poisson(mean, state) - mean)
+
+
+@kernel
+def add_read_noise(
+    deviation: NDArray[np.float64],
+    seed: int,
+    purpose: int,
+    first_row: int,
+    image: NDArray[np.float64],
+) -> None:
+    """Add normal noise, in place.
+
+    Parameters
+    ----------
+    deviation : ndarray
+        (columns,) float64: standard deviation in each column, in the unit of the image.
+    seed, purpose : int
+        What `stream` takes.
+    first_row : int
+        Number of the image's first row in the full readout.
+    image : ndarray
+        (rows, columns) float64: the image, which is changed.
+    """
+    rows, columns = image.shape
+    for r in range(rows):
+        state = stream(seed, purpose, first_row + r)
+        for c in range(columns):
+            image[r, c] += deviation[c] * normal(state)
+
+
+@kernel
+def digitize(low: float, high: float, image: NDArray[np.float64], out: NDArray[np.int32]) -> int:
+    """Round to whole counts and clip to what the converter can give.
+
+    Parameters
+    ----------
+    low, high : float
+        Smallest and largest count.
+    image : ndarray
+        (rows, columns) float64: counts.
+    out : ndarray
+        (rows, columns) int32: the rounded counts.
+
+    Returns
+    -------
+    int
+        Number of pixels that were clipped.
+    """
+    clipped = 0
+    rows, columns = image.shape
+    for r in range(rows):
+        for c in range(columns):
+            value = math.floor(image[r, c] + 0.5)
+            if value < low:
+                value = low
+                clipped += 1
+            elif value > high:
+                value = high
+                clipped += 1
+            out[r, c] = np.int32(value)
+    return clipped

@@ -1,0 +1,97 @@
+"""Pedestal (scalar bias): one offset an amplifier, seen in its overclock columns.
+
+    pedestal = mean of v over rows 750: and the last 8 of the amplifier's 11 overclock columns
+    v - pedestal[c]
+
+Taken after the 2-D bias.  The first 750 rows ring after the start of the frame, and the first
+three overclock columns see scattered light, so both are left out.
+
+Source: Fausnaugh et al. 2020 (RNAAS 4, 251); TESS Instrument Handbook ("1-D black").
+"""
+
+from __future__ import annotations
+
+from tica_fn.kernels.bias import without_bias
+from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.types import Image, Vector
+
+__all__ = ["add_pedestal", "measure_pedestal", "subtract_pedestal"]
+
+
+@formula
+def without_pedestal(value: float, pedestal: float) -> float:
+    """Value less the pedestal."""
+    return value - pedestal
+
+
+@kernel
+def measure_pedestal(
+    pixels: Image, bias: Image, factor: float, first_row: int, first_column: int, last_column: int
+) -> float:
+    """Mean of the overclock pixels after the 2-D bias.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64, ADU; not modified.
+    bias : ndarray
+        (rows, columns) float32 bias that `pixels` still hold, or (1, 1) zero when they hold none.
+    factor : float
+        Factor of the bias, see `tica_fn.kernels.subtract_bias`.
+    first_row : int
+        First row of the mean; it runs to the last row.
+    first_column, last_column : int
+        Columns of the mean, half-open.
+
+    Returns
+    -------
+    float
+        The mean in ADU; NaN where there is no pixel.
+    """
+    total = 0.0
+    per_row = 1 if bias.shape[0] > 1 else 0
+    per_column = 1 if bias.shape[1] > 1 else 0
+    for r in range(first_row, pixels.shape[0]):
+        row_total = 0.0
+        for c in range(first_column, last_column):
+            b = float(bias[r * per_row, c * per_column])
+            row_total += without_bias(float(pixels[r, c]), b, factor)
+        total += row_total
+    count = (pixels.shape[0] - first_row) * (last_column - first_column)
+    return total / float(count)
+
+
+@kernel
+def subtract_pedestal(pixels: Image, pedestal: Vector, out: Image) -> None:
+    """Fill `out` with the pixels less the pedestal of their column.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, ADU; not modified.
+    pedestal : ndarray
+        (columns,) float64, ADU.
+    out : ndarray
+        (rows, columns) float64, ADU.
+    """
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            out[r, c] = without_pedestal(pixels[r, c], pedestal[c])
+
+
+@kernel
+def add_pedestal(pixels: Image, pedestal: Vector, out: Image) -> None:
+    """Fill `out` with the pixels plus the pedestal of their column: undoes `subtract_pedestal`.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, ADU; not modified.
+    pedestal : ndarray
+        (columns,) float64, ADU.
+    out : ndarray
+        (rows, columns) float64, ADU.
+    """
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            out[r, c] = pixels[r, c] + pedestal[c]

@@ -1,0 +1,85 @@
+"""Smear of columns whose smear rows are contaminated by a bleeding star.
+
+The true smear is the same in all rows of a column.  Where a star bleeds over the buffer into the
+smear rows, these fall off away from it, or are full.  Such a column's smear is then read off its
+background: in rows without a bright star the pixel and its unspoilt neighbours see the same sky, so
+
+    smear[c] = level of (e[r, c] - flat[r, c] sky[r])
+
+`level` being the centre of the lower part of the values, which faint stars do not reach.
+
+Source: the idea of White and Pope's recalibration of bright TESS stars (``mundey``), for whole
+columns and neighbours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.types import Image, Vector
+
+__all__ = ["background_level", "fall_off"]
+
+_ENDS = 3
+_MOST_TURNS = 50
+_CLIP = 3.0
+_MAD_TO_SIGMA = 1.4826
+
+
+@kernel
+def fall_off(pixels: Image, out: Vector) -> None:
+    """Fill `out` with how far each column falls: mean of its first three rows less its last three.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, electron: smear rows, at least three; not modified.
+    out : ndarray
+        (columns,) float64, electron.
+    """
+    last = pixels.shape[0] - _ENDS
+    for c in range(pixels.shape[1]):
+        difference = 0.0
+        for r in range(_ENDS):
+            difference += pixels[r, c] - pixels[last + r, c]
+        out[c] = difference / _ENDS
+
+
+@kernel
+def background_level(values: Vector, out: Vector) -> int:
+    """Find the level that most values scatter about, whatever lies above it.
+
+    The median, then again and again the median of what lies within three standard deviations of
+    it; the deviation is taken from the values below the median alone.
+
+    Parameters
+    ----------
+    values : ndarray
+        (n,) float64; NaN is left out; not modified.
+    out : ndarray
+        (2,) float64: level, and standard deviation about it; NaN where there is no value.
+
+    Returns
+    -------
+    int
+        Number of values that the level rests on.
+    """
+    kept = np.sort(values[~np.isnan(values)])
+    out[0] = np.nan
+    out[1] = np.nan
+    if kept.size == 0:
+        return 0
+    ordered = kept
+    for _ in range(_MOST_TURNS):
+        middle = np.median(kept)
+        below = ordered[: np.searchsorted(ordered, middle) + 1]
+        spread = _MAD_TO_SIGMA * np.median(middle - below)
+        out[0] = middle
+        out[1] = spread
+        first = np.searchsorted(ordered, middle - _CLIP * spread)
+        last = np.searchsorted(ordered, middle + _CLIP * spread, side="right")
+        if last - first == kept.size or last - first < 1:
+            break
+        kept = ordered[first:last]
+    return int(kept.size)

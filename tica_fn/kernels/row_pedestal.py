@@ -1,0 +1,132 @@
+"""Pedestal that changes smoothly with the row, as the electronics drift while a frame is read.
+
+    x[r] = mean of v[r, c] over the last 8 of an amplifier's 11 overclock columns, less the 2-D bias
+    pedestal[r] = sum over k of a_k P_k(r)      (orthogonal polynomials of the rows)
+    v[r, c] - pedestal[amplifier, r]
+
+The order is the one with the least Akaike criterion, corrected for small samples.
+
+Source: the mission's pipeline fits its "1-D black" in this way; TESS Instrument Handbook.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.types import Image, Vector
+
+__all__ = ["add_row_pedestal", "fit_rows", "overclock_rows", "subtract_row_pedestal"]
+
+
+@kernel
+def overclock_rows(pixels: Image, first_column: int, last_column: int, out: Vector) -> None:
+    """Fill `out` with the mean of each row over some columns.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, ADU; not modified.
+    first_column, last_column : int
+        Columns of the mean, half-open.
+    out : ndarray
+        (rows,) float64, ADU.
+    """
+    for r in range(pixels.shape[0]):
+        total = 0.0
+        for c in range(first_column, last_column):
+            total += pixels[r, c]
+        out[r] = total / (last_column - first_column)
+
+
+@kernel
+def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
+    """Fill `out` with the polynomial in row that describes the values best.
+
+    The polynomials are made orthogonal over the kept rows by the three-term recurrence, so that
+    each order adds one term and leaves the others as they are.
+
+    Parameters
+    ----------
+    values : ndarray
+        (rows,) float64; not modified.
+    kept : ndarray
+        (rows,) float64: 1 for rows that count, 0 for others.
+    highest : int
+        Highest order.
+    out : ndarray
+        (rows,) float64: the polynomial in every row, the kept and the others.
+
+    Returns
+    -------
+    int
+        Its order.
+    """
+    rows = values.shape[0]
+    count = kept.sum()
+    x = np.linspace(-1.0, 1.0, rows)
+    before, now = np.zeros(rows), np.ones(rows)
+    norm_before = 1.0
+    fit, best = np.zeros(rows), np.inf
+    order = -1
+    for k in range(highest + 1):
+        norm = (kept * now * now).sum()
+        fit = fit + (kept * now * (values - fit)).sum() / norm * now
+        squares = (kept * (values - fit) ** 2).sum()
+        free = k + 2.0
+        if squares <= 0.0 or count <= free + 1.0:
+            criterion = -np.inf if squares <= 0.0 else np.inf
+        else:
+            criterion = (
+                count * np.log(squares / count)
+                + 2.0 * free
+                + 2.0 * free * (free + 1.0) / (count - free - 1.0)
+            )
+        if criterion < best or order < 0:
+            best, order = criterion, k
+            out[:] = fit
+        shift = (kept * x * now * now).sum() / norm
+        after = (x - shift) * now - (norm / norm_before if k > 0 else 0.0) * before
+        before, now = now, after
+        norm_before = norm
+    return order
+
+
+@kernel
+def subtract_row_pedestal(pixels: Image, pedestals: Image, amplifier: Vector, out: Image) -> None:
+    """Fill `out` with the pixels less the pedestal of their row and amplifier.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, ADU; not modified.
+    pedestals : ndarray
+        (4, rows) float64, ADU.
+    amplifier : ndarray
+        (columns,) int64: 0 to 3.
+    out : ndarray
+        (rows, columns) float64, ADU.
+    """
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            out[r, c] = pixels[r, c] - pedestals[amplifier[c], r]
+
+
+@kernel
+def add_row_pedestal(pixels: Image, pedestals: Image, amplifier: Vector, out: Image) -> None:
+    """Fill `out` with the pixels plus the pedestal: undoes `subtract_row_pedestal`.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, ADU; not modified.
+    pedestals : ndarray
+        (4, rows) float64, ADU.
+    amplifier : ndarray
+        (columns,) int64: 0 to 3.
+    out : ndarray
+        (rows, columns) float64, ADU.
+    """
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            out[r, c] = pixels[r, c] + pedestals[amplifier[c], r]

@@ -1,0 +1,86 @@
+"""Medians of short runs of numbers, in place, without allocation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.types import Array
+
+__all__ = ["median_and_scatter", "median_in_place"]
+
+
+@kernel
+def median_in_place(values: Array, count: int) -> float:
+    """Median of the first numbers of an array, which is put in another order.
+
+    Parameters
+    ----------
+    values : ndarray
+        float64 without NaN; its first `count` numbers are rearranged.
+    count : int
+        How many of them count.
+
+    Returns
+    -------
+    float
+        The median; NaN when `count` is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.select import median_in_place
+    >>> median_in_place(np.array([5.0, 1.0, 4.0, 2.0]), 4)
+    3.0
+    """
+    if count == 0:
+        return np.nan
+    target = count // 2
+    low, high = 0, count - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if target <= j:
+            high = j
+        elif target >= i:
+            low = i
+        else:
+            break
+    middle = float(values[target])
+    if count % 2 == 0:
+        below = values[0]
+        for k in range(1, target):
+            below = max(below, values[k])
+        middle = 0.5 * (middle + below)
+    return middle
+
+
+@kernel
+def median_and_scatter(values: Array, count: int) -> tuple[float, float]:
+    """Median, and 1.4826 times the median distance from it, of the first numbers of an array.
+
+    Parameters
+    ----------
+    values : ndarray
+        float64 without NaN; its first `count` numbers are overwritten.
+    count : int
+        How many of them count.
+
+    Returns
+    -------
+    median, scatter : float
+        NaN when `count` is 0.
+    """
+    middle = median_in_place(values, count)
+    for k in range(count):
+        values[k] = abs(values[k] - middle)
+    return middle, 1.4826 * median_in_place(values, count)

@@ -1,0 +1,137 @@
+"""Stars on pixels: a point spread function of Gaussians, integrated over each pixel.
+
+A star's light is a sum of axis-parallel Gaussians of different width and place, so that the image
+can be skewed and have wings.  The integral of such a Gaussian over a pixel is the product of two
+differences of error functions, exact for any width; no light is lost to sampling.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tica_fn.kernels.compile import kernel
+
+_ROOT_HALF = math.sqrt(0.5)
+
+
+@kernel
+def add_stars(
+    columns: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    offsets: NDArray[np.float64],
+    widths: NDArray[np.float64],
+    reach: NDArray[np.int64],
+    first_row: int,
+    first_column: int,
+    out: NDArray[np.float64],
+) -> None:
+    """Add stars to an image or to a tile of one.
+
+    What a pixel gets does not depend on the tile it is computed in.
+
+    Parameters
+    ----------
+    columns, rows : ndarray
+        (stars,) float64: positions, 0-based, integer at the centre of a pixel.
+    flux : ndarray
+        (stars,) float64: light of each star, in the unit of the image.
+    weights : ndarray
+        (components,) float64: share of the light in each Gaussian.
+    offsets : ndarray
+        (stars, components, 2) float64: place of each Gaussian's centre from the star's position,
+        column and row, pixels.
+    widths : ndarray
+        (stars, components) float64: standard deviations, pixels.
+    reach : ndarray
+        (stars,) int64: a star is drawn on the pixels so many columns and rows around its own.
+    first_row, first_column : int
+        Place of ``out[0, 0]`` in the coordinates of the positions.
+    out : ndarray
+        (rows, columns) float64: the image that the stars are added to.
+    """
+    height, width = out.shape
+    longest = 0
+    for star in range(columns.size):
+        longest = max(longest, reach[star])
+    across = np.empty(2 * longest + 1)
+    along = np.empty(2 * longest + 1)
+    for star in range(columns.size):
+        extent = reach[star]
+        left = math.floor(columns[star] + 0.5) - extent
+        bottom = math.floor(rows[star] + 0.5) - extent
+        size = 2 * extent + 1
+        # The part of the star's box that lies in the tile.
+        c0 = max(0, first_column - left)
+        c1 = min(size, first_column + width - left)
+        r0 = max(0, first_row - bottom)
+        r1 = min(size, first_row + height - bottom)
+        if c0 >= c1 or r0 >= r1:
+            continue
+        for k in range(weights.size):
+            scale = _ROOT_HALF / widths[star, k]
+            x = columns[star] + offsets[star, k, 0]
+            y = rows[star] + offsets[star, k, 1]
+            low = math.erf((left + c0 - 0.5 - x) * scale)
+            for c in range(c0, c1):
+                high = math.erf((left + c + 0.5 - x) * scale)
+                across[c] = 0.5 * (high - low)
+                low = high
+            low = math.erf((bottom + r0 - 0.5 - y) * scale)
+            for r in range(r0, r1):
+                high = math.erf((bottom + r + 0.5 - y) * scale)
+                along[r] = 0.5 * (high - low)
+                low = high
+            light = flux[star] * weights[k]
+            for r in range(r0, r1):
+                value = light * along[r]
+                row = bottom + r - first_row
+                for c in range(c0, c1):
+                    out[row, left + c - first_column] += value * across[c]
+
+
+@kernel
+def add_background(
+    level: float,
+    glow: float,
+    cosine: float,
+    sine: float,
+    start: float,
+    scale: float,
+    first_row: int,
+    first_column: int,
+    out: NDArray[np.float64],
+) -> None:
+    """Add an even sky and a glow that falls off exponentially along one direction.
+
+    Parameters
+    ----------
+    level : float
+        The even part, in the unit of the image.
+    glow : float
+        The glow where it is brightest.
+    cosine, sine : float
+        Direction towards which the glow rises, as its parts along columns and rows.
+    start : float
+        Coordinate along that direction at which the glow is `glow`, pixels.
+    scale : float
+        Length over which the glow falls to 1/e, pixels.
+    first_row, first_column : int
+        Place of ``out[0, 0]`` in the coordinates of the direction.
+    out : ndarray
+        (rows, columns) float64: the image that the sky is added to.
+    """
+    height, width = out.shape
+    if glow == 0.0:
+        out += level
+        return
+    # exp(a + b) = exp(a) exp(b): one exponential a row and one a column.
+    across = np.empty(width)
+    for c in range(width):
+        across[c] = math.exp((c + first_column) * cosine / scale)
+    for r in range(height):
+        along = glow * math.exp(((r + first_row) * sine - start) / scale)
+        for c in range(width):
+            out[r, c] += level + along * across[c]

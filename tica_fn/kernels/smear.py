@@ -1,0 +1,93 @@
+"""Smear: TESS has no shutter, so every column collects light while the frame is transferred.
+
+    smear[c] = median of e over rows 2061:2068 of column c (masked rows that see only the transfer)
+    e - smear[c]
+
+Taken after linearity, subtracted from every row of the column, virtual columns included.
+
+Source: Fausnaugh et al. 2020 (RNAAS 4, 251); TESS Instrument Handbook ("smear").
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.types import Image, Vector
+
+__all__ = ["add_smear", "measure_smear", "subtract_smear"]
+
+
+@formula
+def without_smear(e: float, smear: float) -> float:
+    """Electrons less the column's smear."""
+    return e - smear
+
+
+@kernel
+def measure_smear(pixels: Image, first_row: int, last_row: int, out: Vector) -> None:
+    """Fill `out` with the median of each column over some rows.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, electron; not modified.
+    first_row, last_row : int
+        Rows of the median, half-open, at least one.
+    out : ndarray
+        (columns,) float64, electron; NaN where a value is NaN.
+    """
+    count = last_row - first_row
+    values = np.empty(count)
+    for c in range(pixels.shape[1]):
+        for r in range(count):
+            value = pixels[first_row + r, c]
+            # Insertion into the sorted values so far; NaN moves to the end and stays there.
+            place = r
+            while place > 0 and not values[place - 1] <= value:
+                values[place] = values[place - 1]
+                place -= 1
+            values[place] = value
+        middle = values[count // 2]
+        if count % 2 == 0:
+            middle = 0.5 * (values[count // 2 - 1] + middle)
+        for r in range(count):
+            if np.isnan(values[r]):
+                middle = np.nan
+        out[c] = middle
+
+
+@kernel
+def subtract_smear(pixels: Image, smear: Vector, out: Image) -> None:
+    """Fill `out` with the pixels less the smear of their column.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, electron; not modified.
+    smear : ndarray
+        (columns,) float64, electron.
+    out : ndarray
+        (rows, columns) float64, electron.
+    """
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            out[r, c] = without_smear(pixels[r, c], smear[c])
+
+
+@kernel
+def add_smear(pixels: Image, smear: Vector, out: Image) -> None:
+    """Fill `out` with the pixels plus the smear of their column: undoes `subtract_smear`.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float64, electron; not modified.
+    smear : ndarray
+        (columns,) float64, electron.
+    out : ndarray
+        (rows, columns) float64, electron.
+    """
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            out[r, c] = pixels[r, c] + smear[c]

@@ -1,0 +1,126 @@
+"""Robust fits of a smooth field to scattered values, and its degree chosen by the data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.polynomial import polynomial_terms
+from tica_fn.kernels.types import Array
+
+__all__ = ["fit_smooth_field"]
+
+
+@kernel
+def fit_smooth_field(
+    x: Array, y: Array, values: Array, weights: Array, highest: int, clip: float, rounds: int
+) -> tuple[Array, int, Array]:
+    """Fit polynomials of the field to several values at once, clipped, of the fitting degree.
+
+    Values beyond `clip` robust standard deviations of the residual are left out, round by round,
+    against a fit of the highest degree.  Then the degree is the one of least
+    ``n ln(sum of squares) + p ln(n)`` (the Bayesian information criterion, p coefficients): a
+    field that does not vary is not given terms that only follow the noise.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        (n,) float64: places, scaled to about -1 to 1.
+    values : ndarray
+        (m, n) float64: what to fit; a place where any is not finite is left out.
+    weights : ndarray
+        (n,) float64: inverse variances up to a factor; places of weight 0 are left out.
+    highest : int
+        Highest degree tried; lowered when there are fewer than three places a coefficient.
+    clip : float
+        In standard deviations.
+    rounds : int
+        Rounds of clipping.
+
+    Returns
+    -------
+    coefficients : ndarray
+        (m, terms of `highest`) float64, zero beyond the chosen degree.
+    degree : int
+        Chosen degree; -1 when there was nothing to fit.
+    used : ndarray
+        (n,) bool: places that took part.
+    """
+    m, n = values.shape
+    terms = polynomial_terms(x, y, highest)
+    full = terms.shape[1]
+    coefficients = np.zeros((m, full))
+    used = weights > 0.0
+    for k in range(n):
+        for j in range(m):
+            if not np.isfinite(values[j, k]):
+                used[k] = False
+    top = highest
+    count = np.sum(used)
+    while top > 0 and 3 * (top + 1) * (top + 2) // 2 > count:
+        top -= 1
+    if count < 3:
+        return coefficients, -1, used
+    size = (top + 1) * (top + 2) // 2
+    gram = np.zeros((size, size))
+    right = np.zeros((size, m))
+    residual = np.zeros((m, n))
+    for _ in range(rounds + 1):
+        gram[:] = 0.0
+        right[:] = 0.0
+        for k in range(n):
+            if used[k]:
+                for a in range(size):
+                    wa = weights[k] * terms[k, a]
+                    for b in range(a + 1):
+                        gram[a, b] += wa * terms[k, b]
+                    for j in range(m):
+                        right[a, j] += wa * values[j, k]
+        for a in range(size):
+            gram[a, a] *= 1.0 + 1e-12
+            for b in range(a):
+                gram[b, a] = gram[a, b]
+        solved = np.linalg.solve(gram, right)
+        for j in range(m):
+            for k in range(n):
+                total = values[j, k]
+                for a in range(size):
+                    total -= terms[k, a] * solved[a, j]
+                residual[j, k] = total
+        changed = False
+        keep = used.copy()
+        for j in range(m):
+            scatter = 1.4826 * np.median(np.abs(residual[j][used]))
+            for k in range(n):
+                if used[k] and abs(residual[j, k]) > clip * scatter and scatter > 0.0:
+                    keep[k] = False
+                    changed = True
+        if not changed or np.sum(keep) < 3 * size:
+            break
+        used = keep
+    count = np.sum(used)
+    best = np.inf
+    degree = 0
+    for d in range(top + 1):
+        part = (d + 1) * (d + 2) // 2
+        trial = np.linalg.solve(
+            np.ascontiguousarray(gram[:part, :part]), np.ascontiguousarray(right[:part])
+        )
+        score = m * part * np.log(count)
+        for j in range(m):
+            squares = total_weight = 0.0
+            for k in range(n):
+                if used[k]:
+                    off = values[j, k]
+                    for a in range(part):
+                        off -= terms[k, a] * trial[a, j]
+                    squares += weights[k] * off * off
+                    total_weight += weights[k]
+            score += count * np.log(max(squares / total_weight, 1e-16))
+        if score < best:
+            best = score
+            degree = d
+            coefficients[:] = 0.0
+            for j in range(m):
+                coefficients[j, :part] = trial[:, j]
+    return coefficients, degree, used

@@ -1,0 +1,89 @@
+"""Shift search: boxes around predicted places, stacked so that the common offset stands out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.types import Array
+
+__all__ = ["find_peaks", "stack_boxes"]
+
+
+@kernel
+def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) -> Array:
+    """Mean over stamps of how far each pixel stands out, in which no single star can dominate.
+
+    A pixel that stands s times the scatter above the level counts ``s / (s + half_point)``, less
+    than 1 however bright it is.
+
+    Parameters
+    ----------
+    stamps : ndarray
+        (n, side, side) float64.
+    level, scatter : ndarray
+        (n,) float64: background of each stamp; stamps without one are left out.
+    half_point : float
+        Significance that counts one half.
+
+    Returns
+    -------
+    ndarray
+        (side, side) float64, 0 to 1.
+    """
+    n, side = stamps.shape[0], stamps.shape[1]
+    out = np.zeros((side, side))
+    used = 0
+    for k in range(n):
+        if not (np.isfinite(level[k]) and np.isfinite(scatter[k])):
+            continue
+        used += 1
+        noise = max(scatter[k], 1e-6 * abs(level[k]), 1e-9)
+        for i in range(side):
+            for j in range(side):
+                s = (stamps[k, i, j] - level[k]) / noise
+                if s > 0.0:
+                    out[i, j] += s / (s + half_point)
+    return out / max(used, 1)
+
+
+@kernel
+def find_peaks(stamps: Array, reach: int) -> tuple[Array, Array, Array]:
+    """Brightest pixel near the middle of each stamp, to a fraction of a pixel.
+
+    Parameters
+    ----------
+    stamps : ndarray
+        (n, side, side) float64; not modified.
+    reach : int
+        How far from the middle the brightest pixel may lie.
+
+    Returns
+    -------
+    x, y : ndarray
+        (n,) float64: offset of the parabola's top through the pixel and its neighbours; NaN where
+        there is none.
+    peak : ndarray
+        (n,) float64: value of the pixel.
+    """
+    n, side = stamps.shape[0], stamps.shape[1]
+    half = side // 2
+    x, y, peak = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    for k in range(n):
+        best = -np.inf
+        row = column = -1
+        for i in range(half - reach, half + reach + 1):
+            for j in range(half - reach, half + reach + 1):
+                if stamps[k, i, j] > best:
+                    best, row, column = stamps[k, i, j], i, j
+        if row < 1 or column < 1 or row > side - 2 or column > side - 2:
+            continue
+        left, right = stamps[k, row, column - 1], stamps[k, row, column + 1]
+        down, up = stamps[k, row - 1, column], stamps[k, row + 1, column]
+        bend_x, bend_y = left + right - 2.0 * best, down + up - 2.0 * best
+        if not (np.isfinite(bend_x) and np.isfinite(bend_y)):
+            continue
+        peak[k] = best
+        x[k] = column - half + (0.5 * (left - right) / bend_x if bend_x < 0.0 else 0.0)
+        y[k] = row - half + (0.5 * (down - up) / bend_y if bend_y < 0.0 else 0.0)
+    return x, y, peak

@@ -1,0 +1,144 @@
+"""Everything that is measured of a star, for many stars, in one walk over the image.
+
+Each star's surroundings are copied once, to a square that stays in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.centroid import mean_centroid, windowed_centroid
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.select import median_and_scatter, median_in_place
+from tica_fn.kernels.stamps import cut_stamp, isolation_of, ring_values, summary_of
+from tica_fn.kernels.types import Array
+
+__all__ = [
+    "BACKGROUND",
+    "CONTRAST_X",
+    "CONTRAST_Y",
+    "FLUX",
+    "FLUX_X",
+    "FLUX_Y",
+    "ISOLATED",
+    "MEAN_HALVES",
+    "MEAN_X",
+    "MEAN_Y",
+    "MISSING",
+    "PEAK",
+    "PLATEAU",
+    "QUANTITIES",
+    "SCATTER",
+    "STEPS",
+    "WINDOW_X",
+    "WINDOW_Y",
+    "measure_starlight",
+]
+
+(
+    BACKGROUND,
+    SCATTER,
+    PEAK,
+    PLATEAU,
+    MISSING,
+    ISOLATED,
+    CONTRAST_X,
+    CONTRAST_Y,
+    MEAN_X,
+    MEAN_Y,
+    FLUX,
+    WINDOW_X,
+    WINDOW_Y,
+    STEPS,
+    FLUX_X,
+    FLUX_Y,
+) = range(16)
+MEAN_HALVES = (8, 6, 5, 4)
+QUANTITIES = 14 + 2 * len(MEAN_HALVES)
+"""Rows of the table that `measure_starlight` makes."""
+
+
+@kernel
+def measure_starlight(
+    pixels: Array,
+    columns: Array,
+    rows: Array,
+    slope_x: Array,
+    slope_y: Array,
+    first: int,
+    last: int,
+    top: int,
+    sigma: float,
+    wing_factor: float,
+) -> Array:
+    """Measure many stars.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64; not modified.
+    columns, rows : ndarray
+        (n,) int64: pixel that each star is on, 0-based; may lie outside.
+    slope_x, slope_y : ndarray
+        (n,) float64: change of the large-scale background a pixel.
+    first, last, top : int
+        Columns before `first`, and columns and rows from `last` and `top` on, count as outside.
+    sigma : float
+        Width of the centroids' window, pixels.
+    wing_factor : float
+        Of the isolation test.
+
+    Returns
+    -------
+    ndarray
+        (22, n) float64; its rows are named by the constants of this module:
+
+        - BACKGROUND, SCATTER: median and robust scatter of the 2-pixel ring of 11 x 11 pixels;
+        - PEAK, PLATEAU, MISSING: of the middle 5 x 5, see `summary_of`;
+        - ISOLATED, CONTRAST_X, CONTRAST_Y: of 11 x 11, see `isolation_of`;
+        - MEAN_X, MEAN_Y, FLUX: mean position in 5 x 5 (TICA's) and its flux;
+        - WINDOW_X, WINDOW_Y, STEPS: windowed centroid in 11 x 11, see `windowed_centroid`;
+        - from FLUX_X, FLUX_Y on in pairs: mean position in squares of 17, 13, 11 and 9 pixels,
+          the background from the outermost ring of 23 x 23; NaN where any of it lies outside.
+    """
+    n = columns.size
+    out = np.full((QUANTITIES, n), np.nan)
+    stamp = np.empty((23, 23))
+    values = np.empty(23 * 23)
+    for k in range(n):
+        cut_stamp(pixels, columns[k], rows[k], first, last, top, stamp)
+        peak, plateau, missing = summary_of(stamp, 2)
+        out[PEAK, k], out[PLATEAU, k], out[MISSING, k] = peak, plateau, missing
+        count = ring_values(stamp, 5, 2, values)
+        out[ISOLATED, k] = out[CONTRAST_X, k] = out[CONTRAST_Y, k] = 0.0
+        out[STEPS, k] = -1.0
+        if missing > 0 or 2 * count < 72:
+            continue
+        level, scatter = median_and_scatter(values, count)
+        out[BACKGROUND, k], out[SCATTER, k] = level, scatter
+        alone, contrast_x, contrast_y = isolation_of(stamp, 5, level, 10.0, wing_factor)
+        out[ISOLATED, k] = 1.0 if alone else 0.0
+        out[CONTRAST_X, k], out[CONTRAST_Y, k] = contrast_x, contrast_y
+        mean_x, mean_y, flux = mean_centroid(stamp, 2, level, 0.0, 0.0)
+        out[MEAN_X, k], out[MEAN_Y, k], out[FLUX, k] = mean_x, mean_y, flux
+        if not flux > 0.0:
+            continue
+        x, y, steps = windowed_centroid(
+            stamp,
+            5,
+            level,
+            slope_x[k],
+            slope_y[k],
+            min(max(mean_x, -2.0), 2.0),
+            min(max(mean_y, -2.0), 2.0),
+            sigma,
+            25,
+            1e-4,
+        )
+        out[WINDOW_X, k], out[WINDOW_Y, k], out[STEPS, k] = x, y, steps
+        count = ring_values(stamp, 11, 1, values)
+        level = median_in_place(values, count)
+        for size in range(len(MEAN_HALVES)):
+            x, y, _ = mean_centroid(stamp, MEAN_HALVES[size], level, slope_x[k], slope_y[k])
+            out[FLUX_X + 2 * size, k], out[FLUX_Y + 2 * size, k] = x, y
+    return out

@@ -1,0 +1,198 @@
+"""All steps in one pass over the pixels, the float64 value in registers.
+
+A step that is left out is given its neutral numbers (bias and pedestal 0, gain 1, no runs of
+linearity, smear 0, flat 1), which change no bit of any finite or infinite value.  The result is
+therefore bit for bit that of the steps one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from tica_fn.kernels.bias import without_bias
+from tica_fn.kernels.big_endian import folded, swapped
+from tica_fn.kernels.compile import chosen_by_type, formula, kernel
+from tica_fn.kernels.flat import flattened
+from tica_fn.kernels.gain import in_electrons
+from tica_fn.kernels.linearity import linear
+from tica_fn.kernels.pedestal import without_pedestal
+from tica_fn.kernels.smear import without_smear
+from tica_fn.kernels.types import Image, Table, Vector
+
+__all__ = ["sweep"]
+
+
+def take(row: Image, c: int) -> tuple[float, np.uint64]:
+    """Value of a pixel, and its word for the checksum; uint32 pixels are words of a FITS file."""
+    if row.dtype == np.uint32:
+        word = swapped(row[c])
+        return float(np.uint32(word).view(np.int32)), np.uint64(word)
+    return float(row[c]), np.uint64(0)
+
+
+def give(row: Image, c: int, value: float) -> np.uint64:
+    """Store a value, as a word of a FITS file in a uint32 row; its word for the checksum."""
+    if row.dtype == np.uint32:
+        word = np.float32(value).view(np.uint32)
+        row[c] = swapped(word)
+        return np.uint64(word)
+    row[c] = value
+    return np.uint64(0)
+
+
+@chosen_by_type(take)
+def _take(row: Any, c: Any) -> Any:  # noqa: ARG001
+    if row.dtype == numba.uint32:
+
+        def from_file(row: Any, c: Any) -> Any:
+            word = swapped(row[c])
+            return float(np.int32(word)), np.uint64(word)
+
+        return from_file
+
+    def native(row: Any, c: Any) -> Any:
+        return float(row[c]), np.uint64(0)
+
+    return native
+
+
+@chosen_by_type(give)
+def _give(row: Any, c: Any, value: Any) -> Any:  # noqa: ARG001
+    if row.dtype == numba.uint32:
+
+        def to_file(row: Any, c: Any, value: Any) -> Any:
+            word = np.float32(value).view(np.uint32)
+            row[c] = swapped(word)
+            return np.uint64(word)
+
+        return to_file
+
+    def native(row: Any, c: Any, value: Any) -> Any:
+        row[c] = value
+        return np.uint64(0)
+
+    return native
+
+
+@formula
+def sweep_columns(
+    pixels: Image,
+    bias: Image,
+    factor: float,
+    pedestal: Vector,
+    gain: Vector,
+    smear: Vector,
+    flat: Image,
+    out: Image,
+) -> tuple[np.uint64, np.uint64]:
+    """A row's run of columns without linearity."""
+    read, written = np.uint64(0), np.uint64(0)
+    for c in range(pixels.shape[0]):
+        value, word = take(pixels, c)
+        read += word
+        v = without_bias(value, float(bias[c]), factor)
+        e = in_electrons(without_pedestal(v, pedestal[c]), gain[c])
+        written += give(out, c, flattened(without_smear(e, smear[c]), float(flat[c])))
+    return read, written
+
+
+@formula
+def sweep_amplifier(
+    pixels: Image,
+    bias: Image,
+    factor: float,
+    pedestal: float,
+    gain: float,
+    coefficients: Vector,
+    smear: Vector,
+    flat: Image,
+    out: Image,
+) -> tuple[np.uint64, np.uint64]:
+    """A row's run of columns that one amplifier reads, with linearity."""
+    slope, offset = coefficients[0], coefficients[1]
+    c0, c1, c2 = coefficients[2], coefficients[3], coefficients[4]
+    read, written = np.uint64(0), np.uint64(0)
+    for c in range(pixels.shape[0]):
+        value, word = take(pixels, c)
+        read += word
+        v = without_bias(value, float(bias[c]), factor)
+        e = in_electrons(without_pedestal(v, pedestal), gain)
+        e = linear(e, slope, offset, c0, c1, c2)
+        written += give(out, c, flattened(without_smear(e, smear[c]), float(flat[c])))
+    return read, written
+
+
+@kernel
+def sweep(
+    pixels: Image,
+    bias: Image,
+    factor: float,
+    pedestal: Vector,
+    gain: Vector,
+    runs: Table,
+    coefficients: Image,
+    smear: Vector,
+    flat: Image,
+    out: Image,
+) -> tuple[np.uint32, np.uint32]:
+    """Fill `out` with the pixels after any subset of the six steps.
+
+    Pixels of type uint32 are the big-endian words of a FITS file, of int32 counts in `pixels` and
+    of float32 electrons in `out`: their byte order changes on the way, and they are summed.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64, or uint32 words of a file; not modified.
+    bias : ndarray
+        (rows, columns) float32, or (1, columns) zeros.
+    factor : float
+        Factor of the bias: 1, or the number of reads.
+    pedestal : ndarray
+        (columns,) float64, ADU, or zeros.
+    gain : ndarray
+        (columns,) float64, electron per ADU, or ones; the same within a run.
+    runs : ndarray
+        (n, 2) int64: runs of columns that linearity acts on, rising; n is 0 without linearity.
+    coefficients : ndarray
+        (n, 5) float64: slope, offset, c0, c1, c2 of each run.
+    smear : ndarray
+        (columns,) float64, electron, or zeros.
+    flat : ndarray
+        (rows, columns) float32, or (1, columns) ones.
+    out : ndarray
+        (rows, columns) float32 or float64, or uint32 words of a file.
+
+    Returns
+    -------
+    tuple of uint32
+        Ones' complement sums of the words read and of those written; 0 for other types.
+    """
+    bias_step = 1 if bias.shape[0] > 1 else 0
+    flat_step = 1 if flat.shape[0] > 1 else 0
+    read, written = np.uint64(0), np.uint64(0)
+    for r in range(pixels.shape[0]):
+        v, b, f, o = pixels[r], bias[r * bias_step], flat[r * flat_step], out[r]
+        done = 0
+        for k in range(runs.shape[0]):
+            i, j = runs[k, 0], runs[k, 1]
+            sums = sweep_columns(
+                v[done:i], b[done:i], factor,
+                pedestal[done:i], gain[done:i], smear[done:i], f[done:i], o[done:i],
+            )  # fmt: skip
+            read, written = read + sums[0], written + sums[1]
+            sums = sweep_amplifier(
+                v[i:j], b[i:j], factor,
+                pedestal[i], gain[i], coefficients[k], smear[i:j], f[i:j], o[i:j],
+            )  # fmt: skip
+            read, written = read + sums[0], written + sums[1]
+            done = j
+        sums = sweep_columns(
+            v[done:], b[done:], factor,
+            pedestal[done:], gain[done:], smear[done:], f[done:], o[done:],
+        )  # fmt: skip
+        read, written = read + sums[0], written + sums[1]
+    return folded(read), folded(written)

@@ -1,0 +1,234 @@
+"""Variance of calibrated pixels, in one pass over the result.
+
+Of each pixel the electrons before smear are found again, ``n = y f s + M`` (`y` the pixel, `f` the
+flat field, `s` the scale of its unit, `M` the smear of its column), and from them
+
+    var n = t n + D**2 (t N r**2 + g**2 (q**2 / 12 + b**2))
+    var y = (var n + var M - 2 cov(n, M) + (D - D_M)**2 g**2 var P) / (f s)**2 + (y e / f)**2
+
+- ``t``: what the on-board trimming of cosmic rays leaves of the variance, 0.841: of ten reads the
+  highest and the lowest are dropped; 1 without it;
+- ``t n``: shot noise of the electrons, smear included;
+- ``N r**2``: read noise of N reads;
+- ``D``: derivative of the linearity correction, ``D_M`` that at the smear rows;
+- ``q``: step of the requantisation in ADU, ``q**2 = max(q0**2, k (raw - zero))``, with the raw
+  count found again from electrons, bias and pedestal;
+- ``b``: error of the 2-D bias;
+- ``var M``: variance of the smear: 0.2104 of a smear row's (median of seven) but for rounding,
+  which is as large in the median, one of the seven, as in each of them; a pixel that takes part in
+  its median has ``cov(n, M) = var n / 7``;
+- ``var P``: variance of the pedestal, which smear rows and pixel share and which falls out of
+  their difference as far as D is the same for both;
+- ``e``: error of the flat field.
+
+Source: order statistics of the normal distribution (0.841, 0.2104, 1/7); the rest is propagation
+of errors through the steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.poc_linearity import poc_nonlinear
+from tica_fn.kernels.types import Image, Table, Vector
+
+__all__ = ["MEDIAN_OF_SEVEN", "pixel_variance", "smear_variance"]
+
+MEDIAN_OF_SEVEN = 0.2104
+"""Variance of the median of seven normal numbers over that of one."""
+_SEVEN = 7.0
+_MISSION, _POC = 1.0, 2.0
+# Places in the row of numbers of a run.
+_LEVEL, _PEDESTAL, _SCALE, _TRIMMING, _READS, _GAIN, _QUANTUM, _GROWTH, _MODEL = range(9)
+_A, _B, _C0, _C1, _C2 = range(9, 14)
+
+
+@formula
+def before_mission(n: float, k: Vector) -> tuple[float, float]:
+    """Electrons that the mission's correction turned into `n`, and its derivative there."""
+    a, b, c0, c1, c2 = k[_A], k[_B], k[_C0], k[_C1], k[_C2]
+    x = n * a - b
+    m = n / (c0 + c1 * x + c2 * x * x)
+    x = m * a - b
+    m = n / (c0 + c1 * x + c2 * x * x)
+    x = m * a - b
+    return m, c0 + c1 * x + c2 * x * x + m * a * (c1 + 2.0 * c2 * x)
+
+
+@formula
+def before_poc(n: float, k: Vector) -> tuple[float, float]:
+    """Electrons that the POC's correction turned into `n`, and its derivative there."""
+    a, b = k[_A], k[_B]
+    m = float(poc_nonlinear(n, a, b))
+    rises, falls = 1.0 + m * a, 1.0 - m * b
+    return m, (1.0 + m * m * a * b) / (rises * rises * falls * falls)
+
+
+@formula
+def before_linearity(n: float, k: Vector) -> tuple[float, float]:
+    """Electrons that the correction turned into `n`, and its derivative there."""
+    if k[_MODEL] == _MISSION:
+        return before_mission(n, k)
+    if k[_MODEL] == _POC:
+        return before_poc(n, k)
+    return n, 1.0
+
+
+@formula
+def rounding_variance(m: float, slope: float, level: float, k: Vector) -> float:
+    """Variance that the requantisation adds to a pixel's electrons."""
+    step = max(k[_QUANTUM] * k[_QUANTUM], k[_GROWTH] * (m / k[_GAIN] + level))
+    return float(slope * slope * k[_GAIN] * k[_GAIN] * step / 12.0)
+
+
+@formula
+def electrons_variance(
+    n: float, slope: float, rounding: float, bias_error: float, k: Vector
+) -> float:
+    """Variance of a pixel's electrons before the smear is subtracted."""
+    electronics = k[_READS] + k[_GAIN] * k[_GAIN] * float(bias_error) * float(bias_error)
+    return float(k[_TRIMMING] * max(n, 0.0) + slope * slope * electronics + rounding)
+
+
+@formula
+def one_variance(
+    y: float,
+    f: float,
+    n: float,
+    m: float,
+    slope: float,
+    flat_error: float,
+    bias_error: float,
+    raw: float,
+    of_smear: float,
+    shared: float,
+    own: float,
+    k: Vector,
+) -> float:
+    """Variance of a calibrated pixel."""
+    rounding = rounding_variance(m, slope, raw, k)
+    total = own * electrons_variance(n, slope, rounding, bias_error, k) + of_smear
+    lever = (slope - shared) * k[_GAIN]
+    total += lever * lever * k[_PEDESTAL]
+    divisor = float(f) * k[_SCALE]
+    relative = float(y) * float(flat_error) / float(f)
+    return float(total / (divisor * divisor) + relative * relative)
+
+
+@kernel
+def smear_variance(smear: Vector, level: Vector, runs: Table, numbers: Image, out: Vector) -> None:
+    """Fill `out` with the variance of each column's smear, the median of seven rows.
+
+    Parameters
+    ----------
+    smear : ndarray
+        (columns,) float64, electron.
+    level : ndarray
+        (columns,) float64: raw count without signal in the smear rows, above the zero of the
+        requantisation, ADU.
+    runs, numbers : ndarray
+        As `pixel_variance` takes them.
+    out : ndarray
+        (columns,) float64, electron squared.
+    """
+    for i in range(runs.shape[0]):
+        k = numbers[i]
+        for c in range(runs[i, 0], runs[i, 1]):
+            m, slope = before_linearity(smear[c], k)
+            rounding = rounding_variance(m, slope, level[c], k)
+            one = electrons_variance(smear[c], slope, 0.0, 0.0, k)
+            out[c] = MEDIAN_OF_SEVEN * one + rounding
+
+
+@kernel
+def pixel_variance(
+    pixels: Image,
+    flat: Image,
+    flat_error: Image,
+    bias_error: Image,
+    bias: Image,
+    factor: float,
+    smear: Vector,
+    smear_variance: Vector,
+    runs: Table,
+    numbers: Image,
+    median_first: int,
+    median_last: int,
+    out: Image,
+) -> None:
+    """Fill `out` with the variance of calibrated pixels.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) float32 or float64, as calibrated so far; not modified.
+    flat : ndarray
+        (rows, columns) float32, or (1, columns) ones where it was not divided by.
+    flat_error : ndarray
+        (rows, columns) float32 error of the flat field, or (1, columns) zeros.
+    bias_error : ndarray
+        (rows, columns) float32 error of the 2-D bias, ADU per exposure, or (1, columns) zeros.
+    bias : ndarray
+        (rows, columns) float32 2-D bias that was subtracted, or (1, columns) zeros where none was
+        or the requantisation's step does not grow.
+    factor : float
+        Factor of the bias.
+    smear : ndarray
+        (columns,) float64, electron; zeros where none was subtracted.
+    smear_variance : ndarray
+        (columns,) float64, electron squared.
+    runs : ndarray
+        (n, 2) int64: runs of columns that share their numbers, half-open; all columns.
+    numbers : ndarray
+        (n, 14) float64: pedestal above the zero of the requantisation [ADU], variance of the
+        pedestal [ADU squared], electrons in one unit of `pixels`, trimming, variance of all reads
+        [electron squared], gain [electron/ADU], quantum at its zero [ADU], square of the quantum
+        per ADU above, model of linearity (0 none, 1 mission, 2 POC) and its five coefficients.
+    median_first, median_last : int
+        Rows that the smear is the median of, half-open; both 0 where no smear was subtracted.
+    out : ndarray
+        (rows, columns) float32 or float64, unit of `pixels` squared.
+    """
+    per_flat = 1 if flat.shape[0] > 1 else 0
+    per_flat_error = 1 if flat_error.shape[0] > 1 else 0
+    per_bias_error = 1 if bias_error.shape[0] > 1 else 0
+    per_bias = 1 if bias.shape[0] > 1 else 0
+    shared = np.zeros(pixels.shape[1])
+    if smear_variance.any():
+        for i in range(runs.shape[0]):
+            for c in range(runs[i, 0], runs[i, 1]):
+                _, shared[c] = before_linearity(smear[c], numbers[i])
+    for r in range(pixels.shape[0]):
+        own = 1.0 - 2.0 / _SEVEN if median_first <= r < median_last else 1.0
+        for i in range(runs.shape[0]):
+            k, first, last = numbers[i], runs[i, 0], runs[i, 1]
+            y, o = pixels[r, first:last], out[r, first:last]
+            f, b = flat[r * per_flat, first:last], bias[r * per_bias, first:last]
+            fe = flat_error[r * per_flat_error, first:last]
+            be = bias_error[r * per_bias_error, first:last]
+            s, sv, d = smear[first:last], smear_variance[first:last], shared[first:last]
+            # One loop a model: without a branch inside, the compiler makes vectors of them.
+            if k[_MODEL] == _MISSION:
+                for c in range(last - first):
+                    n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
+                    m, slope = before_mission(n, k)
+                    raw = k[_LEVEL] + factor * float(b[c])
+                    o[c] = one_variance(
+                        y[c], f[c], n, m, slope, fe[c], be[c], raw, sv[c], d[c], own, k
+                    )
+            elif k[_MODEL] == _POC:
+                for c in range(last - first):
+                    n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
+                    m, slope = before_poc(n, k)
+                    raw = k[_LEVEL] + factor * float(b[c])
+                    o[c] = one_variance(
+                        y[c], f[c], n, m, slope, fe[c], be[c], raw, sv[c], d[c], own, k
+                    )
+            else:
+                for c in range(last - first):
+                    n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
+                    raw = k[_LEVEL] + factor * float(b[c])
+                    o[c] = one_variance(
+                        y[c], f[c], n, n, 1.0, fe[c], be[c], raw, sv[c], d[c], own, k
+                    )

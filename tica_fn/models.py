@@ -1,0 +1,156 @@
+"""The calibration models of one CCD, frozen: 2-D bias, flat field, amplifier constants."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.detector import SHAPE, Amplifiers, check_ccd
+from tica_fn.errors import ModelError
+from tica_fn.frame import ModelFile, Provenance
+from tica_fn.immutable import Array, Record, frozen_array
+
+__all__ = ["Models", "neutral_models"]
+
+
+def _image(value: ArrayLike) -> Array:
+    image = frozen_array(value, np.float32)
+    if image.shape != SHAPE:
+        raise ModelError(f"an image model is {SHAPE[0]} x {SHAPE[1]} pixels, not {image.shape}")
+    return image
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class Models(Record):
+    """What the six steps need to know of one CCD.
+
+    Parameters
+    ----------
+    camera, ccd : int
+        Numbers 1 to 4.
+    bias : ndarray
+        (2078, 2136) float32: 2-D bias, ADU per exposure, or ADU per read.
+    flat : ndarray
+        (2078, 2136) float32: flat field, dimensionless, about 1.
+    amplifiers : Amplifiers
+        Gain, linearity and undershoot of A, B, C and D.
+    exposure_s : float, optional
+        Exposure time in seconds that the models were made for; None where they are good for any.
+    bias_per_read : bool
+        Whether `bias` is ADU per read and is to be multiplied by the number of coadds.
+    kind : str
+        Where they come from: ``"tica"``, ``"spoc"``, or what the maker of the record says.
+    files : tuple of ModelFile
+        The files they were read from.
+    flat_error : ndarray, optional
+        (2078, 2136) float32: standard deviation of `flat`; None where it is not known.
+    bias_error : ndarray, optional
+        (2078, 2136) float32: standard deviation of `bias`, in its unit, as the error of a mean;
+        None where it is not known.  The error plane of SPOC's "2-D black" is not that: it is
+        three times the read noise of one read.
+
+    Raises
+    ------
+    ModelError
+        If an image has the wrong shape, the bias is not finite, or the flat is not finite or has
+        a zero in it.
+    """
+
+    camera: int
+    ccd: int
+    bias: Array = attrs.field(converter=_image)
+    flat: Array = attrs.field(converter=_image)
+    amplifiers: Amplifiers
+    exposure_s: float | None = None
+    bias_per_read: bool = False
+    kind: str = "arrays"
+    files: tuple[ModelFile, ...] = ()
+    flat_error: Array | None = attrs.field(
+        default=None, converter=attrs.converters.optional(_image)
+    )
+    bias_error: Array | None = attrs.field(
+        default=None, converter=attrs.converters.optional(_image)
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse values that would spread through every frame."""
+        check_ccd(self.camera, self.ccd)
+        for name in ("bias", "flat"):
+            bad = np.argwhere(~np.isfinite(getattr(self, name)))
+            if len(bad):
+                raise ModelError(
+                    f"{name} model of {self.name} has {len(bad)} pixels that are not finite, the "
+                    f"first at row {bad[0][0]}, column {bad[0][1]}"
+                )
+        zero = np.argwhere(self.flat == 0)
+        if len(zero):
+            raise ModelError(
+                f"flat model of {self.name} has {len(zero)} pixels that are zero, the first at "
+                f"row {zero[0][0]}, column {zero[0][1]}"
+            )
+
+    @property
+    def provenance(self) -> Provenance:
+        """What a frame keeps of its models."""
+        gain = tuple(self.amplifiers.gain.tolist())
+        return Provenance(kind=self.kind, files=self.files, gain=gain)
+
+    @property
+    def name(self) -> str:
+        """Short name for messages, such as ``camera 2 CCD 3``."""
+        return f"camera {self.camera} CCD {self.ccd}"
+
+
+def neutral_models(
+    camera: int,
+    ccd: int,
+    *,
+    bias: ArrayLike = 0.0,
+    flat: ArrayLike = 1.0,
+    gain: float = 1.0,
+    constants: Amplifiers | None = None,
+    exposure_s: float | None = None,
+) -> Models:
+    """Models that change nothing, but for what is given: to try steps, and to test them.
+
+    Parameters
+    ----------
+    camera, ccd : int
+        Numbers 1 to 4.
+    bias : array_like
+        One number or (2078, 2136), ADU per exposure.
+    flat : array_like
+        One number or (2078, 2136).
+    gain : float
+        Electron per ADU of all four amplifiers, where `constants` is not given.
+    constants : Amplifiers, optional
+        Constants of the amplifiers; by default the gain, and a perfectly linear response.
+    exposure_s : float, optional
+        Exposure time in seconds that frames must have; any by default.
+
+    Returns
+    -------
+    Models
+        The models.
+
+    Examples
+    --------
+    >>> from tica_fn import neutral_models
+    >>> neutral_models(1, 1, gain=5.2).amplifiers.gain
+    array([5.2, 5.2, 5.2, 5.2])
+    """
+    if constants is None:
+        ones, zeros = np.ones(4), np.zeros(4)
+        neutral = dict.fromkeys((field.name for field in attrs.fields(Amplifiers)), zeros)
+        neutral |= {"lin_scale": ones, "lin_c0": ones, "spoc_c0": ones, "gain": gain * ones}
+        constants = Amplifiers(**neutral | {"max_domain_adu": np.full(4, np.inf)})
+    return Models(
+        camera=camera,
+        ccd=ccd,
+        bias=np.broadcast_to(np.asarray(bias, np.float32), SHAPE),
+        flat=np.broadcast_to(np.asarray(flat, np.float32), SHAPE),
+        amplifiers=constants,
+        exposure_s=exposure_s,
+        kind="neutral",
+    )

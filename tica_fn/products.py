@@ -1,0 +1,167 @@
+"""What a calibrated product is to be, and the steps that make it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from tica_fn.compose import Pipeline, compose
+from tica_fn.models import Models
+from tica_fn.steps import (
+    STANDARD_ORDER,
+    apply_gain,
+    correct_linearity,
+    correct_poc_linearity,
+    correct_undershoot,
+    divide_flat,
+    divide_live_time,
+    subtract_bias,
+    subtract_pedestal,
+    subtract_robust_smear,
+    subtract_row_pedestal,
+    subtract_smear,
+)
+from tica_fn.steps.variance import estimate_variance
+
+__all__ = ["Product", "steps_for"]
+
+
+def _one_of(*choices: str) -> Any:
+    return attrs.field(default=choices[0], validator=attrs.validators.in_(choices))
+
+
+@attrs.frozen(kw_only=True)
+class Product:
+    """Options of a product; what they are by default is TICA's.
+
+    Parameters
+    ----------
+    layout : str
+        ``"tica"`` (image in the primary HDU, electrons per exposure) or ``"spoc"`` (image and
+        uncertainty in extensions, electrons per second).
+    assemble : bool
+        Whether the CCDs of a camera frame are put together again.
+    trim : bool
+        Whether only the science pixels are written.
+    name : str
+        ``"stem"``, ``"hlsp"`` or ``"spoc"``.
+    segment : str or None
+        Orbit of the sector for ``ORB_SEG``; what the header says by default.
+    uncertainty, quality : bool
+        Whether extensions with these planes are written.
+    pedestal : str
+        ``"mean"`` or ``"row"``.
+    linearity : str
+        ``"spoc"``, ``"poc"`` or ``"none"``.
+    smear : str
+        ``"median"`` or ``"robust"``.
+    undershoot : bool
+        Whether the undershoot after bright pixels is corrected.
+    time_corrections : tuple of str
+        Names of corrections of the times.
+    state : callable or None
+        From a Julian date (TDB) to position and velocity of the spacecraft, km and km/s.
+    """
+
+    layout: str = _one_of("tica", "spoc")
+    assemble: bool = False
+    trim: bool = False
+    name: str = _one_of("stem", "hlsp", "spoc")
+    segment: str | None = None
+    uncertainty: bool = False
+    quality: bool = False
+    pedestal: str = _one_of("mean", "row")
+    linearity: str = _one_of("spoc", "poc", "none")
+    smear: str = _one_of("median", "robust")
+    undershoot: bool = False
+    time_corrections: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    state: Any = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what does not go together."""
+        if self.layout == "spoc" and (self.assemble or self.name == "hlsp"):
+            raise ValueError("SPOC's layout holds one CCD under SPOC's name: no camera, no HLSP")
+        if self.assemble and (self.uncertainty or self.quality or self.name == "hlsp"):
+            raise ValueError("a camera frame has no extensions, and no HLSP name")
+        if self.name == "spoc" and self.layout != "spoc":
+            raise ValueError("SPOC's names are for SPOC's layout")
+
+    @property
+    def plain(self) -> bool:
+        """Whether all options are as they are by default."""
+        return self == Product()
+
+    @property
+    def needs_variance(self) -> bool:
+        """Whether the frame must have its variance."""
+        return self.uncertainty or self.layout == "spoc"
+
+    @property
+    def for_targets(self) -> Product:
+        """The options that target pixel files have: those of the steps, and of their errors."""
+        return Product(
+            uncertainty=self.uncertainty,
+            pedestal=self.pedestal,
+            linearity=self.linearity,
+            smear=self.smear,
+            undershoot=self.undershoot,
+        )
+
+
+def steps_for(models: Models, product: Product, without: tuple[str, ...] = ()) -> Pipeline:
+    """Compose the steps that a product needs.
+
+    Parameters
+    ----------
+    models : Models
+        Models of the CCD.
+    product : Product
+        What is wanted.
+    without : tuple of str
+        Names of the six steps to leave out.
+
+    Returns
+    -------
+    Pipeline
+        The six steps with what the options put in their places and between them.
+
+    Raises
+    ------
+    ValueError
+        If a step to leave out is none of the six.
+
+    Examples
+    --------
+    >>> from tica_fn import neutral_models
+    >>> from tica_fn.products import Product, steps_for
+    >>> steps = steps_for(neutral_models(2, 3), Product(linearity="poc", layout="spoc"))
+    >>> [step.name for step in steps.steps][3:6]
+    ['correct_poc_linearity', 'subtract_smear', 'divide_flat']
+    """
+    unknown = set(without) - set(STANDARD_ORDER)
+    if unknown:
+        raise ValueError(f"no such step: {', '.join(sorted(unknown))}")
+    makers = {
+        "subtract_bias": subtract_bias,
+        "subtract_pedestal": _PEDESTALS[product.pedestal],
+        "apply_gain": apply_gain,
+        "correct_linearity": _LINEARITIES[product.linearity],
+        "correct_undershoot": correct_undershoot if product.undershoot else None,
+        "subtract_smear": _SMEARS[product.smear],
+        "divide_flat": divide_flat,
+        "divide_live_time": divide_live_time if product.layout == "spoc" else None,
+        "estimate_variance": estimate_variance if product.needs_variance else None,
+    }
+    return compose(
+        *(make(models) for name, make in makers.items() if make is not None and name not in without)
+    )
+
+
+_PEDESTALS: dict[str, Any] = {"mean": subtract_pedestal, "row": subtract_row_pedestal}
+_LINEARITIES: dict[str, Any] = {
+    "spoc": correct_linearity,
+    "poc": correct_poc_linearity,
+    "none": None,
+}
+_SMEARS: dict[str, Any] = {"median": subtract_smear, "robust": subtract_robust_smear}

@@ -1,0 +1,275 @@
+"""Flags of pixels: what each pixel of a frame is, and what is wrong with it.
+
+The bits are those of `Pixel`; `flag_pixels` finds them.  Flags of whole frames are in
+`tica_fn.quality_frame`, those of calibration models in `tica_fn.quality_models`.
+"""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import attrs
+import numpy as np
+
+from tica_fn import kernels
+from tica_fn.detector import (
+    AMPLIFIER_COLUMNS,
+    BUFFER_ROWS,
+    LIVE_FRACTION,
+    SCIENCE_COLUMNS,
+    SCIENCE_ROWS,
+    SMEAR_ROWS,
+    VIRTUAL_COLUMNS,
+    amplifier_of_columns,
+)
+from tica_fn.errors import FrameError
+from tica_fn.frame import ADU, RATE, Frame
+from tica_fn.immutable import Array, freeze
+from tica_fn.models import Models
+from tica_fn.steps.contamination import contaminated_in_readout
+from tica_fn.steps.gain import gain_of_columns
+from tica_fn.steps.step import window
+from tica_fn.steps.variance import estimate_variance
+from tica_fn.uncertainty import Noise
+
+__all__ = ["FULL_WELL_E", "STRAP_COLUMNS", "Pixel", "flag_pixels"]
+
+FULL_WELL_E = 180_000.0
+"""Electrons per read from which on a pixel counts as saturated: wells hold about 200,000, and
+bloom from 150,000 on."""
+
+_SHORTEST_BLEED = 10
+_FLAT_RANGE = (0.5, 1.5)
+_LARGEST_FLAT_ERROR = 0.1
+_RAY_SIGMAS = 8.0
+_RAY_SHARE = 0.15
+
+
+class Pixel(IntFlag):
+    """Bits of `Frame.quality`.
+
+    Attributes
+    ----------
+    VIRTUAL : int
+        Underclock or overclock column, or virtual row: no pixel of the CCD.
+    BUFFER : int
+        Buffer row, between science and smear rows.
+    SMEAR_ROW : int
+        Masked row that sees only the frame transfer.
+    EDGE : int
+        Science pixel that lacks a neighbour.
+    SATURATED : int
+        At least `FULL_WELL_E` electrons per read, on average over the coadd.
+    BEYOND_LINEARITY : int
+        Signal above the range in which the linearity was measured.
+    BLEED_COLUMN : int
+        Column in which ten or more saturated pixels follow each other.
+    SMEAR_CONTAMINATED : int
+        Column into whose smear rows a star bleeds.
+    MODEL_INVALID : int
+        Flat field that can't be right: outside 0.5 to 1.5, or with an error above 0.1.
+    COSMIC_RAY : int
+        Suspect of a cosmic ray: shines alone, or in one frame of three only.
+    STRAP : int
+        Column above a metal strap, which reflects red light back.
+    NO_DATA : int
+        No number.
+    """
+
+    VIRTUAL = 1
+    BUFFER = 2
+    SMEAR_ROW = 4
+    EDGE = 8
+    SATURATED = 16
+    BEYOND_LINEARITY = 32
+    BLEED_COLUMN = 64
+    SMEAR_CONTAMINATED = 128
+    MODEL_INVALID = 256
+    COSMIC_RAY = 512
+    STRAP = 1024
+    NO_DATA = 2048
+
+
+def _strap_columns() -> Array:
+    """Science columns, 1-based: pairs every 128 columns, and some that stand alone."""
+    pairs = [first + 128 * k for first in (77, 81, 85, 1067, 1071, 1075) for k in range(8)]
+    pairs += [516, 520, 524, 1524, 1528, 1532, 673, 675, 1373, 1375]
+    science = np.array(sorted([*pairs, *(first + 1 for first in pairs)]))
+    return freeze(science - 1 + SCIENCE_COLUMNS[0])
+
+
+STRAP_COLUMNS = _strap_columns()
+"""(116,) int64: columns of the full readout above the straps, 0-based, the same on every CCD.
+Source: the strap list of TESSreduce, whose science column 874 stands for 974."""
+
+
+def flag_pixels(
+    frame: Frame,
+    models: Models,
+    *,
+    full_well_e: float = FULL_WELL_E,
+    cosmic_rays: bool = True,
+    noise: Noise | None = None,
+) -> Frame:
+    """Flag the pixels of a frame and of its collateral.
+
+    Parameters
+    ----------
+    frame : Frame
+        Frame whose pedestals were subtracted, calibrated as far as it may be; not modified.
+    models : Models
+        Models that it was calibrated with.
+    full_well_e : float
+        Electrons per read from which on a pixel counts as saturated.
+    cosmic_rays : bool
+        Whether to look for single pixels that shine alone; that needs the frame's variance or
+        noise.
+    noise : Noise, optional
+        Noise of the frame, where it has no variance; measured in its overclock pixels if not
+        given.
+
+    Returns
+    -------
+    Frame
+        The same frame with `Frame.quality`, (rows, columns) int32 of `Pixel` bits; bits that it
+        had stay.
+
+    Raises
+    ------
+    FrameError
+        If the pedestals are still in the pixels.
+    MissingCollateralError
+        If nothing tells the noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, calibrate, flag_pixels, neutral_models
+    >>> from tica_fn.quality import Pixel
+    >>> raw = np.random.default_rng(1).normal(5000, 30, (2078, 2136)).astype(np.int32)
+    >>> raw[100:120, 700] += 2_000_000
+    >>> frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
+    >>> models = neutral_models(2, 3, gain=5.2)
+    >>> out = flag_pixels(calibrate(frame, models), models)
+    >>> Pixel(int(out.quality[110, 700]))
+    <Pixel.SATURATED|BLEED_COLUMN: 80>
+    """
+    if not {"subtract_pedestal", "subtract_row_pedestal"} & set(frame.steps):
+        raise FrameError("flags need a frame whose pedestals were subtracted: they are no signal")
+    noisy = frame
+    if cosmic_rays and frame.variance is None:
+        noisy = estimate_variance(models, noise)(frame)
+    spoilt = contaminated_in_readout(frame, models)
+
+    def flagged(piece: Frame, with_variance: Frame) -> Frame:
+        quality = _readout_bits(piece)
+        _add_signal_bits(piece, models, full_well_e, quality)
+        here = slice(piece.column, piece.column + piece.pixels.shape[1])
+        quality[:, spoilt[here]] |= Pixel.SMEAR_CONTAMINATED.value
+        if cosmic_rays and with_variance.variance is not None:
+            kernels.isolated_pixels(
+                piece.pixels,
+                with_variance.variance,
+                _neighbours(piece),
+                _RAY_SIGMAS,
+                _RAY_SHARE,
+                Pixel.COSMIC_RAY.value,
+                quality,
+            )
+        if piece.quality is not None:
+            quality |= piece.quality
+        return attrs.evolve(piece, quality=freeze(quality))
+
+    pieces = tuple(
+        flagged(piece, other)
+        for piece, other in zip(frame.collateral, noisy.collateral, strict=True)
+    )
+    return attrs.evolve(flagged(frame, noisy), collateral=pieces)
+
+
+def _readout_bits(piece: Frame) -> Array:
+    """What a pixel is, by its place."""
+    height, width = piece.pixels.shape
+    row = np.arange(piece.row, piece.row + height)
+    column = np.arange(piece.column, piece.column + width)
+    of_row = np.zeros(height, dtype=np.int32)
+    for bit, (first, last) in ((Pixel.BUFFER, BUFFER_ROWS), (Pixel.SMEAR_ROW, SMEAR_ROWS)):
+        of_row[(row >= first) & (row < last)] |= bit.value
+    of_row[(row == 0) | (row == SCIENCE_ROWS[1] - 1)] |= Pixel.EDGE.value
+    of_row[row >= SMEAR_ROWS[1]] |= Pixel.VIRTUAL.value
+    of_column = np.zeros(width, dtype=np.int32)
+    at_edge = (column == SCIENCE_COLUMNS[0]) | (column == SCIENCE_COLUMNS[1] - 1)
+    of_column[at_edge] |= Pixel.EDGE.value
+    of_column[np.isin(column, STRAP_COLUMNS)] |= Pixel.STRAP.value
+    quality = np.empty((height, width), dtype=np.int32)
+    lit = row < SCIENCE_ROWS[1]
+    quality[lit] = of_row[lit][:, None] | of_column
+    quality[~lit] = of_row[~lit][:, None]
+    quality[:, (column < SCIENCE_COLUMNS[0]) | (column >= SCIENCE_COLUMNS[1])] = Pixel.VIRTUAL.value
+    return quality
+
+
+def _add_signal_bits(piece: Frame, models: Models, full_well_e: float, quality: Array) -> None:
+    """Add what a pixel's electrons and its flat field say, in place."""
+    rows, columns = piece.pixels.shape
+    scale = np.full(columns, piece.live_s if piece.unit == RATE else 1.0)
+    if piece.unit == ADU:
+        scale = gain_of_columns(models, piece)
+    limits = np.full((columns, 2), np.inf)
+    column = np.arange(piece.column, piece.column + columns)
+    science = (column >= SCIENCE_COLUMNS[0]) & (column < SCIENCE_COLUMNS[1])
+    limits[science, 0] = full_well_e * piece.coadds
+    limits[science, 1] = _end_of_linearity(piece, models)[science]
+    no_error = np.zeros((1, columns), dtype=np.float32)
+    full = np.empty((rows, columns), dtype=np.bool_)
+    kernels.signal_flags(
+        piece.pixels,
+        window(models.flat, piece),
+        no_error if models.flat_error is None else window(models.flat_error, piece),
+        np.zeros(columns) if piece.smear is None else np.array(piece.smear),
+        -scale if "divide_flat" in piece.steps else scale,
+        limits,
+        np.array([*_FLAT_RANGE, _LARGEST_FLAT_ERROR]),
+        np.array(_SIGNAL_BITS, dtype=np.int64),
+        full,
+        quality,
+    )
+    runs = np.empty(columns, dtype=np.int64)
+    kernels.longest_runs(full, runs)
+    light = slice(0, max(BUFFER_ROWS[1] - piece.row, 0))
+    quality[light, runs >= _SHORTEST_BLEED] |= Pixel.BLEED_COLUMN.value
+
+
+_SIGNAL_BITS = (
+    Pixel.SATURATED.value,
+    Pixel.BEYOND_LINEARITY.value,
+    Pixel.MODEL_INVALID.value,
+    Pixel.NO_DATA.value,
+)
+
+
+def _end_of_linearity(piece: Frame, models: Models) -> Array:
+    """Electrons of each column at the end of the linearity model's range."""
+    k = models.amplifiers
+    end = k.max_domain_adu * k.gain * piece.coadds * LIVE_FRACTION
+    if "correct_poc_linearity" in piece.steps:
+        a, b = (x / (piece.coadds * LIVE_FRACTION) for x in (k.poc_gain_gain, k.poc_gain_loss))
+        with np.errstate(invalid="ignore"):
+            end = np.where(np.isfinite(end), end / ((1 + end * a) * (1 - end * b)), end)
+    elif "correct_linearity" in piece.steps:
+        x = (k.max_domain_adu - k.lin_origin) * k.lin_scale
+        with np.errstate(invalid="ignore"):
+            grown = end * (k.lin_c0 + k.lin_c1 * x + k.lin_c2 * x * x)
+        end = np.where(np.isfinite(end), grown, end)
+    columns = amplifier_of_columns(piece.column, piece.pixels.shape[1])
+    return np.asarray(end[columns])
+
+
+def _neighbours(piece: Frame) -> Array:
+    """Runs of columns that neighbour each other: one amplifier's science, or virtual, columns."""
+    edges = [k * VIRTUAL_COLUMNS for k in range(5)]
+    edges += [SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS for k in range(1, 5)]
+    edges += [SCIENCE_COLUMNS[1] + k * VIRTUAL_COLUMNS for k in range(1, 5)]
+    inside = np.clip(np.array(edges) - piece.column, 0, piece.pixels.shape[1])
+    runs = np.stack([inside[:-1], inside[1:]], axis=1).astype(np.int64)
+    return np.ascontiguousarray(runs[runs[:, 1] > runs[:, 0]])

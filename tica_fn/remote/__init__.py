@@ -1,0 +1,1 @@
+"""Where calibration models come from: DVC remotes and MAST, a cache, verified installation."""

@@ -1,0 +1,62 @@
+"""Addresses of remotes."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+from tica_fn.errors import RemoteError
+
+__all__ = ["clean_url", "shown"]
+
+
+def clean_url(url: str) -> str:
+    """Put a remote's address in the form requests can be built on.
+
+    Parameters
+    ----------
+    url : str
+        Address of a folder, ``http`` or ``https``.
+
+    Returns
+    -------
+    str
+        The address ending in one ``/``, without the stray colon that TICA's own has after the
+        host.
+
+    Raises
+    ------
+    RemoteError
+        If it is no such address.
+
+    Examples
+    --------
+    >>> from tica_fn.remote.address import clean_url
+    >>> clean_url("https://tess.mit.edu:/public/tica")
+    'https://tess.mit.edu/public/tica/'
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise RemoteError(f"{url}: the address of a remote begins with http:// or https://")
+    try:
+        parts.port  # noqa: B018  # a property that checks
+    except ValueError as error:
+        raise RemoteError(f"{url}: {error}") from None
+    place = parts.path.rstrip("/") + "/"
+    return urlunsplit((parts.scheme, parts.netloc.rstrip(":"), place, "", ""))
+
+
+def shown(url: str) -> str:
+    """Address without the user name and password that may stand in it.
+
+    Parameters
+    ----------
+    url : str
+        Any address.
+
+    Returns
+    -------
+    str
+        What may be printed and recorded.
+    """
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]))

@@ -1,0 +1,292 @@
+"""The user's cache of verified objects.
+
+It has DVC's own layout (``files/md5/ab/cdef...``, and ``ab/cdef...`` for objects of DVC 1 and 2),
+so it can also serve as the cache folder of a DVC repository.  An object gets its name only after
+its bytes on disk have been hashed; it is read-only, and hashed again each time it is used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import attrs
+
+from tica_fn.errors import RemoteError
+from tica_fn.remote.address import shown
+from tica_fn.remote.hashes import Digest, digest_file, dvc_hash_kind
+from tica_fn.remote.http import Client, NotOnServerError
+from tica_fn.remote.parts import exclusive
+
+__all__ = ["Cache", "CachedFile", "Remote", "default_folder", "give_name"]
+
+Report = Callable[[int, "int | None"], None]
+
+
+def default_folder() -> Path:
+    """Folder in which models are kept where no other is named.
+
+    Returns
+    -------
+    pathlib.Path
+        ``TICA_FN_CACHE`` where that is set, else the user's cache folder as the system has it.
+    """
+    import pooch
+
+    return Path(os.environ.get("TICA_FN_CACHE") or pooch.os_cache("tica-fn"))
+
+
+@attrs.frozen(kw_only=True)
+class CachedFile:
+    """A verified file in the cache.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where it is; read-only.
+    digest : Digest
+        Plain hashes of its bytes.
+    hash_kind : str
+        ``"md5"``, ``"md5-dos2unix"`` (DVC 1 and 2), or ``"first use"``.
+    """
+
+    path: Path
+    digest: Digest
+    hash_kind: str
+
+
+@attrs.define(kw_only=True)
+class Remote:
+    """A DVC remote: objects named by hash below one address.
+
+    Parameters
+    ----------
+    url : str
+        Address ending in ``/``.
+    client : Client
+        What fetches from it.
+    """
+
+    url: str
+    client: Client = attrs.field(factory=Client)
+
+
+def give_name(part: Path, path: Path) -> None:
+    """Make a complete, verified part file appear under its name: durable, read-only, at once.
+
+    Parameters
+    ----------
+    part : pathlib.Path
+        The file, on the same file system.
+    path : pathlib.Path
+        Its name; what stands there is replaced.
+    """
+    with part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    part.chmod(0o444)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@attrs.define(kw_only=True)
+class Cache:
+    """Objects by their DVC hash.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where they are kept.
+    """
+
+    folder: Path = attrs.field(factory=default_folder, converter=Path)
+
+    def parts(self) -> Path:
+        """Folder of unfinished downloads.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder, which exists.
+        """
+        folder = self.folder / "parts"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def path_of(self, md5: str, *, legacy: bool, listing: bool = False) -> Path:
+        """Place of an object.
+
+        Parameters
+        ----------
+        md5 : str
+            Its hash.
+        legacy : bool
+            Whether it is in the layout of DVC 1 and 2.
+        listing : bool
+            Whether it is a directory listing.
+
+        Returns
+        -------
+        pathlib.Path
+            Where it is or would be.
+        """
+        return self.folder / object_key(md5, legacy=legacy, listing=listing)
+
+    def find(self, md5: str, *, legacy: bool, listing: bool = False) -> CachedFile | None:
+        """Look for an object and hash it; one whose bytes have changed is removed.
+
+        Parameters
+        ----------
+        md5 : str
+            Its hash.
+        legacy : bool
+            Whether its pointer is of DVC 1 or 2; both layouts are looked through, this one first.
+        listing : bool
+            Whether it is a directory listing.
+
+        Returns
+        -------
+        CachedFile or None
+            The object, or None where it is not here.
+        """
+        for old in (legacy, not legacy):
+            path = self.path_of(md5, legacy=old, listing=listing)
+            if path.is_file():
+                digest = digest_file(path)
+                kind = dvc_hash_kind(path, md5, digest, legacy=old)
+                if kind:
+                    return CachedFile(path=path, digest=digest, hash_kind=kind)
+                path.unlink(missing_ok=True)
+        return None
+
+    def obtain(
+        self, remote: Remote, md5: str, *, legacy: bool, report: Report, listing: bool = False
+    ) -> CachedFile:
+        """Return an object, from the cache or else from the remote.
+
+        Parameters
+        ----------
+        remote : Remote
+            Where it comes from.
+        md5 : str
+            Its hash.
+        legacy : bool
+            Layout to try first: that of DVC 1 and 2, or that of DVC 3.
+        report : callable
+            Called with bytes that are there and bytes that there will be.
+        listing : bool
+            Whether it is a directory listing.
+
+        Returns
+        -------
+        CachedFile
+            The object, verified.
+
+        Raises
+        ------
+        RemoteError
+            If it cannot be had, or has another hash than its name says.
+        """
+        found = self.find(md5, legacy=legacy, listing=listing)
+        if found is None:
+            part = self.parts() / f"{md5}{'.dir' if listing else ''}.part"
+            with exclusive(part) as stream:
+                # Another process may have completed it while this one waited for the lock.
+                found = self.find(md5, legacy=legacy, listing=listing)
+                found = found or self._download(remote, md5, legacy, listing, stream, report)
+                part.unlink(missing_ok=True)
+        report(found.digest.size_bytes, found.digest.size_bytes)
+        return found
+
+    def _download(
+        self,
+        remote: Remote,
+        md5: str,
+        legacy: bool,
+        listing: bool,
+        stream: IO[bytes],
+        report: Report,
+    ) -> CachedFile:
+        """Complete the part, hash it, give it its name; a wrong one that had been resumed, anew."""
+        part = Path(stream.name)
+        while True:
+            layout, kept = self._from_either(remote, md5, legacy, listing, stream, report)
+            digest = digest_file(part)
+            kind = dvc_hash_kind(part, md5, digest, legacy=layout)
+            if kind:
+                path = self.path_of(md5, legacy=layout, listing=listing)
+                give_name(part, path)
+                return CachedFile(path=path, digest=digest, hash_kind=kind)
+            stream.truncate(0)
+            if not kept:
+                part.unlink()
+                raise RemoteError(
+                    f"{shown(remote.url)}{object_key(md5, legacy=layout, listing=listing)}: wrong "
+                    f"content: its MD5 is {digest.md5}, not the {md5} it is named by "
+                    f"({digest.size_bytes} bytes, thrown away)"
+                )
+
+    def _from_either(
+        self,
+        remote: Remote,
+        md5: str,
+        legacy: bool,
+        listing: bool,
+        stream: IO[bytes],
+        report: Report,
+    ) -> tuple[bool, bool]:
+        """Download from the layout that has it; which one (legacy), and whether a part was kept."""
+        keys = [object_key(md5, legacy=old, listing=listing) for old in (legacy, not legacy)]
+        for old, key in zip((legacy, not legacy), keys, strict=True):
+            try:
+                kept = remote.client.download(remote.url + key, stream, report)
+                return old, kept
+            except NotOnServerError:
+                continue
+        raise RemoteError(
+            f"{shown(remote.url)}: the server has neither {keys[0]} nor {keys[1]} (404)"
+        )
+
+
+def object_key(md5: str, *, legacy: bool, listing: bool = False) -> str:
+    """Name of an object below a remote or a cache folder.
+
+    Parameters
+    ----------
+    md5 : str
+        Its hash.
+    legacy : bool
+        Whether in the layout of DVC 1 and 2.
+    listing : bool
+        Whether it is a directory listing.
+
+    Returns
+    -------
+    str
+        ``ab/cdef...`` or ``files/md5/ab/cdef...``, with ``.dir`` for a listing.
+
+    Examples
+    --------
+    >>> from tica_fn.remote.cache import object_key
+    >>> object_key("8561c36c1a2f15054294dfe624877f7a", legacy=True, listing=True)
+    '85/61c36c1a2f15054294dfe624877f7a.dir'
+    """
+    prefix = "" if legacy else "files/md5/"
+    return f"{prefix}{md5[:2]}/{md5[2:]}{'.dir' if listing else ''}"

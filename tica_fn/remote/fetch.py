@@ -1,0 +1,300 @@
+"""Fetch the models of an exposure time from TICA's DVC remote, without DVC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+import attrs
+
+from tica_fn.errors import ModelError
+from tica_fn.remote.address import shown
+from tica_fn.remote.cache import Cache, CachedFile, Remote
+from tica_fn.remote.exposures import EXPOSURES, FLAT_OUTPUT, ROLES, Exposure, Role, Wanted, wanted
+from tica_fn.remote.hashes import digest_file, dvc_hash_kind
+from tica_fn.remote.install import install
+from tica_fn.remote.pointers import Entry, Output, check_md5, known_outputs, read_listing
+from tica_fn.remote.progress import Progress, show_progress
+from tica_fn.remote.provenance import Origin
+
+__all__ = ["TICA_REMOTE", "Listing", "fetch_models", "fetch_parallel", "select_entries"]
+
+TICA_REMOTE = "https://tess.mit.edu/public/tica/"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """An output with its files.
+
+    Parameters
+    ----------
+    output : Output
+        The output.
+    entries : tuple of Entry
+        Its files.
+    """
+
+    output: Output
+    entries: tuple[Entry, ...]
+
+    def roles(self) -> tuple[Role, ...]:
+        """Kinds of models that are in it, told by the names of its files.
+
+        Returns
+        -------
+        tuple of Role
+            Bias, flat, both or none.
+        """
+        names = [entry.relpath for entry in self.entries]
+        return tuple(
+            role for role in ROLES if any(n.endswith(f"_{role.ending}.fits") for n in names)
+        )
+
+
+def select_entries(listing: Listing, needed: Sequence[Wanted]) -> dict[Wanted, Entry]:
+    """Find the files that are needed in a listing, which may hold more.
+
+    Parameters
+    ----------
+    listing : Listing
+        Where to look.
+    needed : sequence of Wanted
+        What to find; of files with the right name the one nearest to the top is taken.
+
+    Returns
+    -------
+    dict of Wanted to Entry
+        One entry for each.
+
+    Raises
+    ------
+    ModelError
+        If one is not there, or two are equally near to the top.
+    """
+    by_name: dict[str, list[Entry]] = {}
+    for entry in listing.entries:
+        by_name.setdefault(entry.relpath.rsplit("/", 1)[-1], []).append(entry)
+    chosen: dict[Wanted, Entry] = {}
+    for one in needed:
+        found = sorted(by_name.get(one.name, []), key=lambda e: e.relpath.count("/"))
+        where = f"{listing.output.name} ({listing.output.md5}.dir)"
+        if not found:
+            raise ModelError(f"{where} has no {one.name} among its {len(listing.entries)} files")
+        depths = [entry.relpath.count("/") for entry in found]
+        if depths.count(depths[0]) > 1:
+            places = ", ".join(entry.relpath for entry in found)
+            raise ModelError(f"{where} has {one.name} more than once: {places}")
+        chosen[one] = found[0]
+    return chosen
+
+
+def fetch_models(
+    exposure: Exposure,
+    target: Path,
+    *,
+    camera: int | None = None,
+    ccd: int | None = None,
+    remote: Remote | None = None,
+    cache: Cache | None = None,
+    outputs: Mapping[str, Output] | None = None,
+    pins: Sequence[str] = (),
+    jobs: int = 4,
+    stream: TextIO | None = None,
+) -> Path:
+    """Download, verify and install the models of one exposure time.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        Which.
+    target : pathlib.Path
+        Folder in which ``calibration_<exposure>`` is made or completed.
+    camera, ccd : int, optional
+        Only these; all 16 CCDs by default.
+    remote : Remote, optional
+        Where from; TICA's by default.
+    cache : Cache, optional
+        The user's by default.
+    outputs : mapping of str to Output, optional
+        Known versions by name; those that ship with the package by default.
+    pins : sequence of str
+        Hashes of listings to be used in place of the known ones, for biases, flats or both, as
+        the files they list tell.
+    jobs : int
+        Files fetched at the same time.
+    stream : file, optional
+        Where progress goes; standard error by default.
+
+    Returns
+    -------
+    pathlib.Path
+        The ``calibration_<exposure>`` folder.
+
+    Raises
+    ------
+    RemoteError
+        If something cannot be had or has the wrong hash; then nothing is installed, and what has
+        been downloaded is kept for the next try.
+    ModelError
+        If a version does not hold the CCDs asked for, or a pin is of another exposure time.
+    """
+    needed = wanted(camera, ccd)
+    remote = Remote(url=TICA_REMOTE) if remote is None else remote
+    cache = Cache() if cache is None else cache
+    outputs = known_outputs() if outputs is None else outputs
+    listings = _listings(exposure, pins, outputs, remote, cache)
+    chosen: dict[Wanted, tuple[Listing, Entry]] = {}
+    for role in ROLES:
+        listing = listings[role]
+        of_role = [one for one in needed if one.role == role]
+        for one, entry in select_entries(listing, of_role).items():
+            chosen[one] = (listing, entry)
+
+    folder = target / exposure.folder
+    with show_progress(len(chosen), stream) as progress:
+
+        def get(one: Wanted) -> tuple[Origin, CachedFile]:
+            return _get(one, *chosen[one], remote, cache, folder / one.path, progress)
+
+        files = fetch_parallel(get, list(chosen), jobs, remote)
+    install(folder, files, cache.parts())
+    return folder
+
+
+def _get(
+    one: Wanted,
+    listing: Listing,
+    entry: Entry,
+    remote: Remote,
+    cache: Cache,
+    installed: Path,
+    progress: Progress,
+) -> tuple[Origin, CachedFile]:
+    output = listing.output
+    report = progress.reporter(one.path)
+    cached = _already(installed, entry, output)
+    if cached is None:
+        cached = cache.obtain(remote, entry.md5, legacy=output.legacy, report=report)
+    progress.finished(one.path, cached.digest.size_bytes)
+    origin = Origin(
+        path=one.path,
+        sha256=cached.digest.sha256,
+        md5=cached.digest.md5,
+        size_bytes=cached.digest.size_bytes,
+        source="tica",
+        remote=shown(remote.url),
+        output=output.name,
+        version=f"{output.md5}.dir",
+        object_md5=entry.md5,
+        hash_kind=cached.hash_kind,
+    )
+    return origin, cached
+
+
+def _already(path: Path, entry: Entry, output: Output) -> CachedFile | None:
+    """Find the file that is wanted where it is to be installed: fetched before, or by DVC."""
+    if not path.is_file():
+        return None
+    digest = digest_file(path)
+    kind = dvc_hash_kind(path, entry.md5, digest, legacy=output.legacy)
+    return CachedFile(path=path, digest=digest, hash_kind=kind) if kind else None
+
+
+def _listings(
+    exposure: Exposure,
+    pins: Sequence[str],
+    outputs: Mapping[str, Output],
+    remote: Remote,
+    cache: Cache,
+) -> dict[Role, Listing]:
+    """Decide which version serves for bias and flat."""
+    names = dict(zip(ROLES, (exposure.bias_output, FLAT_OUTPUT), strict=True))
+    chosen: dict[Role, Listing] = {}
+    for pin in pins:
+        pinned = _pinned(check_md5(pin, "--pin"), exposure, outputs)
+        listing = _listing(pinned, remote, cache)
+        roles = listing.roles()
+        if not roles:
+            raise ModelError(
+                f"pin {pinned.md5}: none of its {len(listing.entries)} files is a bias or flat "
+                "model (cam1_ccd1_twoDcorrect.fits, cam1_ccd1_image.fits ...)"
+            )
+        for role in roles:
+            if role in chosen:
+                raise ModelError(f"two pins for the {role.name} models: give one")
+            named = pinned if pinned.name else attrs.evolve(pinned, name=names[role])
+            chosen[role] = attrs.evolve(listing, output=named)
+    for role, name in names.items():
+        if role not in chosen:
+            if name not in outputs:
+                raise ModelError(f"no pointer {name}.dvc; known are {', '.join(sorted(outputs))}")
+            chosen[role] = _listing(outputs[name], remote, cache)
+    return chosen
+
+
+def _pinned(md5: str, exposure: Exposure, outputs: Mapping[str, Output]) -> Output:
+    for output in (*outputs.values(), *known_outputs().values()):
+        if output.md5 == md5:
+            for other in EXPOSURES:
+                if other != exposure and other.bias_output == output.name:
+                    raise ModelError(
+                        f"pin {md5} is {output.name}, made for {other.name} exposures, not for "
+                        f"{exposure.name}"
+                    )
+            return output
+    return Output(name="", md5=md5, size_bytes=0, files=0)
+
+
+def _listing(output: Output, remote: Remote, cache: Cache) -> Listing:
+    cached = cache.obtain(
+        remote, output.md5, legacy=output.legacy, report=lambda *_: None, listing=True
+    )
+    entries = read_listing(cached.path, f"{shown(remote.url)} {output.md5}.dir")
+    return Listing(output=output, entries=entries)
+
+
+def fetch_parallel(get: Callable[[T], R], items: Sequence[T], jobs: int, remote: Remote) -> list[R]:
+    """Get several files at a time; the first failure stops the others.
+
+    Parameters
+    ----------
+    get : callable
+        Gets one.
+    items : sequence
+        What to get.
+    jobs : int
+        How many at a time.
+    remote : Remote
+        Whose downloads are stopped.
+
+    Returns
+    -------
+    list
+        Results in the order of `items`.
+
+    Raises
+    ------
+    ValueError
+        If `jobs` is less than one; also whatever `get` raised first.
+    """
+    if jobs < 1:
+        raise ValueError(f"at least one file at a time must be fetched, not {jobs}")
+    with ThreadPoolExecutor(max_workers=min(jobs, max(len(items), 1))) as pool:
+        futures = [pool.submit(get, item) for item in items]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            failed = [f for f in futures if f in done and f.exception() is not None]
+        except BaseException:
+            remote.client.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        if failed:
+            remote.client.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise failed[0].exception()  # type: ignore[misc]
+    return [future.result() for future in futures]

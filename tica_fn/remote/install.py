@@ -1,0 +1,114 @@
+"""Put verified files into a model folder: each whole and right, or not there at all.
+
+Everything has been downloaded and hashed before the folder is touched.  The new files are first put
+beside their places under hidden names, then the record is extended by them, then each is renamed
+into place, then the record drops the old ones; a process that dies at any point leaves whole files
+only, each with its version.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from tica_fn.errors import BadFileError
+from tica_fn.remote.cache import CachedFile, sync_folder
+from tica_fn.remote.hashes import digest_file
+from tica_fn.remote.parts import exclusive
+from tica_fn.remote.provenance import RECORD_NAME, Origin, read_origins, write_origins
+
+__all__ = ["install"]
+
+_ASIDE = ".tica-fn-tmp"
+_NO_LINK = frozenset(
+    {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EACCES}
+)
+
+
+def install(folder: Path, files: list[tuple[Origin, CachedFile]], locks: Path) -> None:
+    """Install files in a folder and record their versions.
+
+    Files are hard links to the cache where that is possible, else copies; read-only in any case.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The ``calibration_<exposure>`` folder; made where it is missing.  Links in it, as TICA's
+        tree has them, are followed.
+    files : list of tuple of (Origin, CachedFile)
+        What to record and what to install.
+    locks : pathlib.Path
+        A folder for the lock that keeps two processes from installing in one folder at once.
+
+    Raises
+    ------
+    BadFileError
+        If a copy does not read back as what was copied.
+    OSError
+        If the folder cannot be written: a full disk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = str(folder.resolve()).replace(os.sep, "%")[-200:]
+    with exclusive(locks / f"{name}.lock"):
+        new = {origin.path: origin for origin, _ in files}
+        old = read_origins(folder)
+        for place in {folder, *((folder / path).parent for path in new)}:
+            _make_folder(place)
+            for left_over in (*place.glob(f".*{_ASIDE}"), *place.glob(f".{RECORD_NAME}.*.part")):
+                left_over.unlink()
+        staged: list[tuple[Path, Path]] = []
+        try:
+            for origin, cached in files:
+                path = folder / origin.path
+                if not (path.is_file() and digest_file(path) == cached.digest):
+                    staged.append((_stage(cached, path), path))
+            write_origins(folder, tuple(dict.fromkeys((*old, *new.values()))))
+            for aside, path in staged:
+                aside.replace(path)
+                sync_folder(path.parent)
+        finally:
+            # Renaming one link onto another of the same file does nothing, and leaves it.
+            for aside, _ in staged:
+                aside.unlink(missing_ok=True)
+        kept = (origin for origin in old if origin.path not in new)
+        write_origins(folder, (*kept, *new.values()))
+        sync_folder(folder)
+
+
+def _make_folder(place: Path) -> None:
+    """Make a folder; where a link points nowhere yet, the folder it points to."""
+    target = place.parent / place.readlink() if place.is_symlink() else place
+    target.mkdir(parents=True, exist_ok=True)
+
+
+def _stage(cached: CachedFile, path: Path) -> Path:
+    """Put a file beside its place under a hidden name."""
+    aside = path.with_name(f".{path.name}{_ASIDE}")
+    try:
+        os.link(cached.path, aside)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        try:
+            _copy(cached, aside)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    return aside
+
+
+def _copy(cached: CachedFile, aside: Path) -> None:
+    try:
+        with cached.path.open("rb") as source, aside.open("wb") as target:
+            shutil.copyfileobj(source, target, 2**20)
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(error.errno, "disk full; nothing was installed", str(aside)) from None
+        raise
+    if digest_file(aside) != cached.digest:
+        raise BadFileError(f"{aside}: the copy does not read back as what was written")
+    aside.chmod(0o444)

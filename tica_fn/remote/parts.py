@@ -1,0 +1,115 @@
+"""Part files: unfinished downloads that one process at a time may write."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+__all__ = ["append", "check_room", "exclusive", "restart"]
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading and appending, and wait until nobody else has it locked.
+
+    The lock goes with the process, however that ends.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; made where it is missing.
+
+    Yields
+    ------
+    file
+        The open file, its position anywhere.
+    """
+    while True:
+        with path.open("a+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            # Whoever held it may have renamed or deleted the file that was opened here.
+            try:
+                current = os.stat(path).st_ino == os.fstat(stream.fileno()).st_ino  # noqa: PTH116
+            except FileNotFoundError:
+                current = False
+            if current:
+                yield stream
+                return
+
+
+def restart(part: IO[bytes]) -> int:
+    """Empty a part file.
+
+    Parameters
+    ----------
+    part : file
+        Open for appending.
+
+    Returns
+    -------
+    int
+        Zero, the new length.
+    """
+    part.seek(0)
+    part.truncate()
+    return 0
+
+
+def append(part: IO[bytes], piece: bytes) -> None:
+    """Write a piece through to the system.
+
+    Parameters
+    ----------
+    part : file
+        Open for appending.
+    piece : bytes
+        What has come.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written: a full disk.
+    """
+    try:
+        part.write(piece)
+        part.flush()
+    except OSError as error:
+        raise _explained(error, part) from None
+
+
+def check_room(part: IO[bytes], start: int, total: int | None) -> None:
+    """Refuse a transfer that cannot fit before the first byte of it.
+
+    Parameters
+    ----------
+    part : file
+        Where it would go.
+    start : int
+        Bytes that are there.
+    total : int, optional
+        Bytes that there will be; nothing is checked where that is not known.
+
+    Raises
+    ------
+    OSError
+        If the disk is too full.
+    """
+    if total is None:
+        return
+    free = shutil.disk_usage(Path(part.name).parent).free
+    if free < total - start:
+        raise OSError(
+            errno.ENOSPC, f"disk full: {total - start} bytes are needed, {free} are free", part.name
+        )
+
+
+def _explained(error: OSError, part: IO[bytes]) -> OSError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OSError(error.errno, "disk full; what has come is kept", part.name)
+    return OSError(error.errno, error.strerror, part.name)

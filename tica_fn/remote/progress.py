@@ -1,0 +1,142 @@
+"""Progress of downloads: a bar on a terminal, else one plain line for each finished file."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+__all__ = ["Progress", "human", "show_progress"]
+
+
+def human(size_bytes: float) -> str:
+    """Size for people.
+
+    Parameters
+    ----------
+    size_bytes : float
+        Bytes.
+
+    Returns
+    -------
+    str
+        In the decimal unit that gives one to three digits before the point.
+
+    Examples
+    --------
+    >>> from tica_fn.remote.progress import human
+    >>> human(17_760_960), human(512)
+    ('17.8 MB', '512 B')
+    """
+    for unit in ("B", "kB", "MB"):
+        if size_bytes < 999.5:
+            return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.2f} GB"
+
+
+class Progress:
+    """Counts bytes of several files that are fetched at the same time.
+
+    Parameters
+    ----------
+    files : int
+        How many files there will be.
+    stream : file
+        Where to show it.
+    bar : object, optional
+        A running `rich.progress.Progress`.
+    """
+
+    def __init__(self, files: int, stream: TextIO, bar: Any = None) -> None:
+        self._files, self._stream, self._bar = files, stream, bar
+        self._done = 0
+        self._lock = threading.Lock()
+        self._there: dict[str, int] = {}
+        self._totals: dict[str, int] = {}
+        self._task = bar.add_task("models", total=None) if bar is not None else None
+
+    def reporter(self, name: str) -> Callable[[int, int | None], None]:
+        """Make the function that one file's download reports to.
+
+        Parameters
+        ----------
+        name : str
+            The file.
+
+        Returns
+        -------
+        callable
+            Takes the bytes there are and the bytes there will be.
+        """
+
+        def report(there: int, total: int | None) -> None:
+            with self._lock:
+                self._there[name] = there
+                if total is not None:
+                    self._totals[name] = total
+                self._show()
+
+        return report
+
+    def finished(self, name: str, size_bytes: int) -> None:
+        """Tell that a file is complete.
+
+        Parameters
+        ----------
+        name : str
+            The file.
+        size_bytes : int
+            Its length.
+        """
+        with self._lock:
+            self._done += 1
+            self._there[name] = self._totals[name] = size_bytes
+            if self._bar is None:
+                line = f"[{self._done}/{self._files}] {name} {human(size_bytes)}"
+                print(line, file=self._stream, flush=True)
+            self._show()
+
+    def _show(self) -> None:
+        """Move the bar; files whose length is not known yet are taken to be as long as others."""
+        if self._bar is None:
+            return
+        known = len(self._totals)
+        total = sum(self._totals.values()) * self._files / known if known else None
+        self._bar.update(
+            self._task,
+            completed=sum(self._there.values()),
+            total=total,
+            description=f"{self._done} of {self._files} files",
+        )
+
+
+@contextmanager
+def show_progress(files: int, stream: TextIO | None = None) -> Iterator[Progress]:
+    """Show progress for as long as the block runs.
+
+    Parameters
+    ----------
+    files : int
+        How many files there will be.
+    stream : file, optional
+        Where; standard error by default.
+
+    Yields
+    ------
+    Progress
+        What to report to.
+    """
+    stream = sys.stderr if stream is None else stream
+    if not stream.isatty():
+        yield Progress(files, stream)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Bar(*columns, TransferSpeedColumn(), console=Console(file=stream)) as bar:
+        yield Progress(files, stream, bar)

@@ -1,0 +1,181 @@
+"""What is installed, what is missing, and whether it is still what was fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from tica_fn.remote.exposures import EXPOSURES, FLAT_OUTPUT, Exposure, wanted
+from tica_fn.remote.hashes import digest_file
+from tica_fn.remote.mast import MAST_FOLDER, mast_names
+from tica_fn.remote.pointers import Output, known_outputs
+from tica_fn.remote.provenance import RECORD_NAME, read_origins
+
+__all__ = ["FileCheck", "FolderStatus", "list_models", "model_folders", "verify_folder"]
+
+IMAGE_BYTES = 17_760_960
+"""One model file of TICA's: a float32 readout and a header of two blocks."""
+
+
+@attrs.frozen(kw_only=True)
+class FolderStatus:
+    """One model folder, as it should be and as it is.
+
+    Parameters
+    ----------
+    name : str
+        What to fetch: ``"10min"``, or ``"mast"``.
+    folder : str
+        Name of the folder.
+    versions : dict of str to str
+        Known version of each output that it is made from, by the output's name.
+    needed_bytes : int
+        Size of the files that the folder needs for 16 CCDs; 0 where it is not known.
+    installed, missing : tuple of str
+        Files that are there, and those that are not.
+    installed_bytes : int
+        Size of the files that are there.
+    installed_versions : tuple of str
+        Outputs and versions of the files that are there, as recorded, such as
+        ``"twodbias_10min 8561c36c1a2f15054294dfe624877f7a.dir"``; ``"unrecorded"`` for others.
+    """
+
+    name: str
+    folder: str
+    versions: dict[str, str]
+    needed_bytes: int
+    installed: tuple[str, ...]
+    missing: tuple[str, ...]
+    installed_bytes: int
+    installed_versions: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class FileCheck:
+    """Verdict on one file.
+
+    Parameters
+    ----------
+    path : str
+        Its place in the folder.
+    verdict : str
+        ``"ok"``, ``"changed"``, ``"missing"`` or ``"unrecorded"``.
+    detail : str
+        Its version, or what is wrong.
+    """
+
+    path: str
+    verdict: str
+    detail: str
+
+
+def _paths(name: str) -> tuple[str, ...]:
+    return mast_names() if name == "mast" else tuple(one.path for one in wanted())
+
+
+def list_models(
+    target: Path, outputs: Mapping[str, Output] | None = None
+) -> tuple[FolderStatus, ...]:
+    """Tell of each exposure time, and of MAST's models, what is there; nothing is hashed.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        Folder that holds the ``calibration_<exposure>`` folders.
+    outputs : mapping of str to Output, optional
+        Known versions; those that ship with the package by default.
+
+    Returns
+    -------
+    tuple of FolderStatus
+        One for each exposure time, MAST's last.
+    """
+    outputs = known_outputs() if outputs is None else outputs
+    found = [_status(one.name, one.folder, target, _versions(one, outputs)) for one in EXPOSURES]
+    return (*found, _status("mast", MAST_FOLDER, target, {}))
+
+
+def _versions(one: Exposure, outputs: Mapping[str, Output]) -> dict[str, str]:
+    names = (one.bias_output, FLAT_OUTPUT)
+    return {name: f"{outputs[name].md5}.dir" for name in names if name in outputs}
+
+
+def _status(name: str, folder: str, target: Path, versions: dict[str, str]) -> FolderStatus:
+    place = target / folder
+    paths = _paths(name)
+    installed = tuple(path for path in paths if (place / path).is_file())
+    recorded = {o.path: f"{o.output or o.source} {o.version}" for o in read_origins(place)}
+    return FolderStatus(
+        name=name,
+        folder=folder,
+        versions=versions,
+        needed_bytes=IMAGE_BYTES * len(paths) if versions else 0,
+        installed=installed,
+        missing=tuple(path for path in paths if path not in installed),
+        installed_bytes=sum((place / path).stat().st_size for path in installed),
+        installed_versions=tuple(
+            dict.fromkeys(recorded.get(path, "unrecorded") for path in installed)
+        ),
+    )
+
+
+def model_folders(target: Path) -> tuple[Path, ...]:
+    """Model folders that hold anything.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        Folder that holds them.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        Folders with a record or with model files.
+    """
+    names = [(one.name, one.folder) for one in EXPOSURES] + [("mast", MAST_FOLDER)]
+    return tuple(
+        target / folder
+        for name, folder in names
+        if (target / folder / RECORD_NAME).is_file()
+        or any((target / folder / path).is_file() for path in _paths(name))
+    )
+
+
+def verify_folder(folder: Path) -> tuple[FileCheck, ...]:
+    """Hash every model file in a folder again and compare with what was recorded.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A ``calibration_<exposure>`` folder.
+
+    Returns
+    -------
+    tuple of FileCheck
+        One for each file that is recorded or there.
+    """
+    recorded: dict[str, list[str]] = {}
+    version: dict[tuple[str, str], str] = {}
+    for origin in read_origins(folder):
+        recorded.setdefault(origin.path, []).append(origin.sha256)
+        of = f"{origin.output or origin.source} {origin.version}"
+        version[origin.path, origin.sha256] = of
+    name = "mast" if folder.name == MAST_FOLDER else ""
+    there = [path for path in _paths(name) if (folder / path).is_file()]
+    checks = []
+    for path in sorted({*recorded, *there}):
+        if not (folder / path).is_file():
+            verdict, detail = "missing", "recorded, but not there; fetch again"
+        elif path not in recorded:
+            verdict, detail = "unrecorded", "nothing is recorded of it; fetch checks and records it"
+        else:
+            sha256 = digest_file(folder / path).sha256
+            if sha256 in recorded[path]:
+                verdict, detail = "ok", version[path, sha256]
+            else:
+                verdict = "changed"
+                detail = f"its SHA-256 is {sha256}, recorded is {recorded[path][-1]}; fetch again"
+        checks.append(FileCheck(path=path, verdict=verdict, detail=detail))
+    return tuple(checks)

@@ -1,0 +1,160 @@
+"""Pictures and tables of frames: what a person looks at first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tica_fn.detector import (
+    AMPLIFIER_COLUMNS,
+    AMPLIFIERS,
+    OVERCLOCK_COLUMNS,
+    SCIENCE_COLUMNS,
+    SCIENCE_ROWS,
+)
+from tica_fn.frame import Frame
+from tica_fn.immutable import Array
+
+__all__ = ["amplifier_table", "robust_scatter", "save_picture"]
+
+_MAD_TO_SIGMA = 1.4826
+
+
+def robust_scatter(values: Array) -> float:
+    """Scatter of values about their median, as a standard deviation.
+
+    Parameters
+    ----------
+    values : ndarray
+        Numbers of any shape; NaN is left out.
+
+    Returns
+    -------
+    float
+        1.4826 times the median absolute deviation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.report import robust_scatter
+    >>> round(robust_scatter(np.array([1.0, 2.0, 3.0, 100.0])), 4)
+    1.4826
+    """
+    middle = np.nanmedian(values)
+    return float(_MAD_TO_SIGMA * np.nanmedian(np.abs(values - middle)))
+
+
+def amplifier_table(frame: Frame) -> list[str]:
+    """Lines of a table with the numbers that tell a good frame from a broken one.
+
+    Parameters
+    ----------
+    frame : Frame
+        A full readout, raw or calibrated.
+
+    Returns
+    -------
+    list of str
+        A heading, then a line an amplifier: median and scatter of its science pixels, median of
+        its overclocks, and pedestal.
+    """
+    names = f"{'':3s} {'median':>12s} {'scatter':>10s} {'overclock':>12s} {'pedestal':>13s}"
+    lines = [f"{names}  [{frame.unit}; pedestal in adu]"]
+    for a, letter in enumerate(AMPLIFIERS):
+        first = SCIENCE_COLUMNS[0] + a * AMPLIFIER_COLUMNS
+        columns = slice(first, first + AMPLIFIER_COLUMNS)
+        science = frame.pixels[SCIENCE_ROWS[0] : SCIENCE_ROWS[1], columns]
+        virtual = OVERCLOCK_COLUMNS[0] + 11 * a
+        overclock = np.median(frame.pixels[:, virtual + 3 : virtual + 11])
+        pedestal = np.nan if frame.pedestals is None else frame.pedestals[a]
+        lines.append(
+            f"{letter:3s} {np.median(science):12.2f} {robust_scatter(science):10.2f} "
+            f"{overclock:12.2f} {pedestal:13.2f}"
+        )
+    return lines
+
+
+def save_picture(
+    frames: Sequence[tuple[str, Frame]], path: str | os.PathLike[str], title: str = ""
+) -> Path:
+    """Save frames side by side as a picture, amplifiers and virtual pixels visible.
+
+    Parameters
+    ----------
+    frames : sequence of tuple
+        Pairs of a caption and a frame; each has its own scale (zscale limits, asinh stretch).
+    path : path-like
+        File to write; its ending decides the format.
+    title : str
+        Title over all.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+    """
+    from astropy.visualization import AsinhStretch, ImageNormalize, ZScaleInterval
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0 * len(frames), 7.6), layout="constrained")
+    axes: Any = figure.subplots(1, len(frames), squeeze=False)[0]
+    for axis, (caption, frame) in zip(axes, frames, strict=True):
+        low, high = ZScaleInterval().get_limits(frame.pixels)
+        # Room above zscale's upper limit shows stars; the lower one shows the virtual pixels.
+        norm = ImageNormalize(
+            vmin=low, vmax=high + 4.0 * (high - low), stretch=AsinhStretch(0.1), clip=True
+        )
+        rows, columns = frame.pixels.shape
+        extent = (
+            frame.column - 0.5,
+            frame.column + columns - 0.5,
+            frame.row - 0.5,
+            frame.row + rows - 0.5,
+        )
+        shown = axis.imshow(
+            frame.pixels,
+            origin="lower",
+            norm=norm,
+            cmap="gray",
+            extent=extent,
+            # A narrow stamp is stretched to be seen; a readout keeps its shape.
+            aspect="auto" if rows > 3 * columns else "equal",
+            interpolation="nearest" if columns < 100 else "antialiased",
+        )
+        label = f"{frame.unit} per exposure"
+        bar = figure.colorbar(shown, ax=axis, label=label, shrink=0.8)
+        levels = norm.inverse(np.linspace(0.0, 1.0, 6))
+        bar.set_ticks(levels, labels=[f"{level:,.0f}" for level in levels])
+        _mark_detector(axis, frame)
+        axis.set(title=caption, xlabel="column", ylabel="row")
+    figure.suptitle(title)
+    target = Path(path)
+    figure.savefig(target, dpi=150)
+    return target
+
+
+def _mark_detector(axis: Any, frame: Frame) -> None:
+    """Draw the bounds of the science pixels and of the amplifiers, as far as they are in view."""
+    rows, columns = frame.pixels.shape
+    edges = [SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS for k in range(5)]
+    for edge in edges:
+        if frame.column < edge < frame.column + columns:
+            axis.axvline(edge - 0.5, color="tab:orange", linewidth=0.6, linestyle=":")
+    for edge in SCIENCE_ROWS:
+        if frame.row < edge < frame.row + rows:
+            axis.axhline(edge - 0.5, color="tab:orange", linewidth=0.6, linestyle=":")
+    for letter, first in zip(AMPLIFIERS, edges, strict=False):
+        middle = first + 0.5 * AMPLIFIER_COLUMNS
+        if frame.column < middle < frame.column + columns:
+            axis.text(
+                middle,
+                frame.row + 0.97 * rows,
+                letter,
+                color="tab:orange",
+                ha="center",
+                va="top",
+            )

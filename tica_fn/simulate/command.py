@@ -1,0 +1,218 @@
+"""What ``tica-fn simulate`` does with its arguments."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tica_fn.fits.model_files import load_models
+from tica_fn.frame import Frame
+from tica_fn.models import Models
+from tica_fn.simulate.background import Background
+from tica_fn.simulate.camera_frame import camera_frame_name, write_camera_frame
+from tica_fn.simulate.electrons import Blemishes
+from tica_fn.simulate.frames import Motion, Simulated, series
+from tica_fn.simulate.instrument import CosmicRays, Instrument
+from tica_fn.simulate.made_models import make_models, write_models
+from tica_fn.simulate.pointing import catalogue_stars, table_stars
+from tica_fn.simulate.psf import Psf
+from tica_fn.simulate.spoc_raw import spoc_raw_name, write_spoc_raw
+from tica_fn.simulate.stars import Stars, random_stars
+from tica_fn.simulate.target_files import Stamp, write_target
+from tica_fn.simulate.truth_file import truth_name, write_truth
+
+__all__ = ["simulate_files"]
+
+_CATALOG = ("catalog", "catalogue")
+
+
+def simulate_files(args: Any) -> Iterator[Path]:
+    """Make the files that the command line asks for.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        What `tica_fn.commands.simulate` parsed.
+
+    Yields
+    ------
+    Path
+        Each file, or folder of models, when it is there.
+
+    Raises
+    ------
+    ValueError
+        If the arguments do not fit together.
+    """
+    if args.frames < 1:
+        raise ValueError(f"--frames is {args.frames}: at least one frame is made")
+    usual = 120.0 if args.format == "target" else 1800.0
+    exposure_s = args.exposure or usual
+    knobs = _knobs(args, exposure_s)
+    args.outdir.mkdir(parents=True, exist_ok=True)
+    ccds = (1, 2, 3, 4) if args.format == "poc" else (args.ccd,)
+    models = {}
+    for ccd in ccds:
+        if args.caldir is not None:
+            models[ccd] = load_models(args.caldir, args.camera, ccd)
+        else:
+            models[ccd] = make_models(args.camera, ccd, exposure_s)
+            folder = write_models(models[ccd], args.outdir)
+    if args.caldir is None:
+        yield folder
+    if args.format == "poc":
+        yield from _camera_frames(args, models, knobs)
+    elif args.format == "target":
+        yield from _target(args, models[args.ccd], knobs)
+    else:
+        for made in _series(args, models[args.ccd], knobs):
+            name = spoc_raw_name(made.frame) + (".gz" if args.gzip else "")
+            path = write_spoc_raw(made.frame, args.outdir / name)
+            yield path
+            yield from _truth(args, made, path)
+
+
+def _knobs(args: Any, exposure_s: float) -> dict[str, Any]:
+    """Arguments of `full_frame`; what is not given keeps its usual value."""
+    rays = CosmicRays(**_given(per_s=args.cosmic_rays))
+    quiet = {"shot_noise": False, "read_noise": 0.0} if args.no_noise else {}
+    instrument: dict[str, Any] = {
+        **_given(full_well=args.full_well, smear=args.smear, read_noise=args.read_noise),
+        **quiet,
+    }
+    drift = args.drift or (None, None)
+    return {
+        "sector": args.sector,
+        "exposure_s": exposure_s,
+        "seed": args.seed,
+        "psf": Psf(**_given(sigma=args.psf_sigma, growth=args.psf_growth, coma=args.psf_coma)),
+        "background": Background(
+            **_given(
+                level=args.background,
+                glow=args.glow,
+                direction_deg=args.glow_direction,
+                scale=args.glow_scale,
+            )
+        ),
+        "blemishes": Blemishes(
+            **_given(hot=args.hot, dead=args.dead, straps=args.straps), seed=args.seed
+        ),
+        "instrument": Instrument(cosmic_rays=rays, mitigation=not args.no_mitigation, **instrument),
+        "motion": Motion(
+            **_given(
+                jitter=args.jitter,
+                blur=args.blur,
+                roll_deg=args.roll,
+                drift_columns=drift[0],
+                drift_rows=drift[1],
+            )
+        ),
+    }
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _stars(args: Any, ccd: int) -> Stars:
+    which = args.stars
+    wcs = _wcs(args.wcs) if args.wcs else None
+    if which in _CATALOG:
+        stars = catalogue_stars(args.sector, args.camera, ccd)
+        if wcs is None:
+            return stars
+        sky = {"ra": stars.ra, "dec": stars.dec, "tmag": stars.tmag, "id": stars.identifier}
+        return table_stars(sky, wcs=wcs)
+    if which == "none":
+        return Stars(columns=[], rows=[], tmag=[])
+    if which.startswith("random:"):
+        count = which.removeprefix("random:")
+        if not count.isdigit():
+            raise ValueError(f"--stars {which}: a number of stars stands after 'random:'")
+        return random_stars(int(count), args.seed)
+    if not Path(which).exists():
+        raise FileNotFoundError(f"--stars {which}: no such file; or 'catalog', 'none', 'random:N'")
+    from astropy.table import Table
+
+    return table_stars(Table.read(which), wcs=wcs, sector=args.sector, camera=args.camera, ccd=ccd)
+
+
+def _wcs(path: Path) -> Any:
+    """WCS of the first HDU that states one."""
+    from astropy.io import fits
+    from astropy.wcs import WCS, FITSFixedWarning
+
+    with fits.open(path) as hdus, warnings.catch_warnings():
+        # A header without an image, and dates in another form, do not matter to a map.
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        for hdu in hdus:
+            if "CTYPE1" in hdu.header:
+                return WCS(hdu.header, fix=False)
+    raise ValueError(f"{path}: no WCS in it (keyword CTYPE1)")
+
+
+def _series(args: Any, models: Models, knobs: dict[str, Any]) -> Iterator[Simulated]:
+    return series(models, args.frames, stars=_stars(args, models.ccd), **knobs)
+
+
+def _truth(args: Any, made: Simulated, raw: Path, ccd: str = "") -> Iterator[Path]:
+    if not args.no_truth:
+        name = truth_name(raw)
+        if ccd:
+            name = name.replace("_truth", f"_ccd{ccd}_truth")
+        yield write_truth(made, args.outdir / name)
+
+
+def _camera_frames(args: Any, models: dict[int, Models], knobs: dict[str, Any]) -> Iterator[Path]:
+    all_series = {
+        ccd: _series(args, one, {**knobs, "seed": args.seed * 4 + ccd})
+        for ccd, one in models.items()
+    }
+    for _ in range(args.frames):
+        made = {ccd: next(frames) for ccd, frames in all_series.items()}
+        raw = {ccd: one.frame for ccd, one in made.items()}
+        name = camera_frame_name(raw[1]) + (".gz" if args.gzip else "")
+        path = write_camera_frame(raw, args.outdir / name)
+        yield path
+        for ccd, one in made.items():
+            yield from _truth(args, one, path, str(ccd))
+
+
+def _target(args: Any, models: Models, knobs: dict[str, Any]) -> Iterator[Path]:
+    stars = _stars(args, models.ccd)
+    stamp = _stamp(args, stars)
+    truths: list[Path] = []
+
+    def raw_frames() -> Iterator[Frame]:
+        for number, made in enumerate(_series(args, models, knobs)):
+            if not args.no_truth:
+                name = f"target-{stamp.identifier}-{number:04d}_truth.fits"
+                truths.append(write_truth(made, args.outdir / name))
+            yield made.frame
+
+    yield from write_target(raw_frames(), stamp, args.outdir)
+    yield from truths
+
+
+def _stamp(args: Any, stars: Stars) -> Stamp:
+    """Pixels that were asked for, or those around the brightest star that lies well inside."""
+    if args.stamp is not None:
+        return Stamp(**dict(zip(("row", "column", "height", "width"), args.stamp, strict=False)))
+    inside = (np.abs(stars.columns - 1067.5) < 1000) & (np.abs(stars.rows - 1023.5) < 1000)
+    if not inside.any():
+        raise ValueError("no star to put a target's pixels around; give --stamp ROW,COLUMN")
+    found = stars.chosen(inside)
+    best = int(np.argmin(found.tmag))
+    ra, dec = float(found.ra[best]), float(found.dec[best])
+    known = bool(np.isfinite(ra) and np.isfinite(dec))
+    return Stamp(
+        row=round(float(found.rows[best])) - 5,
+        column=round(float(found.columns[best])) - 5,
+        identifier=abs(int(found.identifier[best])) % 10**16 or 1,
+        ra=ra if known else 0.0,
+        dec=dec if known else 0.0,
+    )

@@ -1,0 +1,164 @@
+"""Pedestal (scalar bias): see `tica_fn.kernels.pedestal` for the formula."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from tica_fn import kernels
+from tica_fn.detector import (
+    AMPLIFIERS,
+    OVERCLOCK_COLUMNS,
+    PEDESTAL_COLUMNS,
+    PEDESTAL_FIRST_ROW,
+    ROWS,
+    VIRTUAL_COLUMNS,
+    amplifier_of_columns,
+)
+from tica_fn.errors import FrameError, MissingCollateralError
+from tica_fn.frame import ADU, Frame, Place
+from tica_fn.immutable import Array, freeze
+from tica_fn.models import Models
+from tica_fn.steps.bias import bias_factor
+from tica_fn.steps.step import Step, filled, window
+
+__all__ = ["SubtractPedestal", "measure_pedestals", "pedestal_of_columns", "subtract_pedestal"]
+
+_NO_BIAS = freeze(np.zeros((1, 1), dtype=np.float32))
+
+
+def measure_pedestals(frame: Frame, models: Models | None = None) -> Array:
+    """Mean of each amplifier's overclock pixels after the 2-D bias.
+
+    Parameters
+    ----------
+    frame : Frame
+        Frame in ADU, with the overclock columns of its amplifiers in its pixels or collateral.
+    models : Models, optional
+        Models whose bias is still in the pixels and is to be left out of the mean.
+
+    Returns
+    -------
+    ndarray
+        (4,) float64, ADU, read-only; NaN for amplifiers that read none of the frame's columns.
+
+    Raises
+    ------
+    MissingCollateralError
+        If the overclock columns of an amplifier are not at hand.
+    """
+    amplifiers: set[int] = set()
+    for piece in frame.pieces():
+        amplifiers.update(np.unique(amplifier_of_columns(piece.column, piece.shape[1])))
+    pedestals = np.full(4, np.nan)
+    for amplifier in sorted(amplifiers):
+        last = OVERCLOCK_COLUMNS[0] + (amplifier + 1) * VIRTUAL_COLUMNS
+        first = last - PEDESTAL_COLUMNS
+        piece = _piece_with_overclocks(frame, amplifier, first, last)
+        pedestals[amplifier] = kernels.measure_pedestal(
+            piece.pixels,
+            _NO_BIAS if models is None else window(models.bias, piece),
+            1.0 if models is None else bias_factor(models, piece),
+            PEDESTAL_FIRST_ROW - piece.row,
+            first - piece.column,
+            last - piece.column,
+        )
+    return freeze(pedestals)
+
+
+def _piece_with_overclocks(frame: Frame, amplifier: int, first: int, last: int) -> Frame:
+    for piece in frame.pieces():
+        rows, columns = piece.shape
+        across = piece.column <= first and last <= piece.column + columns
+        along = piece.row <= PEDESTAL_FIRST_ROW and piece.row + rows == ROWS
+        if across and along:
+            return piece
+    raise MissingCollateralError(
+        f"the overclock columns of amplifier {AMPLIFIERS[amplifier]} of {frame.name} are missing: "
+        "give the trailing virtual columns (tvcol) as collateral, or go without the pedestal"
+    )
+
+
+def pedestal_of_columns(pedestals: Array, piece: Frame | Place) -> Array:
+    """Pedestal of each column of a piece.
+
+    Parameters
+    ----------
+    pedestals : ndarray
+        (4,) float64, ADU.
+    piece : Frame or Place
+        A frame, a piece of its collateral, or its place.
+
+    Returns
+    -------
+    ndarray
+        (columns,) float64, ADU.
+    """
+    out: Array = pedestals[amplifier_of_columns(piece.column, piece.shape[1])]
+    return out
+
+
+@attrs.frozen(eq=False, repr=False)
+class SubtractPedestal(Step):
+    """The step made by `subtract_pedestal`."""
+
+    name: ClassVar[str] = "subtract_pedestal"
+    needs: ClassVar[str] = ADU
+    gives: ClassVar[str] = ADU
+
+    def apply(self, frame: Frame) -> Frame:  # noqa: D102
+        pedestals = measure_pedestals(frame)
+        pieces = tuple(attrs.evolve(p, pedestals=pedestals) for p in frame.collateral)
+        return Step.apply(self, attrs.evolve(frame, pedestals=pedestals, collateral=pieces))
+
+    def undo(self, frame: Frame) -> Frame:  # noqa: D102
+        if any(piece.pedestals is None for piece in frame.pieces()):
+            raise FrameError("inverse(subtract_pedestal) needs the pedestals that were subtracted")
+        before = Step.undo(self, frame)
+        pieces = tuple(attrs.evolve(p, pedestals=None) for p in before.collateral)
+        return attrs.evolve(before, pedestals=None, collateral=pieces)
+
+    def forward(self, piece: Frame) -> Array:  # noqa: D102
+        assert piece.pedestals is not None
+        pedestal = pedestal_of_columns(piece.pedestals, piece)
+        return filled(kernels.subtract_pedestal, piece, pedestal)
+
+    def backward(self, piece: Frame) -> Array:  # noqa: D102
+        assert piece.pedestals is not None
+        return filled(kernels.add_pedestal, piece, pedestal_of_columns(piece.pedestals, piece))
+
+
+def subtract_pedestal(models: Models | None = None) -> SubtractPedestal:
+    """Bind the step that subtracts each amplifier's pedestal.
+
+    The mean of the amplifier's overclock pixels, rows 750 on and last 8 of 11 columns, is
+    subtracted from all its pixels.  The frame keeps the four numbers in `Frame.pedestals`: they
+    are the best sign of a saturated or broken frame.
+
+    Parameters
+    ----------
+    models : Models, optional
+        Not needed, as the numbers come from the frame; when given, the frame must be of their
+        camera, CCD and exposure time, as in the other steps.
+
+    Returns
+    -------
+    SubtractPedestal
+        Step from a frame in ADU to a frame in ADU; the input is not modified.
+
+    Notes
+    -----
+    Source: Fausnaugh et al. 2020 (RNAAS 4, 251).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, subtract_pedestal
+    >>> raw = np.full((2078, 2136), 100, dtype=np.int32)
+    >>> frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
+    >>> subtract_pedestal()(frame).pedestals
+    array([100., 100., 100., 100.])
+    """
+    return SubtractPedestal(models)

@@ -1,0 +1,177 @@
+"""Smear: see `tica_fn.kernels.smear` for the formula."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from tica_fn import kernels
+from tica_fn.detector import COLUMNS, SMEAR_MEDIAN_ROWS
+from tica_fn.errors import FrameError, MissingCollateralError
+from tica_fn.frame import ELECTRON, Frame
+from tica_fn.immutable import Array, freeze
+from tica_fn.models import Models
+from tica_fn.steps.step import Step, filled
+
+__all__ = ["SmearRows", "SubtractSmear", "smear_of_columns", "smear_rows", "subtract_smear"]
+
+SmearRows = tuple[tuple[int, Array], ...]
+"""Pairs of first column in the readout, and (7, columns) float64 electrons of rows 2061:2068."""
+
+
+def smear_rows(frame: Frame) -> SmearRows:
+    """Rows whose median is the smear, of every piece that has them.
+
+    Parameters
+    ----------
+    frame : Frame
+        Frame in electrons, after linearity.
+
+    Returns
+    -------
+    tuple
+        Pairs of first column in the readout, and (7, columns) float64.
+    """
+    return tuple(
+        (piece.column, rows_of_median(piece).astype(np.float64))
+        for piece in frame.pieces()
+        if covers_smear_rows(piece)
+    )
+
+
+def covers_smear_rows(piece: Frame) -> bool:
+    """Tell whether a piece holds the rows whose median is the smear.
+
+    Parameters
+    ----------
+    piece : Frame
+        A frame or a piece of its collateral.
+
+    Returns
+    -------
+    bool
+        Whether rows 2061 to 2067 are in it.
+    """
+    first, last = SMEAR_MEDIAN_ROWS
+    return piece.row <= first and last <= piece.row + piece.shape[0]
+
+
+def rows_of_median(piece: Frame) -> Array:
+    """Rows 2061 to 2067 of a piece.
+
+    Parameters
+    ----------
+    piece : Frame
+        A piece that covers them.
+
+    Returns
+    -------
+    ndarray
+        (7, columns) view of its pixels.
+    """
+    first, last = (row - piece.row for row in SMEAR_MEDIAN_ROWS)
+    return piece.pixels[first:last]
+
+
+def smear_of_columns(rows: SmearRows, piece: Frame) -> Array:
+    """Median of the smear rows in each column of a piece.
+
+    Parameters
+    ----------
+    rows : tuple
+        Smear rows as `smear_rows` gives them.
+    piece : Frame
+        The frame or a piece of its collateral.
+
+    Returns
+    -------
+    ndarray
+        (columns,) float64, electron, read-only.
+
+    Raises
+    ------
+    MissingCollateralError
+        If the smear rows of a column are not at hand.
+    """
+    smear = np.empty(COLUMNS)
+    seen = np.zeros(COLUMNS, dtype=bool)
+    for column, values in rows:
+        here = slice(column, column + values.shape[1])
+        kernels.measure_smear(values, 0, len(values), smear[here])
+        seen[here] = True
+    first, last = piece.column, piece.column + piece.shape[1]
+    if not seen[first:last].all():
+        raise MissingCollateralError(
+            f"the smear rows of column {first + int(np.argmin(seen[first:last]))} of {piece.name} "
+            "are missing: give the smear rows (smrow) as collateral, or go without the smear"
+        )
+    return freeze(smear[first:last].copy())
+
+
+@attrs.frozen(eq=False, repr=False)
+class SubtractSmear(Step):
+    """The step made by `subtract_smear`."""
+
+    name: ClassVar[str] = "subtract_smear"
+    needs: ClassVar[str] = ELECTRON
+    gives: ClassVar[str] = ELECTRON
+
+    def apply(self, frame: Frame) -> Frame:  # noqa: D102
+        rows = smear_rows(frame)
+        pieces = tuple(attrs.evolve(p, smear=smear_of_columns(rows, p)) for p in frame.collateral)
+        own = smear_of_columns(rows, frame)
+        return Step.apply(self, attrs.evolve(frame, smear=own, collateral=pieces))
+
+    def undo(self, frame: Frame) -> Frame:  # noqa: D102
+        if any(piece.smear is None for piece in frame.pieces()):
+            raise FrameError("inverse(subtract_smear) needs the smear that was subtracted")
+        before = Step.undo(self, frame)
+        pieces = tuple(attrs.evolve(p, smear=None) for p in before.collateral)
+        return attrs.evolve(before, smear=None, collateral=pieces)
+
+    def forward(self, piece: Frame) -> Array:  # noqa: D102
+        return filled(kernels.subtract_smear, piece, piece.smear)
+
+    def backward(self, piece: Frame) -> Array:  # noqa: D102
+        return filled(kernels.add_smear, piece, piece.smear)
+
+
+def subtract_smear(models: Models | None = None) -> SubtractSmear:
+    """Bind the step that subtracts each column's smear.
+
+    The median of rows 2061 to 2067 of a column is subtracted from all its rows, virtual columns
+    included.  The frame keeps the numbers in `Frame.smear`.
+
+    Parameters
+    ----------
+    models : Models, optional
+        Not needed, as the numbers come from the frame; when given, the frame must be of their
+        camera, CCD and exposure time, as in the other steps.
+
+    Returns
+    -------
+    SubtractSmear
+        Step from a frame in electrons to a frame in electrons; the input is not modified.
+
+    Notes
+    -----
+    Source: Fausnaugh et al. 2020 (RNAAS 4, 251).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, subtract_smear
+    >>> frame = Frame(
+    ...     pixels=np.full((2078, 2136), 7.0),
+    ...     unit="electron",
+    ...     camera=2,
+    ...     ccd=3,
+    ...     exposure_s=120,
+    ...     coadds=48,
+    ... )
+    >>> subtract_smear()(frame).pixels[100, 100]
+    np.float64(0.0)
+    """
+    return SubtractSmear(models)

@@ -1,0 +1,344 @@
+"""What every step is: a frozen value, called with a frame, that gives a new frame.
+
+A step checks what it needs of the frame (its unit, the models' camera, CCD and exposure time,
+that neither it nor a later step was applied before), acts on the pixels and on the collateral
+alike, and appends its name to the frame's `steps`.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+
+from tica_fn.errors import ExposureMismatchError, FrameError, ModelError
+from tica_fn.frame import Frame, Place
+from tica_fn.immutable import Array, Record, freeze
+from tica_fn.models import Models
+
+__all__ = ["ORDER", "STANDARD_ORDER", "Inverse", "Step", "check_order", "filled", "window"]
+
+STANDARD_ORDER = (
+    "subtract_bias",
+    "subtract_pedestal",
+    "apply_gain",
+    "correct_linearity",
+    "subtract_smear",
+    "divide_flat",
+)
+"""Names of the six steps in the order they act."""
+
+ORDER = (
+    ("subtract_bias",),
+    ("subtract_pedestal", "subtract_row_pedestal"),
+    ("apply_gain",),
+    ("correct_linearity", "correct_poc_linearity"),
+    ("correct_undershoot",),
+    ("subtract_smear", "subtract_robust_smear"),
+    ("divide_flat",),
+    ("divide_live_time",),
+    ("estimate_variance",),
+)
+"""Names of all steps in the order they act; those of one place stand in for each other."""
+
+_SAME_EXPOSURE = 0.01
+"""Relative difference up to which two exposure times are the same one, differently rounded."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Step(Record, abc.ABC):
+    """A step of the calibration; subclasses say what it does to one piece of a readout.
+
+    Parameters
+    ----------
+    models : Models, optional
+        What the step needs to know of the CCD.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[str]
+    """Unit of the pixels it takes."""
+    gives: ClassVar[str]
+    """Unit of the pixels it makes."""
+
+    models: Models | None = None
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Apply the step.
+
+        Parameters
+        ----------
+        frame : Frame
+            Frame in the unit the step needs; not modified.
+
+        Returns
+        -------
+        Frame
+            New frame with float64 pixels.
+
+        Raises
+        ------
+        FrameError
+            If the unit is wrong, or this or a later step was applied already.
+        ModelError
+            If the models are of another CCD or exposure time.
+        """
+        self.check(frame)
+        return self.apply(frame)
+
+    def __repr__(self) -> str:
+        return self.name if self.models is None else f"{self.name}({self.models.name})"
+
+    def check(self, frame: Frame) -> None:
+        """Refuse a frame that this step can't be applied to.
+
+        Parameters
+        ----------
+        frame : Frame
+            The frame.
+
+        Raises
+        ------
+        FrameError
+            If the unit is wrong, or this or a later step was applied already.
+        ModelError
+            If the models are of another CCD or exposure time.
+        """
+        check_order(self.name, frame.steps)
+        if frame.unit != self.needs:
+            raise FrameError(f"{self.name} needs pixels in {self.needs}, not in {frame.unit}")
+        self.check_models(frame)
+
+    def check_models(self, frame: Frame) -> None:
+        """Refuse a frame of another CCD or exposure time than the models'.
+
+        Parameters
+        ----------
+        frame : Frame
+            The frame.
+
+        Raises
+        ------
+        ModelError
+            If camera, CCD or exposure time differ.
+        """
+        models = self.models
+        if models is None:
+            return
+        if (frame.camera, frame.ccd) != (models.camera, models.ccd):
+            raise ModelError(f"the frame is of {frame.name}, the models are of {models.name}")
+        if models.exposure_s is not None and not np.isclose(
+            frame.exposure_s, models.exposure_s, rtol=_SAME_EXPOSURE, atol=0.0
+        ):
+            raise ExposureMismatchError(
+                f"the frame's exposure time is {frame.exposure_s:g} s, the models were made for "
+                f"{models.exposure_s:g} s"
+            )
+
+    def apply(self, frame: Frame) -> Frame:
+        """Do what the step does to the frame and its collateral.
+
+        Parameters
+        ----------
+        frame : Frame
+            A frame that passed `check`.
+
+        Returns
+        -------
+        Frame
+            New frame.
+        """
+        pieces = tuple(self._after(piece) for piece in frame.collateral)
+        return attrs.evolve(self._after(frame), collateral=pieces)
+
+    def undo(self, frame: Frame) -> Frame:
+        """Do the opposite.
+
+        Parameters
+        ----------
+        frame : Frame
+            A frame whose last step was this one.
+
+        Returns
+        -------
+        Frame
+            New frame.
+        """
+        pieces = tuple(self._before(piece) for piece in frame.collateral)
+        return attrs.evolve(self._before(frame), collateral=pieces)
+
+    @abc.abstractmethod
+    def forward(self, piece: Frame) -> Array:
+        """Pixels of one piece after the step.
+
+        Parameters
+        ----------
+        piece : Frame
+            A frame or a piece of its collateral.
+
+        Returns
+        -------
+        ndarray
+            (rows, columns) float64.
+        """
+
+    @abc.abstractmethod
+    def backward(self, piece: Frame) -> Array:
+        """Pixels of one piece before the step.
+
+        Parameters
+        ----------
+        piece : Frame
+            A frame or a piece of its collateral.
+
+        Returns
+        -------
+        ndarray
+            (rows, columns) float64.
+        """
+
+    def _after(self, piece: Frame) -> Frame:
+        models = self.models
+        return attrs.evolve(
+            piece,
+            pixels=freeze(self.forward(piece)),
+            unit=self.gives,
+            steps=(*piece.steps, self.name),
+            provenance=models.provenance.merged(piece.provenance) if models else piece.provenance,
+        )
+
+    def _before(self, piece: Frame) -> Frame:
+        pixels = freeze(self.backward(piece))
+        return attrs.evolve(piece, pixels=pixels, unit=self.needs, steps=piece.steps[:-1])
+
+
+@attrs.frozen(eq=False, repr=False)
+class Inverse(Record):
+    """The opposite of a step, itself a step.
+
+    Parameters
+    ----------
+    step : Step
+        The step to undo.
+    """
+
+    step: Step
+
+    @property
+    def name(self) -> str:
+        """Name for messages and listings."""
+        return f"inverse({self.step.name})"
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Undo the step.
+
+        Parameters
+        ----------
+        frame : Frame
+            A frame whose last step is the one to undo; not modified.
+
+        Returns
+        -------
+        Frame
+            New frame with float64 pixels.
+
+        Raises
+        ------
+        FrameError
+            If the frame's last step is another one.
+        """
+        step = self.step
+        if not frame.steps or frame.steps[-1] != step.name:
+            raise FrameError(
+                f"{self.name} needs a frame whose last step is {step.name}; {_done(frame.steps)}"
+            )
+        if frame.unit != step.gives:
+            raise FrameError(f"{self.name} needs pixels in {step.gives}, not in {frame.unit}")
+        step.check_models(frame)
+        return step.undo(frame)
+
+    def __repr__(self) -> str:
+        return f"inverse({self.step!r})"
+
+
+def check_order(name: str, done: tuple[str, ...]) -> None:
+    """Refuse a step that was applied before, whose place is taken, or that comes too late.
+
+    Parameters
+    ----------
+    name : str
+        Name of the step.
+    done : tuple of str
+        Names of the steps applied so far.
+
+    Raises
+    ------
+    FrameError
+        If the step may not follow.
+    """
+    if name in done:
+        raise FrameError(f"{name} was applied to this frame before; {_done(done)}")
+    place = _PLACES.get(name)
+    if place is None:
+        return
+    for other in done:
+        if _PLACES.get(other, -1) == place:
+            raise FrameError(f"{name} stands in for {other}, which was applied; {_done(done)}")
+    for later in sorted(done, key=lambda other: _PLACES.get(other, -1)):
+        if _PLACES.get(later, -1) > place:
+            raise FrameError(f"{name} comes before {later}, which was applied; {_done(done)}")
+
+
+_PLACES = {name: place for place, names in enumerate(ORDER) for name in names}
+
+
+def filled(kernel: Callable[..., Any], piece: Frame, *arguments: object) -> Array:
+    """Call a kernel of the form ``kernel(pixels, *arguments, out)`` on a piece's pixels.
+
+    Parameters
+    ----------
+    kernel : callable
+        Kernel that fills its last argument.
+    piece : Frame
+        A frame or a piece of its collateral.
+    *arguments : object
+        What the kernel takes between pixels and `out`.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns) float64.
+    """
+    pixels = piece.pixels.astype(np.float64, copy=False)
+    out = np.empty(pixels.shape, dtype=np.float64)
+    kernel(pixels, *arguments, out)
+    return out
+
+
+def window(image: Array, piece: Frame | Place) -> Array:
+    """Cut an image model to the pixels of a piece.
+
+    Parameters
+    ----------
+    image : ndarray
+        (2078, 2136), a model of the full readout.
+    piece : Frame or Place
+        A frame, a piece of its collateral, or its place.
+
+    Returns
+    -------
+    ndarray
+        (rows, columns), C-contiguous and read-only; the image itself for a full readout.
+    """
+    rows, columns = piece.shape
+    if (rows, columns) == image.shape:
+        return image
+    cut = image[piece.row : piece.row + rows, piece.column : piece.column + columns]
+    return freeze(cut.copy())
+
+
+def _done(steps: tuple[str, ...]) -> str:
+    return "steps so far: " + (", ".join(steps) or "none")

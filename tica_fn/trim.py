@@ -1,0 +1,66 @@
+"""The science pixels of a full readout, as a frame of their own."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
+from tica_fn.errors import FrameError
+from tica_fn.frame import Frame
+from tica_fn.immutable import Array, freeze
+
+__all__ = ["trim_science"]
+
+
+def trim_science(frame: Frame) -> Frame:
+    """Cut a full readout down to its science pixels.
+
+    Parameters
+    ----------
+    frame : Frame
+        Full readout, (2078, 2136); not modified.
+
+    Returns
+    -------
+    Frame
+        (2048, 2048) pixels of the same type, from row 0 and column 44 on, with the same header.
+
+    Raises
+    ------
+    FrameError
+        If the frame is not a full readout.
+
+    Notes
+    -----
+    Pedestals and smear are measured on pixels that are cut off: calibrate first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, trim_science
+    >>> frame = Frame(pixels=np.zeros((2078, 2136)), unit="electron", camera=1, ccd=1,
+    ...               exposure_s=600, coadds=240)
+    >>> trim_science(frame).pixels.shape
+    (2048, 2048)
+    """
+    if frame.pixels.shape != SHAPE:
+        raise FrameError(f"{frame.name}: a full readout is cut, not {frame.pixels.shape} pixels")
+    rows, columns = slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)
+
+    def cut(plane: Array) -> Array:
+        return freeze(np.array(plane[rows, columns], order="C"))
+
+    def part(values: Array | None) -> Array | None:
+        return None if values is None else values[columns]
+
+    return attrs.evolve(
+        frame,
+        pixels=cut(frame.pixels),
+        row=SCIENCE_ROWS[0],
+        column=SCIENCE_COLUMNS[0],
+        smear=part(frame.smear),
+        smear_variance=part(frame.smear_variance),
+        variance=None if frame.variance is None else cut(frame.variance),
+        quality=None if frame.quality is None else cut(frame.quality),
+    )

@@ -1,0 +1,268 @@
+"""Where stars are: precise centroids tied to the flux centroid, and TICA's for comparison.
+
+The Gaussian-windowed centroid of a star is good to a few thousandths of a pixel; `tica_fn.wcs.tie`
+brings all of them to the flux centroid, which is what photometry calls the place of a star.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
+from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.kernels import starlight as star
+from tica_fn.kernels.stamps import cell_medians
+from tica_fn.wcs.tie import tie_to_flux
+
+__all__ = ["FLAGS", "METHODS", "StarPositions", "measure_stars", "saturation_level"]
+
+METHODS = ("precise", "tica")
+FLAGS = {
+    "edge": 1,
+    "missing": 2,
+    "saturated": 4,
+    "neighbour": 8,
+    "faint": 16,
+    "unsettled": 32,
+}
+"""Bits of `StarPositions.flags`."""
+
+HALF = 5
+"""Stamps for centroid and isolation are 11 x 11 pixels, as TICA's."""
+WINDOW = 1.5
+FULL_WELL = 150000.0
+"""Electrons in one 2 s exposure from which on a pixel may bleed."""
+
+
+def _floats(value: ArrayLike) -> Array:
+    return frozen_array(value, np.float64)
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class StarPositions(Record):
+    """Measured positions of stars in one frame.
+
+    Parameters
+    ----------
+    columns, rows : ndarray
+        (n,) float64: pixels of the full readout, the first one's centre at 1; NaN where flagged
+        ``edge``, ``missing``, ``faint`` or ``unsettled``.
+    flux, background : ndarray
+        (n,) float64: sum of the inner 5 x 5 pixels less background, and background a pixel, in
+        the unit of the pixels.
+    error : ndarray
+        (n,) float64: standard error expected from the noise of the background and the star,
+        pixels.
+    contrast_columns, contrast_rows : ndarray
+        (n,) float64: peak over wing of the two profiles.
+    flags : ndarray
+        (n,) int64: sum of `FLAGS`; 0 for a good star.
+    tie_degree : int
+        Degree of the field that ties windowed to flux centroids; -1 where none was made.
+    """
+
+    columns: Array = attrs.field(converter=_floats)
+    rows: Array = attrs.field(converter=_floats)
+    flux: Array = attrs.field(converter=_floats)
+    background: Array = attrs.field(converter=_floats)
+    error: Array = attrs.field(converter=_floats)
+    contrast_columns: Array = attrs.field(converter=_floats)
+    contrast_rows: Array = attrs.field(converter=_floats)
+    flags: Array = attrs.field(converter=frozen_array)
+    tie_degree: int = -1
+
+    @property
+    def good(self) -> Array:
+        """Stars without any flag, (n,) bool."""
+        return np.asarray(self.flags == 0)
+
+
+def saturation_level(exposure_s: float | None, unit: str = "electron") -> float:
+    """Pixel value from which on a star may bleed.
+
+    Parameters
+    ----------
+    exposure_s : float or None
+        Interval from one frame to the next, seconds.
+    unit : str
+        ``"electron"`` per exposure; for others no level is known.
+
+    Returns
+    -------
+    float
+        150,000 electrons in each of the 2 s exposures that are summed (0.8 of them after the
+        trimming of cosmic rays); infinite when it is not known.
+    """
+    if exposure_s is None or unit != "electron":
+        return float("inf")
+    return FULL_WELL * exposure_s * 0.8 / 2.0
+
+
+def measure_stars(
+    pixels: Array,
+    columns: ArrayLike,
+    rows: ArrayLike,
+    method: str = "precise",
+    saturation: float = float("inf"),
+    wing_factor: float = 0.9,
+    apertures: tuple[ArrayLike, ArrayLike] | None = None,
+) -> StarPositions:
+    """Measure stars near predicted places.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (2078, 2136) int32, float32 or float64: a full readout; not modified.
+    columns, rows : array_like
+        (n,) predicted places within a pixel or so, the first pixel's centre at 1.
+    method : str
+        ``"precise"``: Gaussian-windowed, tied to the flux centroid.  ``"tica"``: flux-weighted
+        mean of 5 x 5 pixels in a fixed aperture.
+    saturation : float
+        Pixel value from which on a star counts as saturated.
+    wing_factor : float
+        Of the isolation test.
+    apertures : tuple of array_like, optional
+        (n,) int columns and rows of the stamps' middle pixels, counted from 1; the predicted
+        places rounded by default.
+
+    Returns
+    -------
+    StarPositions
+        Positions with flags.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.wcs.centroids import measure_stars
+    >>> image = np.full((2078, 2136), 100.0)
+    >>> y, x = np.mgrid[:2078, :2136]
+    >>> image += 1e5 * np.exp(-0.5 * ((x - 999.3) ** 2 + (y - 499.8) ** 2))
+    >>> star = measure_stars(image, [1000.0], [501.0])
+    >>> round(float(star.columns[0]), 2), round(float(star.rows[0]), 2), int(star.flags[0])
+    (1000.3, 500.8, 0)
+    """
+    if method not in METHODS:
+        raise ValueError(f"no centroid called {method!r}: use one of {', '.join(METHODS)}")
+    x0, y0 = _apertures(columns, rows, apertures)
+    outside = (
+        (x0 - HALF < SCIENCE_COLUMNS[0])
+        | (x0 + HALF >= SCIENCE_COLUMNS[1])
+        | (y0 - HALF < SCIENCE_ROWS[0])
+        | (y0 + HALF >= SCIENCE_ROWS[1])
+    )
+    slope_x, slope_y = _background_slopes(pixels, x0, y0)
+    found = star.measure_starlight(
+        pixels,
+        x0,
+        y0,
+        slope_x,
+        slope_y,
+        SCIENCE_COLUMNS[0],
+        SCIENCE_COLUMNS[1],
+        SCIENCE_ROWS[1],
+        WINDOW,
+        wing_factor,
+    )
+    level, scatter, flux = found[star.BACKGROUND], found[star.SCATTER], found[star.FLUX]
+    peak = found[star.PEAK]
+    flags = np.zeros(x0.size, dtype=np.int64)
+    flags[outside] |= FLAGS["edge"]
+    flags[found[star.MISSING] > 0] |= FLAGS["missing"]
+    flags[(peak >= saturation) | ((found[star.PLATEAU] > 4) & (peak > level))] |= FLAGS["saturated"]
+    flags[found[star.ISOLATED] == 0.0] |= FLAGS["neighbour"]
+    flags[~(flux > 25.0 * scatter)] |= FLAGS["faint"]
+
+    degree = -1
+    if method == "tica":
+        x, y = found[star.MEAN_X], found[star.MEAN_Y]
+    else:
+        x, y = found[star.WINDOW_X], found[star.WINDOW_Y]
+        with np.errstate(invalid="ignore"):
+            settled = (found[star.STEPS] > 0) & (np.hypot(x, y) < HALF - 1.0)
+        flags[~settled] |= FLAGS["unsettled"]
+        tie, degree = _tie(found, x0, y0, flags)
+        x, y = x + tie[0], y + tie[1]
+    wild = flags & (FLAGS["edge"] | FLAGS["missing"] | FLAGS["faint"] | FLAGS["unsettled"]) != 0
+    x, y = np.where(wild, np.nan, x), np.where(wild, np.nan, y)
+    return StarPositions(
+        columns=x0 + 1.0 + x,
+        rows=y0 + 1.0 + y,
+        flux=flux,
+        background=level,
+        error=_expected_error(flux, scatter),
+        contrast_columns=found[star.CONTRAST_X],
+        contrast_rows=found[star.CONTRAST_Y],
+        flags=flags,
+        tie_degree=degree,
+    )
+
+
+def _apertures(
+    columns: ArrayLike, rows: ArrayLike, apertures: tuple[ArrayLike, ArrayLike] | None
+) -> tuple[Array, Array]:
+    """Middle pixels, 0-based; places that are not finite go far outside."""
+    x, y = (np.atleast_1d(np.asarray(axis, float)) for axis in apertures or (columns, rows))
+    lost = ~(np.isfinite(x) & np.isfinite(y)) | (np.abs(x) > 1e6) | (np.abs(y) > 1e6)
+    x, y = np.where(lost, -1e6, x), np.where(lost, -1e6, y)
+    return np.rint(x).astype(np.int64) - 1, np.rint(y).astype(np.int64) - 1
+
+
+def _background_slopes(pixels: Array, x0: Array, y0: Array) -> tuple[Array, Array]:
+    """Slope of the large-scale background (scattered light) at each star, per pixel."""
+    cell, count, step = 64, 32, 8
+    grid = cell_medians(pixels, SCIENCE_ROWS[0], SCIENCE_COLUMNS[0], cell, count, step)
+    grid = np.where(np.isfinite(grid), grid, np.nanmedian(grid) if np.isfinite(grid).any() else 0)
+    # Median of three cells on each axis: a bright star fills at most one or two.
+    padded = np.pad(grid, 1, mode="edge")
+    grid = np.median([padded[i : i + count, 1:-1] for i in range(3)], axis=0)
+    padded = np.pad(grid, 1, mode="edge")
+    grid = np.median([padded[1:-1, j : j + count] for j in range(3)], axis=0)
+    rise_y, rise_x = np.gradient(grid, cell, edge_order=2)
+    # Between four cells, from the middle of the pixels that were taken of each; a spline would
+    # carry the step at the edge of a saturated area far into the rest.
+    middle = 0.5 * (cell - step)
+    v = np.clip((y0 - SCIENCE_ROWS[0] - middle) / cell, -0.5, count - 0.5)
+    u = np.clip((x0 - SCIENCE_COLUMNS[0] - middle) / cell, -0.5, count - 0.5)
+    i = np.clip(np.floor(v), 0, count - 2).astype(np.int64)
+    j = np.clip(np.floor(u), 0, count - 2).astype(np.int64)
+    v, u = v - i, u - j
+
+    def between(grid: Array) -> Array:
+        low = grid[i, j] * (1.0 - u) + grid[i, j + 1] * u
+        high = grid[i + 1, j] * (1.0 - u) + grid[i + 1, j + 1] * u
+        return np.asarray(low * (1.0 - v) + high * v)
+
+    return between(rise_x), between(rise_y)
+
+
+def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, int]:
+    """Tie of the windowed centroids of good stars to the flux centroid, at each star."""
+    windowed = found[star.WINDOW_X : star.WINDOW_Y + 1]
+    sizes = len(star.MEAN_HALVES)
+    means = found[star.FLUX_X : star.FLUX_X + 2 * sizes].reshape(sizes, 2, -1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Noise of the moment: 83 is the root of the sum of x**2 over 17 x 17 pixels.
+        noise = 83.0 * found[star.SCATTER] / found[star.FLUX]
+    u, v = (x0 - 1068.0) / 1024.0, (y0 - 1023.0) / 1024.0
+    return tie_to_flux(windowed, means, u, v, noise, flags == 0)
+
+
+def _expected_error(flux: Array, scatter: Array) -> Array:
+    """Estimate the standard error of a windowed centroid on each axis, pixels.
+
+    For a Gaussian star of width s in noise n a pixel the least error is
+    ``sqrt(8 pi) s**2 n / flux``, with s = 1 here; the noise of the star's own light is
+    spread over a dozen pixels.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        noise = np.sqrt(scatter**2 + np.maximum(flux, 0.0) / 12.0)
+        error = np.sqrt(8.0 * np.pi) * noise / flux
+    return np.where((flux > 0.0) & np.isfinite(error), error, np.inf)

@@ -1,0 +1,270 @@
+"""Two solutions side by side: how far apart they put the same star, over the CCD."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.errors import AstrometryError
+from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.wcs.plate import fit_plate
+from tica_fn.wcs.pointing import Pointing
+from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
+
+__all__ = [
+    "Comparison",
+    "compare_solutions",
+    "comparison_table",
+    "read_solution",
+    "solution_of_header",
+    "solution_of_map",
+    "solution_of_pointing",
+]
+
+SIDE = 41
+
+
+def _floats(value: ArrayLike) -> Array:
+    return frozen_array(value, np.float64)
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class Comparison(Record):
+    """Differences of two solutions, second less first.
+
+    Parameters
+    ----------
+    columns, rows : ndarray
+        (n,) float64: pixels compared at, the first one's centre at 1.
+    ra, dec : ndarray
+        (n,) float64: where the first solution puts them, degrees.
+    d_ra, d_dec : ndarray
+        (n,) float64: difference on the sky, arcsec, that in right ascension times cos(dec).
+    d_columns, d_rows : ndarray
+        (n,) float64: how far apart the same place of the sky lies on the CCD, pixels.
+    """
+
+    columns: Array = attrs.field(converter=_floats)
+    rows: Array = attrs.field(converter=_floats)
+    ra: Array = attrs.field(converter=_floats)
+    dec: Array = attrs.field(converter=_floats)
+    d_ra: Array = attrs.field(converter=_floats)
+    d_dec: Array = attrs.field(converter=_floats)
+    d_columns: Array = attrs.field(converter=_floats)
+    d_rows: Array = attrs.field(converter=_floats)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Rms, median and largest difference in arcsec and pixels, and the mean shift."""
+        sky, pixel = np.hypot(self.d_ra, self.d_dec), np.hypot(self.d_columns, self.d_rows)
+        return {
+            "places": float(sky.size),
+            "rms_arcsec": float(np.sqrt(np.mean(sky**2))),
+            "median_arcsec": float(np.median(sky)),
+            "max_arcsec": float(sky.max()),
+            "rms_pixel": float(np.sqrt(np.mean(pixel**2))),
+            "median_pixel": float(np.median(pixel)),
+            "max_pixel": float(pixel.max()),
+            "mean_columns": float(np.mean(self.d_columns)),
+            "mean_rows": float(np.mean(self.d_rows)),
+        }
+
+
+def compare_solutions(
+    first: Solution,
+    second: Solution,
+    columns: ArrayLike | None = None,
+    rows: ArrayLike | None = None,
+) -> Comparison:
+    """Compare two solutions.
+
+    Parameters
+    ----------
+    first, second : Solution
+        The maps.
+    columns, rows : array_like, optional
+        (n,) pixels to compare at, such as those of stars; a grid of 41 x 41 over the science area
+        by default, its edges included.
+
+    Returns
+    -------
+    Comparison
+        Differences, second less first.
+
+    Examples
+    --------
+    >>> from tica_fn.wcs import compare_solutions, predict_pointing
+    >>> from tica_fn.wcs.comparison import solution_of_pointing
+    >>> one = solution_of_pointing(predict_pointing(35, 1, 1))
+    >>> compare_solutions(one, one).numbers["max_arcsec"]
+    0.0
+    """
+    if columns is None or rows is None:
+        side = np.linspace(0.0, 2048.0, SIDE)
+        grid = np.meshgrid(44.5 + side, 0.5 + side)
+        columns, rows = grid[0].ravel(), grid[1].ravel()
+    columns, rows = np.asarray(columns, float), np.asarray(rows, float)
+    ra, dec = first.pixel_to_sky(columns, rows)
+    other_ra, other_dec = second.pixel_to_sky(columns, rows)
+    back_columns, back_rows = second.sky_to_pixel(ra, dec)
+    turn = (other_ra - ra + 180.0) % 360.0 - 180.0
+    fine = np.isfinite(back_columns)
+    if not fine.all():
+        raise AstrometryError("the two solutions are of fields that do not overlap")
+    return Comparison(
+        columns=columns,
+        rows=rows,
+        ra=ra,
+        dec=dec,
+        d_ra=turn * np.cos(np.deg2rad(dec)) * 3600.0,
+        d_dec=(other_dec - dec) * 3600.0,
+        d_columns=back_columns - columns,
+        d_rows=back_rows - rows,
+    )
+
+
+def comparison_table(comparison: Comparison) -> Any:
+    """Make an astropy table of a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The differences.
+
+    Returns
+    -------
+    astropy.table.Table
+        One row a place; the numbers are in its metadata.
+    """
+    from astropy.table import Table
+
+    units = {"ra": "deg", "dec": "deg", "d_ra": "arcsec", "d_dec": "arcsec"}
+    table = Table(meta=comparison.numbers)
+    for field in attrs.fields(Comparison):
+        table[field.name] = np.array(getattr(comparison, field.name))
+        table[field.name].unit = units.get(field.name, "pix")
+    return table
+
+
+def solution_of_map(sky: Callable[[Array, Array], Any], what: str = "the map") -> Solution:
+    """Make a solution that follows any smooth map from pixels to the sky.
+
+    Parameters
+    ----------
+    sky : callable
+        Takes columns and rows (the first pixel's centre at 1), gives right ascension and
+        declination in degrees.
+    what : str
+        What to call it in messages.
+
+    Returns
+    -------
+    Solution
+        Fitted at 41 x 41 places.
+
+    Raises
+    ------
+    AstrometryError
+        If the map is not finite, or a solution follows it only to worse than a tenth of a pixel.
+    """
+    side = np.linspace(0.0, 2048.0, SIDE)
+    columns, rows = (axis.ravel() for axis in np.meshgrid(44.5 + side, 0.5 + side))
+    ra, dec = (np.asarray(angle, float) for angle in sky(columns, rows))
+    if not (np.isfinite(ra).all() and np.isfinite(dec).all()):
+        raise AstrometryError(f"{what} is not finite over the CCD")
+    flat = np.full(columns.size, 9.0)
+    fit = fit_plate(columns, rows, ra, dec, flat, np.full(columns.size, 1e-6), clip=False)
+    worst = float(np.hypot(fit.residual_ra, fit.residual_dec).max())
+    if worst > 0.1 * PIXEL_ARCSEC:
+        raise AstrometryError(
+            f"{what} is no smooth map of this CCD: a polynomial of degree 6 follows it to "
+            f"{worst:.2g} arcsec only"
+        )
+    return fit.solution
+
+
+def solution_of_pointing(pointing: Pointing) -> Solution:
+    """Make a solution of tess-point's prediction.
+
+    Parameters
+    ----------
+    pointing : Pointing
+        The prediction.
+
+    Returns
+    -------
+    Solution
+        That follows it.
+    """
+    return solution_of_map(pointing.sky, "the prediction")
+
+
+def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solution:
+    """Make a solution of the WCS in a header.
+
+    Parameters
+    ----------
+    header : mapping
+        TAN-SIP, of any degree and reference pixel: SPOC's, TICA's or this package's.
+    name : str
+        What to call it in messages.
+
+    Returns
+    -------
+    Solution
+        The same map; one with another reference pixel or degree is followed by a fit.
+
+    Raises
+    ------
+    AstrometryError
+        If the header holds no celestial WCS.
+    """
+    import warnings
+
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    if not str(header.get("CTYPE1", "")).startswith("RA--"):
+        raise AstrometryError(f"{name}: the header holds no WCS (no CTYPE1 of right ascension)")
+    with warnings.catch_warnings():
+        # Dates that astropy mends are of no matter here.
+        warnings.simplefilter("ignore")
+        plain = {key: header[key] for key in header if key not in ("COMMENT", "HISTORY", "")}
+        wcs = WCS(fits.Header([(key, value) for key, value in plain.items() if len(key) < 9]))
+    return solution_of_map(lambda x, y: wcs.all_pix2world(x, y, 1), name)
+
+
+def read_solution(path: str | os.PathLike[str]) -> Solution:
+    """Read the solution in the header of an image.
+
+    Parameters
+    ----------
+    path : path-like
+        FITS file with the WCS in its first or second HDU.
+
+    Returns
+    -------
+    Solution
+        The map.
+
+    Raises
+    ------
+    AstrometryError
+        If there is none.
+    BadFileError
+        If it is no FITS file.
+    OSError
+        If it can't be read.
+    """
+    from tica_fn.wcs.files import open_hdus
+
+    hdus, _ = open_hdus(path)
+    for hdu in hdus[:2]:
+        if "CTYPE1" in hdu.header:
+            return solution_of_header(hdu.header, str(path))
+    raise AstrometryError(f"{path}: no WCS in the first two HDUs (run tica-fn wcs fit)")

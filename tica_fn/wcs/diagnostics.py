@@ -1,0 +1,196 @@
+"""Solutions of many frames: residuals, good stars and drift against time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tica_fn.errors import AstrometryError
+from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC
+
+__all__ = ["diagnose_files", "diagnose_headers", "drift_of"]
+
+KEYS = (
+    "RMSA",
+    "RMSB",
+    "RMSF",
+    "RMSAP",
+    "RMSBP",
+    "RMSBF",
+    "RMSX0",
+    "RMSX1",
+    "RMSX2",
+    "RMSX3",
+    "WCSGDF",
+)
+
+
+def diagnose_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Any, list[Exception]]:
+    """Collect the solutions of many files in a table.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Images with a solution, in any order.
+
+    Returns
+    -------
+    table : astropy.table.Table
+        See `diagnose_headers`.
+    errors : list of Exception
+        What was wrong with files that are not in the table.
+
+    Raises
+    ------
+    AstrometryError
+        If no file has a solution.
+    """
+    from tica_fn.wcs.files import open_hdus
+
+    headers, names = [], []
+    errors: list[Exception] = []
+    for path in paths:
+        try:
+            hdus, _ = open_hdus(path)
+            found = next((hdu.header for hdu in hdus[:2] if "CTYPE1" in hdu.header), None)
+            if found is None:
+                raise AstrometryError(f"{path}: no solution (run tica-fn wcs fit)")
+        except (OSError, ValueError) as error:
+            errors.append(error)
+            continue
+        headers.append(found)
+        names.append(os.fspath(path))
+    if not headers:
+        raise AstrometryError(f"none of {len(errors)} files has a solution; {errors[0]}")
+    return diagnose_headers(headers, names), errors
+
+
+def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
+    """Collect the solutions of many headers in a table.
+
+    Parameters
+    ----------
+    headers : sequence of mapping
+        With the keywords of a solution; those that others do not write become NaN.
+    names : sequence of str
+        Names of the frames.
+
+    Returns
+    -------
+    astropy.table.Table
+        One row a frame, in order of time: `name`, `tjd` (middle, TDB), the keywords `RMSA` to
+        `RMSX3` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and `drift_rows` (where the
+        median frame's direction of the reference pixel lies, less the reference pixel, pixels),
+        `roll` (arcsec against the median frame), `scale` (relative to it) and `flagged` (no good
+        star, or residual or drift off by more than five robust standard deviations).
+    """
+    from astropy.table import Table
+
+    values = {key: np.array([_number(header.get(key)) for header in headers]) for key in KEYS}
+    for key, value in values.items():
+        if key.startswith("RMS"):
+            value[value < 0] = np.nan
+    times = np.array([_mid_time(header) for header in headers])
+    drift = drift_of(headers)
+    order = np.argsort(np.where(np.isfinite(times), times, np.inf), kind="stable")
+    table = Table(
+        {
+            "name": np.array([str(name) for name in names]),
+            "tjd": times,
+            **values,
+            **drift,
+        }
+    )
+    bad = ~(values["WCSGDF"] > 0.0) & np.isfinite(values["WCSGDF"])
+    for key in ("RMSA", "drift_columns", "drift_rows"):
+        column = np.asarray(table[key])
+        bad |= _stands_out(column)
+    table["flagged"] = bad
+    units = {"tjd": "d", "crval1": "deg", "crval2": "deg", "roll": "arcsec"}
+    units |= {"drift_columns": "pix", "drift_rows": "pix"}
+    units |= {key: "arcsec" for key in KEYS if key.startswith("RMS")}
+    units |= dict.fromkeys(("RMSAP", "RMSBP", "RMSBF"), "pix")
+    for key, unit in units.items():
+        table[key].unit = unit
+    return table[order]
+
+
+def drift_of(headers: Sequence[Any]) -> dict[str, Any]:
+    """Pointing of frames against that of the median frame.
+
+    Parameters
+    ----------
+    headers : sequence of mapping
+        With CRPIX, CRVAL and CD.
+
+    Returns
+    -------
+    dict of str to ndarray
+        `crval1`, `crval2` [deg], `drift_columns`, `drift_rows` [pixel], `roll` [arcsec], `scale`.
+    """
+    from tica_fn.wcs.sphere import angles_of_vectors, sky_to_plane, unit_vectors
+
+    crval = np.array([[float(header["CRVAL1"]), float(header["CRVAL2"])] for header in headers])
+    cd = np.array([_cd(header) for header in headers])
+    offset = np.array(
+        [[float(header["CRPIX1"]), float(header["CRPIX2"])] for header in headers]
+    ) - np.array(CRPIX)
+    vectors = unit_vectors(crval[:, 0], crval[:, 1])
+    middle = angles_of_vectors(np.median(vectors, axis=0))
+    # North differs between tangent points: turn by the convergence of the meridians.
+    plane = np.stack(sky_to_plane(crval[:, 0], crval[:, 1], float(middle[0]), float(middle[1])))
+    turn = (crval[:, 0] - float(middle[0]) + 180.0) % 360.0 - 180.0
+    meridian = np.deg2rad(turn * np.sin(np.deg2rad(float(middle[1]))))
+    moved = np.stack([np.linalg.solve(cd[k], -plane[:, k]) for k in range(len(headers))])
+    angle = np.arctan2(cd[:, 1, 0], cd[:, 0, 0]) + meridian
+    size = np.sqrt(np.abs(np.linalg.det(cd))) * 3600.0 / PIXEL_ARCSEC
+    angle = np.unwrap(angle)
+    return {
+        "crval1": crval[:, 0],
+        "crval2": crval[:, 1],
+        "drift_columns": moved[:, 0] + offset[:, 0],
+        "drift_rows": moved[:, 1] + offset[:, 1],
+        "roll": np.rad2deg(angle - np.median(angle)) * 3600.0,
+        "scale": size / np.median(size),
+    }
+
+
+def _cd(header: Any) -> Any:
+    if "CD1_1" in header:
+        return [[_number(header.get(f"CD{i}_{j}")) for j in (1, 2)] for i in (1, 2)]
+    unit = ((1.0, 0.0), (0.0, 1.0))
+    return [
+        [
+            float(header.get(f"CDELT{i}", 1.0))
+            * float(header.get(f"PC{i}_{j}", unit[i - 1][j - 1]))
+            for j in (1, 2)
+        ]
+        for i in (1, 2)
+    ]
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _mid_time(header: Any) -> float:
+    for keys in (("MIDTJD",), ("TSTART", "TSTOP")):
+        if all(key in header for key in keys):
+            return float(np.mean([float(header[key]) for key in keys]))
+    if "MJD-BEG" in header and "MJD-END" in header:
+        return 0.5 * (float(header["MJD-BEG"]) + float(header["MJD-END"])) - 56999.5
+    return float("nan")
+
+
+def _stands_out(values: Any) -> Any:
+    fine = np.isfinite(values)
+    if np.count_nonzero(fine) < 5:
+        return np.zeros(values.size, dtype=bool)
+    middle = np.median(values[fine])
+    scatter = 1.4826 * np.median(np.abs(values[fine] - middle))
+    floor = 1e-3 + 0.05 * abs(middle)
+    with np.errstate(invalid="ignore"):
+        return np.abs(values - middle) > 5.0 * max(scatter, floor)

@@ -1,0 +1,235 @@
+"""Where the spacecraft is.
+
+An ephemeris is a table of times with position and velocity from the solar-system barycentre on
+the axes of J2000.  Between its rows a cubic through positions and velocities (Hermite) is used;
+outside of it nothing is: a guess there would be wrong by minutes unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.errors import BadFileError, FrameError
+from tica_fn.immutable import Array, Record, frozen_array
+
+__all__ = ["Ephemeris", "LkSpacecraft", "read_ephemeris"]
+
+TJD_ZERO = 2457000.0
+AU_KM = 149597870.7
+
+
+def _floats(value: ArrayLike) -> Array:
+    return frozen_array(value, np.float64)
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class Ephemeris(Record):
+    """Positions and velocities of the spacecraft at rising times.
+
+    Parameters
+    ----------
+    julian_dates : ndarray
+        (n,) float64, TDB.
+    positions : ndarray
+        (n, 3) float64, km from the barycentre, axes of J2000.
+    velocities : ndarray
+        (n, 3) float64, km/s.
+    """
+
+    julian_dates: Array = attrs.field(converter=_floats)
+    positions: Array = attrs.field(converter=_floats)
+    velocities: Array = attrs.field(converter=_floats)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse times that do not rise."""
+        if self.julian_dates.size < 2 or not np.all(np.diff(self.julian_dates) > 0):
+            raise FrameError("an ephemeris needs two or more times, each later than the one before")
+
+    def state(self, julian_date: float) -> Array:
+        """Position and velocity at one time.
+
+        Parameters
+        ----------
+        julian_date : float
+            TDB.
+
+        Returns
+        -------
+        ndarray
+            (6,) float64: km, km/s.
+
+        Raises
+        ------
+        FrameError
+            If the time lies outside of the table or in a gap of more than half a day.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from tica_fn.wcs.ephemeris import Ephemeris
+        >>> track = Ephemeris(julian_dates=[0.0, 0.1], positions=[[0, 0, 0], [8640, 0, 0]],
+        ...                   velocities=[[1, 0, 0], [1, 0, 0]])
+        >>> track.state(0.05)[:3].round(6)
+        array([4320.,    0.,    0.])
+        """
+        first, last = self.julian_dates[0], self.julian_dates[-1]
+        if not first <= julian_date <= last:
+            raise FrameError(
+                f"the ephemeris covers JD {first:.4f} to {last:.4f}, not {julian_date:.4f}"
+            )
+        right = int(np.clip(np.searchsorted(self.julian_dates, julian_date), 1, None))
+        rows = slice(right - 1, right + 1)
+        start, end = self.julian_dates[rows]
+        if end - start > 0.5:
+            raise FrameError(
+                f"JD {julian_date:.4f} lies in a gap of the ephemeris, {start:.4f} to {end:.4f}"
+            )
+        span = (end - start) * 86400.0
+        s = (julian_date - start) / (end - start)
+        (p0, p1), (v0, v1) = self.positions[rows], self.velocities[rows] * span
+        rise, bend = p1 - p0, 2.0 * (p0 - p1) + v0 + v1
+        place = p0 + s * (v0 + s * (3.0 * rise - 2.0 * v0 - v1 + s * bend))
+        speed = (v0 + s * (2.0 * (3.0 * rise - 2.0 * v0 - v1) + 3.0 * s * bend)) / span
+        return np.concatenate([place, speed])
+
+
+def read_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
+    """Read the positions of the spacecraft from a table.
+
+    Parameters
+    ----------
+    path : path-like
+        Either plain numbers as TICA's ``tess_ephem.txt`` (time as TJD, x, y, z in km, vx, vy, vz
+        in km/s), or any table that astropy reads with columns for the time (``JD``, ``JDTDB``,
+        ``TJD``, ``time``), ``x y z`` and, where there are any, ``vx vy vz``.  Units are those of
+        the columns; without, positions below 10 are astronomical units (and velocities au/d), as
+        JPL Horizons writes them.
+
+    Returns
+    -------
+    Ephemeris
+        The table in km and km/s.
+
+    Raises
+    ------
+    BadFileError
+        If it is no such table.
+    OSError
+        If it can't be read.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        head = file.read(400)
+    try:
+        first = head.decode("utf-8", "replace").split("\n", 1)[0]
+        if _is_numbers(first):
+            rows = np.atleast_2d(np.loadtxt(path))
+            if rows.shape[1] < 7:
+                raise ValueError(f"{rows.shape[1]} columns instead of 7")
+            return _ephemeris(rows[:, 0], rows[:, 1:4], rows[:, 4:7])
+        return _of_table(path)
+    except ValueError as error:
+        raise BadFileError(f"{path}: no table of positions ({error})") from error
+
+
+def _is_numbers(line: str) -> bool:
+    try:
+        return len([float(word) for word in line.split()]) >= 4
+    except ValueError:
+        return False
+
+
+def _of_table(path: Path) -> Ephemeris:
+    from tica_fn.wcs.tables import read_table
+
+    table = read_table(path)
+    lower = {name.lower().strip(): name for name in table.colnames}
+    names = ("jdtdb", "jd", "jd_tdb", "tjd", "btjd", "time")
+    time = next((lower[name] for name in names if name in lower), None)
+    if time is None or not {"x", "y", "z"} <= set(lower):
+        raise ValueError(f"columns {', '.join(table.colnames)} lack a time or x, y, z")
+
+    def vectors(keys: str, unit: str) -> Array:
+        columns = []
+        for key in keys.split():
+            column = table[lower[key]]
+            values = np.asarray(column, np.float64)
+            columns.append(values * column.unit.to(unit) if column.unit is not None else values)
+        return np.stack(columns, axis=1)
+
+    position = vectors("x y z", "km")
+    plain = table[lower["x"]].unit is None
+    in_au = plain and bool(np.all(np.linalg.norm(position, axis=1) < 10.0))
+    position = position * AU_KM if in_au else position
+    velocity = None
+    if {"vx", "vy", "vz"} <= set(lower):
+        velocity = vectors("vx vy vz", "km/s")
+        velocity = velocity * AU_KM / 86400.0 if in_au else velocity
+    return _ephemeris(np.asarray(table[time], np.float64), position, velocity)
+
+
+def _ephemeris(time: Array, position: Array, velocity: Array | None) -> Ephemeris:
+    if not (np.isfinite(time).all() and np.isfinite(position).all()):
+        raise ValueError("values that are not finite")
+    time = np.where(time < 1e5, time + TJD_ZERO, time)
+    time, rows = np.unique(time, return_index=True)
+    position = position[rows]
+    if velocity is None:
+        from scipy.interpolate import CubicSpline
+
+        velocity = CubicSpline((time - time[0]) * 86400.0, position)((time - time[0]) * 86400.0, 1)
+        return Ephemeris(julian_dates=time, positions=position, velocities=velocity)
+    return Ephemeris(julian_dates=time, positions=position, velocities=velocity[rows])
+
+
+class LkSpacecraft:
+    """Positions and velocities from the kernels of the package ``lkspacecraft`` (optional).
+
+    Raises
+    ------
+    ImportError
+        If the package is not installed (``pip install 'tica-fn[ephemeris]'``); it fetches about
+        1 GB of kernels at its first use.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from lkspacecraft import TESSSpacecraft
+        except ImportError as error:
+            raise ImportError(
+                "the package lkspacecraft is not installed: pip install 'tica-fn[ephemeris]'"
+            ) from error
+        self._craft = TESSSpacecraft()
+
+    def state(self, julian_date: float) -> Array:
+        """Position and velocity at one time.
+
+        Parameters
+        ----------
+        julian_date : float
+            TDB.
+
+        Returns
+        -------
+        ndarray
+            (6,) float64: km, km/s from the barycentre.
+
+        Raises
+        ------
+        FrameError
+            If the kernels do not cover the time.
+        """
+        from astropy.time import Time
+
+        time = Time([julian_date], format="jd", scale="tdb")
+        try:
+            place = self._craft.get_spacecraft_position(time)
+            speed = self._craft.get_spacecraft_velocity(time)
+        except Exception as error:  # an error of its own kind, under Exception alone
+            raise FrameError(f"lkspacecraft has no position for JD {julian_date:.4f}") from error
+        return np.concatenate([np.ravel(place)[:3], np.ravel(speed)[:3]]).astype(np.float64)

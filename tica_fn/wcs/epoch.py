@@ -1,0 +1,103 @@
+"""How long a catalogue's stars have moved, told by the stars of an image.
+
+Stars that were moved for d years too few lie off by d times their proper motion.  A solution
+fitted to them takes up what is smooth over the field; the rest of the residuals, against the rest
+of the proper motions, gives d.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from tica_fn.immutable import Array
+from tica_fn.kernels.polynomial import polynomial_terms
+from tica_fn.wcs.catalog import DOUBTFUL, TOLD, UNDATED, StarCatalog
+from tica_fn.wcs.centroids import StarPositions
+from tica_fn.wcs.plate import DEGREE, fit_plate
+from tica_fn.wcs.solution import CRPIX, SCALE
+
+__all__ = ["settle_motion", "years_of_motion"]
+
+FEWEST = 60
+SURE = 6.0
+"""Standard errors that a measured number of years must be different from 0 by."""
+TELLING = 3.0
+"""Standard errors between moved and not moved from which on the nearer of the two is believed;
+the unknown true motions of real stars leave less than two."""
+
+
+def years_of_motion(stars: StarCatalog, columns: Array, rows: Array) -> tuple[float, float]:
+    """Years of proper motion that catalogue places lack.
+
+    Parameters
+    ----------
+    stars : StarCatalog
+        Stars at the places that are assumed for the image.
+    columns, rows : ndarray
+        (n,) float64: where the image has them; NaN for those that do not count.
+
+    Returns
+    -------
+    years, error : float
+        Years, and its standard error; infinite error where nothing can be told.
+    """
+    motion = np.stack([stars.pm_ra, stars.pm_dec])
+    use = np.isfinite(columns) & np.isfinite(rows) & (np.hypot(*motion) > 0.0)
+    if np.count_nonzero(use) < FEWEST:
+        return 0.0, np.inf
+    some, motion = stars.select(use), motion[:, use]
+    x, y = columns[use], rows[use]
+    flat = np.full(x.size, 0.01)
+    fit = fit_plate(x, y, some.ra, some.dec, some.tmag, flat)
+    kept = np.flatnonzero(fit.used)
+    residual = np.stack([fit.residual_ra, fit.residual_dec])[:, kept] * 1000.0
+    terms = polynomial_terms((x[kept] - CRPIX[0]) / SCALE, (y[kept] - CRPIX[1]) / SCALE, DEGREE)
+    smooth = terms @ np.linalg.lstsq(terms, motion[:, kept].T, rcond=None)[0]
+    rough = motion[:, kept] - smooth.T
+    weight = float(np.sum(rough**2))
+    if weight <= 0.0:
+        return 0.0, np.inf
+    # Residuals are catalogue less image: places that moved too little lag behind.
+    years = -float(np.sum(residual * rough)) / weight
+    return years, float(np.std(residual + years * rough) / np.sqrt(weight))
+
+
+def settle_motion(
+    stars: StarCatalog, picked: Array, places: StarPositions, epoch: float
+) -> StarCatalog:
+    """Correct the date of an undated catalogue, or believe doubtful motions that are confirmed.
+
+    Parameters
+    ----------
+    stars : StarCatalog
+        Stars moved to the date of the image as far as is known.
+    picked : ndarray
+        Indices of those that were measured.
+    places : StarPositions
+        Where the image has them.
+    epoch : float
+        Epoch of the catalogue as it is assumed.
+
+    Returns
+    -------
+    StarCatalog
+        The stars at the date of the image; the same where nothing is to be corrected.
+    """
+    if stars.motion == TOLD:
+        return stars
+    year = stars.epoch
+    columns = np.where(places.good, places.columns, np.nan)
+    rows = np.where(places.good, places.rows, np.nan)
+    if stars.motion == DOUBTFUL:
+        years, error = years_of_motion(stars.select(picked), columns, rows)
+        moved = attrs.evolve(stars, motion=TOLD, epoch=epoch).at(year)
+        rest, _ = years_of_motion(moved.select(picked), columns, rows)
+        believed = abs(year - epoch) > TELLING * error and abs(rest) < abs(years)
+        return moved if believed else stars
+    for _ in range(4):
+        years, error = years_of_motion(stars.select(picked), columns, rows)
+        if not abs(years) > SURE * error:
+            break
+        stars = attrs.evolve(stars.at(stars.epoch + years), epoch=year, motion=UNDATED)
+    return stars

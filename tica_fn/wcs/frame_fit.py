@@ -1,0 +1,278 @@
+"""The solution of one frame: measure the reference stars, judge them block by block, fit.
+
+A block of the CCD with too few good stars (saturated, swamped by scattered light) is bad: its
+stars go in where the reference image had them, moved by the smooth offset of the others, to hold
+the polynomials down there, and are flagged.  A frame without a single good block keeps the
+pointing of the reference image, degree 4, and says so by a good-star fraction of 0.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.errors import AstrometryError
+from tica_fn.frame import ADU, Frame
+from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.kernels.polynomial import polynomial_values
+from tica_fn.kernels.smooth import fit_smooth_field
+from tica_fn.kernels.stamps import cut_stamps, ring_background
+from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
+from tica_fn.wcs.match import find_shift
+from tica_fn.wcs.plate import DEGREE, PlateFit, fit_plate
+from tica_fn.wcs.refstars import BLOCKS, ReferenceStars, check_full
+from tica_fn.wcs.solution import Solution
+
+__all__ = ["CORNERS", "FrameSolution", "fit_frame"]
+
+REACH = 15
+ELECTRONS_PER_ADU = 5.2
+SHIFT_STARS = 150
+FIELD_DEGREE = 2
+FARTHEST_PIXELS = 0.5
+FEWEST_IN_BLOCK = 5
+HELD_ERROR = 0.1
+CORNERS = ((0, 1, 5), (3, 4, 9), (15, 20, 21), (23, 24, 19))
+"""Blocks of the four corners, for the keywords RMSX0 to RMSX3."""
+BRIGHT = 10.0
+NONE = -1.0
+"""Residual of a group without stars."""
+
+
+def _floats(value: ArrayLike) -> Array:
+    return frozen_array(value, np.float64)
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class FrameSolution(Record):
+    """A frame's solution, its stars, and how good it is.
+
+    Parameters
+    ----------
+    solution : Solution
+        The map between pixels and sky.
+    ids : ndarray
+        (n,) int64: the reference stars.
+    columns, rows : ndarray
+        (n,) float64: their pixels, the first one's centre at 1; where the star was held, the
+        place that was used; NaN where none was measured.
+    flux, background : ndarray
+        (n,) float64: counts in 5 x 5 pixels, and a pixel.
+    valid : ndarray
+        (n,) int64: 1 good, 0 not measured, -1 clipped, -2 held because its block is bad.
+    residual_ra, residual_dec : ndarray
+        (n,) float64: arcsec.
+    rms : mapping of str to float
+        The keywords RMSA to RMSX3: residuals in arcsec and pixels; -1 for a group without stars.
+    shift : tuple of float
+        Median offset from the reference image, columns and rows, pixels.
+    bad_blocks : int
+        Blocks that had too few good stars.
+    degree : int
+        Degree of the polynomials.
+    """
+
+    solution: Solution
+    ids: Array = attrs.field(converter=frozen_array)
+    columns: Array = attrs.field(converter=_floats)
+    rows: Array = attrs.field(converter=_floats)
+    flux: Array = attrs.field(converter=_floats)
+    background: Array = attrs.field(converter=_floats)
+    valid: Array = attrs.field(converter=frozen_array)
+    residual_ra: Array = attrs.field(converter=_floats)
+    residual_dec: Array = attrs.field(converter=_floats)
+    rms: dict[str, float]
+    shift: tuple[float, float]
+    bad_blocks: int
+    degree: int
+
+    @property
+    def good_fraction(self) -> float:
+        """Part of the reference stars that are good: the keyword WCSGDF."""
+        return float(np.count_nonzero(self.valid == 1) / max(self.valid.size, 1))
+
+
+def fit_frame(
+    frame: Frame, stars: ReferenceStars, method: str = "precise", degree: int = DEGREE
+) -> FrameSolution:
+    """Fit a solution to one frame.
+
+    Parameters
+    ----------
+    frame : Frame
+        Full readout, of the sector, camera and CCD of the reference stars; not modified.
+    stars : ReferenceStars
+        Control stars.
+    method : str
+        ``"precise"`` or ``"tica"``, see `tica_fn.wcs.measure_stars`.
+    degree : int
+        Degree of the polynomials.
+
+    Returns
+    -------
+    FrameSolution
+        The solution with its stars and residuals.
+
+    Raises
+    ------
+    AstrometryError
+        If the frame shows none of the stars though it should, being of another field.
+    """
+    check_full(frame)
+    if len(stars) < 30:
+        raise AstrometryError(f"{len(stars)} reference stars are too few to fit a solution to")
+    places, dx, dy = _measure(frame, stars, method)
+    good, expected, shift = _judge(stars, places, dx, dy)
+    bad = _bad_blocks(stars.blocks, good)
+    held = np.isin(stars.blocks, np.flatnonzero(bad))
+    everything_bad = bool(held.all())
+    good &= ~held
+    columns = np.where(good, places.columns, np.where(held, expected[0], np.nan))
+    rows = np.where(good, places.rows, np.where(held, expected[1], np.nan))
+    fit = fit_plate(
+        columns,
+        rows,
+        stars.ra,
+        stars.dec,
+        stars.tmag,
+        np.where(held, HELD_ERROR, places.error),
+        held,
+        min(degree, 4) if everything_bad else degree,
+        clip=not everything_bad,
+    )
+    valid = np.select([held, ~good, ~fit.used], [-2, 0, -1], default=1)
+    measured = np.isfinite(columns)
+    return FrameSolution(
+        solution=fit.solution,
+        ids=stars.ids,
+        columns=np.where(measured, columns, places.columns),
+        rows=np.where(measured, rows, places.rows),
+        flux=places.flux,
+        background=places.background,
+        valid=valid,
+        residual_ra=fit.residual_ra,
+        residual_dec=fit.residual_dec,
+        rms=_residuals(stars, fit, valid),
+        shift=shift,
+        bad_blocks=int(bad.sum()),
+        degree=fit.degree,
+    )
+
+
+def _measure(
+    frame: Frame, stars: ReferenceStars, method: str
+) -> tuple[StarPositions, float, float]:
+    """Measure the stars where the reference image has them, or that much off.
+
+    Frames of a sector lie within a fraction of a pixel of each other; only when most stars are
+    not there is the offset searched for, and a frame of another field refused.
+    """
+    saturation = saturation_level(frame.exposure_s, frame.unit)
+
+    def measure(dx: float, dy: float) -> StarPositions:
+        at = stars.columns + dx, stars.rows + dy
+        return measure_stars(frame.pixels, *at, method, saturation, stars.wing_factor)
+
+    places = measure(0.0, 0.0)
+    dx, dy, near = _median_offset(stars, places)
+    if near < 0.5 * len(stars) or np.hypot(dx, dy) > 2.0:
+        few = slice(0, SHIFT_STARS)
+        dx, dy, contrast = find_shift(
+            frame.pixels, stars.columns[few], stars.rows[few], REACH, blur=1
+        )
+        if contrast < 8.0:
+            if near < 0.1 * len(stars):
+                _check_visible(frame, stars, near)
+            return places, 0.0, 0.0
+    if np.hypot(dx, dy) > 0.5:
+        places = measure(dx, dy)
+    return places, dx, dy
+
+
+def _median_offset(stars: ReferenceStars, places: StarPositions) -> tuple[float, float, int]:
+    """Median offset of the good stars, and how many of them share it to half a pixel."""
+    offset = np.stack([places.columns - stars.columns, places.rows - stars.rows])[:, places.good]
+    if offset.shape[1] == 0:
+        return 0.0, 0.0, 0
+    middle = np.median(offset, axis=1)
+    near = np.hypot(*(offset - middle[:, None])) < FARTHEST_PIXELS
+    return float(middle[0]), float(middle[1]), int(np.count_nonzero(near))
+
+
+def _check_visible(frame: Frame, stars: ReferenceStars, near: int) -> None:
+    """Refuse a frame in which the stars could be seen but are not there."""
+    few = slice(0, SHIFT_STARS)
+    x, y = (np.rint(axis[few]).astype(np.int64) - 1 for axis in (stars.columns, stars.rows))
+    _, scatter = ring_background(cut_stamps(frame.pixels, x, y, 5, 44, 2092, 2048), 2)
+    # A tenth of a star's light falls on its brightest pixel, or more.
+    electrons = 15000.0 * 10 ** (-0.4 * (stars.tmag[few] - 10.0)) * 0.8 * frame.exposure_s
+    peak = 0.1 * electrons / (ELECTRONS_PER_ADU if frame.unit == ADU else 1.0)
+    known = np.isfinite(scatter) & np.isfinite(peak)
+    if known.any() and np.median(peak[known] / np.maximum(scatter[known], 1e-9)) > 30.0:
+        raise AstrometryError(
+            f"{frame.name}: {near} of {len(stars)} reference stars are where they should be, "
+            f"whatever the pointing within {REACH} pixels, though the image is clear enough to "
+            "see them: it shows another field, or nothing"
+        )
+
+
+def _judge(
+    stars: ReferenceStars, places: StarPositions, dx: float, dy: float
+) -> tuple[Array, Array, tuple[float, float]]:
+    """Good stars, where each star is expected, and the median offset.
+
+    The offset from the reference image is smooth over the field: a star that departs from it by
+    half a pixel is another one.
+    """
+    offset = np.stack([places.columns - stars.columns, places.rows - stars.rows])
+    usable = places.good & np.isfinite(offset).all(axis=0)
+    u, v = (stars.columns - 1069.0) / 1024.0, (stars.rows - 1024.0) / 1024.0
+    field, degree, _ = fit_smooth_field(
+        u, v, offset, usable.astype(np.float64), FIELD_DEGREE, 4.0, 8
+    )
+    if degree < 0:
+        smooth = np.tile(np.array([[dx], [dy]]), len(stars))
+    else:
+        smooth = polynomial_values(field, u, v, FIELD_DEGREE)
+    rest = np.hypot(*(offset - smooth))
+    with np.errstate(invalid="ignore"):
+        good = usable & (rest < FARTHEST_PIXELS)
+    shift = (dx, dy)
+    if good.any():
+        shift = (float(np.median(offset[0][good])), float(np.median(offset[1][good])))
+    return good, np.stack([stars.columns, stars.rows]) + smooth, shift
+
+
+def _bad_blocks(blocks: Array, good: Array) -> Array:
+    """Blocks with reference stars of which too few are good, (25,) bool."""
+    total = np.bincount(blocks, minlength=BLOCKS * BLOCKS)
+    fine = np.bincount(blocks[good], minlength=BLOCKS * BLOCKS)
+    return np.asarray(fine < np.minimum(FEWEST_IN_BLOCK, np.ceil(total / 4.0)))
+
+
+def _residuals(stars: ReferenceStars, fit: PlateFit, valid: Array) -> dict[str, float]:
+    """Keywords RMSA to RMSX3."""
+    arcsec = np.stack([fit.residual_ra, fit.residual_dec])
+    pixels = np.linalg.solve(fit.solution.cd, arcsec / 3600.0)
+    good, bright = valid == 1, stars.tmag < BRIGHT
+
+    def spread(values: Array, which: Array) -> float:
+        if np.count_nonzero(which) < 2:
+            return NONE
+        return float(np.sqrt(np.mean(np.std(values[:, which], axis=1) ** 2)))
+
+    groups = {"A": good, "B": good & bright, "F": good & ~bright}
+    out = {f"RMS{key}": spread(arcsec, which) for key, which in groups.items()}
+    # The keywords in pixels are RMSAP, RMSBP and RMSBF (RMSFP would be the regular name).
+    names = {"A": "RMSAP", "B": "RMSBP", "F": "RMSBF"}
+    out |= {names[key]: spread(pixels, which) for key, which in groups.items()}
+    for k, corner in enumerate(CORNERS):
+        which = good & bright & np.isin(stars.blocks, corner)
+        part = arcsec[:, which]
+        if part.shape[1] < 2:
+            out[f"RMSX{k}"] = NONE
+            continue
+        mad = np.median(np.abs(part - np.median(part, axis=1, keepdims=True)), axis=1)
+        out[f"RMSX{k}"] = float(1.4826 * np.sqrt(np.mean(mad**2)))
+    return out

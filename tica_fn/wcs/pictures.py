@@ -1,0 +1,128 @@
+"""Pictures of solutions: differences over the CCD, and histories of many frames."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tica_fn.wcs.comparison import Comparison
+
+__all__ = ["draw_comparison", "draw_diagnostics"]
+
+DPI = 110
+
+
+def draw_comparison(
+    comparison: Comparison, folder: str | os.PathLike[str], names: tuple[str, str] = ("A", "B")
+) -> list[Path]:
+    """Draw the differences of two solutions as arrows and as a map.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The differences.
+    folder : path-like
+        Where the pictures go; made if needed.
+    names : tuple of str
+        Names of the two solutions.
+
+    Returns
+    -------
+    list of pathlib.Path
+        ``wcs_quiver.png`` and ``wcs_map.png``.
+    """
+    figure, axes, folder = _new(folder, 1)
+    numbers = comparison.numbers
+    step = max(1, comparison.columns.size // 400)
+    largest = max(numbers["max_pixel"], 1e-9)
+    arrows = axes[0].quiver(
+        comparison.columns[::step],
+        comparison.rows[::step],
+        comparison.d_columns[::step],
+        comparison.d_rows[::step],
+        angles="xy",
+        scale_units="xy",
+        scale=largest / 120.0,
+        width=0.002,
+    )
+    axes[0].quiverkey(arrows, 0.85, 1.02, largest, f"{largest:.2g} pixel", labelpos="E")
+    size = f"rms {numbers['rms_arcsec']:.3g}, max {numbers['max_arcsec']:.3g} arcsec"
+    title = f"{names[1]} - {names[0]}: {size}"
+    _frame(axes[0], title)
+    quiver = _save(figure, folder / "wcs_quiver.png")
+
+    figure, axes, folder = _new(folder, 1)
+    distance = np.hypot(comparison.d_ra, comparison.d_dec)
+    points = axes[0].scatter(
+        comparison.columns, comparison.rows, c=distance, s=14, marker="s", cmap="viridis"
+    )
+    figure.colorbar(points, ax=axes[0], label="difference [arcsec]")
+    _frame(axes[0], title)
+    return [quiver, _save(figure, folder / "wcs_map.png")]
+
+
+def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
+    """Draw the history of many frames.
+
+    Parameters
+    ----------
+    table : astropy.table.Table
+        From `tica_fn.wcs.diagnose_headers`.
+    folder : path-like
+        Where the picture goes; made if needed.
+
+    Returns
+    -------
+    list of pathlib.Path
+        ``wcs_residuals.png``, ``wcs_good_stars.png`` and ``wcs_drift.png``.
+    """
+    time = np.asarray(table["tjd"], float)
+    if not np.isfinite(time).any():
+        time = np.arange(len(table), dtype=float)
+    bad = np.asarray(table["flagged"], bool)
+    pictures = {
+        "wcs_residuals.png": (("RMSA", "RMSB", "RMSF"), "residual of the stars [arcsec]"),
+        "wcs_good_stars.png": (("WCSGDF",), "fraction of good stars"),
+        "wcs_drift.png": (("drift_columns", "drift_rows"), "pointing drift [pixel]"),
+    }
+    made = []
+    for name, (keys, label) in pictures.items():
+        figure, axes, place = _new(folder, 1)
+        for key in keys:
+            values = np.asarray(table[key], float)
+            axes[0].plot(time, values, ".", markersize=4, label=key)
+            axes[0].plot(time[bad], values[bad], "x", color="red", markersize=6)
+        axes[0].set_xlabel("TJD (JD - 2457000, TDB at the spacecraft)")
+        axes[0].set_ylabel(label)
+        axes[0].legend(loc="best", fontsize=8)
+        made.append(_save(figure, place / name))
+    return made
+
+
+def _new(folder: str | os.PathLike[str], count: int) -> tuple[Any, list[Any], Path]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=(7.5, 6.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, [figure.add_subplot(1, count, k + 1) for k in range(count)], place
+
+
+def _frame(axes: Any, title: str) -> None:
+    axes.set_xlim(44.5, 2092.5)
+    axes.set_ylim(0.5, 2048.5)
+    axes.set_aspect("equal")
+    axes.set_xlabel("column (1-based, full readout)")
+    axes.set_ylabel("row (1-based)")
+    axes.set_title(title, fontsize=9)
+
+
+def _save(figure: Any, path: Path) -> Path:
+    # Without the program's version and date, equal pictures are equal files.
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    return path

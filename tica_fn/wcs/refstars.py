@@ -1,0 +1,327 @@
+"""Reference stars: the control stars of one sector, camera and CCD, from one dark image.
+
+The science area is divided in 5 x 5 blocks.  Of each the 40 isolated stars of best contrast are
+kept: catalogue stars of TESS magnitude 7.5 to 12, found where tess-point predicts them once the
+image's own offset from the prediction is known.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.detector import SHAPE
+from tica_fn.errors import AstrometryError
+from tica_fn.frame import Frame
+from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.wcs.catalog import StarCatalog, default_catalog
+from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
+from tica_fn.wcs.epoch import settle_motion
+from tica_fn.wcs.match import FieldMatch, match_field
+from tica_fn.wcs.plate import fit_plate
+from tica_fn.wcs.pointing import Pointing, predict_pointing, sector_mid_time
+
+__all__ = ["BLOCKS", "ReferenceStars", "block_of", "find_reference_stars", "frame_year"]
+
+BLOCKS = 5
+PER_BLOCK = 40
+CANDIDATES_PER_BLOCK = 150
+BRIGHTEST, FAINTEST = 7.5, 12.0
+LARGEST_MOTION = 100.0
+WING_FACTOR, CONTRAST_FACTOR = 0.9, 3.5
+FARTHEST_ARCSEC = 6.0
+FEWEST_STARS = 60
+
+
+def _floats(value: ArrayLike) -> Array:
+    return frozen_array(value, np.float64)
+
+
+def _integers(value: ArrayLike) -> Array:
+    return frozen_array(value, np.int64)
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class ReferenceStars(Record):
+    """Control stars with their places in the reference image, brightest first.
+
+    Parameters
+    ----------
+    ids : ndarray
+        (n,) int64: TIC or Gaia numbers.
+    ra, dec : ndarray
+        (n,) float64: degrees, ICRS, at the date of the reference image.
+    tmag : ndarray
+        (n,) float64: TESS magnitude.
+    blocks : ndarray
+        (n,) int64: block, 5 * row block + column block.
+    predicted_columns, predicted_rows : ndarray
+        (n,) float64: predicted pixels, shifted to where the image has the field.
+    columns, rows : ndarray
+        (n,) float64: measured pixels of the full readout, the first one's centre at 1.
+    contrast_columns, contrast_rows : ndarray
+        (n,) float64: peak over wing of the profiles along columns and rows.
+    aperture_columns, aperture_rows : ndarray
+        (n,) int64: middle pixels of the apertures, counted from 1.
+    name : str
+        The reference image.
+    wing_factor, contrast_factor : float
+        Limits of the isolation test.
+    """
+
+    ids: Array = attrs.field(converter=_integers)
+    ra: Array = attrs.field(converter=_floats)
+    dec: Array = attrs.field(converter=_floats)
+    tmag: Array = attrs.field(converter=_floats)
+    blocks: Array = attrs.field(converter=_integers)
+    predicted_columns: Array = attrs.field(converter=_floats)
+    predicted_rows: Array = attrs.field(converter=_floats)
+    columns: Array = attrs.field(converter=_floats)
+    rows: Array = attrs.field(converter=_floats)
+    contrast_columns: Array = attrs.field(converter=_floats)
+    contrast_rows: Array = attrs.field(converter=_floats)
+    aperture_columns: Array = attrs.field(converter=_integers)
+    aperture_rows: Array = attrs.field(converter=_integers)
+    name: str = ""
+    wing_factor: float = WING_FACTOR
+    contrast_factor: float = CONTRAST_FACTOR
+
+    def __len__(self) -> int:
+        """Count the stars."""
+        return int(self.ids.size)
+
+
+def block_of(columns: ArrayLike, rows: ArrayLike) -> Array:
+    """Block of the science area that a pixel lies in.
+
+    Parameters
+    ----------
+    columns, rows : array_like
+        (n,) pixels of the full readout, the first one's centre at 1.
+
+    Returns
+    -------
+    ndarray
+        (n,) int64: 5 * row block + column block; pixels outside count to the nearest block.
+
+    Examples
+    --------
+    >>> from tica_fn.wcs.refstars import block_of
+    >>> block_of([45.0, 2092.0, 1069.0], [1.0, 1.0, 2048.0])
+    array([ 0,  4, 22])
+    """
+    across = np.floor((np.asarray(columns, float) - 44.5) / 2048.0 * BLOCKS)
+    up = np.floor((np.asarray(rows, float) - 0.5) / 2048.0 * BLOCKS)
+    across, up = (np.clip(axis, 0, BLOCKS - 1).astype(np.int64) for axis in (across, up))
+    return np.asarray(up * BLOCKS + across)
+
+
+def frame_year(frame: Frame, sector: int | None = None) -> float:
+    """Julian year of the middle of a frame.
+
+    Parameters
+    ----------
+    frame : Frame
+        Its `times` are used where it has them.
+    sector : int, optional
+        Else the middle of this sector.
+
+    Returns
+    -------
+    float
+        Julian year, such as 2021.2.
+    """
+    return 2000.0 + (_julian_date(frame, sector) - 2451545.0) / 365.25
+
+
+def _julian_date(frame: Frame, sector: int | None) -> float:
+    if frame.times is not None and np.isfinite(frame.times.mid):
+        return frame.times.zero + frame.times.mid
+    number = sector if sector is not None else frame.sector
+    if number is None:
+        raise AstrometryError(f"{frame.name}: the frame has no time and its sector is not known")
+    return sector_mid_time(number)
+
+
+def find_reference_stars(
+    frame: Frame,
+    sector: int | None = None,
+    catalog: StarCatalog | None = None,
+    method: str = "precise",
+    name: str = "",
+) -> ReferenceStars:
+    """Find the control stars in a dark, calibrated reference image.
+
+    Parameters
+    ----------
+    frame : Frame
+        Full readout; not modified.
+    sector : int, optional
+        Sector; the frame's own by default.
+    catalog : StarCatalog, optional
+        Stars of the field; the built-in catalogue by default.
+    method : str
+        ``"precise"`` or ``"tica"``, see `tica_fn.wcs.measure_stars`.
+    name : str
+        Name of the image, kept with the stars.
+
+    Returns
+    -------
+    ReferenceStars
+        Up to 40 stars in each of 25 blocks.
+
+    Raises
+    ------
+    AstrometryError
+        If the image does not show that field, or too few stars can be measured.
+    """
+    number = sector if sector is not None else frame.sector
+    if number is None:
+        raise AstrometryError(f"{frame.name}: say which sector the frame is of")
+    check_full(frame)
+    pointing = predict_pointing(number, frame.camera, frame.ccd, _julian_date(frame, number))
+    middle_ra, middle_dec = (float(angle[0]) for angle in pointing.sky(1069.0, 1024.0))
+    if catalog is None:
+        catalog = default_catalog(middle_ra, middle_dec, 9.0)
+    stars = catalog.cone(middle_ra, middle_dec, 9.0).at(frame_year(frame, number))
+    stars = stars.select(pointing.on_ccd(stars.ra, stars.dec, margin=44.0))
+    stars = stars.select(np.argsort(stars.tmag, kind="stable"))
+    columns, rows = pointing.pixels(stars.ra, stars.dec)
+
+    match = _match(frame, pointing, stars, columns, rows)
+    columns, rows = match.apply(columns, rows)
+    picked = _candidates(stars, columns, rows)
+    saturation = saturation_level(frame.exposure_s, frame.unit)
+    places = measure_stars(frame.pixels, columns[picked], rows[picked], method, saturation)
+    stars = settle_motion(stars, picked, places, catalog.epoch)
+    return _choose(frame, stars, columns, rows, picked, places, name)
+
+
+def check_full(frame: Frame) -> None:
+    """Refuse a frame that is not a full readout.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any frame.
+
+    Raises
+    ------
+    AstrometryError
+        If it is a piece of one.
+    """
+    if frame.pixels.shape != SHAPE:
+        height, width = frame.pixels.shape
+        raise AstrometryError(
+            f"{frame.name}: a solution needs the full {SHAPE[0]} x {SHAPE[1]} readout, not a "
+            f"piece of {height} x {width} pixels"
+        )
+
+
+def _match(
+    frame: Frame, pointing: Pointing, stars: StarCatalog, columns: Array, rows: Array
+) -> FieldMatch:
+    """Offset of the image from the prediction; refuse another field."""
+    usable = (stars.tmag > BRIGHTEST) & (stars.tmag < FAINTEST)
+    field = f"sector {pointing.sector}, camera {pointing.camera}, CCD {pointing.ccd}"
+    if np.count_nonzero(usable) < FEWEST_STARS:
+        raise AstrometryError(
+            f"the catalogue has only {np.count_nonzero(usable)} stars of Tmag {BRIGHTEST} to "
+            f"{FAINTEST} on {field}; {FEWEST_STARS} are needed"
+        )
+    match = match_field(frame.pixels, columns[usable], rows[usable])
+    if match.contrast < 8.0 or match.fraction < 0.25:
+        raise AstrometryError(
+            f"the image does not show the field of {field}: of its {match.tried} brightest "
+            f"usable stars {match.matched} are where they should be, whatever the pointing within "
+            "30 pixels; check sector, camera and CCD, and that the image is dark"
+        )
+    return match
+
+
+def _candidates(stars: StarCatalog, columns: Array, rows: Array) -> Array:
+    """Choose the stars worth measuring, brightest first, so many a block."""
+    from scipy.spatial import cKDTree
+
+    fit = (
+        (stars.tmag > BRIGHTEST)
+        & (stars.tmag < FAINTEST)
+        & (np.abs(stars.pm_ra) <= LARGEST_MOTION)
+        & (np.abs(stars.pm_dec) <= LARGEST_MOTION)
+        & (columns >= 50)
+        & (columns <= 2087)
+        & (rows >= 6)
+        & (rows <= 2043)
+    )
+    # A companion inside the star's own image is told by the catalogue alone.
+    pairs = cKDTree(np.stack([columns, rows], axis=1)).query_pairs(6.0, output_type="ndarray")
+    first, second = pairs[:, 0], pairs[:, 1]
+    difference = stars.tmag[second] - stars.tmag[first]
+    fit[first[difference < 4.0]] = False
+    fit[second[difference > -4.0]] = False
+    blocks = block_of(columns, rows)
+    picked = [
+        np.flatnonzero(fit & (blocks == block))[:CANDIDATES_PER_BLOCK]
+        for block in range(BLOCKS * BLOCKS)
+    ]
+    return np.concatenate(picked)
+
+
+def _choose(
+    frame: Frame,
+    stars: StarCatalog,
+    columns: Array,
+    rows: Array,
+    picked: Array,
+    places: StarPositions,
+    name: str,
+) -> ReferenceStars:
+    """Keep the best of each block that lie within 6 arcsec of a fit, sorted by magnitude."""
+    contrast = np.minimum(places.contrast_columns, places.contrast_rows)
+    good = np.flatnonzero(places.good & (contrast >= CONTRAST_FACTOR))
+    blocks = block_of(columns[picked], rows[picked])
+    kept: list[Array] = []
+    for block in range(BLOCKS * BLOCKS):
+        here = good[blocks[good] == block]
+        kept.append(here[np.argsort(-contrast[here], kind="stable")][:PER_BLOCK])
+    best = np.concatenate(kept)
+    _check_enough(frame, best.size)
+    which = picked[best]
+    fit = fit_plate(
+        places.columns[best],
+        places.rows[best],
+        stars.ra[which],
+        stars.dec[which],
+        stars.tmag[which],
+        places.error[best],
+    )
+    near = np.hypot(fit.residual_ra, fit.residual_dec) <= FARTHEST_ARCSEC
+    best, which = best[near], which[near]
+    _check_enough(frame, best.size)
+    order = np.argsort(stars.tmag[which], kind="stable")
+    best, which = best[order], which[order]
+    return ReferenceStars(
+        ids=stars.ids[which],
+        ra=stars.ra[which],
+        dec=stars.dec[which],
+        tmag=stars.tmag[which],
+        blocks=blocks[best],
+        predicted_columns=columns[which],
+        predicted_rows=rows[which],
+        columns=places.columns[best],
+        rows=places.rows[best],
+        contrast_columns=places.contrast_columns[best],
+        contrast_rows=places.contrast_rows[best],
+        aperture_columns=np.rint(places.columns[best]).astype(np.int64),
+        aperture_rows=np.rint(places.rows[best]).astype(np.int64),
+        name=name,
+    )
+
+
+def _check_enough(frame: Frame, count: int) -> None:
+    if count < FEWEST_STARS:
+        raise AstrometryError(
+            f"{frame.name}: only {count} isolated stars can be measured and {FEWEST_STARS} are "
+            "needed; take a darker image, or a catalogue with more stars"
+        )

@@ -1,0 +1,154 @@
+"""Files of reference stars: the HDF5 of TICA, as published at MAST, and ECSV."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tica_fn.errors import BadFileError
+from tica_fn.immutable import Array
+from tica_fn.wcs.refstars import CONTRAST_FACTOR, WING_FACTOR, ReferenceStars
+
+__all__ = ["read_reference_stars", "reference_stars_table", "write_reference_stars"]
+
+_DATASETS = {
+    "tics": "ids",
+    "ras": "ra",
+    "decs": "dec",
+    "tmags": "tmag",
+    "blkidxs": "blocks",
+    "predcols": "predicted_columns",
+    "predrows": "predicted_rows",
+    "obscols": "columns",
+    "obsrows": "rows",
+    "contrastcols": "contrast_columns",
+    "contrastrows": "contrast_rows",
+    "aperturecols": "aperture_columns",
+    "aperturerows": "aperture_rows",
+}
+_SINCE_1_1 = ("aperturecols", "aperturerows")
+
+
+def read_reference_stars(path: str | os.PathLike[str]) -> ReferenceStars:
+    """Read a file of reference stars.
+
+    Parameters
+    ----------
+    path : path-like
+        HDF5 of this package or of TICA; files older than TICA 1.1 lack the apertures and the
+        limits of the isolation test, which become the rounded places and TICA's limits.
+
+    Returns
+    -------
+    ReferenceStars
+        The stars.
+
+    Raises
+    ------
+    BadFileError
+        If it is not such a file.
+    OSError
+        If it can't be read.
+    """
+    import h5py
+
+    path = Path(path)
+    with path.open("rb") as file:
+        if file.read(8) != b"\x89HDF\r\n\x1a\n":
+            raise BadFileError(f"{path}: not an HDF5 file of reference stars")
+    try:
+        with h5py.File(path, "r") as file:
+            found = {key: np.asarray(file[key][()]) for key in _DATASETS if key in file}
+            attributes = {key: file.attrs[key] for key in file.attrs}
+    except (OSError, KeyError, RuntimeError) as error:
+        raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
+    missing = [key for key in _DATASETS if key not in found and key not in _SINCE_1_1]
+    if missing:
+        raise BadFileError(f"{path}: no reference stars, it lacks {', '.join(missing)}")
+    for new, old in zip(_SINCE_1_1, ("obscols", "obsrows"), strict=True):
+        found.setdefault(new, np.rint(found[old]))
+    shapes = {array.shape for array in found.values()}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+        raise BadFileError(f"{path}: its columns of reference stars differ in length")
+    # A star without any wing, on a background of nothing, has an infinite contrast.
+    broken = [
+        key
+        for key, array in found.items()
+        if np.isnan(array).any() or (np.isinf(array).any() and not key.startswith("contrast"))
+    ]
+    if broken:
+        raise BadFileError(f"{path}: values that are not finite in {', '.join(broken)}")
+    values: dict[str, Any] = {field: found[key] for key, field in _DATASETS.items()}
+    return ReferenceStars(
+        **values,
+        name=_text(attributes.get("ref_FIN", "")),
+        wing_factor=float(attributes.get("wingFAC", WING_FACTOR)),
+        contrast_factor=float(attributes.get("contrastFAC", CONTRAST_FACTOR)),
+    )
+
+
+def write_reference_stars(stars: ReferenceStars, path: str | os.PathLike[str]) -> None:
+    """Write reference stars as TICA does, whole or not at all.
+
+    Parameters
+    ----------
+    stars : ReferenceStars
+        The stars.
+    path : path-like
+        File to make; one that is there is replaced.
+
+    Raises
+    ------
+    OSError
+        If it can't be written.
+    """
+    import h5py
+
+    from tica_fn.wcs.files import replacing
+
+    with replacing(path) as aside, h5py.File(aside, "w", track_order=False) as file:
+        for key, field in _DATASETS.items():
+            file.create_dataset(key, data=_plain(getattr(stars, field)), compression="gzip")
+        file.attrs["ref_FIN"] = stars.name
+        file.attrs["wingFAC"] = np.float64(stars.wing_factor)
+        file.attrs["contrastFAC"] = np.float64(stars.contrast_factor)
+
+
+def reference_stars_table(stars: ReferenceStars) -> Any:
+    """Make an astropy table of reference stars, with units and descriptions.
+
+    Parameters
+    ----------
+    stars : ReferenceStars
+        The stars.
+
+    Returns
+    -------
+    astropy.table.QTable or astropy.table.Table
+        One row a star, columns named as the fields of `ReferenceStars`; ``write(path,
+        format="ascii.ecsv")`` keeps everything.
+    """
+    from astropy.table import Table
+
+    units = {"ra": "deg", "dec": "deg", "tmag": "mag"}
+    pixels = ("predicted_", "aperture_", "columns", "rows")
+    table = Table(meta={"reference image": stars.name})
+    for field in _DATASETS.values():
+        unit = units.get(field) or ("pix" if field.startswith(pixels) else None)
+        table[field] = _plain(getattr(stars, field))
+        table[field].unit = unit
+    table.meta["pixels"] = "full readout, centre of the first pixel at 1"
+    table.meta["wing factor"] = stars.wing_factor
+    table.meta["contrast factor"] = stars.contrast_factor
+    return table
+
+
+def _plain(array: Array) -> Array:
+    return np.array(array)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

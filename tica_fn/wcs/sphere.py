@@ -1,0 +1,168 @@
+"""Directions on the sky: unit vectors, the tangent plane, aberration.
+
+Formulas: Calabretta & Greisen 2002 (A&A 395, 1077) for the gnomonic projection; the relativistic
+aberration is equation 7.40 of the Explanatory Supplement to the Astronomical Almanac (2013).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.immutable import Array
+
+__all__ = [
+    "aberrate",
+    "angles_of_vectors",
+    "plane_to_sky",
+    "separation",
+    "sky_to_plane",
+    "unit_vectors",
+]
+
+LIGHT_KM_S = 299792.458
+
+
+def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> Array:
+    """Make unit vectors of directions.
+
+    Parameters
+    ----------
+    ra, dec : array_like
+        (n,) degrees.
+
+    Returns
+    -------
+    ndarray
+        (n, 3) float64.
+
+    Examples
+    --------
+    >>> from tica_fn.wcs.sphere import unit_vectors
+    >>> unit_vectors([0.0], [0.0])
+    array([[1., 0., 0.]])
+    """
+    a, d = np.deg2rad(np.asarray(ra, float)), np.deg2rad(np.asarray(dec, float))
+    return np.stack([np.cos(a) * np.cos(d), np.sin(a) * np.cos(d), np.sin(d)], axis=-1)
+
+
+def angles_of_vectors(vectors: Array) -> tuple[Array, Array]:
+    """Right ascension and declination of vectors of any length.
+
+    Parameters
+    ----------
+    vectors : ndarray
+        (n, 3) float64.
+
+    Returns
+    -------
+    ra, dec : ndarray
+        (n,) degrees; right ascension from 0 to 360.
+    """
+    x, y, z = np.moveaxis(np.asarray(vectors, float), -1, 0)
+    ra = np.rad2deg(np.arctan2(y, x)) % 360.0
+    return ra, np.rad2deg(np.arctan2(z, np.hypot(x, y)))
+
+
+def separation(ra_a: ArrayLike, dec_a: ArrayLike, ra_b: ArrayLike, dec_b: ArrayLike) -> Array:
+    """Angle between directions, good for small angles too.
+
+    Parameters
+    ----------
+    ra_a, dec_a, ra_b, dec_b : array_like
+        Degrees.
+
+    Returns
+    -------
+    ndarray
+        Degrees.
+    """
+    chord = np.linalg.norm(unit_vectors(ra_a, dec_a) - unit_vectors(ra_b, dec_b), axis=-1)
+    return np.asarray(np.rad2deg(2.0 * np.arcsin(np.clip(chord / 2.0, 0.0, 1.0))))
+
+
+def sky_to_plane(ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float) -> tuple[Array, Array]:
+    """Project directions on the plane that touches the sphere at (ra0, dec0).
+
+    Parameters
+    ----------
+    ra, dec : array_like
+        Degrees.
+    ra0, dec0 : float
+        Point of contact, degrees.
+
+    Returns
+    -------
+    xi, eta : ndarray
+        Degrees, towards rising right ascension and declination; NaN for directions 90 degrees
+        or more away.
+
+    Examples
+    --------
+    >>> from tica_fn.wcs.sphere import sky_to_plane
+    >>> xi, eta = sky_to_plane([11.0], [0.0], 10.0, 0.0)
+    >>> round(float(xi[0]), 4), round(float(eta[0]), 4)
+    (1.0001, 0.0)
+    """
+    a = np.deg2rad(np.asarray(ra, float) - ra0)
+    d, d0 = np.deg2rad(np.asarray(dec, float)), np.deg2rad(dec0)
+    cos_d = np.cos(d)
+    towards = np.sin(d) * np.sin(d0) + cos_d * np.cos(d0) * np.cos(a)
+    towards = np.where(towards > 0.0, towards, np.nan)
+    xi = cos_d * np.sin(a) / towards
+    eta = (np.sin(d) * np.cos(d0) - cos_d * np.sin(d0) * np.cos(a)) / towards
+    return np.rad2deg(xi), np.rad2deg(eta)
+
+
+def plane_to_sky(xi: ArrayLike, eta: ArrayLike, ra0: float, dec0: float) -> tuple[Array, Array]:
+    """Inverse of `sky_to_plane`.
+
+    Parameters
+    ----------
+    xi, eta : array_like
+        Degrees on the tangent plane.
+    ra0, dec0 : float
+        Point of contact, degrees.
+
+    Returns
+    -------
+    ra, dec : ndarray
+        Degrees; right ascension from 0 to 360.
+    """
+    x, y = np.deg2rad(np.asarray(xi, float)), np.deg2rad(np.asarray(eta, float))
+    d0 = np.deg2rad(dec0)
+    along = np.cos(d0) - y * np.sin(d0)
+    ra = (ra0 + np.rad2deg(np.arctan2(x, along))) % 360.0
+    dec = np.rad2deg(np.arctan2(np.sin(d0) + y * np.cos(d0), np.hypot(x, along)))
+    return ra, dec
+
+
+def aberrate(ra: ArrayLike, dec: ArrayLike, velocity_km_s: ArrayLike) -> tuple[Array, Array]:
+    """Directions as a moving observer sees them.
+
+    Parameters
+    ----------
+    ra, dec : array_like
+        (n,) degrees, as seen by an observer at rest in the barycentre.
+    velocity_km_s : array_like
+        (3,) km/s: the observer's velocity, equatorial axes of J2000.  Its negative undoes the
+        aberration to first order in v/c, which is 0.002 arcsec for the Earth.
+
+    Returns
+    -------
+    ra, dec : ndarray
+        (n,) degrees.
+
+    Examples
+    --------
+    >>> from tica_fn.wcs.sphere import aberrate
+    >>> ra, dec = aberrate([0.0], [0.0], [0.0, 29.79, 0.0])
+    >>> round(float(ra[0]) * 3600, 1)  # constant of aberration, arcsec
+    20.5
+    """
+    n = unit_vectors(ra, dec)
+    beta = np.asarray(velocity_km_s, float) / LIGHT_KM_S
+    dot = n @ beta
+    per_gamma = np.sqrt(1.0 - beta @ beta)
+    factor = 1.0 + dot / (1.0 + per_gamma)
+    return angles_of_vectors(per_gamma * n + factor[..., None] * beta)

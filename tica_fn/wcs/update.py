@@ -1,0 +1,247 @@
+"""Putting a solution in a file: cards of headers and one table change, all other bytes stay.
+
+The new file is written aside, compared with what was meant, and renamed over the old one.
+Nothing in it depends on the clock or on what an earlier run left, so a second run makes the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from isal import igzip
+
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import BLOCK, RawHDU, content
+from tica_fn.fits.checksum import add_sums, encode, sum_bytes
+from tica_fn.fits.header import CARD, Cards, split_cards
+from tica_fn.immutable import Array
+from tica_fn.wcs.files import ImageFile, replacing
+from tica_fn.wcs.header import Card
+
+__all__ = ["HISTORY_MARK", "STARS_NAME", "format_card", "update_image"]
+
+HISTORY_MARK = "tica-fn wcs fit:"
+STARS_NAME = "WCS_STARS"
+_PHYSICAL = re.compile(r"WCSNAMEP|WCSAXESP|C(TYPE|UNIT|RPIX|RVAL|DELT)\dP")
+_MAP = re.compile(
+    r"WCSAXES|(CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|PV[12]_\d+|LONPOLE|LATPOLE|"
+    r"RADESYS|(A|B|AP|BP)_(\d+_\d+|ORDER|DMAX)"
+)
+_FORMATS = {"int64": "K", "int16": "I", "float32": "E"}
+_UNITS = {"FLXCOL": "pix", "FLXROW": "pix", "FLX": "count", "BKG": "count"}
+
+
+def format_card(key: str, value: Any, comment: str = "") -> str:
+    """Format one card, numbers with all their digits.
+
+    Parameters
+    ----------
+    key : str
+        Up to eight letters, digits, ``-`` or ``_``.
+    value : bool, int, float or str
+        The value; a string of up to 68 characters.
+    comment : str
+        Comment; cut where there is no room for it.
+
+    Returns
+    -------
+    str
+        80 characters.
+
+    Examples
+    --------
+    >>> from tica_fn.wcs.update import format_card
+    >>> format_card("CRPIX1", 1069.0, "[pixel]").rstrip()
+    'CRPIX1  =               1069.0 / [pixel]'
+    """
+    if isinstance(value, bool | np.bool_):
+        text = f"{'T' if value else 'F':>20}"
+    elif isinstance(value, int | np.integer):
+        text = f"{int(value):>20}"
+    elif isinstance(value, float | np.floating):
+        if not np.isfinite(value):
+            raise ValueError(f"{key} is {value}; a header holds finite numbers only")
+        text = f"{repr(float(value)).upper():>20}"
+    else:
+        quoted = str(value).replace("'", "''")
+        text = f"'{quoted:<8}'".ljust(20)
+    card = f"{key:<8}= {text}" + (f" / {comment}" if comment else "")
+    return f"{card[:CARD]:<80}"
+
+
+def update_image(
+    image: ImageFile,
+    cards: Sequence[Card],
+    stars: Mapping[str, Array],
+    history: Sequence[str],
+    target: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Write an image file with a solution in its header and a table of stars at its end.
+
+    Parameters
+    ----------
+    image : ImageFile
+        The file as it was read.
+    cards : sequence of tuple
+        Keyword, value and comment, for the header of the image.
+    stars : mapping of str to ndarray
+        Columns of the table ``WCS_STARS``, which replaces one that is there.
+    history : sequence of str
+        HISTORY lines, for the primary header; they replace those of an earlier run.
+    target : path-like, optional
+        File to write; the image's own by default.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
+    Raises
+    ------
+    BadFileError
+        If what was written is not what it should be; the old file is untouched then.
+    OSError
+        If it can't be written.
+    """
+    path = Path(target) if target is not None else image.path
+    parts: list[Any] = []
+    for index, hdu in enumerate(image.hdus):
+        if str(hdu.header.get("EXTNAME", "")).strip().upper() == STARS_NAME:
+            continue
+        changes = cards if index == image.image else ()
+        lines = history if index == 0 else ()
+        parts += [_new_header(hdu, changes, lines), hdu.data]
+    parts += _table(stars)
+    # A tile-compressed or plain file is written as it is, one that was gzipped is so again.
+    zipped = image.gzipped if target is None else str(path).endswith(".gz")
+    with replacing(path) as aside:
+        if zipped:
+            plain = b"".join(parts)
+            aside.write_bytes(igzip.compress(plain, compresslevel=2, mtime=0))
+            written: Any = content(aside)
+        else:
+            with aside.open("wb", buffering=0) as file:
+                for part in parts:
+                    view = memoryview(part)
+                    while len(view):
+                        view = view[file.write(view) :]
+            written = memoryview(np.memmap(aside, dtype=np.uint8, mode="r"))  # type: ignore[arg-type]
+        _verify(written, parts, path)
+    return path
+
+
+def _verify(written: memoryview, parts: Sequence[Any], path: Path) -> None:
+    """Compare what is in the file with what was meant, byte by byte."""
+    at = 0
+    for part in parts:
+        size = len(part)
+        piece = written[at : at + size]
+        words = np.uint64 if size % 8 == 0 else np.uint8
+        if len(piece) != size or not np.array_equal(
+            np.frombuffer(piece, words), np.frombuffer(part, words)
+        ):
+            raise BadFileError(f"{path}: what was written reads back differently from byte {at} on")
+        at += size
+    if at != len(written):
+        raise BadFileError(f"{path}: {len(written)} bytes were written instead of {at}")
+
+
+def _new_header(hdu: RawHDU, cards: Sequence[Card], history: Sequence[str]) -> bytes:
+    """Bytes of a header with cards set and history replaced; the old bytes where none is."""
+    if not cards and not history:
+        return hdu.text.encode("ascii")
+    kept = split_cards(hdu.text)
+    if cards:
+        kept = _set_cards(kept, cards)
+    if history:
+        kept = [card for card in kept if card[1][8:].find(HISTORY_MARK) != 0]
+        kept += [("HISTORY", f"HISTORY {f'{HISTORY_MARK} {line}'[:72]:<72}") for line in history]
+    summed = [key for key, _ in kept if key in ("CHECKSUM", "DATASUM")]
+    return _finish(kept, hdu.data, bool(summed))
+
+
+def _set_cards(kept: Cards, cards: Sequence[Card]) -> Cards:
+    """Replace cards where they stand and append new ones.
+
+    The cards of the map itself stand together, WCSAXES first as the standard wants; unless all
+    of them are there already they are taken out and appended.
+    """
+    texts = {key: format_card(key, value, comment) for key, value, comment in cards}
+    present = {key for key, _ in kept}
+    unwanted = set()
+    if "DATE-OBS" in present:  # SPOC's headers have dates of their own, in UTC
+        unwanted |= {"DATE-BEG", "DATE-END"}
+    if not present & {"INT_TIME", "EXPOSURE", "EXPTIME"}:  # the exposure is not known
+        unwanted.add("EXPTIME")
+    texts = {key: text for key, text in texts.items() if key not in unwanted}
+    if not all(key in present for key in texts if _MAP.fullmatch(key)):
+        kept = [card for card in kept if not _MAP.fullmatch(card[0])]
+    kept = [card for card in kept if not _MAP.fullmatch(card[0]) or card[0] in texts]
+    seen: set[str] = set()
+    out: Cards = []
+    for key, text in kept:
+        if key in texts:
+            if key not in seen:
+                out.append((key, texts[key]))
+            seen.add(key)
+        else:
+            out.append((key, text))
+    added = [(key, text) for key, text in texts.items() if key not in seen]
+    # WCSAXES comes before all other keywords of a WCS, those of the physical one included.
+    place = next((n for n, (key, _) in enumerate(out) if _PHYSICAL.fullmatch(key)), len(out))
+    return [*out[:place], *added, *out[place:]]
+
+
+def _finish(cards: Cards, data: Any, summed: bool) -> bytes:
+    """Header bytes, with checksums where there were some."""
+    if not summed:
+        return _bytes(cards)
+    total = sum_bytes(data) if len(data) else 0
+    texts = {"DATASUM": format_card("DATASUM", str(total), "data unit checksum")}
+
+    def with_sum(value: str) -> bytes:
+        texts["CHECKSUM"] = format_card("CHECKSUM", value, "HDU checksum")
+        found = {key for key, _ in cards}
+        body = [(key, texts.get(key, text)) for key, text in cards]
+        return _bytes(body + [(key, texts[key]) for key in texts if key not in found])
+
+    return with_sum(encode(add_sums(sum_bytes(with_sum("0" * 16)), total)))
+
+
+def _bytes(cards: Cards) -> bytes:
+    text = "".join(text for _, text in cards) + f"{'END':<80}"
+    return (text + " " * (-len(text) % BLOCK)).encode("ascii")
+
+
+def _table(stars: Mapping[str, Array]) -> tuple[bytes, bytes]:
+    """Header and data of the table of stars."""
+    count = len(next(iter(stars.values())))
+    record = np.dtype([(name, array.dtype.newbyteorder(">")) for name, array in stars.items()])
+    rows = np.empty(count, record)
+    for name, array in stars.items():
+        rows[name] = array
+    data = rows.tobytes()
+    data += b"\0" * (-len(data) % BLOCK)
+    cards: list[Card] = [
+        ("XTENSION", "BINTABLE", "binary table extension"),
+        ("BITPIX", 8, "array data type"),
+        ("NAXIS", 2, "number of array dimensions"),
+        ("NAXIS1", record.itemsize, "bytes a row"),
+        ("NAXIS2", count, "rows"),
+        ("PCOUNT", 0, "number of group parameters"),
+        ("GCOUNT", 1, "number of groups"),
+        ("TFIELDS", len(stars), "number of columns"),
+    ]
+    for k, (name, array) in enumerate(stars.items(), start=1):
+        cards.append((f"TTYPE{k}", name, ""))
+        cards.append((f"TFORM{k}", _FORMATS[array.dtype.name], ""))
+        if name in _UNITS:
+            cards.append((f"TUNIT{k}", _UNITS[name], ""))
+    cards.append(("EXTNAME", STARS_NAME, "stars that the solution was fitted to"))
+    return _finish([(card[0], format_card(*card)) for card in cards], data, True), data
