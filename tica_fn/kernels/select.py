@@ -36,25 +36,30 @@ def median_in_place(values: Array, count: int) -> float:
     if count == 0:
         return np.nan
     target = count // 2
-    low, high = 0, count - 1
-    while low < high:
-        pivot = values[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if target <= j:
-            high = j
-        elif target >= i:
-            low = i
-        else:
-            break
+    low, high = 0, count
+    while high - low > 1:
+        one, two, three = values[low], values[(low + high) // 2], values[high - 1]
+        pivot = max(min(one, two), min(max(one, two), three))
+        # Smaller ones to the front, without a branch that the processor could mispredict.
+        split = low
+        for k in range(low, high):
+            value = values[k]
+            values[k] = values[split]
+            values[split] = value
+            split += value < pivot
+        if target < split:
+            high = split
+        elif split > low:
+            low = split
+        else:  # the pivot is the least of them: all that equal it come next
+            for k in range(low, high):
+                value = values[k]
+                values[k] = values[split]
+                values[split] = value
+                split += value == pivot
+            if target < split:
+                break
+            low = split
     middle = float(values[target])
     if count % 2 == 0:
         below = values[0]

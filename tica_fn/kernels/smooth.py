@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.plate import normal_equations
 from tica_fn.kernels.polynomial import polynomial_terms
+from tica_fn.kernels.select import median_in_place
 from tica_fn.kernels.types import Array
 
 __all__ = ["fit_smooth_field"]
@@ -48,6 +50,7 @@ def fit_smooth_field(
     """
     m, n = values.shape
     terms = polynomial_terms(x, y, highest)
+    columns = np.ascontiguousarray(terms.T)
     full = terms.shape[1]
     coefficients = np.zeros((m, full))
     used = weights > 0.0
@@ -65,32 +68,25 @@ def fit_smooth_field(
     gram = np.zeros((size, size))
     right = np.zeros((size, m))
     residual = np.zeros((m, n))
+    distances, held = np.empty(n), np.empty(n)
     for _ in range(rounds + 1):
-        gram[:] = 0.0
-        right[:] = 0.0
         for k in range(n):
-            if used[k]:
-                for a in range(size):
-                    wa = weights[k] * terms[k, a]
-                    for b in range(a + 1):
-                        gram[a, b] += wa * terms[k, b]
-                    for j in range(m):
-                        right[a, j] += wa * values[j, k]
+            held[k] = weights[k] if used[k] else 0.0
+        gram, right = normal_equations(terms[:, :size], held, values)
         for a in range(size):
             gram[a, a] *= 1.0 + 1e-12
-            for b in range(a):
-                gram[b, a] = gram[a, b]
         solved = np.linalg.solve(gram, right)
         for j in range(m):
-            for k in range(n):
-                total = values[j, k]
-                for a in range(size):
-                    total -= terms[k, a] * solved[a, j]
-                residual[j, k] = total
+            _take_off(columns, solved[:, j], values[j], residual[j])
         changed = False
         keep = used.copy()
         for j in range(m):
-            scatter = 1.4826 * np.median(np.abs(residual[j][used]))
+            taken = 0
+            for k in range(n):
+                if used[k]:
+                    distances[taken] = abs(residual[j, k])
+                    taken += 1
+            scatter = 1.4826 * median_in_place(distances, taken)
             for k in range(n):
                 if used[k] and abs(residual[j, k]) > clip * scatter and scatter > 0.0:
                     keep[k] = False
@@ -109,12 +105,10 @@ def fit_smooth_field(
         score = m * part * np.log(count)
         for j in range(m):
             squares = total_weight = 0.0
+            _take_off(columns, trial[:, j], values[j], residual[j])
             for k in range(n):
                 if used[k]:
-                    off = values[j, k]
-                    for a in range(part):
-                        off -= terms[k, a] * trial[a, j]
-                    squares += weights[k] * off * off
+                    squares += weights[k] * residual[j, k] * residual[j, k]
                     total_weight += weights[k]
             score += count * np.log(max(squares / total_weight, 1e-16))
         if score < best:
@@ -124,3 +118,13 @@ def fit_smooth_field(
             for j in range(m):
                 coefficients[j, :part] = trial[:, j]
     return coefficients, degree, used
+
+
+@kernel
+def _take_off(columns: Array, coefficients: Array, values: Array, out: Array) -> None:
+    """Fill `out` with values less the field: term by term, so that the places go side by side."""
+    out[:] = values
+    for a in range(coefficients.size):
+        coefficient = coefficients[a]
+        for k in range(values.size):
+            out[k] -= columns[a, k] * coefficient
