@@ -22,6 +22,8 @@ DEGREE = 6
 CLIP_ARCSEC = 25.0
 CLIP_SIGMA = 4.0
 MAGNITUDE_BINS = 30
+SETTLED_DEG = 1e-12
+"""Constant of the polynomials from which on the tangent point is where it should be."""
 PRIOR_PIXELS = {5: 0.5, 6: 0.25}
 
 
@@ -154,6 +156,8 @@ def _solve(
         scale = 1.0 / np.sqrt(np.diag(gram))
         solved = np.linalg.solve(gram * scale[:, None] * scale, right * scale[:, None])
         plane = np.ascontiguousarray((solved * scale[:, None]).T)
+        if np.hypot(*plane[:, 0]) < SETTLED_DEG:
+            break
     residual = aim - plane @ terms.T
     return crval, plane, residual
 
