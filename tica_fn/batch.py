@@ -156,6 +156,7 @@ def run_batch(
     sources: Sequence[Path],
     work: Callable[[Path, Callable[[], None]], Outcome],
     jobs: int = 1,
+    spare: int | None = None,
 ) -> Iterator[Outcome]:
     """Do the work for every file and give the outcomes as they come.
 
@@ -168,7 +169,9 @@ def run_batch(
         is to be called when it does nothing any more but wait for the disk.
     jobs : int
         Files worked on at a time, each in a thread: kernels, gzip and files release the GIL.
-        As many threads again may wait for the disk meanwhile.
+    spare : int, optional
+        Threads that may finish files that were given back, or wait for the disk, meanwhile: as
+        many as `jobs` by default, and none for a single job, which keeps one file in memory.
 
     Yields
     ------
@@ -189,18 +192,20 @@ def run_batch(
             outcome = Outcome(source=source, state=FAILED, error=error)
         return attrs.evolve(outcome, seconds=time.perf_counter() - start)
 
-    if jobs == 1:
+    if spare is None:
+        spare = jobs if jobs > 1 else 0
+    if jobs + spare == 1:
         yield from map(one, sources)
         return
     waiting = iter(sources)
-    with ThreadPoolExecutor(2 * jobs) as pool:
+    with ThreadPoolExecutor(jobs + spare) as pool:
         running: set[Future[Outcome]] = set()
         try:
             while True:
                 # Few at a time, so that memory does not grow with the number of files.
                 for source in waiting:
                     running.add(pool.submit(one, source))
-                    if len(running) >= 3 * jobs:
+                    if len(running) >= 2 * jobs + spare:
                         break
                 if not running:
                     return

@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from tica_fn.errors import BadFileError
 from tica_fn.fits import atomic
 from tica_fn.fits.atomic import write_whole
 
@@ -96,3 +97,34 @@ def test_a_file_has_a_name_where_one_without_can_not_be_made(tmp_path, monkeypat
     write_whole(tmp_path / "file", PARTS)
     assert (tmp_path / "file").read_bytes() == b"abcdefghi"
     assert names_in(tmp_path) == ["file"]
+
+
+def test_content_that_reads_back_differently_is_refused(nameless, tmp_path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, bytes(data).swapcase()))
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(BadFileError, match="reads back differently from byte 0 on"):
+        write_whole(tmp_path / "file", PARTS, verify=True)
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert names_in(tmp_path) == ["file"]
+
+
+def test_a_file_that_came_out_longer_is_refused(nameless, tmp_path, monkeypatch):
+    write = os.write
+
+    def write_more(handle, data):
+        write(handle, data)
+        os.pwrite(handle, b"!", 20)
+        return len(data)
+
+    monkeypatch.setattr(os, "write", write_more)
+    with pytest.raises(BadFileError, match="21 bytes were written instead of 9"):
+        write_whole(tmp_path / "file", PARTS, verify=True)
+    assert names_in(tmp_path) == []
+
+
+def test_large_content_is_verified_and_takes_the_permissions_asked_for(nameless, tmp_path):
+    parts = [os.urandom(2880), os.urandom(3_000_001)]
+    write_whole(tmp_path / "file", parts, verify=True, mode=0o640)
+    assert (tmp_path / "file").read_bytes() == b"".join(parts)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640

@@ -31,7 +31,7 @@ def add(subparsers: Any) -> None:
     fit = actions.add_parser("fit", help="fit a solution to every image and write it there")
     fit.add_argument("images", metavar="IMAGE", nargs="+", help="updated in place")
     fit.add_argument("--refstars", metavar="REF.h5", required=True)
-    fit.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
+    fit.add_argument("--jobs", type=int, default=1, metavar="N", help="frames at once (default 1)")
     fit.add_argument("--output-dir", metavar="DIR", help="write there, leave the images alone")
     fit.add_argument("--centroid", choices=("precise", "tica"), default="precise")
     fit.add_argument("--ephemeris", metavar="FILE", help="table of positions, or lkspacecraft")
@@ -88,9 +88,12 @@ def run_refstars(args: argparse.Namespace) -> int:
 
 def run_fit(args: argparse.Namespace) -> int:
     """Fit every image; one that fails does not stop the others."""
+    import gc
+
     from tica_fn.cli import describe
     from tica_fn.wcs.batch import fit_files
 
+    gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     failed = 0
     for path, line, error in fit_files(
         args.images,

@@ -7,16 +7,20 @@ import fcntl
 import mmap
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from tica_fn.errors import BadFileError
 
 __all__ = ["write_whole"]
 
 Buffer = bytes | bytearray | memoryview
 _LARGE = 1 << 20
 """Bytes from which on it pays to write past the page cache."""
+_CHUNK = 1 << 20
+"""Bytes that are read back at a time: they stay in the processor's cache."""
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
 
@@ -24,6 +28,9 @@ def write_whole(
     path: str | os.PathLike[str],
     parts: Iterable[Buffer],
     on_written: Callable[[], None] | None = None,
+    *,
+    verify: bool = False,
+    mode: int | None = None,
 ) -> None:
     """Write a file so that its name shows the whole of it or what was there before.
 
@@ -35,9 +42,15 @@ def write_whole(
         Its content, piece by piece.
     on_written : callable, optional
         Called when only the content's way to the disk is still to be waited for.
+    verify : bool
+        Read the content back and compare it before the file takes its name.
+    mode : int, optional
+        Permissions; those of any new file by default.
 
     Raises
     ------
+    BadFileError
+        If the content reads back differently; nothing is left behind then.
     OSError
         If the folder can't be written or the disk is full; nothing is left behind then.
     """
@@ -47,6 +60,8 @@ def write_whole(
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target.parent)) from error
     named = aside
+    if verify:
+        parts = list(parts)
     try:
         try:
             for part in parts:
@@ -57,9 +72,14 @@ def write_whole(
                     view = _write_direct(handle, view)
                 while len(view):
                     view = view[os.write(handle, view) :]
+            if verify:
+                _compare(handle, list(parts), target)
+            if mode is not None:
+                os.fchmod(handle, mode)
             if on_written is not None:
                 on_written()
             os.fsync(handle)
+            _let_go(handle)
             if named is None:
                 named = _give_name(handle, target)
         finally:
@@ -67,11 +87,43 @@ def write_whole(
         named.replace(target)
     except OSError as error:
         _remove(named)
+        if isinstance(error, BadFileError):
+            raise
         raise OSError(error.errno, error.strerror, str(target)) from error
     except BaseException:
         _remove(named)
         raise
     _sync_folder(target.parent)
+
+
+def _compare(handle: int, parts: Sequence[Buffer], target: Path) -> None:
+    """Compare what is in a file with what was meant, byte by byte."""
+    room = np.empty(_CHUNK, dtype=np.uint8)
+    at = 0
+    for part in parts:
+        meant = np.frombuffer(part, dtype=np.uint8)
+        for start in range(0, meant.size, _CHUNK):
+            piece = meant[start : start + _CHUNK]
+            got = os.preadv(handle, [room[: piece.size].data], at)
+            words = np.uint64 if got % 8 == 0 else np.uint8
+            if got != piece.size or not np.array_equal(room[:got].view(words), piece.view(words)):
+                raise BadFileError(
+                    f"{target}: what was written reads back differently from byte {at} on"
+                )
+            at += got
+    size = os.fstat(handle).st_size
+    if at != size:
+        raise BadFileError(f"{target}: {size} bytes were written instead of {at}")
+
+
+def _let_go(handle: int) -> None:
+    """Let the page cache forget a large file that is on the disk now.
+
+    In a batch its memory is wanted by the next one: memory in use is faster than memory that the
+    system has yet to find, and other files' content is not driven out.
+    """
+    if os.fstat(handle).st_size >= _LARGE and hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _can_go_direct(handle: int, view: memoryview) -> bool:
@@ -121,12 +173,12 @@ def _open_aside(target: Path) -> tuple[int, Path | None]:
     """
     if _NAMELESS:
         try:
-            return os.open(target.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), None
+            return os.open(target.parent, os.O_TMPFILE | os.O_RDWR, 0o666), None
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
                 raise
     aside = _name_aside(target)
-    return os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), aside
+    return os.open(aside, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), aside
 
 
 def _name_aside(target: Path) -> Path:

@@ -1,22 +1,25 @@
-"""Solutions for many files: one after the other or in several processes."""
+"""Solutions for many files, some at a time."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+from tica_fn.batch import DONE, Outcome, Slots, run_batch
 from tica_fn.errors import FrameError
 from tica_fn.wcs.ephemeris import Ephemeris, LkSpacecraft, read_ephemeris
+from tica_fn.wcs.files import ImageFile, read_image
 from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
+from tica_fn.wcs.header import solution_cards, star_columns
 from tica_fn.wcs.refstars import ReferenceStars
+from tica_fn.wcs.refstars_file import read_reference_stars
+from tica_fn.wcs.update import update_image
 
 __all__ = ["describe_solution", "fit_file", "fit_files", "solve_file"]
 
-Result = tuple[str, str, Exception | None]
-Task = tuple[str, str, str | None, str, str | None]
+Result = tuple[str, str, BaseException | None]
 
 
 def fit_files(
@@ -36,7 +39,7 @@ def fit_files(
     refstars : path-like
         Reference stars.
     jobs : int
-        Number of processes.
+        Frames solved at a time; as many threads and one more write those that are solved.
     output_dir : path-like, optional
         Folder that updated copies are written to.
     method : str
@@ -47,10 +50,10 @@ def fit_files(
     Yields
     ------
     path : str
-        The file.
+        The file; they come as they are done.
     line : str
         What was found, in one line.
-    error : Exception or None
+    error : BaseException or None
         What went wrong with it; the others go on.
 
     Raises
@@ -58,74 +61,26 @@ def fit_files(
     OSError
         If the reference stars or the ephemeris can't be read.
     """
-    _stars(os.fspath(refstars))
-    if ephemeris is not None:
-        _ephemeris(os.fspath(ephemeris))
-    folder = None if output_dir is None else os.fspath(output_dir)
-    if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    names = list(dict.fromkeys(os.fspath(path) for path in paths))
-    options = (
-        os.fspath(refstars),
-        folder,
-        method,
-        None if ephemeris is None else os.fspath(ephemeris),
-    )
-    tasks = [(name, *options) for name in names]
-    if jobs <= 1 or len(names) == 1:
-        yield from _one_by_one(tasks)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    stars = read_reference_stars(refstars)
+    table = None if ephemeris is None else _ephemeris(os.fspath(ephemeris))
+    if output_dir is not None:
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
+    names = [Path(name) for name in dict.fromkeys(os.fspath(path) for path in paths)]
 
-    with ProcessPoolExecutor(min(jobs, len(names)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_attempt, tasks, chunksize=max(1, min(8, len(tasks) // jobs)))
+    solving = Slots(jobs)
 
+    def fit(path: Path, _: Callable[[], None]) -> Outcome:
+        target = None if output_dir is None else Path(output_dir) / path.name
+        image = read_image(path, anonymous=True)
+        with solving:
+            found, write = _solve(image, stars, method, table, target)
+        return Outcome(
+            source=path, state=DONE, outputs=(write(),), notes=(describe_solution(found),)
+        )
 
-def _one_by_one(tasks: Sequence[Task]) -> Iterator[Result]:
-    """Fit one frame while the one before is written: the disk and the processor both work."""
-    with ThreadPoolExecutor(1, thread_name_prefix="wcs-writer") as writer:
-        waiting: tuple[str, FrameSolution, Future[Path]] | None = None
-        for task in tasks:
-            try:
-                found, write = _solve(task)
-            except (OSError, ValueError) as error:
-                if waiting is not None:
-                    yield _written(*waiting)
-                    waiting = None
-                yield task[0], "", error
-                continue
-            if waiting is not None:
-                yield _written(*waiting)
-            waiting = task[0], found, writer.submit(write)
-        if waiting is not None:
-            yield _written(*waiting)
-
-
-def _written(name: str, found: FrameSolution, writing: Future[Path]) -> Result:
-    """Wait for a file to be written."""
-    try:
-        writing.result()
-    except (OSError, ValueError) as error:
-        return name, "", error
-    return name, describe_solution(found), None
-
-
-def _solve(task: Task) -> tuple[FrameSolution, Callable[[], Path]]:
-    """Solution of one file, and what writes it."""
-    name, refstars, folder, method, ephemeris = task
-    table = None if ephemeris is None else _ephemeris(ephemeris)
-    target = None if folder is None else Path(folder) / Path(name).name
-    return solve_file(name, _stars(refstars), method, table, target)
-
-
-def _attempt(task: Task) -> Result:
-    try:
-        found, write = _solve(task)
-        write()
-    except (OSError, ValueError) as error:
-        return task[0], "", error
-    return task[0], describe_solution(found), None
+    # Others read and write meanwhile: that is mostly the system's work, and the disk's.
+    for outcome in run_batch(names, fit, 2 * jobs + 1, spare=0):
+        yield str(outcome.source), " ".join(outcome.notes), outcome.error
 
 
 def describe_solution(found: FrameSolution) -> str:
@@ -228,11 +183,17 @@ def solve_file(
     OSError
         If the file can't be read.
     """
-    from tica_fn.wcs.files import read_image
-    from tica_fn.wcs.header import solution_cards, star_columns
-    from tica_fn.wcs.update import update_image
+    return _solve(read_image(path, anonymous=True), stars, method, ephemeris, target)
 
-    image = read_image(path, anonymous=True)
+
+def _solve(
+    image: ImageFile,
+    stars: ReferenceStars,
+    method: str,
+    ephemeris: Ephemeris | LkSpacecraft | None,
+    target: str | os.PathLike[str] | None,
+) -> tuple[FrameSolution, Callable[[], Path]]:
+    """Fit the solution of an image that was read, to be written later."""
     try:
         found = fit_frame(image.frame, stars, method)
         state = None
@@ -241,7 +202,7 @@ def solve_file(
                 raise FrameError("the header has no time to look up in the ephemeris")
             state = ephemeris.state(image.frame.times.mid + image.frame.times.zero)
     except ValueError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{image.path}: {error}") from error
     history = [
         f"version {_version()}, centroid {method}, degree {found.degree}",
         f"reference stars of {stars.name}"[:50],
@@ -258,13 +219,5 @@ def _version() -> str:
     return version("tica-fn")
 
 
-@cache
-def _stars(path: str) -> ReferenceStars:
-    from tica_fn.wcs.refstars_file import read_reference_stars
-
-    return read_reference_stars(path)
-
-
-@cache
 def _ephemeris(path: str) -> Ephemeris | LkSpacecraft:
     return LkSpacecraft() if path == "lkspacecraft" else read_ephemeris(path)

@@ -17,11 +17,12 @@ import numpy as np
 from isal import igzip
 
 from tica_fn.errors import BadFileError
-from tica_fn.fits.blocks import BLOCK, RawHDU, content
+from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.blocks import BLOCK, RawHDU
 from tica_fn.fits.checksum import add_sums, encode, sum_bytes
 from tica_fn.fits.header import CARD, Cards, split_cards
 from tica_fn.immutable import Array
-from tica_fn.wcs.files import ImageFile, replacing
+from tica_fn.wcs.files import ImageFile
 from tica_fn.wcs.header import Card
 
 __all__ = ["HISTORY_MARK", "STARS_NAME", "format_card", "update_image"]
@@ -120,36 +121,17 @@ def update_image(
     parts += _table(stars)
     # A tile-compressed or plain file is written as it is, one that was gzipped is so again.
     zipped = image.gzipped if target is None else str(path).endswith(".gz")
-    with replacing(path) as aside:
-        if zipped:
-            plain = b"".join(parts)
-            aside.write_bytes(igzip.compress(plain, compresslevel=2, mtime=0))
-            written: Any = content(aside)
-        else:
-            with aside.open("wb", buffering=0) as file:
-                for part in parts:
-                    view = memoryview(part)
-                    while len(view):
-                        view = view[file.write(view) :]
-            written = memoryview(np.memmap(aside, dtype=np.uint8, mode="r"))  # type: ignore[arg-type]
-        _verify(written, parts, path)
+    whole: list[Any] = parts
+    if zipped:
+        plain = b"".join(parts)
+        packed = igzip.compress(plain, compresslevel=2, mtime=0)
+        if igzip.decompress(packed) != plain:  # type: ignore[no-untyped-call]
+            raise BadFileError(f"{path}: what was compressed unpacks differently")
+        whole = [packed]
+    real = path.resolve()  # A link stays, and what it points to is replaced.
+    mode = real.stat().st_mode & 0o7777 if real.exists() else None
+    write_whole(real, whole, verify=True, mode=mode)
     return path
-
-
-def _verify(written: memoryview, parts: Sequence[Any], path: Path) -> None:
-    """Compare what is in the file with what was meant, byte by byte."""
-    at = 0
-    for part in parts:
-        size = len(part)
-        piece = written[at : at + size]
-        words = np.uint64 if size % 8 == 0 else np.uint8
-        if len(piece) != size or not np.array_equal(
-            np.frombuffer(piece, words), np.frombuffer(part, words)
-        ):
-            raise BadFileError(f"{path}: what was written reads back differently from byte {at} on")
-        at += size
-    if at != len(written):
-        raise BadFileError(f"{path}: {len(written)} bytes were written instead of {at}")
 
 
 def _new_header(hdu: RawHDU, cards: Sequence[Card], history: Sequence[str]) -> bytes:
@@ -162,8 +144,11 @@ def _new_header(hdu: RawHDU, cards: Sequence[Card], history: Sequence[str]) -> b
     if history:
         kept = [card for card in kept if card[1][8:].find(HISTORY_MARK) != 0]
         kept += [("HISTORY", f"HISTORY {f'{HISTORY_MARK} {line}'[:72]:<72}") for line in history]
-    summed = [key for key, _ in kept if key in ("CHECKSUM", "DATASUM")]
-    return _finish(kept, hdu.data, bool(summed))
+    if not any(key in ("CHECKSUM", "DATASUM") for key, _ in kept):
+        return _bytes(kept)
+    # A sum that is there was verified as the file was read.
+    known = str(hdu.header.get("DATASUM", "")).strip()
+    return _finish(kept, int(known) if known else sum_bytes(hdu.data) if len(hdu.data) else 0)
 
 
 def _set_cards(kept: Cards, cards: Sequence[Card]) -> Cards:
@@ -198,11 +183,8 @@ def _set_cards(kept: Cards, cards: Sequence[Card]) -> Cards:
     return [*out[:place], *added, *out[place:]]
 
 
-def _finish(cards: Cards, data: Any, summed: bool) -> bytes:
-    """Header bytes, with checksums where there were some."""
-    if not summed:
-        return _bytes(cards)
-    total = sum_bytes(data) if len(data) else 0
+def _finish(cards: Cards, total: int) -> bytes:
+    """Header bytes with checksums; `total` is the sum of the data."""
     texts = {"DATASUM": format_card("DATASUM", str(total), "data unit checksum")}
 
     def with_sum(value: str) -> bytes:
@@ -244,4 +226,5 @@ def _table(stars: Mapping[str, Array]) -> tuple[bytes, bytes]:
         if name in _UNITS:
             cards.append((f"TUNIT{k}", _UNITS[name], ""))
     cards.append(("EXTNAME", STARS_NAME, "stars that the solution was fitted to"))
-    return _finish([(card[0], format_card(*card)) for card in cards], data, True), data
+    texts = [(card[0], format_card(*card)) for card in cards]
+    return _finish(texts, sum_bytes(data)), data
