@@ -133,28 +133,30 @@ import sys, time, resource
 from pathlib import Path
 from tica_fn.batch import ModelShelf, run_batch
 from tica_fn.calibrate_files import Job, calibrate_file
-caldir, raw, out, count = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+caldir, raw, out = map(Path, sys.argv[1:4])
+count, jobs = map(int, sys.argv[4:])
 out.mkdir(exist_ok=True)
 files = sorted(raw.iterdir())
 job = Job(models=ModelShelf(caldir), outdir=out, overwrite=True)
 calibrate_file(files[0], job)
 start = time.perf_counter()
 sources = [files[n % len(files)] for n in range(count)]
-for outcome in run_batch(sources, lambda file, waits: calibrate_file(file, job, waits), 2):
+for outcome in run_batch(sources, lambda file, waits: calibrate_file(file, job, waits), jobs):
     assert outcome.state == "done", outcome
 print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
 def _growth(caldir: Path, raw: Path, folder: Path) -> list[Row]:
+    """Time and memory against the number of frames, and of jobs."""
     rows = []
-    for count in (1, 10, 100, 1000):
-        words = [caldir, raw, folder / "growth", count]
+    for count, jobs in ((1, 2), (10, 2), (100, 2), (1000, 2), (100, 1), (100, 4)):
+        words = [caldir, raw, folder / "growth", count, jobs]
         command = [sys.executable, "-c", _GROWTH, *map(str, words)]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         seconds, megabytes = map(float, said.split())
         value = f"{seconds / count * 1e3:.0f} ms a frame, {megabytes:.0f} MB at most"
-        rows.append((f"{count} frames, `--jobs 2`", value))
+        rows.append((f"{count} frame{'s' * (count > 1)}, `--jobs {jobs}`", value))
     return rows
 
 

@@ -39,7 +39,11 @@ def measure() -> list[Row]:
     def two_threads() -> None:
         pipeline(frame, dtype=np.float32, threads=2)
 
-    bare, fresh, one, two = in_turn(floor, floor_fresh, fused, two_threads, runs=40)
+    def four_threads() -> None:
+        pipeline(frame, dtype=np.float32, threads=4)
+
+    kinds = (floor, floor_fresh, fused, two_threads, four_threads)
+    bare, fresh, one, two, four = in_turn(*kinds, runs=40)
     rows = [
         ("memory traffic alone, into the same array", _ms(bare)),
         ("memory traffic alone, into a fresh array", _ms(fresh)),
@@ -47,6 +51,7 @@ def measure() -> list[Row]:
         ("... against the traffic into the same array", f"{ratio(one, bare):.2f} x"),
         ("... against the traffic into a fresh array", f"{ratio(one, fresh):.2f} x"),
         ("six steps fused, two threads", _ms(two)),
+        ("six steps fused, four threads", _ms(four)),
     ]
     for step in pipeline.steps:
         before = frame
