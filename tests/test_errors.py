@@ -450,3 +450,14 @@ def test_a_process_of_its_own_says_the_same(caldir, tmp_path):
     )  # fmt: skip
     refused = done.returncode, done.stdout, done.stderr.splitlines()
     assert_refused(refused, tmp_path / "out", path, "not a FITS file")
+
+
+@pytest.mark.parametrize("place", [None, 0, 1])
+def test_a_traceback_is_shown_only_where_it_is_asked_for(tmp_path, capsys, place):
+    words = ["calibrate", str(tmp_path / "none.fits"), "--caldir", str(tmp_path)]
+    if place is not None:
+        words.insert(place, "--debug")
+    assert main([*words, "--outdir", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'none.fits'}: No such file" in said
+    assert ("Traceback" in said) == (place is not None)

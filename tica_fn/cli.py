@@ -12,6 +12,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from tica_fn.commands import NAMES
 
@@ -35,7 +36,19 @@ def make_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in NAMES:
         importlib.import_module(f"tica_fn.commands.{name}").add(subparsers)
+    _take_debug_anywhere(subparsers)
     return parser
+
+
+def _take_debug_anywhere(subparsers: Any) -> None:
+    """Let ``--debug`` stand after the command's name as well as before it."""
+    for parser in subparsers.choices.values():
+        parser.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                _take_debug_anywhere(action)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
