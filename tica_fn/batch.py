@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
@@ -15,7 +16,7 @@ from tica_fn.fits.model_files import load_models
 from tica_fn.models import Models
 from tica_fn.quality_models import unexpected_models
 
-__all__ = ["DONE", "FAILED", "SKIPPED", "ModelShelf", "Outcome", "Slots", "run_batch"]
+__all__ = ["DONE", "FAILED", "SKIPPED", "ModelShelf", "Outcome", "Slots", "attempt", "run_batch"]
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
@@ -128,6 +129,20 @@ class ModelShelf:
             raise found
         return found
 
+    def resolved(self) -> ModelShelf:
+        """Give the same shelf under its folder's full name, for processes that run elsewhere.
+
+        Returns
+        -------
+        ModelShelf
+            The shelf.
+        """
+        return _shelf(self.folder.resolve(), self.errors)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What travels to another process is the name; there, one shelf serves all files.
+        return _shelf, (self.folder, self.errors)
+
     def remarks(self, camera: int, ccd: int, sector: int | None) -> tuple[str, ...]:
         """Say, once for each CCD and sector, what is unexpected of the models.
 
@@ -150,6 +165,34 @@ class ModelShelf:
                 return ()
             self._remarked.add(asked)
         return unexpected_models(self(camera, ccd), sector)
+
+
+@cache
+def _shelf(folder: Path, errors: bool) -> ModelShelf:
+    return ModelShelf(folder, errors=errors)
+
+
+def attempt(source: Path, work: Callable[[Path], Outcome]) -> Outcome:
+    """Do the work for one file; what it raises becomes a failure.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        Input file.
+    work : callable
+        From an input file to its outcome.
+
+    Returns
+    -------
+    Outcome
+        With the time it took.
+    """
+    start = time.perf_counter()
+    try:
+        outcome = work(source)
+    except Exception as error:
+        outcome = Outcome(source=source, state=FAILED, error=error)
+    return attrs.evolve(outcome, seconds=time.perf_counter() - start)
 
 
 def run_batch(
@@ -182,15 +225,7 @@ def run_batch(
 
     def one(source: Path) -> Outcome:
         with slots:
-            return timed(source)
-
-    def timed(source: Path) -> Outcome:
-        start = time.perf_counter()
-        try:
-            outcome = work(source, slots.give_back)
-        except Exception as error:
-            outcome = Outcome(source=source, state=FAILED, error=error)
-        return attrs.evolve(outcome, seconds=time.perf_counter() - start)
+            return attempt(source, lambda path: work(path, slots.give_back))
 
     if spare is None:
         spare = jobs if jobs > 1 else 0

@@ -45,6 +45,11 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--list", type=Path, metavar="FILE", help="text file, one raw file a line")
     parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="files at a time")
     parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="let the workers of a dask.distributed cluster do it, which see the same folders",
+    )
+    parser.add_argument(
         "--compress",
         choices=("none", "gzip", "rice", "gzip2"),
         default="none",
@@ -97,12 +102,17 @@ def run(args: argparse.Namespace) -> int:
         overwrite=args.overwrite,
         product=product,
     )
-    if not is_compiled():
+    if not is_compiled() and not args.scheduler:
         print("compiling the kernels for this machine, which is done once ...", flush=True)
     start = time.perf_counter()
-    outcomes = run_batch(
-        sources, lambda source, waits: calibrate_file(source, job, waits), args.jobs
-    )
+    if args.scheduler:
+        from tica_fn.cluster import run_on_cluster
+
+        outcomes = run_on_cluster(sources, job, args.scheduler)
+    else:
+        outcomes = run_batch(
+            sources, lambda source, waits: calibrate_file(source, job, waits), args.jobs
+        )
     states = _report(outcomes, len(sources), args.debug)
     seconds = time.perf_counter() - start
     rate = states["frames"] / seconds

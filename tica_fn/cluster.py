@@ -1,0 +1,93 @@
+"""Many files on many machines: the workers of a dask.distributed cluster calibrate them.
+
+Only paths and outcomes travel.  Workers must see the same folders as the caller; each loads the
+models of a CCD once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tica_fn.batch import FAILED, Outcome, attempt
+from tica_fn.calibrate_files import Job, calibrate_file
+
+__all__ = ["run_on_cluster"]
+
+_WAITING = 2
+"""Files that wait at a worker's thread while it works on one."""
+_ANSWER_S = 10.0
+"""How long the scheduler may take to answer."""
+
+
+def run_on_cluster(sources: Sequence[Path], job: Job, scheduler: str) -> Iterator[Outcome]:
+    """Calibrate files on a cluster and give the outcomes as they come.
+
+    Parameters
+    ----------
+    sources : sequence of pathlib.Path
+        Raw files.
+    job : Job
+        What to do with each.
+    scheduler : str
+        Address of the scheduler, such as ``tcp://10.0.0.1:8786``.
+
+    Yields
+    ------
+    Outcome
+        One for each file, in the order they finish; a worker that dies fails its file only.
+
+    Raises
+    ------
+    ImportError
+        If dask.distributed is not installed.
+    OSError
+        If the scheduler does not answer or has no workers.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise ImportError(
+            "a cluster needs dask.distributed: pip install 'tica-fn[cluster]'"
+        ) from error
+    dask: Any = distributed  # its functions are not typed
+    job = attrs.evolve(job, outdir=job.outdir.resolve(), models=job.models.resolved())
+    try:
+        client = dask.Client(scheduler, timeout=_ANSWER_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise OSError(f"{scheduler}: no Dask scheduler answers there ({error})") from error
+    with client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise OSError(f"{scheduler}: the Dask scheduler has no workers")
+        waiting = iter(dict.fromkeys(sources))
+
+        def submit(count: int) -> list[Any]:
+            # Few at a time: the scheduler need not hold a sector's worth of tasks.
+            return [
+                client.submit(_calibrate, source.resolve(), job, key=f"{source}", pure=False)
+                for source in islice(waiting, count)
+            ]
+
+        running = dask.as_completed(submit(threads * (1 + _WAITING)), loop=client.loop)
+        for future in running:
+            yield _outcome(future)
+            for other in submit(1):
+                running.add(other)
+
+
+def _calibrate(source: Path, job: Job) -> Outcome:
+    return attempt(source, lambda path: calibrate_file(path, job))
+
+
+def _outcome(future: Any) -> Outcome:
+    try:
+        outcome: Outcome = future.result()
+    except Exception as error:
+        # The worker died, or could not even unpack what it was sent.
+        return Outcome(source=Path(future.key), state=FAILED, error=error)
+    return attrs.evolve(outcome, source=Path(future.key))
