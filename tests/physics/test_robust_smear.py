@@ -196,7 +196,7 @@ def test_level_is_that_of_most_values_whatever_lies_above():
         count = int(share * len(values))
         values[:count] += random.exponential(200.0, count)
         values[count : count + 5] = np.nan
-        assert kernels.background_level(values, found) > 2000
+        assert kernels.background_level(np.sort(values), found) > 2000
         assert found[0] == pytest.approx(100.0, abs=0.2 + 3 * share)
     assert kernels.background_level(np.full(3, np.nan), found) == 0
     assert np.isnan(found).all()

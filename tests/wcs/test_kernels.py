@@ -5,7 +5,7 @@ import pytest
 
 from tests.wcs import twins
 from tica_fn.kernels.centroid import mean_centroids, windowed_centroids
-from tica_fn.kernels.plate import clip_groups, normal_equations
+from tica_fn.kernels.plate import clip_groups, factorise, normal_equations, solve_factorised
 from tica_fn.kernels.polynomial import polynomial_terms, polynomial_values
 from tica_fn.kernels.select import median_and_scatter, median_in_place
 from tica_fn.kernels.smooth import fit_smooth_field
@@ -167,6 +167,27 @@ def test_clip_groups(groups):
     assert far.tolist() == twins.clip_groups(residual.tolist(), order.tolist(), groups, 4.0)
     assert far[5]
     assert far[40]
+
+
+def test_normal_equations_are_solved_for_the_first_terms_and_for_all():
+    rng = np.random.default_rng(3)
+    terms = rng.normal(size=(40, 6))
+    gram, right = terms.T @ terms, terms.T @ rng.normal(size=(40, 2))
+    factor, found = np.empty((6, 6)), np.empty((2, 6))
+    assert factorise(gram, factor) == 6
+    np.testing.assert_allclose(factor @ factor.T, gram, rtol=1e-13)
+    for count in (1, 3, 6):
+        solve_factorised(factor, count, right, found)
+        expected = np.linalg.solve(gram[:count, :count], right[:count])
+        np.testing.assert_allclose(found[:, :count].T, expected, rtol=1e-11)
+        assert not found[:, count:].any()
+
+
+def test_terms_that_follow_from_others_are_found():
+    terms = np.random.default_rng(4).normal(size=(30, 4))
+    terms[:, 2] = terms[:, 0] - 2.0 * terms[:, 1]
+    assert factorise(terms.T @ terms, np.empty((4, 4))) == 2
+    assert factorise(np.zeros((3, 3)), np.empty((3, 3))) == 0
 
 
 def test_smooth_field_takes_the_degree_that_the_data_ask_for():

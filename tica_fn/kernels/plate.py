@@ -1,4 +1,4 @@
-"""The sums of a weighted linear fit, and clipping of its residuals by magnitude."""
+"""The sums of a weighted linear fit, their solution, and clipping of residuals by magnitude."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.select import median_and_scatter
 from tica_fn.kernels.types import Array
 
-__all__ = ["clip_groups", "dot_product", "normal_equations"]
+__all__ = ["clip_groups", "dot_product", "factorise", "normal_equations", "solve_factorised"]
 
 
 @kernel
@@ -88,6 +88,82 @@ def dot_product(left: Array, right: Array) -> float:
     for k in range(stop, n):
         s0 += left[k] * right[k]
     return ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7))
+
+
+@kernel
+def factorise(gram: Array, out: Array) -> int:
+    """Fill `out` with the Cholesky factor L of normal equations, ``gram = L L^T``.
+
+    The factor of the first terms alone is the corner of the factor of all: one factorisation
+    serves every degree of a polynomial.
+
+    Parameters
+    ----------
+    gram : ndarray
+        (p, p) float64, symmetric; not modified.
+    out : ndarray
+        (p, p) float64: L below the diagonal and on it, 0 above.
+
+    Returns
+    -------
+    int
+        How many terms the data determine: p, or fewer where a term follows from those before it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.plate import factorise
+    >>> factor = np.empty((2, 2))
+    >>> factorise(np.array([[4.0, 2.0], [2.0, 5.0]]), factor)
+    2
+    >>> factor
+    array([[2., 0.],
+           [1., 2.]])
+    """
+    p = gram.shape[0]
+    out[:] = 0.0
+    for a in range(p):
+        for b in range(a + 1):
+            total = gram[a, b]
+            for k in range(b):
+                total -= out[a, k] * out[b, k]
+            if a == b:
+                if not total > 1e-13 * gram[a, a]:
+                    return int(a)
+                out[a, a] = np.sqrt(total)
+            else:
+                out[a, b] = total / out[b, b]
+    return int(p)
+
+
+@kernel
+def solve_factorised(factor: Array, count: int, right: Array, out: Array) -> None:
+    """Fill `out` with the solution of normal equations of the first terms.
+
+    Parameters
+    ----------
+    factor : ndarray
+        (p, p) float64, what `factorise` fills.
+    count : int
+        Number of terms, at most those that it says are determined.
+    right : ndarray
+        (p, m) float64; not modified.
+    out : ndarray
+        (m, p) float64: coefficients, 0 from `count` on.
+    """
+    out[:] = 0.0
+    for j in range(right.shape[1]):
+        solved = out[j]
+        for a in range(count):
+            total = right[a, j]
+            for k in range(a):
+                total -= factor[a, k] * solved[k]
+            solved[a] = total / factor[a, a]
+        for a in range(count - 1, -1, -1):
+            total = solved[a]
+            for k in range(a + 1, count):
+                total -= factor[k, a] * solved[k]
+            solved[a] = total / factor[a, a]
 
 
 @kernel

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.types import Image, Vector
 
 __all__ = ["background_level", "fall_off"]
@@ -46,8 +46,15 @@ def fall_off(pixels: Image, out: Vector) -> None:
         out[c] = difference / _ENDS
 
 
+@formula
+def middle_of_sorted(values: Vector) -> float:
+    """Median of numbers that are in order, at least one."""
+    half = values.size // 2
+    return float(values[half] if values.size % 2 else 0.5 * (values[half - 1] + values[half]))
+
+
 @kernel
-def background_level(values: Vector, out: Vector) -> int:
+def background_level(ordered: Vector, out: Vector) -> int:
     """Find the level that most values scatter about, whatever lies above it.
 
     The median, then again and again the median of what lies within three standard deviations of
@@ -55,8 +62,8 @@ def background_level(values: Vector, out: Vector) -> int:
 
     Parameters
     ----------
-    values : ndarray
-        (n,) float64; NaN is left out; not modified.
+    ordered : ndarray
+        (n,) float64 in rising order, NaN at the end, which is left out; not modified.
     out : ndarray
         (2,) float64: level, and standard deviation about it; NaN where there is no value.
 
@@ -65,12 +72,14 @@ def background_level(values: Vector, out: Vector) -> int:
     int
         Number of values that the level rests on.
     """
-    kept = np.sort(values[~np.isnan(values)])
+    count = ordered.size
+    while count > 0 and np.isnan(ordered[count - 1]):
+        count -= 1
     out[0] = np.nan
     out[1] = np.nan
-    if kept.size == 0:
+    if count == 0:
         return 0
-    ordered = kept
+    ordered = kept = ordered[:count]
     for _ in range(_MOST_TURNS):
         middle = np.median(kept)
         below = ordered[: np.searchsorted(ordered, middle) + 1]

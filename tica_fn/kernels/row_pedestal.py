@@ -63,16 +63,23 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
         Its order.
     """
     rows = values.shape[0]
-    count = kept.sum()
-    x = np.linspace(-1.0, 1.0, rows)
+    x, fit = np.empty(rows), np.zeros(rows)
     before, now = np.zeros(rows), np.ones(rows)
-    norm_before = 1.0
-    fit, best = np.zeros(rows), np.inf
-    order = -1
+    count = 0.0
+    for r in range(rows):
+        x[r] = 2.0 * r / (rows - 1) - 1.0 if rows > 1 else -1.0
+        count += kept[r]
+    norm_before, best, order = 1.0, np.inf, -1
     for k in range(highest + 1):
-        norm = (kept * now * now).sum()
-        fit = fit + (kept * now * (values - fit)).sum() / norm * now
-        squares = (kept * (values - fit) ** 2).sum()
+        norm = along = middle = 0.0
+        for r in range(rows):
+            norm += kept[r] * now[r] * now[r]
+            along += kept[r] * now[r] * (values[r] - fit[r])
+            middle += kept[r] * x[r] * now[r] * now[r]
+        squares = 0.0
+        for r in range(rows):
+            fit[r] += along / norm * now[r]
+            squares += kept[r] * (values[r] - fit[r]) ** 2
         free = k + 2.0
         if squares <= 0.0 or count <= free + 1.0:
             criterion = -np.inf if squares <= 0.0 else np.inf
@@ -84,10 +91,12 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
             )
         if criterion < best or order < 0:
             best, order = criterion, k
-            out[:] = fit
-        shift = (kept * x * now * now).sum() / norm
-        after = (x - shift) * now - (norm / norm_before if k > 0 else 0.0) * before
-        before, now = now, after
+            for r in range(rows):
+                out[r] = fit[r]
+        share = norm / norm_before if k > 0 else 0.0
+        for r in range(rows):
+            after = (x[r] - middle / norm) * now[r] - share * before[r]
+            before[r], now[r] = now[r], after
         norm_before = norm
     return order
 

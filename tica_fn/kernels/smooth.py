@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.compile import kernel
-from tica_fn.kernels.plate import normal_equations
+from tica_fn.kernels.plate import factorise, normal_equations, solve_factorised
 from tica_fn.kernels.polynomial import polynomial_terms
 from tica_fn.kernels.select import median_in_place
 from tica_fn.kernels.types import Array
@@ -65,9 +65,9 @@ def fit_smooth_field(
     if count < 3:
         return coefficients, -1, used
     size = (top + 1) * (top + 2) // 2
-    gram = np.zeros((size, size))
-    right = np.zeros((size, m))
-    residual = np.zeros((m, n))
+    right, factor = np.zeros((size, m)), np.zeros((size, size))
+    solved, residual = np.zeros((m, size)), np.zeros((m, n))
+    determined = 0
     distances, held = np.empty(n), np.empty(n)
     for _ in range(rounds + 1):
         for k in range(n):
@@ -75,9 +75,10 @@ def fit_smooth_field(
         gram, right = normal_equations(terms[:, :size], held, values)
         for a in range(size):
             gram[a, a] *= 1.0 + 1e-12
-        solved = np.linalg.solve(gram, right)
+        determined = factorise(gram, factor)
+        solve_factorised(factor, determined, right, solved)
         for j in range(m):
-            _take_off(columns, solved[:, j], values[j], residual[j])
+            _take_off(columns, solved[j], values[j], residual[j])
         changed = False
         keep = used.copy()
         for j in range(m):
@@ -99,13 +100,13 @@ def fit_smooth_field(
     degree = 0
     for d in range(top + 1):
         part = (d + 1) * (d + 2) // 2
-        trial = np.linalg.solve(
-            np.ascontiguousarray(gram[:part, :part]), np.ascontiguousarray(right[:part])
-        )
+        if part > determined:
+            break
+        solve_factorised(factor, part, right, solved)
         score = m * part * np.log(count)
         for j in range(m):
             squares = total_weight = 0.0
-            _take_off(columns, trial[:, j], values[j], residual[j])
+            _take_off(columns, solved[j, :part], values[j], residual[j])
             for k in range(n):
                 if used[k]:
                     squares += weights[k] * residual[j, k] * residual[j, k]
@@ -114,16 +115,17 @@ def fit_smooth_field(
         if score < best:
             best = score
             degree = d
-            coefficients[:] = 0.0
             for j in range(m):
-                coefficients[j, :part] = trial[:, j]
+                for a in range(size):
+                    coefficients[j, a] = solved[j, a]
     return coefficients, degree, used
 
 
 @kernel
 def _take_off(columns: Array, coefficients: Array, values: Array, out: Array) -> None:
     """Fill `out` with values less the field: term by term, so that the places go side by side."""
-    out[:] = values
+    for k in range(values.size):
+        out[k] = values[k]
     for a in range(coefficients.size):
         coefficient = coefficients[a]
         for k in range(values.size):

@@ -121,7 +121,7 @@ def smear_of_run(
 def _level(values: Array) -> tuple[float, float]:
     """Level of the background, and its variance; NaN where there are too few values."""
     found = np.empty(2)
-    count = kernels.background_level(values, found)
+    count = kernels.background_level(np.sort(values), found)
     if count < _FEWEST_ROWS:
         return np.nan, np.nan
     return float(found[0]), _MEDIAN_EFFICIENCY * float(found[1]) ** 2 / count
