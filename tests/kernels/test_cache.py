@@ -69,3 +69,30 @@ def test_a_read_only_installation_keeps_its_code_elsewhere(package, monkeypatch)
     folder = compiling.cache_folder.__wrapped__()
     assert folder.parent == package.parent / "cache" / "tica-fn"
     assert folder.is_dir()
+
+
+TOLD = """
+import numpy as np
+from tica_fn.kernels.compile import before_compiling
+from tica_fn.kernels.pedestal import measure_pedestal
+before_compiling(lambda: print("compiling"))
+for kind in (np.int32, np.float64):
+    measure_pedestal(np.ones((4, 4), kind), np.ones((4, 4), np.float32), 1.0, 0, 0, 4)
+print("done")
+"""
+
+
+def test_compiling_is_told_once_and_not_at_all_when_the_code_is_there(package):
+    def told():
+        done = subprocess.run(
+            [sys.executable, "-c", TOLD],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=package.parent,
+            env={"PATH": "", "HOME": str(package.parent)},
+        )
+        return done.stdout.split()
+
+    assert told() == ["compiling", "done"]
+    assert told() == ["done"]

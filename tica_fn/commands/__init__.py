@@ -5,6 +5,10 @@ run with ``parser.set_defaults(run=...)``; that function takes the parsed argume
 the exit code.  Modules import what they need inside that function, so that ``--help`` is quick.
 """
 
+from functools import cache
+
+__all__ = ["NAMES", "say_when_compiling"]
+
 NAMES = (
     "calibrate",
     "split",
@@ -18,3 +22,13 @@ NAMES = (
     "info",
 )
 """Order in which ``tica-fn --help`` lists them."""
+
+
+@cache
+def say_when_compiling() -> None:
+    """Say once what takes so long, when kernels are compiled that this machine has not seen."""
+    from tica_fn.kernels.compile import before_compiling
+
+    before_compiling(
+        lambda: print("compiling kernels for this machine, which is done once ...", flush=True)
+    )

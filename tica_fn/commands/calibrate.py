@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tica_fn.commands import say_when_compiling
 from tica_fn.commands.product_options import add_options, product_of
 
 if TYPE_CHECKING:
@@ -84,7 +85,6 @@ def run(args: argparse.Namespace) -> int:
 
     from tica_fn.batch import ModelShelf, run_batch
     from tica_fn.calibrate_files import Job, calibrate_file, output_name
-    from tica_fn.kernels.compile import is_compiled
 
     sources = [*args.files, *(_listed(args.list) if args.list else ())]
     if not sources:
@@ -102,8 +102,7 @@ def run(args: argparse.Namespace) -> int:
         overwrite=args.overwrite,
         product=product,
     )
-    if not is_compiled() and not args.scheduler:
-        print("compiling the kernels for this machine, which is done once ...", flush=True)
+    say_when_compiling()
     start = time.perf_counter()
     if args.scheduler:
         from tica_fn.cluster import run_on_cluster

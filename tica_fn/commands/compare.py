@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands import say_when_compiling
+
 _EXIT = """exit code: 0 nothing differs that must not, 1 something does or could not be read."""
 
 
@@ -168,6 +170,7 @@ def _anew(args: argparse.Namespace, rules: Any, folder: Path) -> list[Any]:
         raise ValueError("--calibrate stands instead of TEST, and needs --caldir")
     if not args.gold.is_dir():
         raise ValueError(f"{args.gold}: with --calibrate GOLD is a folder of products")
+    say_when_compiling()
     calibrate_anew(args.calibrate, args.caldir, folder, args.jobs)
     found = compare_folders(args.gold, folder, rules, args.jobs)
     if args.wrong_caldir is not None:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands import say_when_compiling
+
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
@@ -26,4 +28,5 @@ def run(args: argparse.Namespace) -> int:
     """Run the demonstration."""
     from tica_fn.demo import run_demo
 
+    say_when_compiling()
     return run_demo(args.output_dir, args.seed)

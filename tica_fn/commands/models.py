@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tica_fn.commands import say_when_compiling
+
 if TYPE_CHECKING:
     from tica_fn.remote.status import FolderStatus
 
@@ -245,6 +247,7 @@ def run_build(args: argparse.Namespace) -> int:
     from tica_fn import build_bias, build_flat
     from tica_fn.fits.built_model import write_model
 
+    say_when_compiling()
     same = [path for path in args.files if args.files.count(path) > 1]
     if same:
         raise ValueError(f"{same[0]}: given more than once")

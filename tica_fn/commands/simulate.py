@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands import say_when_compiling
+
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
@@ -106,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
     """Simulate and write."""
     from tica_fn.simulate.command import simulate_files
 
+    say_when_compiling()
     for path in simulate_files(args):
         print(path)
     return 0

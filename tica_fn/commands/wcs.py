@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import Any
 
+from tica_fn.commands import say_when_compiling
+
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
@@ -60,6 +62,7 @@ def run_refstars(args: argparse.Namespace) -> int:
     from tica_fn.wcs.refstars import find_reference_stars
     from tica_fn.wcs.refstars_file import reference_stars_table, write_reference_stars
 
+    say_when_compiling()
     image = read_image(args.image, args.camera, args.ccd)
     catalog = None
     if args.catalog:
@@ -93,6 +96,7 @@ def run_fit(args: argparse.Namespace) -> int:
     from tica_fn.cli import describe
     from tica_fn.wcs.batch import fit_files
 
+    say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     failed = 0
     for path, line, error in fit_files(

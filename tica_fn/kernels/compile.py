@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import event
 from numba.extending import overload, register_jitable
 
-__all__ = ["cache_folder", "chosen_by_type", "formula", "is_compiled", "kernel"]
+__all__ = ["before_compiling", "cache_folder", "chosen_by_type", "formula", "kernel"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -119,15 +120,32 @@ def cache_folder() -> Path:
     raise OSError(f"no folder can be written to keep compiled kernels in (tried {tried})")
 
 
-def is_compiled() -> bool:
-    """Tell whether any kernel was compiled on this machine before.
+def before_compiling(tell: Callable[[], None]) -> None:
+    """Have a function called when a kernel is about to be compiled, which takes seconds.
 
-    Returns
-    -------
-    bool
-        Whether `cache_folder` holds machine code.
+    Parameters
+    ----------
+    tell : callable
+        Called once, before the first compilation; not when machine code is found in the cache.
     """
-    return any(cache_folder().rglob("*.nbc"))
+    event.register(_COMPILING, _Once(tell))  # type: ignore[no-untyped-call]
+
+
+_COMPILING = "numba:compile"
+
+
+class _Once(event.Listener):
+    """Calls a function at the first compilation, and then listens no more."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.tell = tell
+
+    def on_start(self, _: Any) -> None:
+        event.unregister(_COMPILING, self)  # type: ignore[no-untyped-call]
+        self.tell()
+
+    def on_end(self, _: Any) -> None:
+        pass
 
 
 def _source_hash() -> str:
