@@ -5,7 +5,14 @@ import pytest
 
 from tests.wcs import twins
 from tica_fn.kernels.centroid import mean_centroids, windowed_centroids
-from tica_fn.kernels.plate import clip_groups, factorise, normal_equations, solve_factorised
+from tica_fn.kernels.plate import (
+    clip_groups,
+    factorise,
+    normal_equations,
+    residuals,
+    solve_factorised,
+    solve_normal,
+)
 from tica_fn.kernels.polynomial import polynomial_terms, polynomial_values
 from tica_fn.kernels.select import median_and_scatter, median_in_place
 from tica_fn.kernels.smooth import fit_smooth_field
@@ -181,6 +188,17 @@ def test_normal_equations_are_solved_for_the_first_terms_and_for_all():
         expected = np.linalg.solve(gram[:count, :count], right[:count])
         np.testing.assert_allclose(found[:, :count].T, expected, rtol=1e-11)
         assert not found[:, count:].any()
+
+
+def test_a_fit_of_unlike_terms_leaves_what_they_do_not_explain():
+    rng = np.random.default_rng(5)
+    terms = np.ascontiguousarray(rng.normal(size=(50, 7)) * 10.0 ** np.arange(-3, 4))
+    values = rng.normal(size=(2, 50))
+    expected = np.linalg.lstsq(terms, values.T, rcond=None)[0].T
+    found = solve_normal(*normal_equations(terms, np.ones(50), values))
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+    left = residuals(terms, expected, values)
+    np.testing.assert_allclose(left, values - expected @ terms.T, atol=1e-13)
 
 
 def test_terms_that_follow_from_others_are_found():

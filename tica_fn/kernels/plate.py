@@ -8,7 +8,15 @@ from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.select import median_and_scatter
 from tica_fn.kernels.types import Array
 
-__all__ = ["clip_groups", "dot_product", "factorise", "normal_equations", "solve_factorised"]
+__all__ = [
+    "clip_groups",
+    "dot_product",
+    "factorise",
+    "normal_equations",
+    "residuals",
+    "solve_factorised",
+    "solve_normal",
+]
 
 
 @kernel
@@ -164,6 +172,71 @@ def solve_factorised(factor: Array, count: int, right: Array, out: Array) -> Non
             for k in range(a + 1, count):
                 total -= factor[k, a] * solved[k]
             solved[a] = total / factor[a, a]
+
+
+@kernel
+def solve_normal(gram: Array, right: Array) -> Array:
+    """Solve normal equations, their unknowns scaled to be alike.
+
+    Parameters
+    ----------
+    gram : ndarray
+        (p, p) float64, symmetric and positive definite; not modified.
+    right : ndarray
+        (p, m) float64; not modified.
+
+    Returns
+    -------
+    ndarray
+        (m, p) float64: coefficients; from the first that the data do not determine on, 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.plate import solve_normal
+    >>> solve_normal(np.array([[4.0, 2.0], [2.0, 5.0]]), np.array([[8.0], [12.0]]))
+    array([[1., 2.]])
+    """
+    p, m = right.shape
+    scaled, sides = np.empty((p, p)), np.empty((p, m))
+    scale, factor, out = np.empty(p), np.empty((p, p)), np.empty((m, p))
+    for a in range(p):
+        scale[a] = 1.0 / np.sqrt(gram[a, a]) if gram[a, a] > 0.0 else 0.0
+        for b in range(a + 1):
+            scaled[a, b] = scaled[b, a] = gram[a, b] * scale[a] * scale[b]
+        for j in range(m):
+            sides[a, j] = right[a, j] * scale[a]
+    solve_factorised(factor, factorise(scaled, factor), sides, out)
+    for j in range(m):
+        for a in range(p):
+            out[j, a] *= scale[a]
+    return out
+
+
+@kernel
+def residuals(terms: Array, coefficients: Array, values: Array) -> Array:
+    """Values less the sums of the terms that were fitted to them.
+
+    Parameters
+    ----------
+    terms : ndarray
+        (n, p) float64; not modified.
+    coefficients : ndarray
+        (m, p) float64; not modified.
+    values : ndarray
+        (m, n) float64; not modified.
+
+    Returns
+    -------
+    ndarray
+        (m, n) float64.
+    """
+    m, n = values.shape
+    out = np.empty((m, n))
+    for j in range(m):
+        for k in range(n):
+            out[j, k] = values[j, k] - dot_product(terms[k], coefficients[j])
+    return out
 
 
 @kernel

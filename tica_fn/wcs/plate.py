@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.kernels.plate import clip_groups, normal_equations
+from tica_fn.kernels.plate import clip_groups, normal_equations, residuals, solve_normal
 from tica_fn.kernels.polynomial import polynomial_terms
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, SCALE, Solution, make_solution
 from tica_fn.wcs.sphere import angles_of_vectors, plane_to_sky, sky_to_plane, unit_vectors
@@ -153,13 +153,10 @@ def _solve(
         aim = np.stack(sky_to_plane(ra, dec, *crval))
         gram, right = normal_equations(terms, weighted, aim)
         gram[np.diag_indices_from(gram)] += _prior(degree) + 1e-12 * np.diag(gram)
-        scale = 1.0 / np.sqrt(np.diag(gram))
-        solved = np.linalg.solve(gram * scale[:, None] * scale, right * scale[:, None])
-        plane = np.ascontiguousarray((solved * scale[:, None]).T)
+        plane = solve_normal(gram, right)
         if np.hypot(*plane[:, 0]) < SETTLED_DEG:
             break
-    residual = aim - plane @ terms.T
-    return crval, plane, residual
+    return crval, plane, residuals(terms, plane, aim)
 
 
 def _prior(degree: int) -> Array:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.kernels.plate import normal_equations, solve_normal
 from tica_fn.kernels.polynomial import polynomial_terms, polynomial_values
 from tica_fn.wcs.sphere import plane_to_sky, sky_to_plane
 
@@ -206,11 +207,8 @@ def _invert(distortion: Array, order: int) -> Array:
     place = np.cos(np.pi * (np.arange(side) + 0.5) / side) * 1.01
     u, v = (axis.ravel() for axis in np.meshgrid(place, place))
     bent = polynomial_values(distortion, u, v, order) / SCALE
-    terms = polynomial_terms(u + bent[0], v + bent[1], order)[:, 1:]
-    gram = terms.T @ terms
-    right = -(terms.T @ bent.T) * SCALE
-    scale = 1.0 / np.sqrt(np.diag(gram))
-    solved = np.linalg.solve(gram * scale[:, None] * scale, right * scale[:, None])
+    terms = np.ascontiguousarray(polynomial_terms(u + bent[0], v + bent[1], order)[:, 1:])
+    gram, right = normal_equations(terms, np.ones(u.size), -SCALE * bent)
     out = np.zeros_like(distortion)
-    out[:, 1:] = (solved * scale[:, None]).T
+    out[:, 1:] = solve_normal(gram, right)
     return out
