@@ -32,6 +32,7 @@ from tica_fn.steps import (
 __all__ = ["Pipeline", "calibrate", "compose", "inverse", "standard_steps"]
 
 AnyStep = Callable[[Frame], Frame]
+_RESULT_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def _grouped(steps: tuple[AnyStep, ...]) -> tuple[AnyStep, ...]:
@@ -80,8 +81,11 @@ class Pipeline(Record):
         Raises
         ------
         FrameError
-            If a step refuses what the one before it gave, or gives no frame.
+            If a step refuses what the one before it gave, or gives no frame, or if `dtype` is
+            neither float64 nor float32.
         """
+        if dtype is not None and np.dtype(dtype) not in _RESULT_TYPES:
+            raise FrameError(f"calibrated pixels are float64 or float32, not {np.dtype(dtype)}")
         groups = _grouped(self.steps)
         for position, group in enumerate(groups):
             if isinstance(group, Fused):

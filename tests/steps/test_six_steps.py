@@ -267,6 +267,14 @@ def test_saturation_at_the_ends_of_int32(models):
     assert fused.pixels.tobytes() == one_by_one(steps.steps, raw).pixels.tobytes()
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.float16, np.complex128])
+def test_results_of_another_type_are_refused(dtype, raw, models):
+    """Rather than cut electrons to whole ones, or numbers beyond 65504 to infinity."""
+    for pipeline in (tica_fn.standard_steps(models), compose()):
+        with pytest.raises(FrameError, match=f"float64 or float32, not {np.dtype(dtype)}"):
+            pipeline(raw, dtype=dtype)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, ">i4", ">f8", "u2"])
 def test_the_type_of_the_counts_changes_nothing(dtype, models):
     counts = made_frame(2, 3, 600, 3)[0] % 60000
