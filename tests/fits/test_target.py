@@ -233,8 +233,16 @@ def test_twenty_second_files(readouts, models, tmp_path, calibrate):
     assert product.name == FAST.replace("-tp.fits", "-tp.cal.fits")
     frame = Frame(pixels=readouts[0], unit="adu", camera=2, ccd=3, exposure_s=20, coadds=10)
     whole = tica_fn.calibrate(frame, tica_fn.load_models(caldir, 2, 3))
-    expected = whole.pixels[row : row + shape[0], column : column + shape[1]] / (10 * 1.98)
-    assert np.array_equal(fits.getdata(product, 1)["FLUX"][0], expected.astype(np.float32))
+    window = np.s_[row : row + shape[0], column : column + shape[1]]
+    table = fits.getdata(product, 1)
+    expected = whole.pixels[window] / (10 * 1.98)
+    assert np.array_equal(table["FLUX"][0], expected.astype(np.float32))
+    # All ten reads are kept: their noise is that of ten independent ones.
+    variance = 10 * targets.READ_NOISE**2 + whole.pixels[window] + whole.smear[window[1]]
+    np.testing.assert_allclose(
+        table["FLUX_ERR"][0], np.sqrt(np.maximum(variance, 10 * targets.READ_NOISE**2)) / 19.8,
+        rtol=1e-6,
+    )  # fmt: skip
 
 
 def test_missing_counts_become_nan_and_nothing_else_does(beside, readouts, calibrate):

@@ -18,14 +18,9 @@ from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.tica import packed
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
+from tica_fn.uncertainty import trimming_of
 
 __all__ = ["flux_error", "read_noise_of_columns", "write_target"]
-
-TRIMMED_VARIANCE = 0.841
-"""Variance of the mean of ten Gaussian exposures without the lowest and highest, per exposure kept.
-
-On-board cosmic-ray mitigation drops the extremes of each ten exposures; the eight that are kept
-scatter less than eight independent ones by this factor (Monte Carlo of order statistics)."""
 
 
 def read_noise_of_columns(
@@ -79,12 +74,13 @@ def flux_error(frame: Frame, read_noise: Array) -> Array:
 
     Notes
     -----
-    ``0.841 * (N * read_noise**2 + collected electrons)``, the electrons with the smear that was
-    collected too; 0.841 is what on-board cosmic-ray trimming leaves of the variance.
+    ``t * (N * read_noise**2 + collected electrons)``, the electrons with the smear that was
+    collected too; ``t`` is what on-board cosmic-ray trimming leaves of the variance
+    (`tica_fn.uncertainty.trimming_of`): 0.841 in 2-minute files, 1 in 20-second ones.
     """
     collected = frame.pixels if frame.smear is None else frame.pixels + frame.smear
     variance = frame.coadds * read_noise**2 + np.maximum(collected, 0.0)
-    out: Array = np.sqrt(TRIMMED_VARIANCE * variance)
+    out: Array = np.sqrt(trimming_of(frame) * variance)
     return out
 
 
