@@ -7,6 +7,7 @@ Every step acts on the pixels and on the collateral alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from tica_fn.detector import COLUMNS, LIVE_FRACTION, READ_INTERVAL_S, ROWS, SHAPE, check_ccd
 from tica_fn.errors import FrameError
-from tica_fn.immutable import Array, FrozenMapping, Record, frozen_array
+from tica_fn.immutable import Array, FrozenMapping, Record, Unchanging, frozen_array
 
 __all__ = [
     "ADU",
@@ -33,6 +34,7 @@ __all__ = [
 ADU = "adu"
 ELECTRON = "electron"
 RATE = "electron / s"
+_UNITS = (ADU, ELECTRON, RATE)
 _PIXEL_TYPES = (np.dtype(np.int32), np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -192,7 +194,7 @@ def _quality(value: ArrayLike | None) -> Array | None:
 
 
 def _mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    return FrozenMapping(value) if isinstance(value, dict) else value
+    return value if isinstance(value, Unchanging) else FrozenMapping(value)
 
 
 def _frames(value: Iterable[Frame]) -> tuple[Frame, ...]:
@@ -260,7 +262,8 @@ class Frame(Record):
     Raises
     ------
     FrameError
-        If the pixels are not 2-D numbers, do not lie in the readout, or there is no such CCD.
+        If the pixels are not 2-D numbers, do not lie in the readout, there is no such CCD or
+        unit, or exposure time or coadds are not positive.
 
     Examples
     --------
@@ -273,7 +276,7 @@ class Frame(Record):
     """
 
     pixels: Array = attrs.field(converter=_pixels)
-    unit: str = attrs.field(validator=attrs.validators.in_((ADU, ELECTRON, RATE)))
+    unit: str
     camera: int
     ccd: int
     exposure_s: float = attrs.field(converter=float)
@@ -298,6 +301,8 @@ class Frame(Record):
     def __attrs_post_init__(self) -> None:
         """Check that the pixels lie in a readout that exists."""
         check_ccd(self.camera, self.ccd)
+        if self.unit not in _UNITS:
+            raise FrameError(f"unit is one of {', '.join(map(repr, _UNITS))}, not {self.unit!r}")
         rows, columns = self.pixels.shape
         inside = (
             self.row >= 0
@@ -314,7 +319,9 @@ class Frame(Record):
             plane = getattr(self, name)
             if plane is not None and plane.shape != self.pixels.shape:
                 raise FrameError(f"{name} is {plane.shape}, pixels are {self.pixels.shape}")
-        if not self.coadds > 0:
+        if not 0 < self.exposure_s < math.inf:
+            raise FrameError(f"an exposure takes some time, not {self.exposure_s:g} s")
+        if not 0 < self.coadds < math.inf:
             raise FrameError(f"a frame sums at least one exposure, not {self.coadds}")
 
     @property

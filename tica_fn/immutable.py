@@ -13,7 +13,16 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["Array", "FrozenMapping", "Record", "freeze", "frozen_array", "is_frozen", "same"]
+__all__ = [
+    "Array",
+    "FrozenMapping",
+    "Record",
+    "Unchanging",
+    "freeze",
+    "frozen_array",
+    "is_frozen",
+    "same",
+]
 
 Array = NDArray[Any]
 
@@ -107,7 +116,13 @@ def same(left: object, right: object) -> bool:
     return bool(left == right)
 
 
-class FrozenMapping(Mapping[str, Any]):
+class Unchanging(Mapping[str, Any]):
+    """A mapping whose items cannot change: a record keeps it as it is."""
+
+    __slots__ = ()
+
+
+class FrozenMapping(Unchanging):
     """A mapping that cannot change and can be pickled and hashed.
 
     Parameters

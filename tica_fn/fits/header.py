@@ -14,6 +14,8 @@ from typing import Any
 
 from astropy.io import fits
 
+from tica_fn.immutable import Unchanging
+
 __all__ = ["CARD", "Cards", "OriginalHeader", "card", "split_cards", "with_card"]
 
 CARD = 80
@@ -126,7 +128,7 @@ def card(keyword: str, value: Hashable, comment: str = "") -> tuple[str, str]:
         return keyword, str(fits.Card(keyword, value, comment))
 
 
-class OriginalHeader(Mapping[str, Any]):
+class OriginalHeader(Unchanging):
     """The header of a frame as it was in its file: primary HDU, then the image's own.
 
     As a mapping it gives the values by keyword; the image's header comes before the primary's.
