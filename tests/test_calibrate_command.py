@@ -218,6 +218,19 @@ def test_a_product_that_is_not_whole_is_made_again(raws, calibrate, tmp_path, ki
     assert product.read_bytes() == good
 
 
+@pytest.mark.parametrize("option", ["--trim", "--quality", "--uncertainty"])
+def test_a_product_of_another_kind_is_made_again(raws, calibrate, tmp_path, option):
+    """They have the same name, and are made from the same input with the same models."""
+    calibrate(raws[0])
+    (product,) = (tmp_path / "out").iterdir()
+    plain = product.read_bytes()
+    assert "made again" in calibrate(raws[0], options=[option])
+    assert product.read_bytes() != plain
+    assert "0 done, 1 skipped" in calibrate(raws[0], options=[option])
+    assert "made again" in calibrate(raws[0])
+    assert product.read_bytes() == plain
+
+
 def test_a_product_of_another_input_is_made_again(raws, calibrate, tmp_path, made):
     other = inputs.raw_ffi(
         tmp_path / raws[0].name, made[0] + 1, camera=CAMERA, ccd=CCD, exposure_s=EXPOSURE_S

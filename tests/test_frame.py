@@ -11,7 +11,6 @@ from astropy.io import fits
 from tica_fn import Frame
 from tica_fn.errors import FrameError
 
-
 KNOWN = {"unit": "adu", "camera": 2, "ccd": 3, "exposure_s": 1800, "coadds": 720}
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
 
 from tica_fn.batch import DONE, SKIPPED, ModelShelf, Outcome
 from tica_fn.calibrate_products import calibrate_products, without_signal
-from tica_fn.compose import Pipeline, standard_steps
+from tica_fn.compose import standard_steps
 from tica_fn.detector import COLUMNS, ROWS, SHAPE
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.blocks import Buffer, RawHDU, content, crc32, read_blocks, verify_sums
 from tica_fn.fits.collateral import KINDS, Collateral, find_collateral, read_collateral
 from tica_fn.fits.files import frame_of, kind_of
@@ -23,14 +22,13 @@ from tica_fn.fits.stream import can_stream, stream_spoc
 from tica_fn.fits.target import TargetPixels, target_of
 from tica_fn.fits.target_out import write_target
 from tica_fn.fits.tica import write_tica
-from tica_fn.fits.tiled import untiled, write_tiled
+from tica_fn.fits.tiled import TILE_COMPRESSION, untiled, write_tiled
 from tica_fn.frame import SourceFile
 from tica_fn.products import Product, steps_for
-from tica_fn.steps import Step
+from tica_fn.redo import wanted_of, why_again
 
 __all__ = ["Job", "calibrate_file", "output_name"]
 
-_TILED = {"rice": "RICE_1", "gzip2": "GZIP_2"}
 _ENDINGS = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
 
 
@@ -130,22 +128,23 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
         raise BadFileError(f"{source}: this is a calibrated frame already")
     if kind == "target":
         verify_sums(source, hdus)
-        pixels = target_of(source, hdus, data, stamp)
+        pixels = target_of(source, hdus, stamp)
         return _calibrate_target(source, target, pixels, data, job)
     if kind in ("camera", "poc") or not job.product.plain or _without_signal(hdus[1]):
         verify_sums(source, hdus)
         return calibrate_products(source, hdus, kind, stamp, job)
     facts = spoc_facts(source, hdus)
     steps = standard_steps(job.models(facts["camera"], facts["ccd"]), job.without)
-    redo = _why_again(target, stamp, steps, job)
+    wanted = wanted_of(stamp, [steps], job.product, compress=job.compress)
+    redo = () if job.overwrite else why_again(target, wanted)
     if redo is None:
         return Outcome(source=source, state=SKIPPED, outputs=(target,))
-    if job.compress not in _TILED and can_stream(hdus, steps):
+    if job.compress not in TILE_COMPRESSION and can_stream(hdus, steps):
         stream_spoc(source, hdus, stamp, steps, target, on_written)
     else:
         verify_sums(source, hdus)
         out = steps(frame_of(source, hdus, stamp), dtype=np.float32)
-        if job.compress in _TILED:
+        if job.compress in TILE_COMPRESSION:
             write_tiled(out, target, job.compress)
         else:
             write_tica(out, target)
@@ -174,11 +173,10 @@ def _calibrate_target(
     source: Path, target: Path, pixels: TargetPixels, data: memoryview, job: Job
 ) -> Outcome:
     """Calibrate every cadence of a target pixel file."""
+    if job.compress in TILE_COMPRESSION:
+        raise FrameError(f"{source}: target pixel files are written plain or gzipped")
     models = job.models(pixels.camera, pixels.ccd)
     steps = steps_for(models, job.product.for_targets, job.without)
-    redo = _why_again(target, pixels.source, steps, job)
-    if redo is None:
-        return Outcome(source=source, state=SKIPPED, outputs=(target,))
     found = find_collateral(
         source,
         (source.parent, job.models.folder),
@@ -189,9 +187,14 @@ def _calibrate_target(
         kinds=[kind for kind, step in KINDS.items() if step not in job.without],
     )
     collateral = tuple(read_collateral(path) for path in found)
+    files = tuple(piece.file for piece in collateral)
+    wanted = wanted_of(pixels.source, [steps], job.product, collateral=files)
+    redo = () if job.overwrite else why_again(target, wanted)
+    if redo is None:
+        return Outcome(source=source, state=SKIPPED, outputs=(target,))
     notes = _notes_on(pixels, collateral)
     calibrated = (steps(frame) for frame in pixels.frames(collateral))
-    write_target(data, calibrated, pixels.read_s, target, notes)
+    write_target(data, calibrated, pixels.read_s, target, files, notes)
     return Outcome(
         source=source,
         state=DONE,
@@ -206,38 +209,13 @@ def _notes_on(pixels: TargetPixels, collateral: tuple[Collateral, ...]) -> tuple
     notes = []
     for piece in collateral:
         if not piece.checked:
-            notes.append(f"{piece.name}: CHECKSUM is not that of its content; used all the same")
+            notes.append(
+                f"{piece.file.name}: CHECKSUM is not that of its content; used all the same"
+            )
         for cadence in pixels.cadences.tolist():
             nearest = piece.nearest(cadence)
             if nearest != cadence:
-                notes.append(f"{piece.name}: no cadence {cadence}; used cadence {nearest} for it")
+                notes.append(
+                    f"{piece.file.name}: no cadence {cadence}; used cadence {nearest} for it"
+                )
     return tuple(notes)
-
-
-def _why_again(
-    target: Path, source: SourceFile, steps: Pipeline, job: Job
-) -> tuple[str, ...] | None:
-    """Decide about an output that may be there: None to skip, else notes on why it is made."""
-    if job.overwrite or not target.exists():
-        return ()
-    try:
-        headers = [hdu.header for hdu in read_blocks(target)]
-        header: Any = next((h for h in headers if "RAWCRC" in h), headers[0])
-    except OSError as error:
-        return (f"made again, as the output was not whole ({error})",)
-    if job.compress in _TILED and header.get("ZCMPTYPE") != _TILED[job.compress]:
-        return (f"{target.name}: made again, as it was packed in another way",)
-    names = tuple(step.name for step in steps.steps if isinstance(step, Step))
-    files = {
-        file.sha256
-        for step in steps.steps
-        if isinstance(step, Step) and step.models
-        for file in step.models.files
-    }
-    if header.get("RAWCRC") != source.crc32:
-        return (f"{target.name}: made again, as it was made from another input",)
-    if {str(value) for keyword, value in header.items() if keyword.startswith("MODSHA")} != files:
-        return (f"{target.name}: made again, as it was made with other models",)
-    if tuple(header.get(f"CALSTEP{n}") for n in range(1, header.get("NSTEPS", 0) + 1)) != names:
-        return (f"{target.name}: made again, as it was made by other steps",)
-    return None

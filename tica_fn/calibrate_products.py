@@ -26,7 +26,7 @@ from tica_fn.models import Models
 from tica_fn.products import Product, steps_for
 from tica_fn.quality import flag_pixels
 from tica_fn.quality_frame import as_dquality, flag_frame
-from tica_fn.redo import wanted_of, why_again
+from tica_fn.redo import Wanted, wanted_of, why_again
 from tica_fn.time_corrections import correct_times
 from tica_fn.trim import trim_science
 
@@ -85,7 +85,7 @@ def calibrate_products(
     todo: list[tuple[Frame, Pipeline, Models, Path]] = []
     notes: list[str] = []
     for frame, steps, one, target in zip(raw, pipelines, models, targets, strict=True):
-        redo = () if job.overwrite else why_again(target, wanted_of(frame, [steps], job.product))
+        redo = () if job.overwrite else why_again(target, _wanted(frame, [steps], job))
         if redo is not None:
             todo.append((frame, steps, one, target))
             notes.extend((*redo, *job.models.remarks(frame.camera, frame.ccd, frame.sector)))
@@ -114,6 +114,12 @@ def _prepared(frame: Frame, product: Product) -> Frame:
             state = product.state(frame.times.zero + frame.times.mid)
         frame = correct_times(frame, product.time_corrections, state)
     return frame
+
+
+def _wanted(frame: Frame, pipelines: list[Pipeline], job: Job) -> Wanted:
+    return wanted_of(
+        frame.source, pipelines, job.product, compress=job.compress, before=frame.steps
+    )
 
 
 def _name(source: Path, frame: Frame, camera: bool, job: Job) -> str:
@@ -188,8 +194,7 @@ def _assembled(
     if job.compress not in ("none", "gzip"):
         raise FrameError(f"{source}: camera frames are written plain or gzipped")
     target = job.outdir / product_name(source, compress=job.compress)
-    wanted = wanted_of(raw[0], pipelines, job.product)
-    redo = () if job.overwrite else why_again(target, wanted)
+    redo = () if job.overwrite else why_again(target, _wanted(raw[0], pipelines, job))
     if redo is None:
         return Outcome(source=source, state=SKIPPED, outputs=(target,))
     frames = [

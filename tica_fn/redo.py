@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 
 from tica_fn.compose import Pipeline
-from tica_fn.fits.blocks import content, read_blocks
+from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.provenance import steps_of
-from tica_fn.fits.tiled import untiled
-from tica_fn.frame import Frame
+from tica_fn.fits.tiled import TILE_COMPRESSION
+from tica_fn.frame import SourceFile
 from tica_fn.products import Product
 
 __all__ = ["Wanted", "wanted_of", "why_again"]
@@ -30,33 +30,53 @@ class Wanted:
         Hashes of the model files.
     steps : tuple of str
         Names of the steps.
-    columns : int
-        Columns of the image.
+    columns : int or None
+        Columns of the image; None for target pixels.
     extensions : frozenset of str
         Optional extensions.
     segment : str or None
         Orbit of the sector, where it was asked for.
+    packing : str or None
+        Tile compression, as ZCMPTYPE says it.
+    collateral : frozenset of str
+        Checksums of the collateral files.
     """
 
     input_crc32: str
     models: frozenset[str]
     steps: tuple[str, ...]
-    columns: int
-    extensions: frozenset[str]
-    segment: str | None
+    columns: int | None
+    extensions: frozenset[str] = frozenset()
+    segment: str | None = None
+    packing: str | None = None
+    collateral: frozenset[str] = frozenset()
 
 
-def wanted_of(frame: Frame, pipelines: Sequence[Pipeline], product: Product) -> Wanted:
-    """What the output of a frame must say of itself.
+def wanted_of(
+    source: SourceFile | None,
+    pipelines: Sequence[Pipeline],
+    product: Product,
+    *,
+    compress: str = "none",
+    before: tuple[str, ...] = (),
+    collateral: Sequence[SourceFile] | None = None,
+) -> Wanted:
+    """What the output of a raw file must say of itself.
 
     Parameters
     ----------
-    frame : Frame
-        The raw frame.
+    source : SourceFile or None
+        The raw file.
     pipelines : sequence of Pipeline
         Steps to apply: those of one CCD, or of all CCDs of a camera.
     product : Product
         What is wanted.
+    compress : str
+        How it is packed.
+    before : tuple of str
+        Names of what was done to the frame before the pipeline.
+    collateral : sequence of SourceFile or None
+        Collateral files of target pixels; None for full-frame images.
 
     Returns
     -------
@@ -68,14 +88,17 @@ def wanted_of(frame: Frame, pipelines: Sequence[Pipeline], product: Product) -> 
         "UNCERTAINTY": product.uncertainty and product.layout == "tica",
         "PIXEL_QUALITY": product.quality,
     }
+    image = collateral is None
     models = [getattr(step, "models", None) for steps in pipelines for step in steps.steps]
     return Wanted(
-        input_crc32=frame.source.crc32 if frame.source else "",
+        input_crc32=source.crc32 if source else "",
         models=frozenset(file.sha256 for one in models if one for file in one.files),
-        steps=(*frame.steps, *(str(getattr(s, "name", s)) for s in pipelines[0].steps)),
-        columns=2 * columns if product.assemble else columns,
-        extensions=frozenset(name for name, wanted in names.items() if wanted),
-        segment=product.segment,
+        steps=(*before, *(str(getattr(s, "name", s)) for s in pipelines[0].steps)),
+        columns=(2 * columns if product.assemble else columns) if image else None,
+        extensions=frozenset(name for name, wanted in names.items() if wanted and image),
+        segment=product.segment if image else None,
+        packing=TILE_COMPRESSION.get(compress) if image else None,
+        collateral=frozenset(file.crc32 for file in collateral or ()),
     )
 
 
@@ -97,24 +120,31 @@ def why_again(target: Path, wanted: Wanted) -> tuple[str, ...] | None:
     if not target.exists():
         return ()
     try:
-        data = content(target)
-        hdus = untiled(target, data, read_blocks(target, data))
+        headers: list[Any] = [hdu.header for hdu in read_blocks(target)]
     except OSError as error:
-        return (f"{target.name}: made again, as it was not whole ({error})",)
-    header = hdus[0].header
-    image: Any = hdus[1].header if int(header["NAXIS"]) == 0 and len(hdus) > 1 else header
-    hashes = {str(value) for key, value in header.items() if key.startswith("MODSHA")}
-    names = {str(hdu.header.get("EXTNAME", "")) for hdu in hdus[1:]}
+        why = str(error).removeprefix(f"{target}: ")
+        return (f"{target.name}: made again, as it was not whole ({why})",)
+    header = next((h for h in headers if "RAWCRC" in h), headers[0])
+    image: Any = headers[1] if headers[0].get("NAXIS") == 0 and len(headers) > 1 else headers[0]
+    names = {str(extension.get("EXTNAME", "")) for extension in headers[1:]}
+    segment = header.get("ORB_SEG")
     reasons = {
         "it was made from another input": header.get("RAWCRC") != wanted.input_crc32,
-        "it was made with other models": hashes != wanted.models,
+        "it was made with other models": _values(header, "MODSHA") != wanted.models,
+        "it was made with other collateral": _values(header, "COLCRC") != wanted.collateral,
         "it was made by other steps": steps_of(header) != wanted.steps,
-        "it has other pixels": image.get("NAXIS1") != wanted.columns,
+        "it has other pixels": wanted.columns is not None
+        and image.get("ZNAXIS1", image.get("NAXIS1")) != wanted.columns,
         "it has other extensions": {"UNCERTAINTY", "PIXEL_QUALITY"} & names != wanted.extensions,
-        "it is of another orbit segment": wanted.segment is not None
-        and header.get("ORB_SEG") != wanted.segment,
+        "it is of another orbit segment": wanted.segment not in (None, segment),
+        "it was packed in another way": image.get("ZCMPTYPE") != wanted.packing,
     }
     for reason, true in reasons.items():
         if true:
             return (f"{target.name}: made again, as {reason}",)
     return None
+
+
+def _values(header: Any, keyword: str) -> frozenset[str]:
+    """Values of all keywords that begin so."""
+    return frozenset(str(value) for name, value in header.items() if name.startswith(keyword))

@@ -1,6 +1,9 @@
 """Target pixel files: a stamp with its collateral is calibrated as the full readout is."""
 
+import gzip
+import mmap
 import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from tests import inputs, targets
 from tests.data.made_frames import made_frame
 from tica_fn import Frame, Models, amplifiers
 from tica_fn.cli import main
+from tica_fn.fits.collateral import read_collateral
 
 CADENCES = [500, 501]
 NAME = "tess2018349182459-s0006-0000000000000001-0126-s_tp.fits"
@@ -108,7 +112,7 @@ def test_a_stamp_is_the_same_pixels_of_the_full_frame(
     opened = tica_fn.read_target(path)
     letters = [letter for letter in "ABCD" if letter in opened.amplifiers]
     pieces = [
-        tica_fn.fits.collateral.read_collateral(beside / targets.collateral_name(kind, letter))
+        read_collateral(beside / targets.collateral_name(kind, letter))
         for kind in ("tvcol", "smrow")
         for letter in letters
     ]
@@ -314,6 +318,56 @@ def test_bad_target_file(kind, beside, readouts, calibrate):
     assert str(path) in said
     assert cause in said
     assert not list((beside / "out").iterdir())
+
+
+def test_a_product_of_other_collateral_is_made_again(beside, readouts, calibrate, capsys):
+    path = stamp(beside, readouts, *STAMPS["within A"])
+    product = calibrate(path)
+    header, before = fits.getheader(product), product.read_bytes()
+    names = [targets.collateral_name(kind, "A") for kind in ("tvcol", "smrow")]
+    assert [header[f"COLFIL{n}"] for n in (1, 2)] == names
+    crcs = [f"{zlib.crc32((beside / name).read_bytes()):08x}" for name in names]
+    assert [header[f"COLCRC{n}"] for n in (1, 2)] == crcs
+    assert calibrate(path).read_bytes() == before
+    for other in beside.glob("*-[a-d]-*"):
+        other.unlink()
+    targets.write_collateral(beside, readouts + 8, CADENCES, amplifiers="A")
+    assert calibrate(path).read_bytes() != before
+
+
+def test_target_pixels_are_not_tiled(beside, readouts, calibrate):
+    path = stamp(beside, readouts, *STAMPS["within A"])
+    assert "plain or gzipped" in calibrate(path, "--compress", "rice", code=1)
+    assert not list((beside / "out").iterdir())
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_collateral_stays_in_its_file(packed, readouts, tmp_path):
+    """A sector's takes gigabytes: counts are views onto the file, or onto what was unpacked."""
+    targets.write_collateral(tmp_path, readouts, CADENCES, amplifiers="C")
+    path = tmp_path / targets.collateral_name("tvcol", "C")
+    crc = f"{zlib.crc32(path.read_bytes()):08x}"
+    if packed:
+        data = path.read_bytes()
+        path.unlink()
+        path = path.with_name(f"{path.name}.gz")
+        path.write_bytes(gzip.compress(data, 1))
+    piece = read_collateral(path)
+    base = piece.counts
+    while not isinstance(base, mmap.mmap):
+        base = base.obj if isinstance(base, memoryview) else base.base
+    assert not piece.counts.flags.writeable
+    assert (piece.file.name, piece.file.crc32) == (path.name, crc)
+    assert np.array_equal(piece.of_cadence(501), readouts[1][:, 2114:2125])
+
+
+def test_a_table_whose_columns_do_not_add_up(beside, readouts, calibrate):
+    path = stamp(beside, readouts, *STAMPS["within A"])
+    data = path.read_bytes().replace(b"'143E    '", b"'144E    '").replace(b"CHECKSUM", b"CHECKS  ")
+    path.write_bytes(data)
+    said = calibrate(path, code=1)
+    assert "NAXIS1" in said
+    assert str(path) in said
 
 
 def test_damaged_collateral_is_named(beside, readouts, calibrate):

@@ -13,7 +13,6 @@ from pathlib import Path, PurePath
 
 import attrs
 import numpy as np
-from astropy.io import fits
 
 from tica_fn.detector import (
     AMPLIFIER_COLUMNS,
@@ -25,7 +24,9 @@ from tica_fn.detector import (
     VIRTUAL_COLUMNS,
 )
 from tica_fn.errors import BadFileError, MissingCollateralError
-from tica_fn.fits.blocks import content, read_blocks
+from tica_fn.fits.blocks import read_blocks, verify_sums
+from tica_fn.fits.large import mapped, sums_of, table_rows
+from tica_fn.frame import SourceFile
 from tica_fn.immutable import Array, frozen_array
 
 __all__ = ["KINDS", "NEAR", "Collateral", "find_collateral", "read_collateral"]
@@ -49,13 +50,14 @@ class Collateral:
     Parameters
     ----------
     counts : ndarray
-        (cadences, rows, columns) int32, ADU; -1 where missing.
+        (cadences, rows, columns) integers, ADU; -1 where missing.  A view onto the file, as a
+        sector's collateral takes gigabytes.
     cadences : ndarray
-        (cadences,) int32, cadence numbers.
+        (cadences,) int32, cadence numbers, rising.
     row, column : int
         Place of the first pixel in the full readout, 0-based.
-    name : str
-        File name.
+    file : SourceFile
+        Name and checksum of the file.
     checked : bool
         Whether the file's CHECKSUM is that of its content; cut-outs of the mission's files keep
         the whole file's.
@@ -65,7 +67,7 @@ class Collateral:
     cadences: Array
     row: int
     column: int
-    name: str
+    file: SourceFile
     checked: bool
 
     def nearest(self, cadence: int) -> int:
@@ -90,7 +92,7 @@ class Collateral:
         away = np.abs(self.cadences.astype(np.int64) - cadence)
         if not away.size or away.min() > NEAR:
             raise BadFileError(
-                f"{self.name}: no cadence {cadence} in it, nor one within {NEAR} of it"
+                f"{self.file.name}: no cadence {cadence} in it, nor one within {NEAR} of it"
             )
         return int(self.cadences[np.argmin(away)])
 
@@ -112,8 +114,8 @@ class Collateral:
         BadFileError
             If no cadence is near enough.
         """
-        out: Array = self.counts[np.searchsorted(self.cadences, self.nearest(cadence))]
-        return out
+        place = np.searchsorted(self.cadences, self.nearest(cadence))
+        return frozen_array(self.counts[place], np.int32)
 
 
 def find_collateral(
@@ -205,14 +207,16 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     BadFileError
         If the file is damaged or is no such file.
     """
-    name = PurePath(path).name
-    data = content(path)
+    data = mapped(path)
+    hdus = read_blocks(path, data, verify=False)
+    sums, crc32 = sums_of(data, hdus)
+    checked = True
     try:
-        hdus, checked = read_blocks(path, data), True
+        verify_sums(path, hdus, sums)
     except BadFileError as error:
         if "CHECKSUM" not in str(error):
             raise
-        hdus, checked = read_blocks(path, data, verify=False), False
+        checked = False
     header = hdus[1].header if len(hdus) > 1 else {}
     kind = str(header.get("EXTNAME", "")).lower()[:5]
     amplifier = str(header.get("CCD_OUT", "")).strip()
@@ -225,20 +229,22 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     else:
         shape = (SMEAR_ROWS[1] - SMEAR_ROWS[0], AMPLIFIER_COLUMNS)
         row, column = SMEAR_ROWS[0], SCIENCE_COLUMNS[0] + a * AMPLIFIER_COLUMNS
-    table = fits.HDUList.fromstring(bytes(data))[1].data
+    table = table_rows(path, hdus[1])
     raw = f"{kind.upper()}_RAW"
-    if raw not in table.names or "CADENCENO" not in table.names:
+    names = table.dtype.names or ()
+    if raw not in names or "CADENCENO" not in names:
         raise BadFileError(f"{path}: no column {raw} or CADENCENO in HDU 1")
-    counts, cadences = np.asarray(table[raw]), np.asarray(table["CADENCENO"])
-    order = np.argsort(cadences)
-    counts, cadences = counts[order], cadences[order]
+    counts, cadences = table[raw], table["CADENCENO"]
     if counts.shape[1:] != shape:
         raise BadFileError(f"{path}: {raw} has {counts.shape[1:]} pixels a cadence, not {shape}")
+    if (np.diff(cadences) < 0).any():
+        order = np.argsort(cadences)
+        counts, cadences = counts[order], cadences[order]
     return Collateral(
-        counts=frozen_array(counts, np.int32),
+        counts=counts,
         cadences=frozen_array(cadences, np.int32),
         row=row,
         column=column,
-        name=name,
+        file=SourceFile(name=PurePath(path).name, crc32=crc32),
         checked=checked,
     )

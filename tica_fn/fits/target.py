@@ -28,6 +28,7 @@ from tica_fn.fits.keywords import (
     sector_of,
     whole_number,
 )
+from tica_fn.fits.large import table_rows
 from tica_fn.frame import ADU, Frame, SourceFile, Times
 from tica_fn.immutable import Array, Record, frozen_array
 
@@ -180,12 +181,10 @@ def read_target(path: str | os.PathLike[str]) -> TargetPixels:
     """
     data = content(path)
     source = SourceFile(name=PurePath(path).name, crc32=crc32(data))
-    return target_of(path, read_blocks(path, data), data, source)
+    return target_of(path, read_blocks(path, data), source)
 
 
-def target_of(
-    path: str | os.PathLike[str], hdus: list[RawHDU], data: memoryview, source: SourceFile
-) -> TargetPixels:
+def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile) -> TargetPixels:
     """Make target pixels of a file that has been read.
 
     Parameters
@@ -194,8 +193,6 @@ def target_of(
         File, for messages and the sector in its name.
     hdus : list of RawHDU
         Its HDUs.
-    data : memoryview
-        Its bytes.
     source : SourceFile
         Its name and checksum.
 
@@ -212,14 +209,15 @@ def target_of(
     if len(hdus) < 2 or hdus[1].header.get("XTENSION") != "BINTABLE":
         raise BadFileError(f"{path}: not a target pixel file (no table in HDU 1)")
     first, header = hdus[0].header, hdus[1].header
-    table = fits.HDUList.fromstring(bytes(data))[1].data
-    missing = {"RAW_CNTS", "CADENCENO", "TIME"} - set(table.names)
+    table = table_rows(path, hdus[1])
+    names = table.dtype.names or ()
+    missing = {"RAW_CNTS", "CADENCENO", "TIME"} - set(names)
     if missing:
         raise BadFileError(f"{path}: no column {', '.join(sorted(missing))} in HDU 1")
-    counts = np.asarray(table["RAW_CNTS"])
+    counts = table["RAW_CNTS"]
     if counts.ndim != 3:
         raise BadFileError(f"{path}: RAW_CNTS has no shape (keyword TDIM)")
-    place = 1 + table.names.index("RAW_CNTS")
+    place = 1 + names.index("RAW_CNTS")
     column = whole_number(path, header, f"1CRV{place}P")
     row = whole_number(path, header, f"2CRV{place}P")
     if column is None or row is None:

@@ -13,10 +13,11 @@ from astropy.io import fits
 from tica_fn.detector import AMPLIFIERS, amplifier_of_columns
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.header import card
 from tica_fn.fits.keywords import number
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.tica import packed
-from tica_fn.frame import Frame
+from tica_fn.frame import Frame, SourceFile
 from tica_fn.immutable import Array
 from tica_fn.uncertainty import trimming_of
 
@@ -89,6 +90,7 @@ def write_target(
     frames: Iterable[Frame],
     read_s: float,
     path: str | os.PathLike[str],
+    collateral: Sequence[SourceFile] = (),
     notes: Sequence[str] = (),
 ) -> None:
     """Write a target pixel file with calibrated fluxes.
@@ -103,8 +105,10 @@ def write_target(
         Live time of one exposure in seconds.
     path : path-like
         File to write, whole or not at all; gzipped where the name ends in ``.gz``.
+    collateral : sequence of SourceFile
+        The files that pedestals and smear come from.
     notes : sequence of str
-        What else the header is to say, as HISTORY.
+        What else the primary header is to say, as HISTORY.
 
     Raises
     ------
@@ -132,11 +136,14 @@ def write_target(
               "PROCVER", "FILEVER") if k in primary]  # fmt: skip
     primary["ORIGIN"] = "tica-fn"
     cards = [date_card(), *(provenance_cards(frame) if frame is not None else [])]
+    for place, file in enumerate(collateral, 1):
+        cards.append(card(f"COLFIL{place}", file.name, "collateral pixels"))
+        cards.append(card(f"COLCRC{place}", file.crc32, "CRC-32 of its content (unpacked)"))
     for keyword, text in cards:
         if keyword.startswith("PEDEST_"):
             continue  # Each cadence has its own.
-        card = fits.Card.fromstring(text)
-        primary[card.keyword] = (card.value, card.comment)
+        parsed = fits.Card.fromstring(text)
+        primary[parsed.keyword] = (parsed.value, parsed.comment)
     for line in (
         *before,
         "FLUX and FLUX_ERR of HDU 1 were calibrated anew from RAW_CNTS by tica-fn.",
@@ -144,8 +151,7 @@ def write_target(
         *notes,
     ):
         primary.add_history(line)
-    for line in ("FLUX and FLUX_ERR were replaced by tica-fn: see the primary header.", *notes):
-        header.add_history(line)
+    header.add_history("FLUX and FLUX_ERR were replaced by tica-fn: see the primary header.")
     header["BACKAPP"] = (False, "background is subtracted")
     buffer = io.BytesIO()
     with warnings.catch_warnings():

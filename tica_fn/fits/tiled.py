@@ -28,8 +28,10 @@ from tica_fn.fits.tica import tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 
-__all__ = ["quantum", "untiled", "write_tiled"]
+__all__ = ["TILE_COMPRESSION", "quantum", "untiled", "write_tiled"]
 
+TILE_COMPRESSION = {"rice": "RICE_1", "gzip2": "GZIP_2"}
+"""What ZCMPTYPE says of the packings by their names."""
 _LOWEST_READ_NOISE = 7.0
 _TRIMMED_SIGMA = 0.917
 """What on-board cosmic-ray trimming leaves of the noise of independent reads."""
@@ -78,10 +80,11 @@ def write_tiled(frame: Frame, path: str | os.PathLike[str], method: str = "rice"
     """
     cards = tica_header(frame, frame.shape, (frame.row, frame.column))
     step = quantum(frame.coadds)
-    options: dict[str, Any] = {"compression_type": "GZIP_2", "quantize_level": 0.0}
+    kind = TILE_COMPRESSION[method]
+    options: dict[str, Any] = {"compression_type": kind, "quantize_level": 0.0}
     if method == "rice":
         options = {
-            "compression_type": "RICE_1",
+            "compression_type": kind,
             "quantize_level": -step,
             "quantize_method": 1,
             "dither_seed": _BY_CHECKSUM,

@@ -1,0 +1,157 @@
+"""Large FITS files, of which little is wanted at a time: mapped, and checked piece by piece.
+
+The collateral of a whole sector takes gigabytes.  Such a file is mapped (unpacked into a nameless
+file first where it is gzipped), its checksums are verified in pieces that are let go again, and the
+rows of its tables are views onto it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from gzip import BadGzipFile
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from isal import igzip, isal_zlib
+from isal.igzip_lib import IsalError
+
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.checksum import add_sums, sum_bytes
+from tica_fn.immutable import Array
+
+__all__ = ["mapped", "sums_of", "table_rows"]
+
+_PIECE = 1 << 26
+_CHUNK = 1 << 20
+
+
+def mapped(path: str | os.PathLike[str]) -> memoryview:
+    """Map a file, unpacked if it is gzipped.
+
+    Parameters
+    ----------
+    path : path-like
+        File, gzipped or not (told by its first bytes).
+
+    Returns
+    -------
+    memoryview
+        Its bytes, read-only.
+
+    Raises
+    ------
+    BadFileError
+        If the gzip stream is broken.
+    OSError
+        If the file can't be read, or there is no room to unpack it.
+    """
+    with Path(path).open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            return _map(file.fileno())
+    with tempfile.TemporaryFile() as unpacked:
+        try:
+            with igzip.open(path, "rb") as stream:  # type: ignore[no-untyped-call]
+                shutil.copyfileobj(stream, unpacked, _CHUNK)
+            unpacked.flush()
+        except (BadGzipFile, EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
+            raise BadFileError(f"{path}: broken gzip file ({error})") from error
+        except OSError as error:
+            why = f"{error.strerror}, wanted to unpack {path}"
+            raise OSError(error.errno, why, tempfile.gettempdir()) from error
+        return _map(unpacked.fileno())
+
+
+def _map(handle: int) -> memoryview:
+    if not os.fstat(handle).st_size:
+        return memoryview(b"")  # Nothing can't be mapped.
+    return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ))
+
+
+def sums_of(data: memoryview, hdus: list[RawHDU]) -> tuple[dict[int, int], str]:
+    """Sums of the data of each HDU, and the CRC-32 of the whole file, in one pass.
+
+    Parameters
+    ----------
+    data : memoryview
+        Bytes of the file, as `mapped` gives them.
+    hdus : list of RawHDU
+        Its HDUs.
+
+    Returns
+    -------
+    sums : dict
+        Sum of the data by the HDU's number, for `tica_fn.fits.blocks.verify_sums`.
+    crc32 : str
+        Eight hexadecimal digits.
+    """
+    sums: dict[int, int] = {}
+    crc, place = 0, 0
+    for number, hdu in enumerate(hdus):
+        total = 0
+        crc = isal_zlib.crc32(data[place : place + len(hdu.text)], crc)
+        place += len(hdu.text)
+        for piece in _pieces(data[place : place + len(hdu.data)], data):
+            crc = isal_zlib.crc32(piece, crc)
+            total = add_sums(total, sum_bytes(piece))
+        place += len(hdu.data)
+        sums[number] = total
+    return sums, f"{isal_zlib.crc32(data[place:], crc):08x}"
+
+
+def _pieces(part: memoryview, data: memoryview) -> Iterator[memoryview]:
+    """Go through a part of mapped data, whose pages are let go behind."""
+    for start in range(0, len(part), _PIECE):
+        yield part[start : start + _PIECE]
+        if isinstance(data.obj, mmap.mmap):
+            data.obj.madvise(mmap.MADV_DONTNEED)
+
+
+def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
+    """Rows of a binary table as they are in the file.
+
+    Parameters
+    ----------
+    path : path-like
+        File, for messages.
+    hdu : RawHDU
+        HDU with the table.
+
+    Returns
+    -------
+    ndarray
+        Structured, (rows,), big-endian, its fields by the columns' names; a read-only view onto the
+        file's bytes.  Values are as stored: neither scaled, nor integers of TNULL left out.
+
+    Raises
+    ------
+    BadFileError
+        If the columns do not add up to a row.
+    """
+    header = hdu.header
+    try:
+        columns = fits.ColDefs(
+            [
+                fits.Column(
+                    name=str(header[f"TTYPE{n}"]),
+                    format=header[f"TFORM{n}"],
+                    dim=header.get(f"TDIM{n}"),
+                )
+                for n in range(1, int(header["TFIELDS"]) + 1)
+            ]
+        )
+    except (KeyError, ValueError, TypeError, AssertionError, fits.VerifyError) as error:
+        raise BadFileError(f"{path}: the table's columns can't be read ({error})") from error
+    kind = columns.dtype.newbyteorder(">")
+    if kind.itemsize != int(header["NAXIS1"]):
+        raise BadFileError(
+            f"{path}: the table's columns take {kind.itemsize} bytes a row, not the "
+            f"{header['NAXIS1']} of NAXIS1"
+        )
+    return np.frombuffer(hdu.data, dtype=kind, count=int(header["NAXIS2"]))
