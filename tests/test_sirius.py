@@ -128,3 +128,20 @@ def test_smear_rows_agree_with_spoc_once_the_smear_is_taken_out(cadences_with_co
     assert 250 < offset < 310
     row_pedestal = 0.1 * COADDS * amplifiers(2, 3).gain[1]
     assert abs(offset - np.median(smear[ordinary])) < row_pedestal
+
+
+def test_what_another_cadence_s_collateral_is_worth(cadences_with_collateral, models):
+    """From one cadence to the next the pedestal moves a little and the smear by its noise, but
+    for the columns that the star bleeds into."""
+    steps = tica_fn.standard_steps(models, without=("divide_flat",))
+    out = [steps(frame) for frame in cadences_with_collateral]
+    pedestals = np.array([frame.pedestals[1] for frame in out]) * amplifiers(2, 3).gain[1] / LIVE_S
+    assert 0.1 < np.diff(pedestals).std() < 0.3
+    smear = np.array([frame.collateral[1].smear for frame in out]) / LIVE_S
+    change = np.diff(smear, axis=0).std(axis=0)
+    assert np.median(change) < 0.4
+    moving = np.flatnonzero(change > 1) + 557  # columns counted from 1, as in the file
+    assert len(moving) == 19
+    assert moving.min() < 675
+    assert moving.max() > 685
+    assert 4000 < change.max() < 8000

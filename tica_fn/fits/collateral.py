@@ -81,8 +81,9 @@ class Collateral:
         Returns
         -------
         int
-            The same, or where the file lacks it the nearest one, at most `NEAR` away: pedestal
-            and smear change little in so short a time.  Whoever uses another cadence says so.
+            The same, or where the file lacks it the nearest one, at most `NEAR` away: but under
+            a saturated star, pedestal and smear change little in so short a time.  Whoever uses
+            another cadence says so.
 
         Raises
         ------
