@@ -100,13 +100,15 @@ def save_picture(
     from astropy.visualization import AsinhStretch, ImageNormalize, ZScaleInterval
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.0 * len(frames), 7.6), layout="constrained")
+    figure = Figure(figsize=(7.0 * len(frames), 6.2), layout="constrained")
     axes: Any = figure.subplots(1, len(frames), squeeze=False)[0]
     for axis, (caption, frame) in zip(axes, frames, strict=True):
-        low, high = ZScaleInterval().get_limits(frame.pixels)
+        known = np.isfinite(frame.pixels)
+        low, high = ZScaleInterval().get_limits(frame.pixels) if known.any() else (0.0, 1.0)
         # Room above zscale's upper limit shows stars; the lower one shows the virtual pixels.
+        top = min(high + 4.0 * (high - low), np.max(frame.pixels, initial=low, where=known))
         norm = ImageNormalize(
-            vmin=low, vmax=high + 4.0 * (high - low), stretch=AsinhStretch(0.1), clip=True
+            vmin=low, vmax=max(top, low + 1.0), stretch=AsinhStretch(0.1), clip=True
         )
         rows, columns = frame.pixels.shape
         extent = (
@@ -130,7 +132,7 @@ def save_picture(
         levels = norm.inverse(np.linspace(0.0, 1.0, 6))
         bar.set_ticks(levels, labels=[f"{level:,.0f}" for level in levels])
         _mark_detector(axis, frame)
-        axis.set(title=caption, xlabel="column", ylabel="row")
+        axis.set(title=caption, xlabel="column (from 0)", ylabel="row (from 0)")
     figure.suptitle(title)
     target = Path(path)
     figure.savefig(target, dpi=150)
