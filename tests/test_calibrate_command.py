@@ -1,6 +1,8 @@
 """``tica-fn calibrate``: names, lists, many files, what is made again and what is skipped."""
 
 import gzip
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -160,6 +162,33 @@ def test_files_from_a_list(raws, calibrate, tmp_path):
     calibrate(raws[2], options=["--list", names])
     expected = [product_of(raws[k]) for k in (0, 1, 2)]
     assert list(contents(tmp_path / "out")) == sorted(expected)
+
+
+def test_a_file_named_twice_is_calibrated_once(raws, calibrate, tmp_path):
+    (tmp_path / "list").write_text(f"{raws[0]}\n")
+    printed = calibrate(raws[0], raws[0], options=["--list", tmp_path / "list", "--overwrite"])
+    assert "1 done, 0 skipped, 0 failed" in printed
+
+
+@pytest.mark.parametrize("name", ["übung [1]#2.fits", "tab\there.fits", "l" * 200 + ".fits"])
+def test_names_that_a_header_does_not_hold_as_they_are(raws, calibrate, tmp_path, name):
+    shutil.copy(raws[0], tmp_path / name)
+    (tmp_path / "list").write_text(f"{tmp_path / name}  # a name with a # in it\n")
+    calibrate(options=["--list", tmp_path / "list"])
+    (product,) = (tmp_path / "out").iterdir()
+    assert product.name == product_of(tmp_path / name)
+    assert_whole(product)
+    expected = name.encode("ascii", "backslashreplace").decode().replace("\t", "\\t")
+    assert fits.getheader(product)["RAWFILE"] == expected
+    assert "0 done, 1 skipped" in calibrate(tmp_path / name)
+
+
+def test_a_name_that_is_not_text(raws, calibrate, tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.fits")
+    shutil.copy(raws[0], path)
+    assert "1 done" in calibrate(path)
+    (product,) = (tmp_path / "out").iterdir()
+    assert os.fsencode(product.name) == b"\xff.cal.fits"
 
 
 def test_outputs_go_to_the_current_folder_by_default(raws, caldir, tmp_path, monkeypatch, capsys):

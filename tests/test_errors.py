@@ -323,8 +323,14 @@ def test_outdir_is_a_file(good, calibrate, tmp_path):
     (tmp_path / NAME).write_bytes(good)
     out = tmp_path / "out"
     out.write_text("mine")
-    assert_refused(calibrate(tmp_path / NAME), None, out)
+    assert_refused(calibrate(tmp_path / NAME), None, out, "is a file")
     assert out.read_text() == "mine"
+
+
+def test_list_that_is_not_text(calibrate, tmp_path):
+    (tmp_path / "list").write_bytes(b"\xff\xfe\x00")
+    refused = calibrate(options=["--list", tmp_path / "list"])
+    assert_refused(refused, tmp_path / "out", tmp_path / "list", "not a text file")
 
 
 def test_outdir_below_a_file(good, calibrate, tmp_path):
@@ -428,7 +434,8 @@ def test_two_inputs_of_one_name(good, calibrate, tmp_path):
     for path in paths:
         path.parent.mkdir()
         path.write_bytes(good)
-    assert_refused(calibrate(*paths), tmp_path / "out", NAME.replace(".fits", ".cal.fits"))
+    product = tmp_path / "out" / NAME.replace(".fits", ".cal.fits")
+    assert_refused(calibrate(*paths), tmp_path / "out", *paths, product)
 
 
 @pytest.mark.parametrize("words", [[], ["x.fits"], ["x.fits", "--caldir", "m", "--jobs", "0"]])

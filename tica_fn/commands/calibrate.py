@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -73,10 +74,9 @@ def add(subparsers: Any) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not a positive number")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,10 +86,13 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.batch import ModelShelf, run_batch
     from tica_fn.calibrate_files import Job, calibrate_file, output_name
 
-    sources = [*args.files, *(_listed(args.list) if args.list else ())]
+    named = [*args.files, *(_listed(args.list) if args.list else ())]
+    sources = list(dict.fromkeys(named))
     if not sources:
         raise ValueError("no input files: name some, or give --list")
     _refuse_collisions(sources, args, output_name)
+    if args.outdir.exists() and not args.outdir.is_dir():
+        raise OSError(f"{args.outdir}: the output folder is a file")
     args.outdir.mkdir(parents=True, exist_ok=True)
     if not os.access(args.outdir, os.W_OK | os.X_OK):
         raise OSError(f"{args.outdir}: the output folder can't be written")
@@ -123,18 +126,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _listed(path: Path) -> list[Path]:
-    """Read the file names in a list; blank lines and lines from # on are left out."""
-    lines = (line.split("#", 1)[0].strip() for line in path.read_text().splitlines())
+    """Read the file names in a list; blank lines and what follows a # are left out.
+
+    The # is at the beginning or after a space: names may have one in them.
+    """
+    try:
+        text = path.read_text()
+    except UnicodeDecodeError as error:
+        raise OSError(f"{path}: not a text file, one file name a line") from error
+    lines = (re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() for line in text.splitlines())
     return [Path(line) for line in lines if line]
 
 
 def _refuse_collisions(sources: list[Path], args: argparse.Namespace, name: Any) -> None:
-    counts = Counter(name(source, args.compress) for source in dict.fromkeys(sources))
-    twice = [output for output, count in counts.items() if count > 1]
-    if twice:
-        raise ValueError(f"several input files would write {twice[0]}; calibrate them apart")
+    first: dict[str, Path] = {}
     for source in sources:
-        if (args.outdir / name(source, args.compress)).resolve() == source.resolve():
+        output = name(source, args.compress)
+        other = first.setdefault(output, source)
+        if other is not source:
+            raise ValueError(
+                f"{other} and {source} would both write {args.outdir / output}: calibrate them "
+                "into different folders"
+            )
+        if (args.outdir / output).resolve() == source.resolve():
             raise ValueError(f"{source}: the output would replace the input")
 
 

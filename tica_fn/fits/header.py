@@ -16,7 +16,7 @@ from astropy.io import fits
 
 from tica_fn.immutable import Unchanging
 
-__all__ = ["CARD", "Cards", "OriginalHeader", "card", "split_cards", "with_card"]
+__all__ = ["CARD", "Cards", "OriginalHeader", "card", "printable", "split_cards", "with_card"]
 
 CARD = 80
 _LEGAL = re.compile(
@@ -94,6 +94,30 @@ def _as_string(keyword: str, text: str) -> str:
             return text
 
 
+def printable(text: str) -> str:
+    r"""Text as a header can hold it: letters beyond printable ASCII are escaped.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as the name of a file.
+
+    Returns
+    -------
+    str
+        Printable ASCII.
+
+    Examples
+    --------
+    >>> from tica_fn.fits.header import printable
+    >>> print(printable("übung.fits"))
+    \xfcbung.fits
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
+
+
 @lru_cache(maxsize=4096, typed=True)
 def card(keyword: str, value: Hashable, comment: str = "") -> tuple[str, str]:
     """Format one card.
@@ -103,7 +127,8 @@ def card(keyword: str, value: Hashable, comment: str = "") -> tuple[str, str]:
     keyword : str
         Up to eight letters, digits, ``-`` or ``_``.
     value : object
-        str, bool, int or float, or None for an undefined value; a commentary card's text.
+        str, bool, int or float, or None for an undefined value; a commentary card's text.  What
+        is not printable ASCII is escaped.
     comment : str
         Comment; cut where there is no room for it.
 
@@ -121,6 +146,8 @@ def card(keyword: str, value: Hashable, comment: str = "") -> tuple[str, str]:
     with warnings.catch_warnings():
         # Only the comment is cut, as stated above.
         warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
+        if isinstance(value, str):
+            value = printable(value)
         if keyword in ("HISTORY", "COMMENT"):
             text = str(value)
             parts = [text[i : i + 72] for i in range(0, len(text), 72)] or [""]

@@ -13,7 +13,7 @@ from astropy.io import fits
 from tica_fn.detector import AMPLIFIERS, amplifier_of_columns
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.header import card
+from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.tica import packed
@@ -150,7 +150,7 @@ def write_target(
         "The background is not subtracted. All else is as in the original file.",
         *notes,
     ):
-        primary.add_history(line)
+        primary.add_history(printable(line))
     header.add_history("FLUX and FLUX_ERR were replaced by tica-fn: see the primary header.")
     header["BACKAPP"] = (False, "background is subtracted")
     buffer = io.BytesIO()
