@@ -399,6 +399,13 @@ def test_disk_full(good, calibrate, tmp_path, jobs):
         assert f"{len(written)} done, 0 skipped, {len(lines)} failed" in printed
 
 
+@pytest.mark.parametrize("seconds", ["yesterday", "1e9", "99999999999999999"])
+def test_date_that_is_none(good, calibrate, tmp_path, monkeypatch, seconds):
+    (tmp_path / NAME).write_bytes(good)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", seconds)
+    assert_refused(calibrate(tmp_path / NAME), tmp_path / "out", "SOURCE_DATE_EPOCH", seconds)
+
+
 # Lists, and many files.
 
 

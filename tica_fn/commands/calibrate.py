@@ -84,6 +84,9 @@ def run(args: argparse.Namespace) -> int:
     import time
 
     from tica_fn.batch import ModelShelf, run_batch
+    from tica_fn.fits.provenance import date_card
+
+    date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
     from tica_fn.calibrate_files import Job, calibrate_file, output_name
 
     named = [*args.files, *(_listed(args.list) if args.list else ())]

@@ -43,10 +43,20 @@ def date_card() -> tuple[str, str]:
     tuple
         Keyword and text; the time is that of ``SOURCE_DATE_EPOCH`` where it is set, so that two
         runs write the same bytes.
+
+    Raises
+    ------
+    ValueError
+        If ``SOURCE_DATE_EPOCH`` is not a number of seconds within the calendar.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    seconds = int(epoch) if epoch else time.time()
-    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    try:
+        seconds = int(epoch) if epoch else time.time()
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(
+            f"SOURCE_DATE_EPOCH in the environment is {epoch!r}, not a number of seconds since 1970"
+        ) from error
     return card("DATE", text, "file creation date (UTC)")
 
 
