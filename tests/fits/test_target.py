@@ -212,6 +212,21 @@ def test_collateral_of_another_ccd_sector_or_speed_does_not_serve(readouts, cali
     assert "no tvcol file of camera 2 CCD 3 amplifier A" in calibrate(path, code=1)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("CAMERA", 3), ("CCD", 1), ("NREADOUT", 10), ("NREADOUT", "many")]
+)
+def test_collateral_whose_header_says_otherwise(keyword, value, beside, readouts, calibrate):
+    path = stamp(beside, readouts, *STAMPS["within A"])
+    name = targets.collateral_name("tvcol", "A")
+    data = (beside / name).read_bytes()
+    (beside / name).unlink()
+    (beside / name).write_bytes(data)
+    fits.setval(beside / name, keyword, value=value, ext=1)
+    said = calibrate(path, code=1)
+    assert f"{name}: {keyword} is" in said
+    assert str(path) in said
+
+
 def test_of_several_collateral_files_that_of_the_same_start_is_taken(beside, readouts, calibrate):
     path = stamp(beside, readouts, *STAMPS["within A"])
     expected = fits.getdata(calibrate(path), 1)["FLUX"].copy()
@@ -301,6 +316,7 @@ BAD = {
     "no place": ({"drop": ["1CRV3P"]}, "1CRV3P"),
     "place outside": ({"cards": {"1CRV3P": 2136}}, "do not lie"),
     "no coadds": ({"drop": ["NREADOUT"]}, "NREADOUT"),
+    "no live time": ({"drop": ["INT_TIME"]}, "INT_TIME"),
     "no interval": ({"drop": ["TIMEDEL", "NUM_FRM"]}, "exposure time"),
     "no camera": ({"drop": ["CAMERA"]}, "no camera number"),
     "impossible CCD": ({"ccd": 7}, "CCD 7"),

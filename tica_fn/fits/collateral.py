@@ -25,6 +25,7 @@ from tica_fn.detector import (
 )
 from tica_fn.errors import BadFileError, MissingCollateralError
 from tica_fn.fits.blocks import read_blocks, verify_sums
+from tica_fn.fits.keywords import number
 from tica_fn.fits.large import mapped, sums_of, table_rows
 from tica_fn.frame import SourceFile
 from tica_fn.immutable import Array, frozen_array
@@ -39,7 +40,7 @@ NEAR = 5
 
 _NAME = re.compile(
     r"tess(?P<stamp>\d+)-s(?P<sector>\d{4})-(?P<kind>tvcol|smrow)-(?P<camera>\d)-(?P<ccd>\d)-"
-    r"(?P<amplifier>[a-d])-\d+-(?P<speed>s_col|a_fast-col)\.fits(?:\.gz)?"
+    r"(?P<amplifier>[a-d])-\d+-[a-z]_(?P<fast>fast[-_])?col\.fits(?:\.gz)?"
 )
 
 
@@ -61,6 +62,8 @@ class Collateral:
     checked : bool
         Whether the file's CHECKSUM is that of its content; cut-outs of the mission's files keep
         the whole file's.
+    said : dict
+        What its headers say of ``CAMERA``, ``CCD`` and ``NREADOUT``, as far as they do.
     """
 
     counts: Array
@@ -69,6 +72,29 @@ class Collateral:
     column: int
     file: SourceFile
     checked: bool
+    said: dict[str, float]
+
+    def check_readout(self, camera: int, ccd: int, coadds: float) -> None:
+        """Refuse collateral of another CCD, or of another number of exposures.
+
+        Parameters
+        ----------
+        camera, ccd : int
+            Numbers 1 to 4 of the target.
+        coadds : float
+            Number of exposures that the target's pixels sum.
+
+        Raises
+        ------
+        BadFileError
+            If the headers say so, whatever the file's name says.
+        """
+        for keyword, wanted in (("CAMERA", camera), ("CCD", ccd), ("NREADOUT", coadds)):
+            found = self.said.get(keyword, wanted)
+            if found != wanted:
+                raise BadFileError(
+                    f"{self.file.name}: {keyword} is {found:g}, of the target pixels {wanted:g}"
+                )
 
     def nearest(self, cadence: int) -> int:
         """Find the cadence whose pixels serve a cadence.
@@ -156,7 +182,7 @@ def find_collateral(
     MissingCollateralError
         If there is none, or there are several that fit.
     """
-    speed = "a_fast-col" if "fast" in PurePath(target).name else "s_col"
+    fast = "fast" in PurePath(target).name
     stamp = re.match(r"tess(\d+)-", PurePath(target).name)
     names: dict[tuple[str, str], dict[str, tuple[Path, str]]] = {}
     places = list(dict.fromkeys(Path(folder) for folder in folders))
@@ -165,7 +191,7 @@ def find_collateral(
             match = _NAME.fullmatch(path.name)
             if (
                 match is None
-                or match["speed"] != speed
+                or (match["fast"] is not None) != fast
                 or (int(match["camera"]), int(match["ccd"])) != (camera, ccd)
                 or (sector is not None and int(match["sector"]) != sector)
             ):
@@ -248,4 +274,10 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
         column=column,
         file=SourceFile(name=PurePath(path).name, crc32=crc32),
         checked=checked,
+        said={
+            keyword: value
+            for keyword in ("CAMERA", "CCD", "NREADOUT")
+            for hdu in hdus[:2]
+            if (value := number(path, hdu.header, keyword)) is not None
+        },
     )

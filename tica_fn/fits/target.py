@@ -104,8 +104,10 @@ class TargetPixels(Record):
         Raises
         ------
         BadFileError
-            If the collateral lacks a cadence.
+            If the collateral lacks a cadence, or is of another readout.
         """
+        for piece in collateral:
+            piece.check_readout(self.camera, self.ccd, self.coadds)
         for n, cadence in enumerate(self.cadences.tolist()):
             yield Frame(
                 pixels=counts_or_nan(self.counts[n]),
@@ -230,6 +232,9 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
         )
     if header.get("NREADOUT") is None:
         raise BadFileError(f"{path}: no number of coadds (keyword NREADOUT)")
+    read_s = number(path, header, "INT_TIME")
+    if read_s is None or read_s <= 0:
+        raise BadFileError(f"{path}: no live time of one exposure (keyword INT_TIME)")
     return TargetPixels(
         counts=frozen_array(counts, np.int32),
         cadences=frozen_array(table["CADENCENO"], np.int32),
@@ -241,7 +246,7 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
         column=column - 1,
         exposure_s=_cadence_s(path, header),
         coadds=coadds_of(path, header, 0.0),
-        read_s=number(path, header, "INT_TIME") or 1.98,
+        read_s=read_s,
         header=OriginalHeader(hdus[0].text, hdus[1].text),
         source=source,
     )
