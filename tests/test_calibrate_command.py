@@ -208,6 +208,14 @@ def test_a_step_can_be_left_out(raws, caldir, calibrate, tmp_path):
         assert opened[0].header["NSTEPS"] == 4
 
 
+@pytest.mark.parametrize("compress", ["none", "gzip", "rice", "gzip2"])
+def test_counts_are_not_written_as_electrons(raws, calibrate, tmp_path, compress):
+    left_out = ("gain", "linearity", "smear", "flat")
+    options = [word for step in left_out for word in ("--without", step)]
+    calibrate(raws[0], options=[*options, "--compress", compress], code=1)
+    assert not list((tmp_path / "out").iterdir())
+
+
 # What is there already.
 
 

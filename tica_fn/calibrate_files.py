@@ -175,8 +175,13 @@ def _calibrate_target(
     """Calibrate every cadence of a target pixel file."""
     if job.compress in TILE_COMPRESSION:
         raise FrameError(f"{source}: target pixel files are written plain or gzipped")
+    if job.product.not_for_targets:
+        raise FrameError(
+            f"{source}: target pixel files keep their own structure and times: calibrate them "
+            f"without {', '.join(job.product.not_for_targets)}"
+        )
     models = job.models(pixels.camera, pixels.ccd)
-    steps = steps_for(models, job.product.for_targets, job.without)
+    steps = steps_for(models, job.product, job.without)
     found = find_collateral(
         source,
         (source.parent, job.models.folder),

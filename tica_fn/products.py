@@ -98,14 +98,16 @@ class Product:
         return self.uncertainty or self.layout == "spoc"
 
     @property
-    def for_targets(self) -> Product:
-        """The options that target pixel files have: those of the steps, and of their errors."""
-        return Product(
-            uncertainty=self.uncertainty,
-            pedestal=self.pedestal,
-            linearity=self.linearity,
-            smear=self.smear,
-            undershoot=self.undershoot,
+    def not_for_targets(self) -> tuple[str, ...]:
+        """The options that are set but that target pixel files do not have.
+
+        They have those of the steps, and of their errors; structure and times are the input's.
+        """
+        plain = Product()
+        return tuple(
+            option
+            for field, option in _OF_IMAGES.items()
+            if getattr(self, field) != getattr(plain, field)
         )
 
 
@@ -158,6 +160,16 @@ def steps_for(models: Models, product: Product, without: tuple[str, ...] = ()) -
     )
 
 
+_OF_IMAGES = {
+    "layout": "--layout",
+    "assemble": "--assemble",
+    "trim": "--trim",
+    "name": "--name",
+    "segment": "--orbit-segment",
+    "quality": "--quality",
+    "time_corrections": "--time-correction",
+    "state": "--ephemeris",
+}
 _PEDESTALS: dict[str, Any] = {"mean": subtract_pedestal, "row": subtract_row_pedestal}
 _LINEARITIES: dict[str, Any] = {
     "spoc": correct_linearity,

@@ -351,6 +351,40 @@ def test_a_product_of_other_collateral_is_made_again(beside, readouts, calibrate
     assert calibrate(path).read_bytes() != before
 
 
+@pytest.mark.parametrize(
+    "options", [["--layout", "spoc"], ["--trim"], ["--quality"], ["--orbit-segment", "o1a"]]
+)
+def test_options_of_full_frame_images_are_refused(options, beside, readouts, calibrate):
+    """Rather than left out without a word."""
+    path = stamp(beside, readouts, *STAMPS["within A"])
+    said = calibrate(path, *options, code=1)
+    assert f"without {options[0]}" in said
+    assert str(path) in said
+    assert not list((beside / "out").iterdir())
+
+
+def test_counts_are_not_written_as_electrons(beside, readouts, calibrate):
+    path = stamp(beside, readouts, *STAMPS["within A"])
+    left_out = ("gain", "linearity", "smear", "flat")
+    options = [word for step in left_out for word in ("--without", step)]
+    assert "not of adu" in calibrate(path, *options, code=1)
+    assert not list((beside / "out").iterdir())
+
+
+def test_no_cadences(beside, calibrate):
+    counts = np.zeros((0, 3, 3), np.int32)
+    path = targets.write_target(beside / NAME, counts, [], row=100, column=300)
+    assert "no cadences" in calibrate(path, code=1)
+
+
+def test_no_flux_to_replace(beside, readouts, calibrate):
+    path = stamp(beside, readouts, *STAMPS["within A"])
+    fits.setval(path, "TTYPE5", value="OTHER", ext=1)
+    fits.delval(path, "CHECKSUM", ext=1)
+    assert "no column FLUX_ERR" in calibrate(path, code=1)
+    assert not list((beside / "out").iterdir())
+
+
 def test_target_pixels_are_not_tiled(beside, readouts, calibrate):
     path = stamp(beside, readouts, *STAMPS["within A"])
     assert "plain or gzipped" in calibrate(path, "--compress", "rice", code=1)

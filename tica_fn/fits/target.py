@@ -219,6 +219,8 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
     counts = table["RAW_CNTS"]
     if counts.ndim != 3:
         raise BadFileError(f"{path}: RAW_CNTS has no shape (keyword TDIM)")
+    if not counts.size:
+        raise BadFileError(f"{path}: no cadences in it")
     place = 1 + names.index("RAW_CNTS")
     column = whole_number(path, header, f"1CRV{place}P")
     row = whole_number(path, header, f"2CRV{place}P")

@@ -11,13 +11,13 @@ import numpy as np
 from astropy.io import fits
 
 from tica_fn.detector import AMPLIFIERS, amplifier_of_columns
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.tica import packed
-from tica_fn.frame import Frame, SourceFile
+from tica_fn.frame import ELECTRON, Frame, SourceFile
 from tica_fn.immutable import Array
 from tica_fn.uncertainty import trimming_of
 
@@ -113,16 +113,23 @@ def write_target(
     Raises
     ------
     BadFileError
-        If the read noise is missing.
+        If the read noise is missing, or there is no FLUX or FLUX_ERR.
+    FrameError
+        If a frame is not in electrons.
     OSError
         If the file can't be written.
     """
     hdus = fits.open(io.BytesIO(original), lazy_load_hdus=False)
     table, header = hdus[1].data, hdus[1].header
+    missing = {"FLUX", "FLUX_ERR"} - set(table.names)
+    if missing:
+        raise BadFileError(f"{path}: no column {', '.join(sorted(missing))} to be replaced")
     flux, error = np.empty_like(table["FLUX"]), np.empty_like(table["FLUX_ERR"])
     noise: Array | None = None
     frame: Frame | None = None
     for n, frame in enumerate(frames):
+        if frame.unit != ELECTRON:
+            raise FrameError(f"{path}: FLUX is in electrons per second, not of {frame.unit}")
         if noise is None:
             noise = read_noise_of_columns(path, header, frame.column, frame.pixels.shape[1])
         seconds = frame.coadds * read_s

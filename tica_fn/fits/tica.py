@@ -25,7 +25,7 @@ from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.reader_cards import reader_cards, science_pixels
 from tica_fn.frame import ELECTRON, Frame
 
-__all__ = ["finished_header", "raw_cards", "tica_header", "write_tica"]
+__all__ = ["check_tica", "finished_header", "raw_cards", "tica_header", "write_tica"]
 
 _STRUCTURE = frozenset(
     [
@@ -216,6 +216,28 @@ def finished_header(cards: Cards, datasum: int, digits: int = 0) -> bytes:
     return bytes(head)
 
 
+def check_tica(frame: Frame, path: str | os.PathLike[str]) -> None:
+    """Refuse a frame that TICA's layout does not hold.
+
+    Parameters
+    ----------
+    frame : Frame
+        The frame.
+    path : path-like
+        File to write, for the message.
+
+    Raises
+    ------
+    FrameError
+        If the frame is not a full readout, or its science pixels, in electrons.
+    """
+    if frame.pixels.shape not in (SHAPE, TRIMMED_SHAPE) or frame.unit != ELECTRON:
+        raise FrameError(
+            f"{path}: TICA's layout holds a full readout in electrons, or its science pixels, not "
+            f"{frame.pixels.shape} pixels in {frame.unit}"
+        )
+
+
 def write_tica(
     frame: Frame, path: str | os.PathLike[str], extensions: Sequence[bytes] = ()
 ) -> None:
@@ -237,11 +259,7 @@ def write_tica(
     OSError
         If the file can't be written.
     """
-    if frame.pixels.shape not in (SHAPE, TRIMMED_SHAPE) or frame.unit != ELECTRON:
-        raise FrameError(
-            f"{path}: TICA's layout holds a full readout in electrons, or its science pixels, not "
-            f"{frame.pixels.shape} pixels in {frame.unit}"
-        )
+    check_tica(frame, path)
     pixels = frame.pixels.astype(np.float32, copy=False)
     size = pixels.nbytes
     data = np.zeros(size + -size % BLOCK, dtype=np.uint8)

@@ -24,7 +24,7 @@ from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.header import card
-from tica_fn.fits.tica import tica_header
+from tica_fn.fits.tica import check_tica, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 
@@ -75,9 +75,12 @@ def write_tiled(frame: Frame, path: str | os.PathLike[str], method: str = "rice"
 
     Raises
     ------
+    FrameError
+        If the frame is not a full readout, or its science pixels, in electrons.
     OSError
         If the file can't be written.
     """
+    check_tica(frame, path)
     cards = tica_header(frame, frame.shape, (frame.row, frame.column))
     step = quantum(frame.coadds)
     kind = TILE_COMPRESSION[method]
