@@ -84,6 +84,8 @@ class Pipeline(Record):
             If a step refuses what the one before it gave, or gives no frame, or if `dtype` is
             neither float64 nor float32.
         """
+        if not isinstance(frame, Frame):
+            raise TypeError(f"a pipeline takes a Frame, not {type(frame).__name__}")
         if dtype is not None and np.dtype(dtype) not in _RESULT_TYPES:
             raise FrameError(f"calibrated pixels are float64 or float32, not {np.dtype(dtype)}")
         groups = _grouped(self.steps)

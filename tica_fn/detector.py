@@ -109,7 +109,7 @@ def check_ccd(camera: int, ccd: int) -> None:
         If either is not one of 1, 2, 3, 4.
     """
     if camera not in CAMERAS or ccd not in CCDS:
-        raise FrameError(f"camera {camera} CCD {ccd}: TESS has cameras 1 to 4 with CCDs 1 to 4")
+        raise FrameError(f"camera {camera!r} CCD {ccd!r}: TESS has cameras 1 to 4 with CCDs 1 to 4")
 
 
 def amplifier_of_columns(first: int = 0, count: int = COLUMNS) -> Array:

@@ -13,17 +13,31 @@ from numpy.typing import DTypeLike
 from tica_fn.detector import SMEAR_MEDIAN_ROWS
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, freeze
-from tica_fn.steps.pedestal import measure_pedestals
+from tica_fn.steps.bias import SubtractBias
+from tica_fn.steps.flat import DivideFlat
+from tica_fn.steps.gain import ApplyGain
+from tica_fn.steps.linearity import CorrectLinearity
+from tica_fn.steps.pedestal import SubtractPedestal, measure_pedestals
 from tica_fn.steps.smear import (
     SmearRows,
+    SubtractSmear,
     covers_smear_rows,
     rows_of_median,
     smear_of_columns,
 )
-from tica_fn.steps.step import STANDARD_ORDER, Step, check_order
+from tica_fn.steps.step import Step, check_order
 from tica_fn.sweep_plan import SweepPlan
 
 __all__ = ["Fused", "can_follow"]
+
+_STANDARD: tuple[type[object], ...] = (
+    SubtractBias,
+    SubtractPedestal,
+    ApplyGain,
+    CorrectLinearity,
+    SubtractSmear,
+    DivideFlat,
+)
 
 
 def can_follow(step: object, before: Step | None) -> bool:
@@ -39,13 +53,12 @@ def can_follow(step: object, before: Step | None) -> bool:
     Returns
     -------
     bool
-        Whether it is one of the six, and comes later in the standard order.
+        Whether it is one of the six, and comes later in the standard order.  A subclass of one
+        is not: it may do something else.
     """
-    if not isinstance(step, Step) or step.name not in STANDARD_ORDER:
+    if type(step) not in _STANDARD:
         return False
-    if before is None:
-        return True
-    return STANDARD_ORDER.index(step.name) > STANDARD_ORDER.index(before.name)
+    return before is None or _STANDARD.index(type(step)) > _STANDARD.index(type(before))
 
 
 @attrs.frozen(eq=False, repr=False)

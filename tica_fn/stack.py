@@ -8,7 +8,7 @@ sweep over the whole array, without copies of it.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -23,9 +23,10 @@ from tica_fn.detector import (
 )
 from tica_fn.errors import FrameError
 from tica_fn.frame import ADU, Frame, Place
+from tica_fn.fuse import can_follow
 from tica_fn.immutable import Array
 from tica_fn.models import Models
-from tica_fn.steps import STANDARD_ORDER, Step
+from tica_fn.steps import Step
 from tica_fn.sweep_plan import SweepPlan
 
 __all__ = ["CalibratedStack", "calibrate_stack", "can_sweep", "measured_part", "plan_of"]
@@ -65,9 +66,12 @@ def can_sweep(steps: Pipeline) -> bool:
     bool
         Whether they are some of the six, in their order, with the flat field.
     """
-    names = [step.name for step in steps.steps if isinstance(step, Step)]
-    in_order = names == [name for name in STANDARD_ORDER if name in names]
-    return len(names) == len(steps.steps) and in_order and "divide_flat" in names
+    before: Step | None = None
+    for step in steps.steps:
+        if not can_follow(step, before):
+            return False
+        before = cast("Step", step)
+    return before is not None and before.name == "divide_flat"
 
 
 def measured_part(image: Array, **facts: Any) -> Frame:

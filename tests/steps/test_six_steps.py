@@ -13,6 +13,7 @@ from tica_fn import Frame, Models, amplifiers, compose, inverse, neutral_models
 from tica_fn.errors import ExposureMismatchError, FrameError, MissingCollateralError, ModelError
 from tica_fn.fuse import Fused
 from tica_fn.immutable import is_frozen
+from tica_fn.stack import can_sweep
 from tica_fn.steps import STANDARD_ORDER
 
 MAKERS = {name: getattr(tica_fn, name) for name in STANDARD_ORDER}
@@ -31,6 +32,10 @@ def models():
     return Models(
         camera=2, ccd=3, bias=bias, flat=flat, amplifiers=amplifiers(2, 3), exposure_s=600
     )
+
+
+def every(models):
+    return tica_fn.standard_steps(models).steps
 
 
 def one_by_one(steps, frame):
@@ -265,6 +270,43 @@ def test_saturation_at_the_ends_of_int32(models):
     fused = steps(raw)
     assert np.isfinite(fused.pixels).all()
     assert fused.pixels.tobytes() == one_by_one(steps.steps, raw).pixels.tobytes()
+
+
+@every_step
+def test_a_step_made_of_another_acts_as_itself_in_a_pipeline(name, raw, models):
+    """It has the name of a standard step, and is not swept as one."""
+    standard = type(MAKERS[name](models))
+
+    class Other(standard):
+        def forward(self, piece):
+            return standard.forward(self, piece) * 2.0
+
+    frame = ready_for(name, raw)
+    alone = Other(models)(frame)
+    assert not np.array_equal(alone.pixels, MAKERS[name](models)(frame).pixels)
+    assert np.array_equal(compose(Other(models))(frame).pixels, alone.pixels)
+    steps = [Other(models) if step.name == name else step for step in every(models)]
+    composed = compose(*steps)
+    assert not can_sweep(composed)
+    assert np.array_equal(composed(raw).pixels, one_by_one(steps, raw).pixels)
+
+
+@pytest.mark.parametrize(
+    "name", ["subtract_bias", "apply_gain", "correct_linearity", "divide_flat"]
+)
+@pytest.mark.parametrize("wrong", [None, "calibration_10min"])
+def test_what_are_no_models_is_refused(name, wrong, raw):
+    with pytest.raises(TypeError, match=f"{name} needs models, .*{type(wrong).__name__}"):
+        MAKERS[name](wrong)
+    with pytest.raises(TypeError, match="needs models"):
+        tica_fn.calibrate(raw, wrong)
+
+
+@every_step
+def test_what_is_no_frame_is_refused(name, models):
+    for step in (MAKERS[name](models), compose(MAKERS[name](models))):
+        with pytest.raises(TypeError, match="takes a Frame, not ndarray"):
+            step(np.zeros((2078, 2136)))
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float16, np.complex128])

@@ -22,6 +22,7 @@ class DivideLiveTime(Step):
     name: ClassVar[str] = "divide_live_time"
     needs: ClassVar[str] = ELECTRON
     gives: ClassVar[str] = RATE
+    bound: ClassVar[bool] = False
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
         return filled(kernels.divide_live_time, piece, piece.live_s)

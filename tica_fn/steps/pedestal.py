@@ -107,6 +107,7 @@ class SubtractPedestal(Step):
     name: ClassVar[str] = "subtract_pedestal"
     needs: ClassVar[str] = ADU
     gives: ClassVar[str] = ADU
+    bound: ClassVar[bool] = False
 
     def apply(self, frame: Frame) -> Frame:  # noqa: D102
         pedestals = measure_pedestals(frame)

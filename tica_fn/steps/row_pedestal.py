@@ -113,6 +113,7 @@ class SubtractRowPedestal(Step):
     name: ClassVar[str] = "subtract_row_pedestal"
     needs: ClassVar[str] = ADU
     gives: ClassVar[str] = ADU
+    bound: ClassVar[bool] = False
 
     def apply(self, frame: Frame) -> Frame:  # noqa: D102
         by_row, _ = measure_row_pedestals(frame)

@@ -117,6 +117,7 @@ class SubtractSmear(Step):
     name: ClassVar[str] = "subtract_smear"
     needs: ClassVar[str] = ELECTRON
     gives: ClassVar[str] = ELECTRON
+    bound: ClassVar[bool] = False
 
     def apply(self, frame: Frame) -> Frame:  # noqa: D102
         rows = smear_rows(frame)

@@ -63,8 +63,18 @@ class Step(Record, abc.ABC):
     """Unit of the pixels it takes."""
     gives: ClassVar[str]
     """Unit of the pixels it makes."""
+    bound: ClassVar[bool] = True
+    """Whether it can't do without models."""
 
     models: Models | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what are no models."""
+        if not isinstance(self.models, Models) and (self.bound or self.models is not None):
+            raise TypeError(
+                f"{self.name} needs models, as tica_fn.load_models gives them, not "
+                f"{type(self.models).__name__}"
+            )
 
     def __call__(self, frame: Frame) -> Frame:
         """Apply the step.
@@ -107,6 +117,8 @@ class Step(Record, abc.ABC):
         ModelError
             If the models are of another CCD or exposure time.
         """
+        if not isinstance(frame, Frame):
+            raise TypeError(f"{self.name} takes a Frame, not {type(frame).__name__}")
         check_order(self.name, frame.steps)
         if frame.unit != self.needs:
             raise FrameError(f"{self.name} needs pixels in {self.needs}, not in {frame.unit}")
