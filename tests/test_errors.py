@@ -425,6 +425,8 @@ def test_bad_files_do_not_stop_the_good(good, calibrate, tmp_path, jobs):
     expected = [paths[k].name.replace(".fits", ".cal.fits") for k in (0, 3)]
     assert left_in(tmp_path / "out") == expected
     assert "2 done, 0 skipped, 3 failed" in printed
+    summary = printed[printed.index("2 done") :].splitlines()[1:]
+    assert sorted(summary) == sorted(line.replace("tica-fn: ", "failed: ", 1) for line in lines)
 
 
 def test_missing_list(calibrate, tmp_path):

@@ -118,13 +118,16 @@ def run(args: argparse.Namespace) -> int:
         outcomes = run_batch(
             sources, lambda source, waits: calibrate_file(source, job, waits), args.jobs
         )
-    states = _report(outcomes, len(sources), args.debug)
+    states, failures = _report(outcomes, len(sources), args.debug)
     seconds = time.perf_counter() - start
     rate = states["frames"] / seconds
     print(
         f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed "
         f"in {seconds:.1f} s ({rate:.1f} frames/s)"
     )
+    if len(sources) > 1:  # In a long run they came long ago.
+        for failure in failures:
+            print(f"failed: {failure}")
     return 1 if states["failed"] else 0
 
 
@@ -155,13 +158,17 @@ def _refuse_collisions(sources: list[Path], args: argparse.Namespace, name: Any)
             raise ValueError(f"{source}: the output would replace the input")
 
 
-def _report(outcomes: Iterable[Outcome], total: int, debug: bool) -> Counter[str]:
-    """Show progress: a bar on a terminal, a line a file otherwise; failures always."""
+def _report(outcomes: Iterable[Outcome], total: int, debug: bool) -> tuple[Counter[str], list[str]]:
+    """Show progress: a bar on a terminal, a line a file otherwise; failures always.
+
+    Gives the numbers of files by state and of frames, and the failures' messages.
+    """
     import traceback
 
     from tica_fn.cli import describe
 
     states: Counter[str] = Counter()
+    failures: list[str] = []
     with _bar(total) as (say, step):
         for outcome in outcomes:
             states[outcome.state] += 1
@@ -173,6 +180,7 @@ def _report(outcomes: Iterable[Outcome], total: int, debug: bool) -> Counter[str
                 message = describe(outcome.error)
                 if str(outcome.source) not in message:
                     message = f"{outcome.source}: {message}"
+                failures.append(message)
                 say(f"tica-fn: {message}", sys.stderr)
                 if debug:
                     traceback.print_exception(outcome.error)
@@ -180,7 +188,7 @@ def _report(outcomes: Iterable[Outcome], total: int, debug: bool) -> Counter[str
                 outputs = ", ".join(str(path) for path in outcome.outputs)
                 why = " (there already)" if outcome.state == "skipped" else ""
                 say(f"{outcome.state} {outputs}{why} {outcome.seconds:.2f} s")
-    return states
+    return states, failures
 
 
 class _bar:  # noqa: N801
