@@ -85,6 +85,19 @@ def test_gzipped_models_are_the_same_models(folder, tmp_path):
     assert np.array_equal(packed.flat, plain.flat)
 
 
+def test_models_of_64_bits_are_rounded(folder, tmp_path):
+    place = tmp_path / "calibration_10min"
+    shutil.copytree(folder, place)
+    path = place / "flatfields" / "cam1_ccd4_image.fits"
+    flat = fits.getdata(path).astype(np.float64) + 1e-12
+    fits.PrimaryHDU(flat).writeto(path, overwrite=True)
+    assert np.array_equal(tica_fn.load_models(place, 1, 4).flat, flat.astype(np.float32))
+    flat[3, 4] = 1e300
+    fits.PrimaryHDU(flat).writeto(path, overwrite=True)
+    with pytest.raises(ModelError, match="row 3, column 4"):
+        tica_fn.load_models(place, 1, 4)
+
+
 def test_models_of_the_mission():
     models = tica_fn.load_models(inputs.EXAMPLE, 2, 3)
     assert (models.kind, models.exposure_s, models.bias_per_read) == ("spoc", None, True)

@@ -192,7 +192,7 @@ def _one_file(folder: Path, pattern: str, camera: int, ccd: int) -> Path:
 
 
 def _read_image(path: Path, number: int, camera: int, ccd: int) -> tuple[Array, ModelFile]:
-    """Image of a model file, and the file's name and hash."""
+    """Image of a model file, rounded to float32 if it is float64, and the file's name and hash."""
     try:
         packed = path.read_bytes()
     except OSError as error:
@@ -206,8 +206,9 @@ def _read_image(path: Path, number: int, camera: int, ccd: int) -> tuple[Array, 
         hdus, number = untiled(path, data, hdus), tiled[0]
     if len(hdus) <= number:
         raise BadFileError(f"{path}: no image in HDU {number}")
-    image = image_of(path, hdus[number], SHAPE)
-    return freeze(image.astype(np.float32, copy=False)), file
+    image = image_of(path, hdus[number], SHAPE, doubles=True)
+    with np.errstate(over="ignore"):  # What becomes infinite is refused by the record.
+        return freeze(image.astype(np.float32, copy=False)), file
 
 
 def _check_ccd_of_file(path: Path, hdus: list[RawHDU], camera: int, ccd: int) -> None:

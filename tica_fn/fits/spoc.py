@@ -29,7 +29,9 @@ __all__ = ["frame_from_spoc", "image_of", "spoc_facts"]
 _NATIVE = {32: np.dtype(np.int32), -32: np.dtype(np.float32)}
 
 
-def image_of(path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int]) -> Array:
+def image_of(
+    path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int], *, doubles: bool = False
+) -> Array:
     """Pixels of an image HDU in native byte order.
 
     Parameters
@@ -40,11 +42,14 @@ def image_of(path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int]) 
         HDU with an image of 32-bit integers or reals.
     shape : tuple of int
         Rows and columns that it must have.
+    doubles : bool
+        Whether 64-bit reals are read too.
 
     Returns
     -------
     ndarray
-        (rows, columns) int32, float32, or float64 where the header scales integers; read-only.
+        (rows, columns) int32, float32, or float64 where the header scales integers, or of 64-bit
+        reals; read-only.
 
     Raises
     ------
@@ -59,6 +64,9 @@ def image_of(path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int]) 
             f"{path}: the image has {size} pixels (rows x columns), not {shape[0]} x {shape[1]}"
         )
     bitpix = int(header["BITPIX"])
+    if doubles and bitpix == -64:
+        stored = np.frombuffer(hdu.data, dtype=">f8", count=shape[0] * shape[1])
+        return freeze(stored.reshape(shape).astype(np.float64))
     if bitpix not in _NATIVE:
         raise BadFileError(f"{path}: BITPIX is {bitpix}; images of 32-bit numbers are read")
     out = np.empty(shape, dtype=_NATIVE[bitpix])
