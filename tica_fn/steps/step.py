@@ -223,8 +223,14 @@ class Step(Record, abc.ABC):
         )
 
     def _before(self, piece: Frame) -> Frame:
-        pixels = freeze(self.backward(piece))
-        return attrs.evolve(piece, pixels=pixels, unit=self.needs, steps=piece.steps[:-1])
+        steps = piece.steps[:-1]
+        return attrs.evolve(
+            piece,
+            pixels=freeze(self.backward(piece)),
+            unit=self.needs,
+            steps=steps,
+            provenance=piece.provenance if steps else None,
+        )
 
 
 @attrs.frozen(eq=False, repr=False)
