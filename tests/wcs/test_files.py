@@ -213,6 +213,16 @@ def test_spoc_layout_keeps_history_out_of_the_image_header(pixels, reference, tm
         assert image["RMSA"] < 0.02
 
 
+def test_an_image_of_another_field_is_refused_by_name(pixels, tmp_path, capsys):
+    image = tica(pixels, tmp_path / "dark.fits")
+    target = tmp_path / "ref.h5"
+    assert run("refstars", image, "--sector", 36, "--output", target) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"tica-fn: {image}: the image does not show the field of sector 36")
+    assert len(error.strip().splitlines()) == 1
+    assert not target.exists()
+
+
 def test_raw_frames_are_solved_too(pixels, reference, tmp_path):
     raw = np.rint(pixels / 5.2).astype(np.int32)
     raw += RAW_LEVEL

@@ -76,9 +76,12 @@ def run_refstars(args: argparse.Namespace) -> int:
             catalog = fetch_catalog(args.catalog, float(ra[0]), float(dec[0]))
         else:
             catalog = read_catalog(args.catalog, epoch=args.epoch)
-    stars = find_reference_stars(
-        image.frame, args.sector, catalog, args.centroid, name=image.path.name
-    )
+    try:
+        stars = find_reference_stars(
+            image.frame, args.sector, catalog, args.centroid, name=image.path.name
+        )
+    except ValueError as error:
+        raise type(error)(f"{image.path}: {error}") from error
     write_reference_stars(stars, args.output)
     if args.ecsv:
         with replacing(args.ecsv) as aside:

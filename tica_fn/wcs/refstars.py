@@ -227,8 +227,8 @@ def _match(
     field = f"sector {pointing.sector}, camera {pointing.camera}, CCD {pointing.ccd}"
     if np.count_nonzero(usable) < FEWEST_STARS:
         raise AstrometryError(
-            f"the catalogue has only {np.count_nonzero(usable)} stars of Tmag {BRIGHTEST} to "
-            f"{FAINTEST} on {field}; {FEWEST_STARS} are needed"
+            f"the catalogue {stars.name} has only {np.count_nonzero(usable)} stars of Tmag "
+            f"{BRIGHTEST} to {FAINTEST} on {field}; {FEWEST_STARS} are needed"
         )
     match = match_field(frame.pixels, columns[usable], rows[usable])
     if match.contrast < 8.0 or match.fraction < 0.25:
