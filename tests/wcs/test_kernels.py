@@ -144,6 +144,7 @@ def test_cell_medians():
 def test_stack_and_peaks():
     stamps = np.stack([star(1.2, -2.3, side=15) + RNG.normal(0, 3, (15, 15)) for _ in range(6)])
     stamps[5] = np.nan
+    stamps[4, 6, 9] = np.inf
     level, scatter = ring_background(stamps, 2)
     stacked = stack_boxes(stamps, level, scatter, 60.0)
     np.testing.assert_allclose(stacked, twins.stack(stamps.tolist(), level, scatter, 60.0))
@@ -152,6 +153,7 @@ def test_stack_and_peaks():
     assert np.abs(y[:5] + 2.3).max() < 0.2
     assert (peak[:5] > 5e3).all()
     assert np.isnan(x[5])
+    assert np.isfinite(stacked).all()
 
 
 def test_normal_equations():

@@ -142,6 +142,6 @@ def stack(stamps, levels, scatters, half_point):
         for i in range(side):
             for j in range(side):
                 s = (stamp[i][j] - level) / noise
-                if s > 0:
+                if 0 < s < math.inf:
                     out[i][j] += s / (s + half_point)
     return [[value / max(len(used), 1) for value in line] for line in out]

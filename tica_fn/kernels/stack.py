@@ -15,7 +15,7 @@ def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) 
     """Mean over stamps of how far each pixel stands out, in which no single star can dominate.
 
     A pixel that stands s times the scatter above the level counts ``s / (s + half_point)``, less
-    than 1 however bright it is.
+    than 1 however bright it is; one that is not finite counts nothing.
 
     Parameters
     ----------
@@ -42,14 +42,14 @@ def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) 
         for i in range(side):
             for j in range(side):
                 s = (stamps[k, i, j] - level[k]) / noise
-                if s > 0.0:
+                if 0.0 < s < np.inf:
                     out[i, j] += s / (s + half_point)
     return out / max(used, 1)
 
 
 @kernel
 def find_peaks(stamps: Array, reach: int) -> tuple[Array, Array, Array]:
-    """Brightest pixel near the middle of each stamp, to a fraction of a pixel.
+    """Brightest finite pixel near the middle of each stamp, to a fraction of a pixel.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def find_peaks(stamps: Array, reach: int) -> tuple[Array, Array, Array]:
         row = column = -1
         for i in range(half - reach, half + reach + 1):
             for j in range(half - reach, half + reach + 1):
-                if stamps[k, i, j] > best:
+                if best < stamps[k, i, j] < np.inf:
                     best, row, column = stamps[k, i, j], i, j
         if row < 1 or column < 1 or row > side - 2 or column > side - 2:
             continue

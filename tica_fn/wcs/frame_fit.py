@@ -68,7 +68,7 @@ class FrameSolution(Record):
     shift : tuple of float
         Median offset from the reference image, columns and rows, pixels.
     bad_blocks : int
-        Blocks that had too few good stars.
+        Blocks that had too few good stars, or no reference stars at all.
     degree : int
         Degree of the polynomials.
     """
@@ -176,17 +176,17 @@ def _measure(
 
     places = measure(0.0, 0.0)
     dx, dy, near = _median_offset(stars, places)
-    if near < 0.5 * len(stars) or np.hypot(dx, dy) > 2.0:
-        few = slice(0, SHIFT_STARS)
-        dx, dy, contrast = find_shift(
-            frame.pixels, stars.columns[few], stars.rows[few], REACH, blur=1
-        )
-        if contrast < 8.0:
-            if near < 0.1 * len(stars):
-                _check_visible(frame, stars, near)
-            return places, 0.0, 0.0
-    if np.hypot(dx, dy) > 0.5:
-        places = measure(dx, dy)
+    if near >= 0.5 * len(stars) and np.hypot(dx, dy) <= 2.0:
+        return (measure(dx, dy) if np.hypot(dx, dy) > 0.5 else places), dx, dy
+    few = slice(0, SHIFT_STARS)
+    dx, dy, contrast = find_shift(frame.pixels, stars.columns[few], stars.rows[few], REACH, blur=1)
+    if contrast < 8.0:
+        if near < 0.1 * len(stars):
+            _check_visible(frame, stars, near)
+        return places, 0.0, 0.0
+    places = measure(dx, dy)
+    if not _median_offset(stars, places)[2]:  # the search alone is good to a pixel only
+        dx, dy = 0.0, 0.0
     return places, dx, dy
 
 
@@ -245,10 +245,10 @@ def _judge(
 
 
 def _bad_blocks(blocks: Array, good: Array) -> Array:
-    """Blocks with reference stars of which too few are good, (25,) bool."""
+    """Blocks with too few good stars, those without any reference star too, (25,) bool."""
     total = np.bincount(blocks, minlength=BLOCKS * BLOCKS)
     fine = np.bincount(blocks[good], minlength=BLOCKS * BLOCKS)
-    return np.asarray(fine < np.minimum(FEWEST_IN_BLOCK, np.ceil(total / 4.0)))
+    return np.asarray(fine < np.clip(np.ceil(total / 4.0), 1, FEWEST_IN_BLOCK))
 
 
 def _residuals(stars: ReferenceStars, fit: PlateFit, valid: Array) -> dict[str, float]:
