@@ -257,6 +257,31 @@ def test_a_bad_file_does_not_stop_the_others_nor_lose_its_bytes(
     assert len(err.strip().splitlines()) == 3
 
 
+def test_copies_replace_neither_images_nor_each_other(pixels, reference, tmp_path, capsys):
+    image = tica(pixels, tmp_path / "a.fits")
+    (tmp_path / "other").mkdir()
+    other = tica(pixels, tmp_path / "other" / "a.fits")
+    before = image.read_bytes()
+    out = tmp_path / "out"
+    assert run("fit", image, other, "--refstars", reference, "--output-dir", out) == 1
+    assert "several images would be written to" in capsys.readouterr().err
+    assert run("fit", image, "--refstars", reference, "--output-dir", tmp_path) == 1
+    assert f"{image}: the copy would replace the image" in capsys.readouterr().err
+    assert run("fit", image, "--refstars", reference, "--jobs", 0) == 1
+    assert "jobs is 0; it must be 1 or more" in capsys.readouterr().err
+    assert image.read_bytes() == before
+    assert not out.exists()
+
+
+def test_a_read_only_image_is_left_alone(pixels, reference, tmp_path, capsys, monkeypatch):
+    image = tica(pixels, tmp_path / "a.fits")
+    before = image.read_bytes()
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anything
+    assert run("fit", image, "--refstars", reference) == 1
+    assert capsys.readouterr().err == f"tica-fn: {image}: is read-only; use --output-dir\n"
+    assert image.read_bytes() == before
+
+
 def test_header_and_options_must_agree(pixels, tmp_path):
     bare = tmp_path / "bare.fits"
     fits.PrimaryHDU(pixels).writeto(bare)

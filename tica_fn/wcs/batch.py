@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from errno import EACCES
 from functools import cache
 from pathlib import Path
 
@@ -58,19 +60,27 @@ def fit_files(
 
     Raises
     ------
+    ValueError
+        If copies in `output_dir` would replace their images or one another, `jobs` is less than 1,
+        or a file of reference stars or positions is none.
     OSError
         If the reference stars or the ephemeris can't be read.
     """
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}; it must be 1 or more")
+    names = list(dict.fromkeys(Path(path) for path in paths))
+    if output_dir is not None:
+        _check_targets(names, Path(output_dir))
     stars = read_reference_stars(refstars)
     table = None if ephemeris is None else _ephemeris(os.fspath(ephemeris))
     if output_dir is not None:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
-    names = [Path(name) for name in dict.fromkeys(os.fspath(path) for path in paths)]
-
     solving = Slots(jobs)
 
     def fit(path: Path, _: Callable[[], None]) -> Outcome:
         target = None if output_dir is None else Path(output_dir) / path.name
+        if target is None and path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(EACCES, "is read-only; use --output-dir", str(path))
         image = read_image(path, anonymous=True)
         with solving:
             found, write = _solve(image, stars, method, table, target)
@@ -81,6 +91,17 @@ def fit_files(
     # Others read and write meanwhile: that is mostly the system's work, and the disk's.
     for outcome in run_batch(names, fit, 2 * jobs + 1, spare=0):
         yield str(outcome.source), " ".join(outcome.notes), outcome.error
+
+
+def _check_targets(paths: Sequence[Path], folder: Path) -> None:
+    """Refuse copies that would replace their images or one another."""
+    count = Counter(path.name for path in paths)
+    for path in paths:
+        target = folder / path.name
+        if count[path.name] > 1:
+            raise ValueError(f"several images would be written to {target}; fit them apart")
+        if target.resolve() == path.resolve():
+            raise ValueError(f"{path}: the copy would replace the image; give another folder")
 
 
 def describe_solution(found: FrameSolution) -> str:
