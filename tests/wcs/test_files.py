@@ -223,6 +223,28 @@ def test_an_image_of_another_field_is_refused_by_name(pixels, tmp_path, capsys):
     assert not target.exists()
 
 
+def test_an_ephemeris_adds_place_and_barycentric_time(pixels, reference, tmp_path, capsys):
+    image = tica(pixels, tmp_path / "frame.fits")
+    days = MID + np.arange(-5, 6) / 96.0
+    place = np.stack([1e8 + 25.0 * 86400 * (days - MID), 9e7 + 0 * days, -4e7 + 0 * days], axis=1)
+    speed = np.tile([25.0, 0.0, 0.0], (11, 1))
+    table = tmp_path / "tess_ephem.txt"
+    np.savetxt(table, np.column_stack([days, place, speed]))
+    assert run("fit", image, "--refstars", reference, "--ephemeris", table) == 0
+    header = fits.getheader(image)
+    at = tuple(header[f"TESS_{axis}"] for axis in ("X", "Y", "Z", "VX", "VY", "VZ"))
+    assert at == pytest.approx((1e8, 9e7, -4e7, 25.0, 0.0, 0.0), abs=0.01)
+    ra, dec = np.deg2rad([header["CRVAL1"], header["CRVAL2"]])
+    star = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    late = star @ [1e8, 9e7, -4e7] / 299792.458
+    assert (header["MIDBTJD"] - MID) * 86400 == pytest.approx(late, abs=1e-3)
+    before = image.read_bytes()
+    np.savetxt(table, np.column_stack([days + 7, place, speed]))
+    assert run("fit", image, "--refstars", reference, "--ephemeris", table) == 1
+    assert f"{image}: the ephemeris covers JD" in capsys.readouterr().err
+    assert image.read_bytes() == before
+
+
 def test_raw_frames_are_solved_too(pixels, reference, tmp_path):
     raw = np.rint(pixels / 5.2).astype(np.int32)
     raw += RAW_LEVEL

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
+from tica_fn.wcs.barycenter import barycentric_correction
 from tica_fn.wcs.frame_fit import FrameSolution
 from tica_fn.wcs.solution import Solution
 
@@ -80,7 +81,8 @@ def solution_cards(
         The frame it is of: exposure and times.
     state : array_like, optional
         (6,) position [km] and velocity [km/s] of the spacecraft from the barycentre, axes of
-        J2000.
+        J2000; with it comes ``MIDBTJD``, when light that the frame caught from the direction of
+        the reference pixel passes the barycentre.
 
     Returns
     -------
@@ -109,6 +111,11 @@ def solution_cards(
         for key, value, unit in zip(keys, np.asarray(state, float), units, strict=True):
             digits = 2 if unit == "km" else 6
             cards.append((key, round(float(value), digits), f"[{unit}] barycentric, J2000"))
+        if frame.times is not None:
+            seconds = float(barycentric_correction(*found.solution.crval, state)[0])
+            middle = frame.times.mid + seconds / 86400.0
+            told = f"[d] BJD - {frame.times.zero:.0f}, mid exposure, at CRVAL"
+            cards.append(("MIDBTJD", middle, told))
     cards += wcs_cards(found.solution)
     cards += [
         ("RA_TARG", found.solution.crval[0], "[deg] right ascension of reference pixel"),
