@@ -94,6 +94,17 @@ def test_names_and_epochs_of_tables():
     np.testing.assert_allclose(stars.ra, [1.0, 2.5])
 
 
+def test_columns_of_other_units_are_converted():
+    table = Table({"id": [7], "ra": [0.5], "dec": [-1800.0], "tmag": [9.0], "pmra": [0.25]})
+    for name, unit in {"ra": "rad", "dec": "arcmin", "tmag": "mag", "pmra": "arcsec / yr"}.items():
+        table[name].unit = unit
+    star = catalog_of_table(table)
+    np.testing.assert_allclose((star.ra[0], star.dec[0]), (np.rad2deg(0.5), -30.0), rtol=1e-14)
+    assert star.pm_ra[0] == pytest.approx(250.0)
+    table["ra"].unit = "erg"  # no angle: the number is taken as it stands
+    assert catalog_of_table(table).ra[0] == 0.5
+
+
 def test_stars_without_place_or_magnitude_are_left_out():
     table = plain(tmag=[np.nan, 9.0])
     assert catalog_of_table(table).ids.tolist() == [4]

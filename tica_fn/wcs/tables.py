@@ -27,6 +27,7 @@ _NAMES = {
     "pm_dec": ("pmdec", "pm_dec", "pmde"),
     "epoch": ("ref_epoch", "epoch"),
 }
+_UNITS = {"ra": "deg", "dec": "deg", "pm_ra": "mas / yr", "pm_dec": "mas / yr"}
 _LAST_NUMBER = re.compile(r"(\d+)\s*$")
 
 
@@ -106,8 +107,8 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     table : astropy.table.Table
         Columns by their names, in upper or lower case: an identifier (``ID``, ``TIC``,
         ``source_id``), ``ra`` and ``dec`` in degrees, ``Tmag`` or Gaia's ``phot_g_mean_mag`` (best
-        with ``bp_rp``), and ``pmRA`` and ``pmDEC`` in mas/yr, taken as 0 where missing.  Stars
-        without position or magnitude are left out.
+        with ``bp_rp``), and ``pmRA`` and ``pmDEC`` in mas/yr, taken as 0 where missing.  Columns
+        that carry other units are converted.  Stars without position or magnitude are left out.
     epoch : float, optional
         Julian year of the positions.  By default that of a column ``ref_epoch`` or ``epoch`` or
         of the table's metadata of these names; else 2000.0 for a table written as the TIC is
@@ -144,13 +145,15 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     if "tmag" not in found and "g" not in found:
         missing.append("tmag (or phot_g_mean_mag)")
     if missing:
-        raise ValueError(f"no column {', '.join(missing)}; it has {', '.join(table.colnames)}")
+        has = f"it has {', '.join(table.colnames)}" if table.colnames else "it is empty"
+        raise ValueError(f"no column {', '.join(missing)}; {has}")
 
     def numbers(field: str, empty: float) -> Array:
         if field not in found:
             return np.full(len(table), empty)
-        column = np.ma.asarray(table[found[field]])
-        return np.asarray(np.ma.filled(column.astype(np.float64), np.nan))
+        column = table[found[field]]
+        values = np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
+        return np.asarray(values * _factor(column, _UNITS.get(field)))
 
     tmag = numbers("tmag", np.nan)
     if "g" in found:
@@ -186,6 +189,16 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
         name=name,
         motion=TOLD if told else UNDATED,
     )
+
+
+def _factor(column: Any, wanted: str | None) -> float:
+    """What takes a column's own unit to the one wanted; 1 where it has none, or one of no use."""
+    import astropy.units as u
+
+    unit = getattr(column, "unit", None)
+    if wanted is None or unit is None or not u.Unit(unit).is_equivalent(wanted):
+        return 1.0
+    return float(u.Unit(unit).to(wanted))
 
 
 def _told_epoch(table: Any) -> float | None:
