@@ -114,8 +114,8 @@ def solution_cards(
         if frame.times is not None:
             seconds = float(barycentric_correction(*found.solution.crval, state)[0])
             middle = frame.times.mid + seconds / 86400.0
-            told = f"[d] BJD - {frame.times.zero:.0f}, mid exposure, at CRVAL"
-            cards.append(("MIDBTJD", middle, told))
+            comment = f"[d] BJD - {frame.times.zero:.0f}, mid exposure, at CRVAL"
+            cards.append(("MIDBTJD", middle, comment))
     cards += wcs_cards(found.solution)
     cards += [
         ("RA_TARG", found.solution.crval[0], "[deg] right ascension of reference pixel"),
