@@ -36,32 +36,57 @@ def draw_comparison(
     """
     figure, axes, folder = _new(folder, 1)
     numbers = comparison.numbers
-    step = max(1, comparison.columns.size // 400)
+    shown = _some(comparison)
     largest = max(numbers["max_pixel"], 1e-9)
     arrows = axes[0].quiver(
-        comparison.columns[::step],
-        comparison.rows[::step],
-        comparison.d_columns[::step],
-        comparison.d_rows[::step],
+        comparison.columns[shown],
+        comparison.rows[shown],
+        comparison.d_columns[shown],
+        comparison.d_rows[shown],
         angles="xy",
         scale_units="xy",
         scale=largest / 120.0,
         width=0.002,
     )
-    axes[0].quiverkey(arrows, 0.85, 1.02, largest, f"{largest:.2g} pixel", labelpos="E")
+    axes[0].quiverkey(arrows, 0.86, 1.02, largest, f"{largest:.2g} pixel", labelpos="E")
     size = f"rms {numbers['rms_arcsec']:.3g}, max {numbers['max_arcsec']:.3g} arcsec"
-    title = f"{names[1]} - {names[0]}: {size}"
+    title = f"{names[1]}\nless {names[0]}\n{size}"
     _frame(axes[0], title)
     quiver = _save(figure, folder / "wcs_quiver.png")
 
     figure, axes, folder = _new(folder, 1)
     distance = np.hypot(comparison.d_ra, comparison.d_dec)
-    points = axes[0].scatter(
-        comparison.columns, comparison.rows, c=distance, s=14, marker="s", cmap="viridis"
-    )
+    grid = _grid(comparison)
+    points: Any
+    if grid is None:
+        points = axes[0].scatter(
+            comparison.columns, comparison.rows, c=distance, s=14, marker="s", cmap="viridis"
+        )
+    else:
+        points = axes[0].pcolormesh(*grid, distance.reshape(grid[1].size, -1), shading="nearest")
     figure.colorbar(points, ax=axes[0], label="difference [arcsec]")
     _frame(axes[0], title)
     return [quiver, _save(figure, folder / "wcs_map.png")]
+
+
+def _grid(comparison: Comparison) -> tuple[Any, Any] | None:
+    """Columns and rows of a full grid, row by row; None for scattered places such as stars."""
+    columns, rows = np.unique(comparison.columns), np.unique(comparison.rows)
+    full = np.meshgrid(columns, rows)
+    if full[0].size != comparison.columns.size:
+        return None
+    same = np.array_equal(full[0].ravel(), comparison.columns)
+    return (columns, rows) if same and np.array_equal(full[1].ravel(), comparison.rows) else None
+
+
+def _some(comparison: Comparison) -> Any:
+    """Some four hundred of the places, evenly over the CCD, that there is room for arrows at."""
+    grid = _grid(comparison)
+    if grid is None:
+        return slice(None, None, max(1, comparison.columns.size // 400))
+    which = np.arange(comparison.columns.size).reshape(grid[1].size, grid[0].size)
+    step = max(1, int(np.ceil(np.sqrt(which.size / 500.0))))
+    return which[::step, ::step].ravel()
 
 
 def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
@@ -91,12 +116,14 @@ def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
     made = []
     for name, (keys, label) in pictures.items():
         figure, axes, place = _new(folder, 1)
-        for key in keys:
+        # Where all stars are bright ones the second lies on the first.
+        for key, size in zip(keys, (8, 5, 3), strict=False):
             values = np.asarray(table[key], float)
-            axes[0].plot(time, values, ".", markersize=4, label=key)
+            axes[0].plot(time, values, ".", markersize=size, label=key)
             axes[0].plot(time[bad], values[bad], "x", color="red", markersize=6)
         axes[0].set_xlabel("TJD (JD - 2457000, TDB at the spacecraft)")
         axes[0].set_ylabel(label)
+        axes[0].ticklabel_format(axis="x", useOffset=False)
         axes[0].legend(loc="best", fontsize=8)
         made.append(_save(figure, place / name))
     return made
