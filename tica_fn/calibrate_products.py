@@ -177,10 +177,8 @@ def _flagged(raw: Frame, out: Frame, models: Models) -> Frame:
 def _write(frame: Frame, target: Path, job: Job) -> None:
     if job.compress in ("none", "gzip"):
         write(frame, target, layout=job.product.layout)
-    elif job.product.layout == "tica" and frame.variance is None and frame.quality is None:
-        write_tiled(frame, target, job.compress)
     else:
-        raise FrameError(f"{target}: tile compression is for TICA's layout without extensions")
+        write_tiled(frame, target, job.compress, layout=job.product.layout)
 
 
 def _assembled(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -11,13 +12,22 @@ from astropy.io import fits
 from tica_fn import kernels
 from tica_fn.errors import FrameError
 from tica_fn.fits.blocks import BLOCK
-from tica_fn.fits.header import Cards, card
+from tica_fn.fits.checksum import sum_bytes
+from tica_fn.fits.header import Cards, card, split_cards
 from tica_fn.fits.physical_wcs import physical_cards
 from tica_fn.fits.tica import finished_header
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
 
-__all__ = ["QUALITY_NAME", "UNCERTAINTY_NAME", "float_image_hdu", "quality_hdu", "uncertainty_hdu"]
+__all__ = [
+    "QUALITY_NAME",
+    "UNCERTAINTY_NAME",
+    "float_image_hdu",
+    "quality_hdu",
+    "tiled_hdu",
+    "uncertainty_cards",
+    "uncertainty_hdu",
+]
 
 UNCERTAINTY_NAME = "UNCERTAINTY"
 QUALITY_NAME = "PIXEL_QUALITY"
@@ -61,6 +71,74 @@ def float_image_hdu(cards: Cards, pixels: Array) -> bytes:
     return finished_header([*structure, *cards], datasum, _SUM_DIGITS) + data.tobytes()
 
 
+def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
+    """Tile-compressed image extension.
+
+    Parameters
+    ----------
+    cards : list of tuple
+        Keyword and text of the cards of the image.
+    pixels : ndarray
+        (rows, columns) image.
+    **options
+        How it is packed, as `astropy.io.fits.CompImageHDU` names it.
+
+    Returns
+    -------
+    bytes
+        Header, with its sums, and data.
+    """
+    header = fits.Header.fromstring("".join(text for _, text in cards))
+    image = fits.CompImageHDU(np.array(pixels), header, **options)
+    buffer = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(buffer)
+    content = buffer.getvalue()  # The primary HDU is what astropy wants before it.
+    with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
+        place, columns = hdus[1].fileinfo(), hdus[1].columns.dtype
+        table = hdus[1].header
+    text = content[place["hdrLoc"] : place["datLoc"]].decode("ascii")
+    data = _without_times(content[place["datLoc"] :], table, columns)
+    return finished_header(split_cards(text), sum_bytes(data), _SUM_DIGITS) + data
+
+
+def _without_times(data: bytes, header: fits.Header, columns: np.dtype[Any]) -> bytes:
+    """Tiles without the time that gzip puts in them: the same frame gives the same bytes."""
+    gzipped = {"GZIP_COMPRESSED_DATA"}
+    if header["ZCMPTYPE"].startswith("GZIP"):
+        gzipped.add("COMPRESSED_DATA")
+    rows = np.frombuffer(data, columns.newbyteorder(">"), header["NAXIS2"])
+    heap = header.get("THEAP", header["NAXIS1"] * header["NAXIS2"])
+    out = bytearray(data)
+    for name in gzipped.intersection(columns.names or ()):
+        for length, offset in rows[name].tolist():
+            if length:
+                out[heap + offset + 4 : heap + offset + 8] = bytes(4)
+    return bytes(out)
+
+
+def uncertainty_cards(frame: Frame) -> Cards:
+    """Cards of the extension with the standard deviation of each pixel.
+
+    Parameters
+    ----------
+    frame : Frame
+        Frame with its variance.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text of the cards behind those of the structure.
+    """
+    unit = "electron/s" if frame.unit == RATE else "electron"
+    return [
+        card("EXTNAME", UNCERTAINTY_NAME, "standard deviation of the image"),
+        card("BUNIT", unit, "unit of the standard deviation"),
+        card("CAMERA", frame.camera, "camera number"),
+        card("CCD", frame.ccd, "CCD number"),
+        *physical_cards(frame.row, frame.column),
+    ]
+
+
 def uncertainty_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
     """Standard deviation of each pixel, in the unit of the image.
 
@@ -85,15 +163,7 @@ def uncertainty_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
         raise FrameError(
             f"{path}: the frame has no variance; apply tica_fn.estimate_variance(models)"
         )
-    unit = "electron/s" if frame.unit == RATE else "electron"
-    cards = [
-        card("EXTNAME", UNCERTAINTY_NAME, "standard deviation of the image"),
-        card("BUNIT", unit, "unit of the standard deviation"),
-        card("CAMERA", frame.camera, "camera number"),
-        card("CCD", frame.ccd, "CCD number"),
-        *physical_cards(frame.row, frame.column),
-    ]
-    return float_image_hdu(cards, np.sqrt(frame.variance))
+    return float_image_hdu(uncertainty_cards(frame), np.sqrt(frame.variance))
 
 
 def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
@@ -131,17 +201,10 @@ def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
         ),
         *physical_cards(frame.row, frame.column),
     ]
-    header = fits.Header.fromstring("".join(text for _, text in cards))
-    image = fits.CompImageHDU(
-        np.array(frame.quality),
-        header,
+    return tiled_hdu(
+        cards,
+        frame.quality,
         name=QUALITY_NAME,
         compression_type="GZIP_2",
         tile_shape=(_TILE_ROWS, frame.quality.shape[1]),
     )
-    buffer = io.BytesIO()
-    # Only the extension is kept; the primary HDU is what astropy wants before it.
-    fits.HDUList([fits.PrimaryHDU(), image]).writeto(buffer, checksum=True)
-    content = buffer.getvalue()
-    with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
-        return content[hdus[1].fileinfo()["hdrLoc"] :]

@@ -31,7 +31,7 @@ from tica_fn.fits.header import Cards, card
 from tica_fn.fits.physical_wcs import origin_of, physical_cards
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.reader_cards import flag_cards, frame_quality
-from tica_fn.fits.spoc_sky import raw_value, sky_cards
+from tica_fn.fits.spoc_sky import fit_cards, raw_value, sky_cards
 from tica_fn.frame import Frame, Times
 
 __all__ = ["image_cards", "primary_cards", "uncertainty_cards"]
@@ -130,6 +130,8 @@ def image_cards(frame: Frame) -> Cards:
     """
     times = _times(frame)
     far = times.place == "barycenter"
+    here = spacecraft_times(times)
+    offset = times.zero - 2400000.5
     live = frame.live_s / _DAY_S
     shift = _shift(frame)
     gains = frame.provenance.gain if frame.provenance is not None else ()
@@ -145,6 +147,7 @@ def image_cards(frame: Frame) -> Cards:
         card("SIMDATA", raw_value(frame, "SIMDATA", False), "file is based on simulated data"),
         card("TELESCOP", "TESS", "telescope"),
         card("INSTRUME", "TESS Photometer", "detector type"),
+        card("FILTER", "TESS", "bandpass"),
         card("SECTOR", frame.sector or 0, "observing sector; 0 where not known"),
         card("CAMERA", frame.camera, "camera number"),
         card("CCD", frame.ccd, "CCD number"),
@@ -157,10 +160,13 @@ def image_cards(frame: Frame) -> Cards:
         card("TIMEUNIT", "d", "time unit for TIME, TSTART and TSTOP"),
         card("TELAPSE", times.end - times.start, "[d] TSTOP - TSTART"),
         card("LIVETIME", live, "[d] time in which light was collected"),
+        card("EXPTIME", round(frame.live_s, 6), "[s] the same in seconds"),
         card("TSTART", times.start, "[d] start, TDB, at the place that TIMEREF says"),
         card("TSTOP", times.end, "[d] stop, TDB, at the place that TIMEREF says"),
         card("DATE-OBS", utc_text(times, times.start), "TSTART as UTC calendar date"),
         card("DATE-END", utc_text(times, times.end), "TSTOP as UTC calendar date"),
+        card("MJD-BEG", here.start + offset, "[d] start at the spacecraft as MJD, TDB"),
+        card("MJD-END", here.end + offset, "[d] stop at the spacecraft as MJD, TDB"),
         card("DEADC", frame.live_s / frame.exposure_s, "deadtime correction"),
         card("TIMEPIXR", 0.5, "bin time beginning=0 middle=0.5 end=1"),
         card("TIERRELA", raw_value(frame, "TIERRELA", 1.16e-5), "[d] relative time error"),
@@ -189,6 +195,7 @@ def image_cards(frame: Frame) -> Cards:
         ),
         *sky_cards(frame, shift),
         *physical_cards(frame.row, frame.column),
+        *fit_cards(frame),
         *(
             card(
                 keyword, raw_value(frame, keyword, 0.0), f"[deg] nominal {what}; 0 where not known"

@@ -8,6 +8,7 @@ and a table with the raw file's header, card by card.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import attrs
 import numpy as np
@@ -23,13 +24,22 @@ from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.spoc_cards import image_cards, primary_cards, uncertainty_cards
 from tica_fn.fits.tica import finished_header, packed
 from tica_fn.frame import ELECTRON, RATE, Frame
+from tica_fn.immutable import Array
 
 __all__ = ["write_spoc"]
 
 _SUM_DIGITS = 10
 
+MakeImage = Callable[[Cards, Array], bytes]
 
-def write_spoc(frame: Frame, path: str | os.PathLike[str], *, quality: bool = False) -> None:
+
+def write_spoc(
+    frame: Frame,
+    path: str | os.PathLike[str],
+    *,
+    quality: bool = False,
+    makers: tuple[MakeImage, MakeImage] = (float_image_hdu, float_image_hdu),
+) -> None:
     """Write a calibrated frame in SPOC's layout.
 
     Parameters
@@ -41,6 +51,8 @@ def write_spoc(frame: Frame, path: str | os.PathLike[str], *, quality: bool = Fa
         File to write, whole or not at all; gzipped where the name ends in ``.gz``.
     quality : bool
         Whether the flags of the pixels are written too.
+    makers : tuple of callable
+        What makes extensions of cards and pixels: of the image, and of its uncertainty.
 
     Raises
     ------
@@ -52,9 +64,9 @@ def write_spoc(frame: Frame, path: str | os.PathLike[str], *, quality: bool = Fa
     frame = _per_second(frame, path)
     assert frame.variance is not None
     parts: list[bytes | memoryview] = []
-    image = (image_cards(frame), frame.pixels)
-    error = (uncertainty_cards(frame), np.sqrt(frame.variance))
-    parts += [float_image_hdu(cards, pixels) for cards, pixels in (image, error)]
+    make_image, make_error = makers
+    parts.append(make_image(image_cards(frame), frame.pixels))
+    parts.append(make_error(uncertainty_cards(frame), np.sqrt(frame.variance)))
     count = 2
     if quality:
         parts.append(quality_hdu(frame, path))

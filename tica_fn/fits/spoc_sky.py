@@ -1,7 +1,8 @@
 """The celestial WCS of products in SPOC's layout: the same cards for every frame.
 
 SIP coefficients are there up to degree 9, the highest that occurs; those beyond ``A_ORDER`` are 0.
-A frame without a celestial WCS has a linear one that counts columns and rows in its place.
+A frame without a celestial WCS has a linear one that counts columns and rows in its place.  What
+``tica-fn wcs fit`` says of a solution has its place too, and is -1 before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame
 
-__all__ = ["HIGHEST_DEGREE", "raw_value", "sky_cards"]
+__all__ = ["HIGHEST_DEGREE", "fit_cards", "raw_value", "sky_cards"]
 
 HIGHEST_DEGREE = 9
 """Degree up to which SIP coefficients are written."""
@@ -107,6 +108,44 @@ def sky_cards(frame: Frame, shift: tuple[int, int]) -> Cards:
             number = value(keyword, 0.0)
             cards.append(card(keyword, number, "SIP coefficient") if number else _zero(keyword))
     cards += [card(f"{x}_DMAX", value(f"{x}_DMAX", 0.0), "[pixel] largest") for x in "AB"]
+    return cards
+
+
+_RESIDUALS = ("A", "B", "F", "AP", "BP", "BF", "X0", "X1", "X2", "X3")
+_OF_THE_FIT = {
+    "WCSGDF": (-1.0, "fraction of reference stars that are good"),
+    "CTRPCOL": (-1, "blocks of reference stars along columns"),
+    "CTRPROW": (-1, "blocks of reference stars along rows"),
+    "FLXWIN": (-1, "[pixel] side of the square for FLX"),
+    "WCSDEG": (-1, "degree of the polynomials that were fitted"),
+    "WCSBADB": (-1, "blocks with too few good stars"),
+}
+
+
+def fit_cards(frame: Frame) -> Cards:
+    """Cards of a fitted solution's quality; -1 where none was fitted.
+
+    Parameters
+    ----------
+    frame : Frame
+        The frame.
+
+    Returns
+    -------
+    list of tuple
+        Keyword and text of each card.
+    """
+    sky = str(frame.header.get("CTYPE1", "")).startswith("RA---TAN")
+    cards = [
+        card(keyword, raw_value(frame, source, 0.0) if sky else 0.0, f"[deg] {source}, or 0")
+        for keyword, source in (("RA_TARG", "CRVAL1"), ("DEC_TARG", "CRVAL2"))
+    ]
+    known: dict[str, tuple[Any, str]] = {
+        f"RMS{name}": (-1.0, "[pixel]" if name in ("AP", "BP", "BF") else "[arcsec]")
+        for name in _RESIDUALS
+    }
+    for keyword, (none, comment) in (known | _OF_THE_FIT).items():
+        cards.append(card(keyword, raw_value(frame, keyword, none), f"{comment}; -1: not fitted"))
     return cards
 
 

@@ -255,7 +255,7 @@ def write_tica(
     Raises
     ------
     FrameError
-        If the frame is not a full readout in electrons.
+        If the frame is not a full readout in electrons, or its science pixels.
     OSError
         If the file can't be written.
     """

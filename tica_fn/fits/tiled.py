@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import math
 import os
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from astropy.io import fits
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import RawHDU
-from tica_fn.fits.header import card
-from tica_fn.fits.tica import check_tica, tica_header
+from tica_fn.fits.extensions import quality_hdu, tiled_hdu, uncertainty_cards
+from tica_fn.fits.header import Cards, card
+from tica_fn.fits.spoc_out import write_spoc
+from tica_fn.fits.tica import check_tica, finished_header, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 
@@ -36,6 +39,7 @@ _LOWEST_READ_NOISE = 7.0
 _TRIMMED_SIGMA = 0.917
 """What on-board cosmic-ray trimming leaves of the noise of independent reads."""
 _STEPS_IN_NOISE = 16.0
+_SUBTRACTIVE_DITHER = 1
 _BY_CHECKSUM = -1
 
 
@@ -61,49 +65,72 @@ def quantum(coadds: float) -> float:
     return _LOWEST_READ_NOISE * _TRIMMED_SIGMA * math.sqrt(coadds) / _STEPS_IN_NOISE
 
 
-def write_tiled(frame: Frame, path: str | os.PathLike[str], method: str = "rice") -> None:
-    """Write a calibrated frame in TICA's layout as a tile-compressed image in HDU 1.
+def write_tiled(
+    frame: Frame, path: str | os.PathLike[str], method: str = "rice", *, layout: str = "tica"
+) -> None:
+    """Write a calibrated frame with its images tile-compressed.
 
     Parameters
     ----------
     frame : Frame
-        Calibrated frame, (2078, 2136), electron.
+        Calibrated frame, (2078, 2136) or (2048, 2048); in TICA's layout in electrons, in SPOC's
+        with its variance.
     path : path-like
         File to write, whole or not at all; its name should end in ``.fits.fz``.
     method : str
         ``"rice"`` or ``"gzip2"``.
+    layout : str
+        ``"tica"``, where the image then is in HDU 1, or ``"spoc"``.
 
     Raises
     ------
     FrameError
-        If the frame is not a full readout, or its science pixels, in electrons.
+        If the frame is not what the layout holds.
     OSError
         If the file can't be written.
     """
+    step = quantum(frame.coadds)
+    if layout == "spoc":
+        step /= frame.live_s
+    image = partial(_packed_image, method=method, step=step)
+    # That of an empty pixel is 16 steps, which is too few for an uncertainty.
+    error = partial(_packed_image, method=method, step=step / _STEPS_IN_NOISE)
+    if layout == "spoc":
+        write_spoc(frame, path, quality=frame.quality is not None, makers=(image, error))
+        return
     check_tica(frame, path)
     cards = tica_header(frame, frame.shape, (frame.row, frame.column))
-    step = quantum(frame.coadds)
-    kind = TILE_COMPRESSION[method]
-    options: dict[str, Any] = {"compression_type": kind, "quantize_level": 0.0}
-    if method == "rice":
-        options = {
-            "compression_type": kind,
-            "quantize_level": -step,
-            "quantize_method": 1,
-            "dither_seed": _BY_CHECKSUM,
-        }
-        comment = "[electron] pixels are rounded to this step"
-        cards.append(card("QUANTUM", step, comment))
-        cards.append(card("HISTORY", "RICE_1 with subtractive dither; see keyword QUANTUM."))
-    header = fits.Header.fromstring("".join(text for _, text in cards))
-    pixels = frame.pixels.astype(np.float32, copy=False)
-    image = fits.CompImageHDU(pixels, header, **options)
-    hdus = fits.HDUList([fits.PrimaryHDU(), image])
-    buffer = io.BytesIO()
-    for hdu in hdus:
-        hdu.add_checksum(when=str(header["DATE"]))
-    hdus.writeto(buffer)
-    write_whole(path, [buffer.getbuffer()])
+    parts = [finished_header(_EMPTY_PRIMARY, 0), image(cards, frame.pixels)]
+    if frame.variance is not None:
+        parts.append(error(uncertainty_cards(frame), np.sqrt(frame.variance)))
+    if frame.quality is not None:
+        parts.append(quality_hdu(frame, path))
+    write_whole(path, parts)
+
+
+_EMPTY_PRIMARY = [
+    card("SIMPLE", True, "conforms to FITS standard"),
+    card("BITPIX", 8, "array data type"),
+    card("NAXIS", 0, "number of array dimensions"),
+    card("EXTEND", True, "the image is in an extension"),
+]
+
+
+def _packed_image(cards: Cards, pixels: Array, *, method: str, step: float) -> bytes:
+    """Tile-compressed extension of 32-bit reals."""
+    pixels = pixels.astype(np.float32, copy=False)
+    if method != "rice":
+        kind = TILE_COMPRESSION[method]
+        return tiled_hdu(cards, pixels, compression_type=kind, quantize_level=0.0)
+    said = card("QUANTUM", step, "RICE_1, dithered: pixels are rounded to this step")
+    return tiled_hdu(
+        [*cards, said],
+        pixels,
+        compression_type=TILE_COMPRESSION[method],
+        quantize_level=-step,
+        quantize_method=_SUBTRACTIVE_DITHER,
+        dither_seed=_BY_CHECKSUM,
+    )
 
 
 def untiled(path: str | os.PathLike[str], data: memoryview, hdus: list[RawHDU]) -> list[RawHDU]:

@@ -90,9 +90,8 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
     from astropy.table import Table
 
     values = {key: np.array([_number(header.get(key)) for header in headers]) for key in KEYS}
-    for key, value in values.items():
-        if key.startswith("RMS"):
-            value[value < 0] = np.nan
+    for value in values.values():
+        value[value < 0] = np.nan  # -1: none
     times = np.array([_mid_time(header) for header in headers])
     drift = drift_of(headers)
     order = np.argsort(np.where(np.isfinite(times), times, np.inf), kind="stable")

@@ -34,6 +34,7 @@ _MAP = re.compile(
     r"WCSAXES|(CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|PV[12]_\d+|LONPOLE|LATPOLE|"
     r"RADESYS|(A|B|AP|BP)_(\d+_\d+|ORDER|DMAX)"
 )
+_SIP = re.compile(r"(A|B|AP|BP)_(\d+_\d+|DMAX)")
 _FORMATS = {"int64": "K", "int16": "I", "float32": "E"}
 _UNITS = {"FLXCOL": "pix", "FLXROW": "pix", "FLX": "count", "BKG": "count"}
 
@@ -111,11 +112,12 @@ def update_image(
         If it can't be written.
     """
     path = Path(target) if target is not None else image.path
+    here, primary = _places(image, cards)
     parts: list[Any] = []
     for index, hdu in enumerate(image.hdus):
         if str(hdu.header.get("EXTNAME", "")).strip().upper() == STARS_NAME:
             continue
-        changes = cards if index == image.image else ()
+        changes = here if index == image.image else primary if index == 0 else ()
         lines = history if index == 0 else ()
         parts += [_new_header(hdu, changes, lines), hdu.data]
     parts += _table(stars)
@@ -134,6 +136,21 @@ def update_image(
     return path
 
 
+def _places(image: ImageFile, cards: Sequence[Card]) -> tuple[list[Card], list[Card]]:
+    """Cards for the image's header, and those for the primary header.
+
+    Products in SPOC's layout have one list of cards in the image's header, whatever the degree:
+    coefficients beyond it are 0, and what has no place there goes in the primary header.
+    """
+    header = image.hdus[image.image].header
+    if not image.image or not str(image.hdus[0].header.get("CREATOR", "")).startswith("tica-fn"):
+        return list(cards), []
+    said = {key for key, _, _ in cards}
+    here = [card for card in cards if card[0] in header]
+    here += [(key, 0.0, "0: none") for key in header if _SIP.fullmatch(key) and key not in said]
+    return here, [card for card in cards if card[0] not in header]
+
+
 def _new_header(hdu: RawHDU, cards: Sequence[Card], history: Sequence[str]) -> bytes:
     """Bytes of a header with cards set and history replaced; the old bytes where none is."""
     if not cards and not history:
@@ -148,7 +165,9 @@ def _new_header(hdu: RawHDU, cards: Sequence[Card], history: Sequence[str]) -> b
         return _bytes(kept)
     # A sum that is there was verified as the file was read.
     known = str(hdu.header.get("DATASUM", "")).strip()
-    return _finish(kept, int(known) if known else sum_bytes(hdu.data) if len(hdu.data) else 0)
+    if known:
+        return _finish(kept, int(known), keep=True)
+    return _finish(kept, sum_bytes(hdu.data) if len(hdu.data) else 0)
 
 
 def _set_cards(kept: Cards, cards: Sequence[Card]) -> Cards:
@@ -183,9 +202,9 @@ def _set_cards(kept: Cards, cards: Sequence[Card]) -> Cards:
     return [*out[:place], *added, *out[place:]]
 
 
-def _finish(cards: Cards, total: int) -> bytes:
-    """Header bytes with checksums; `total` is the sum of the data."""
-    texts = {"DATASUM": format_card("DATASUM", str(total), "data unit checksum")}
+def _finish(cards: Cards, total: int, keep: bool = False) -> bytes:
+    """Header bytes with checksums; `total` is the sum of the data, whose card may be kept."""
+    texts = {} if keep else {"DATASUM": format_card("DATASUM", str(total), "data unit checksum")}
 
     def with_sum(value: str) -> bytes:
         texts["CHECKSUM"] = format_card("CHECKSUM", value, "HDU checksum")
