@@ -25,6 +25,7 @@ from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ADU, RATE, Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
+from tica_fn.requantisation import step_grows
 from tica_fn.steps.bias import bias_factor
 
 __all__ = [
@@ -152,8 +153,9 @@ def measure_noise(frame: Frame, models: Models) -> Noise:
     Notes
     -----
     The step's growth, 0.1397 ADU, is that of real 2-minute data wherever the overclocks show a
-    step of more than 1 ADU: measured on the distances of raw values of Sirius in sector 6, 0.137
-    to 0.140 from 5,000 to 2,300,000 ADU above the fixed offset.
+    step of more than 1 ADU, and 0 where the frame's bright pixels lie on the overclocks' grid:
+    measured on the distances of raw values of Sirius in sector 6, 0.137 to 0.140 from 5,000 to
+    2,300,000 ADU above the fixed offset.
 
     Examples
     --------
@@ -173,7 +175,7 @@ def measure_noise(frame: Frame, models: Models) -> Noise:
         for amplifier in np.unique(amplifier_of_columns(piece.column, piece.pixels.shape[1]))
     }
     found: dict[int, float] = {}
-    quanta, zeros = [], []
+    quanta, zeros, on_grid = [], [], 0.0
     for amplifier in sorted(wanted):
         pixels = _overclock_counts(frame, models, amplifier)
         if pixels is None:
@@ -182,6 +184,7 @@ def measure_noise(frame: Frame, models: Models) -> Noise:
         quantum = _quantum(counts)
         quanta.append(quantum)
         zeros.append(float(np.median(counts)))
+        on_grid = float(np.rint(counts[0, 0]))
         reads = (_scatter(unbiased) - quantum**2 / 12.0) / (trimming * frame.coadds)
         found[amplifier] = float(np.sqrt(max(reads, 0.0)) * models.amplifiers.gain[amplifier])
     read_noise = np.full(4, np.nan)
@@ -195,12 +198,15 @@ def measure_noise(frame: Frame, models: Models) -> Noise:
             )
         read_noise[amplifier] = float(value)
     quantum = min(quanta) if quanta else 1.0
+    zero = float(frame.header.get("FXDOFF", np.median(zeros or [0.0])))
+    bright = zero + 4.0 * quantum**2 / _QUANTUM_GROWTH
+    grows = quantum > 1.5 and step_grows(frame, models, quantum, on_grid, bright)
     return Noise(
         read_noise=read_noise,
         trimming=trimming,
         quantum_adu=quantum,
-        quantum_growth=_QUANTUM_GROWTH if quantum > 1.5 else 0.0,
-        quantum_zero=float(frame.header.get("FXDOFF", np.median(zeros or [0.0]))),
+        quantum_growth=_QUANTUM_GROWTH if grows else 0.0,
+        quantum_zero=zero,
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 from astropy.io import fits
 
 from tests import inputs
+from tests.formats.verify import verify
 from tests.physics import sirius
 from tica_fn.cli import main
 from tica_fn.products import Product, steps_for
@@ -16,6 +17,7 @@ def product(tmp_path_factory):
     words = ["--caldir", str(inputs.EXAMPLE), "--outdir", str(out)]
     words += ["--smear", "robust", "--undershoot", "--pedestal", "row", "--uncertainty"]
     assert main(["calibrate", str(inputs.TARGET), *words]) == 0
+    verify(next(out.iterdir()))
     with fits.open(next(out.iterdir())) as opened:
         return {name: np.array(opened[1].data[name]) for name in ("FLUX", "FLUX_ERR")}
 

@@ -29,6 +29,7 @@ from tica_fn import (
     variance_of_sum,
 )
 from tica_fn.errors import FrameError, MissingCollateralError, ModelError
+from tica_fn.requantisation import raw_counts, step_grows
 from tica_fn.uncertainty_montecarlo import scatter_of_errors
 
 RANDOM = np.random.default_rng(11)
@@ -117,6 +118,28 @@ def test_reads_drawn_one_by_one_scatter_as_stated():
     for one in scatter_of_errors(models, levels=levels, trials=12, seed=4):
         assert one.ratio == pytest.approx(1.0, abs=0.02), one
         assert abs(one.bias) < 0.05
+
+
+def test_a_step_of_the_requantisation_that_does_not_grow_is_recognised():
+    levels = (0.0, 1000.0, 1.8e5)
+    models = attrs.evolve(MODELS, flat_error=None, bias_error=None)
+    for one in scatter_of_errors(models, levels=levels, growth=0.0, trials=12, seed=5):
+        assert one.ratio == pytest.approx(1.0, abs=0.02), one
+
+
+@pytest.mark.parametrize("on_grid", [False, True])
+def test_counts_are_found_again_after_calibration(on_grid):
+    models = attrs.evolve(MODELS, flat_error=None, bias_error=None)
+    frame = raw_frame(9)
+    if on_grid:
+        frame = attrs.evolve(frame, pixels=frame.pixels // 8 * 8)
+    pipeline = compose(*standard_steps(models).steps, divide_live_time())
+    for out in (frame, pipeline(frame), pipeline(frame, dtype=np.float32)):
+        again = raw_counts(out, models, 700, 704)
+        np.testing.assert_allclose(again, frame.pixels[700:704], rtol=2e-7, atol=0.05)
+        assert step_grows(out, models, 8.0, 0.0, 300_000.0) != on_grid
+    foreign = attrs.evolve(out, steps=(*out.steps, "my_own"))
+    assert raw_counts(foreign, models, 700, 704) is None
 
 
 def test_units_scale_the_variance():

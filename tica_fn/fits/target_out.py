@@ -160,6 +160,8 @@ def write_target(
         primary.add_history(printable(line))
     header.add_history("FLUX and FLUX_ERR were replaced by tica-fn: see the primary header.")
     header["BACKAPP"] = (False, "background is subtracted")
+    for hdu in hdus:
+        _drop_empty(hdu.header)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # Comments of the original's own cards that don't fit are cut, as they were there.
@@ -168,3 +170,11 @@ def write_target(
             hdu.add_checksum(when=str(primary["DATE"]))
         hdus.writeto(buffer)
     write_whole(path, packed(path, buffer.getbuffer()))
+
+
+def _drop_empty(header: fits.Header) -> None:
+    """Keep keywords without a value, which verifiers warn of, as HISTORY."""
+    empty = [card.keyword for card in header.cards if isinstance(card.value, fits.card.Undefined)]
+    for keyword in empty:
+        del header[keyword]
+        header.add_history(f"Original header {keyword} has no value")

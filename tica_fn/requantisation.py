@@ -1,0 +1,117 @@
+"""Does the step of the on-board requantisation grow with the signal?
+
+The raw values of faint pixels lie on a grid, 8 ADU apart in 2-minute data.  Where the step grows,
+those of bright pixels leave that grid; where it does not, all lie on it.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from tica_fn.detector import SCIENCE_ROWS
+from tica_fn.errors import FrameError
+from tica_fn.frame import Frame
+from tica_fn.immutable import Array
+from tica_fn.models import Models
+from tica_fn.time_corrections import NAME as TIME_CORRECTION
+
+__all__ = ["raw_counts", "step_grows"]
+
+_STRIPS, _ROWS_OF_STRIP = 16, 4
+_FEWEST = 20
+_NEAR = 0.125
+_ON_THE_GRID = 0.8
+"""Values of a growing step are near the grid by chance: three in eight, for one of 8 ADU."""
+_WHOLE = 2.0**19
+"""Steps up to which counts that were float32 once are known to a sixteenth of a step."""
+
+
+def raw_counts(frame: Frame, models: Models, first: int, last: int) -> Array | None:
+    """Raw counts of some rows of a frame, found again after calibration.
+
+    Parameters
+    ----------
+    frame : Frame
+        Raw frame, or one calibrated by steps of this package.
+    models : Models
+        Models that it was calibrated with.
+    first, last : int
+        Rows of the frame's pixels, half-open.
+
+    Returns
+    -------
+    ndarray or None
+        (last - first, columns) float64, ADU; None where a step can't be undone: one that is not of
+        this package, or of a product read from a file that does not hold its smear.
+    """
+    from tica_fn import steps as known
+    from tica_fn.compose import inverse
+
+    strip = attrs.evolve(
+        frame,
+        pixels=frame.pixels[first:last].astype(np.float64),
+        row=frame.row + first,
+        collateral=(),
+        variance=None,
+        quality=None,
+        steps=tuple(name for name in frame.steps if not _changes_no_pixels(name)),
+    )
+    for name in reversed(strip.steps):
+        maker = getattr(known, name, None)
+        if maker is None:
+            return None
+        try:
+            strip = inverse(maker(models))(strip)
+        except FrameError:
+            return None
+    return strip.pixels
+
+
+def _changes_no_pixels(step: str) -> bool:
+    return step == "estimate_variance" or step.startswith(TIME_CORRECTION)
+
+
+def step_grows(frame: Frame, models: Models, quantum: float, on_grid: float, bright: float) -> bool:
+    """Tell whether bright pixels have left the grid of the faint ones.
+
+    Parameters
+    ----------
+    frame : Frame
+        Raw frame, or one calibrated by steps of this package.
+    models : Models
+        Models that it was calibrated with.
+    quantum : float
+        Step of the grid, ADU.
+    on_grid : float
+        A raw count that is on it, ADU.
+    bright : float
+        Raw count from which the step would be twice as large, ADU.
+
+    Returns
+    -------
+    bool
+        True too where there are no bright pixels, or their raw counts can't be found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, neutral_models
+    >>> from tica_fn.requantisation import step_grows
+    >>> counts = 8 * np.arange(2078 * 2136).reshape(2078, 2136)
+    >>> frame = Frame(pixels=counts, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
+    >>> step_grows(frame, neutral_models(2, 3), 8.0, 0.0, 1000.0)
+    False
+    """
+    rows = min(frame.pixels.shape[0], max(SCIENCE_ROWS[1] - frame.row, 0))
+    places = np.unique(np.linspace(0, max(rows - _ROWS_OF_STRIP, 0), _STRIPS).astype(int))
+    found = []
+    for place in places.tolist():
+        counts = raw_counts(frame, models, place, min(place + _ROWS_OF_STRIP, rows))
+        if counts is None:
+            return True
+        found.append(counts[(counts > bright) & (counts < _WHOLE * quantum)])
+    steps = (np.concatenate(found) - on_grid) / quantum
+    if steps.size < _FEWEST:
+        return True
+    return bool((np.abs(steps - np.rint(steps)) <= _NEAR).mean() < _ON_THE_GRID)
