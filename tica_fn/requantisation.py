@@ -1,4 +1,4 @@
-"""Does the step of the on-board requantisation grow with the signal?
+"""Whether the step of the on-board requantisation grows with the signal.
 
 The raw values of faint pixels lie on a grid, 8 ADU apart in 2-minute data.  Where the step grows,
 those of bright pixels leave that grid; where it does not, all lie on it.
