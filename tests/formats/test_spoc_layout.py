@@ -75,21 +75,58 @@ def test_pixels_are_those_of_the_calibration_per_second(raw_frames, spoc_product
         assert np.allclose(hdus[1].data * seconds, electrons.pixels, rtol=2e-7)
 
 
+def form(path):
+    """Keywords of the image's header with the types of their values, and lengths of strings."""
+    header = fits.getheader(path, 1)
+    assert not {"COMMENT", "HISTORY", ""} & set(header)
+    for card in header.cards:
+        assert not isinstance(card.value, int) or card.value < 2**31
+    return [
+        (c.keyword, type(c.value), len(c.value) if isinstance(c.value, str) else 0)
+        for c in header.cards
+    ]
+
+
 def test_one_card_list_for_all_frames(spoc_products, odd_products):
     """Same keywords in the same order, of the same types, strings of the same length."""
-
-    def form(path):
-        header = fits.getheader(path, 1)
-        assert not {"COMMENT", "HISTORY", ""} & set(header)
-        for card in header.cards:
-            assert not isinstance(card.value, int) or card.value < 2**31
-        return [
-            (c.keyword, type(c.value), len(c.value) if isinstance(c.value, str) else 0)
-            for c in header.cards
-        ]
-
     forms = [form(path) for path in (*spoc_products, *odd_products)]
     assert all(one == forms[0] for one in forms)
+
+
+@pytest.mark.parametrize("degree", [4, 6])
+def test_a_fitted_sky_keeps_the_card_list(odd_products, spoc_products, tmp_path, degree):
+    """Whatever its degree, and whether the frame had a sky before."""
+    from tica_fn.wcs import read_image, update_image
+
+    stars = {"TIC": np.array([1, 2])}
+    sip = [
+        (f"{name}_{i}_{j}", 1e-9, "")
+        for name in ("A", "B", "AP", "BP")
+        for i in range(degree + 1)
+        for j in range(degree + 1 - i)
+        if i + j > 1
+    ]
+    orders = [(f"{name}_ORDER", degree, "") for name in ("A", "B", "AP", "BP")]
+    cards = [
+        ("WCSAXES", 2, ""), ("CTYPE1", "RA---TAN-SIP", ""), ("CTYPE2", "DEC--TAN-SIP", ""),
+        ("CRPIX1", 1069.0, ""), ("CRPIX2", 1024.0, ""), ("CRVAL1", 10.0, ""), ("CRVAL2", 20.0, ""),
+        ("CD1_1", 0.0058, ""), ("CD1_2", 0.0, ""), ("CD2_1", 0.0, ""), ("CD2_2", 0.0058, ""),
+        ("CUNIT1", "deg", ""), ("CUNIT2", "deg", ""), ("RADESYS", "ICRS", ""), ("RMSA", 0.1, ""),
+        ("WCSDEG", degree, ""), ("TESS_X", 1.5e8, ""), *orders, *sip,
+    ]  # fmt: skip
+    for number, source in enumerate((odd_products[0], spoc_products[0])):
+        target = tmp_path / f"{number}_ffic.fits"
+        assert fits.getheader(source, 1)["WCSDEG"] == -1
+        update_image(read_image(source), cards, stars, ["a line"], target)
+        update_image(read_image(target), cards, stars, ["a line"], target)
+        verify(target)
+        assert form(target) == form(source)
+        with fits.open(target) as hdus:
+            first, image = hdus[0].header, hdus[1].header
+            assert (image["RMSA"], image["WCSDEG"], image["A_ORDER"]) == (0.1, degree, degree)
+            assert (image["A_2_2"], image["A_9_0"]) == (1e-9, 0.0)
+            assert image["A_3_3"] == (1e-9 if degree == 6 else 0.0)
+            assert (first["TESS_X"], first["NEXTEND"]) == (1.5e8, len(hdus) - 1)
 
 
 def test_the_sky_is_that_of_the_raw_frame(raw_frames, spoc_products, odd_products):

@@ -115,7 +115,7 @@ def update_image(
     here, primary = _places(image, cards)
     parts: list[Any] = []
     for index, hdu in enumerate(image.hdus):
-        if str(hdu.header.get("EXTNAME", "")).strip().upper() == STARS_NAME:
+        if _name(hdu) == STARS_NAME:
             continue
         changes = here if index == image.image else primary if index == 0 else ()
         lines = history if index == 0 else ()
@@ -148,7 +148,13 @@ def _places(image: ImageFile, cards: Sequence[Card]) -> tuple[list[Card], list[C
     said = {key for key, _, _ in cards}
     here = [card for card in cards if card[0] in header]
     here += [(key, 0.0, "0: none") for key in header if _SIP.fullmatch(key) and key not in said]
-    return here, [card for card in cards if card[0] not in header]
+    extensions = sum(_name(hdu) != STARS_NAME for hdu in image.hdus[1:]) + 1
+    count = ("NEXTEND", extensions, "number of standard extensions")
+    return here, [count, *(card for card in cards if card[0] not in header)]
+
+
+def _name(hdu: RawHDU) -> str:
+    return str(hdu.header.get("EXTNAME", "")).strip().upper()
 
 
 def _new_header(hdu: RawHDU, cards: Sequence[Card], history: Sequence[str]) -> bytes:
