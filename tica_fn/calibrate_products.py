@@ -72,6 +72,8 @@ def calibrate_products(
     """
     product = job.product
     camera = kind == "camera"
+    if product.assemble and not camera:
+        raise FrameError(f"{source}: holds one CCD; only camera frames are assembled again")
     if camera:
         raw = frames_of_camera(source, hdus, stamp, CCDS)
     else:

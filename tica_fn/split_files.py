@@ -15,7 +15,7 @@ from tica_fn.frame import ADU
 
 __all__ = ["assemble_camera", "groups_of_cameras", "split_camera"]
 
-_CCD_NAME = re.compile(r"(?P<stem>.+)_ccd[1-4](?P<rest>(?:\.cal)?\.fits)(?:\.gz)?")
+_CCD_NAME = re.compile(r"(?P<stem>.+)_ccd[1-4](?P<rest>(?:\.cal)?\.fits)(?:\.[gf]z)?")
 
 
 def split_camera(

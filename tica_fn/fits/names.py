@@ -121,7 +121,8 @@ def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") 
     'hlsp_tica_tess_ffi_s0035-o2-00123456-cam1-ccd2_tess_v01_img.fits'
     """
     segment = segment or segment_of(frame)
-    known = {"sector": frame.sector, "cadence": frame.cadence, "orbit segment": segment}
+    asked = "orbit segment (--orbit-segment)"
+    known = {"sector": frame.sector, "cadence": frame.cadence, asked: segment}
     missing = [what for what, value in known.items() if value is None]
     if missing:
         raise FrameError(
