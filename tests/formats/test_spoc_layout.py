@@ -129,6 +129,17 @@ def test_a_fitted_sky_keeps_the_card_list(odd_products, spoc_products, tmp_path,
             assert (first["TESS_X"], first["NEXTEND"]) == (1.5e8, len(hdus) - 1)
 
 
+def test_integers_beyond_32_bits_have_no_place_in_it():
+    from tica_fn.fits.spoc_cards import image_cards
+
+    frame = tica_fn.Frame(
+        pixels=np.zeros((2078, 2136)), unit="electron / s", camera=1, ccd=1, exposure_s=600,
+        coadds=240, header={"FXDOFF": 2**40, "MEANBLCA": 2**31, "DQUALITY": 2**33 + 32},
+    )  # fmt: skip
+    header = fits.Header.fromstring("".join(text for _, text in image_cards(frame)))
+    assert (header["FXDOFF"], header["MEANBLCA"], header["DQUALITY"]) == (0, 0, 32)
+
+
 def test_the_sky_is_that_of_the_raw_frame(raw_frames, spoc_products, odd_products):
     """Zeros beyond the SIP degree change nothing; without a WCS none is feigned."""
     columns, rows = np.meshgrid([0.0, 1000.0, 2100.0], [0.0, 1000.0, 2050.0])

@@ -138,7 +138,7 @@ def image_cards(frame: Frame) -> Cards:
     name = f"CAMERA.CCD {frame.camera}.{frame.ccd} cal"
     delay = _CAMERA_DELAY_S[frame.camera - 1] + _CCD_DELAY_S * (frame.ccd - 1)
     delay_keyword = f"TMOFST{frame.camera}{frame.ccd}"
-    quality = frame_quality(frame)
+    quality = frame_quality(frame) & 0x7FFFFFFF
     frames = round(frame.exposure_s / READ_INTERVAL_S)
     return [
         card("INHERIT", True, "inherit the primary header"),

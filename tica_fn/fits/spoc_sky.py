@@ -18,6 +18,8 @@ __all__ = ["HIGHEST_DEGREE", "fit_cards", "raw_value", "sky_cards"]
 HIGHEST_DEGREE = 9
 """Degree up to which SIP coefficients are written."""
 
+_LARGEST_INTEGER = 2**31
+
 _NO_SKY = {
     "CTYPE1": "PIXEL COLUMN", "CTYPE2": "PIXEL CCDROW", "CUNIT1": "pix", "CUNIT2": "pix",
     "CRPIX1": 1.0, "CRPIX2": 1.0, "CD1_1": 1.0, "CD2_2": 1.0,
@@ -39,7 +41,8 @@ def raw_value(frame: Frame, keyword: str, default: Any) -> Any:
     Returns
     -------
     object
-        The value; the default where there is none, or one of another type.
+        The value; the default where there is none, one of another type, or an integer beyond 32
+        bits.
     """
     value = frame.header.get(keyword)
     if isinstance(default, bool):
@@ -48,7 +51,9 @@ def raw_value(frame: Frame, keyword: str, default: Any) -> Any:
         return value if isinstance(value, str) else default
     if not isinstance(value, int | float) or isinstance(value, bool):
         return default
-    return int(value) if isinstance(default, int) else float(value)
+    if not isinstance(default, int):
+        return float(value)
+    return int(value) if abs(value) < _LARGEST_INTEGER else default
 
 
 def sky_cards(frame: Frame, shift: tuple[int, int]) -> Cards:
