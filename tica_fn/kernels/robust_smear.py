@@ -58,7 +58,7 @@ def background_level(ordered: Vector, out: Vector) -> int:
     """Find the level that most values scatter about, whatever lies above it.
 
     The median, then again and again the median of what lies within three standard deviations of
-    it; the deviation is taken from the values below the median alone.
+    it; the deviation is taken from the values below the median, and the one next to them, alone.
 
     Parameters
     ----------

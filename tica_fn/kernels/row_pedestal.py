@@ -81,9 +81,8 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
             fit[r] += along / norm * now[r]
             squares += kept[r] * (values[r] - fit[r]) ** 2
         free = k + 2.0
-        if squares <= 0.0 or count <= free + 1.0:
-            criterion = -np.inf if squares <= 0.0 else np.inf
-        else:
+        criterion = np.inf
+        if count > free + 1.0:  # minus infinity where nothing is left over
             criterion = (
                 count * np.log(squares / count)
                 + 2.0 * free
@@ -93,9 +92,8 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
             best, order = criterion, k
             for r in range(rows):
                 out[r] = fit[r]
-        share = norm / norm_before if k > 0 else 0.0
         for r in range(rows):
-            after = (x[r] - middle / norm) * now[r] - share * before[r]
+            after = (x[r] - middle / norm) * now[r] - norm / norm_before * before[r]
             before[r], now[r] = now[r], after
         norm_before = norm
     return order
