@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,11 @@ def add(subparsers: Any) -> None:
     frame.add_argument("--camera", type=int, default=2)
     frame.add_argument("--ccd", type=int, default=3, help="not for camera frames (poc)")
     frame.add_argument(
-        "--exposure", type=float, metavar="S", help="seconds (1800; targets 120)", default=None
+        "--exposure",
+        type=float,
+        metavar="S",
+        help="seconds (that of the models, else 1800, of targets 120)",
+        default=None,
     )
     frame.add_argument("--frames", type=int, default=1, metavar="N", help="how many in a row")
     frame.add_argument("--seed", type=int, default=0, help="the same seed, the same files")
@@ -67,7 +73,7 @@ def add(subparsers: Any) -> None:
         cosmic_rays="particles per second on the CCD",
     )
     detector.add_argument(
-        "--read-noise", type=_numbers(float, 1, 4), metavar="E[,E,E,E]", help="of one read, e-"
+        "--read-noise", type=_numbers(_finite, 1, 4), metavar="E[,E,E,E]", help="of one read, e-"
     )
     detector.add_argument(
         "--no-mitigation", action="store_true", help="without on-board cosmic-ray trimming"
@@ -81,17 +87,25 @@ def add(subparsers: Any) -> None:
         roll="turn from one frame to the next, degrees",
     )
     motion.add_argument(
-        "--drift", type=_numbers(float, 2, 2), metavar="C,R", help="pixels from frame to frame"
+        "--drift", type=_numbers(_finite, 2, 2), metavar="C,R", help="pixels from frame to frame"
     )
     parser.set_defaults(run=run)
 
 
 def _knobs(group: Any, **knobs: str) -> None:
     for name, text in knobs.items():
-        group.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=text)
+        kind = float if "inf" in text else _finite
+        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", help=text)
 
 
-def _numbers(kind: type, fewest: int, most: int) -> Any:
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a finite number")
+    return value
+
+
+def _numbers(kind: Callable[[str], Any], fewest: int, most: int) -> Any:
     def parse(text: str) -> list[Any]:
         try:
             found = [kind(part) for part in text.split(",")]

@@ -11,7 +11,6 @@ import numpy as np
 
 from tica_fn.fits.model_files import load_models
 from tica_fn.frame import Frame
-from tica_fn.models import Models
 from tica_fn.simulate.background import Background
 from tica_fn.simulate.camera_frame import camera_frame_name, write_camera_frame
 from tica_fn.simulate.electrons import Blemishes
@@ -50,26 +49,41 @@ def simulate_files(args: Any) -> Iterator[Path]:
     """
     if args.frames < 1:
         raise ValueError(f"--frames is {args.frames}: at least one frame is made")
-    usual = 120.0 if args.format == "target" else 1800.0
-    exposure_s = args.exposure or usual
-    knobs = _knobs(args, exposure_s)
-    args.outdir.mkdir(parents=True, exist_ok=True)
+    if args.seed < 0:
+        raise ValueError(f"--seed is {args.seed}: a seed is zero or more")
+    if args.exposure is not None and not 0.0 < args.exposure < np.inf:
+        raise ValueError(f"--exposure is {args.exposure:g}: seconds, more than zero")
+    # All that can be wrong is read before anything is written.
     ccds = (1, 2, 3, 4) if args.format == "poc" else (args.ccd,)
-    models = {}
-    for ccd in ccds:
-        if args.caldir is not None:
-            models[ccd] = load_models(args.caldir, args.camera, ccd)
-        else:
-            models[ccd] = make_models(args.camera, ccd, exposure_s)
-            folder = write_models(models[ccd], args.outdir)
+    models = {ccd: load_models(args.caldir, args.camera, ccd) for ccd in ccds if args.caldir}
+    exposure_s = args.exposure
+    if exposure_s is None and args.caldir:
+        exposure_s = models[ccds[0]].exposure_s
+    if exposure_s is None:
+        exposure_s = 120.0 if args.format == "target" else 1800.0
+    knobs = _knobs(args, exposure_s)
+    models = models or {ccd: make_models(args.camera, ccd, exposure_s) for ccd in ccds}
+    stars = {ccd: _stars(args, ccd) for ccd in ccds}
+    stamp = _stamp(args, stars[args.ccd]) if args.format == "target" else None
+    args.outdir.mkdir(parents=True, exist_ok=True)
     if args.caldir is None:
+        (folder,) = {write_models(one, args.outdir) for one in models.values()}
         yield folder
+    made_of = {
+        ccd: series(
+            one,
+            args.frames,
+            stars=stars[ccd],
+            **(knobs | {"seed": args.seed * 4 + ccd} if args.format == "poc" else knobs),
+        )
+        for ccd, one in models.items()
+    }
     if args.format == "poc":
-        yield from _camera_frames(args, models, knobs)
-    elif args.format == "target":
-        yield from _target(args, models[args.ccd], knobs)
+        yield from _camera_frames(args, made_of)
+    elif stamp is not None:
+        yield from _target(args, stamp, made_of[args.ccd])
     else:
-        for made in _series(args, models[args.ccd], knobs):
+        for made in made_of[args.ccd]:
             name = spoc_raw_name(made.frame) + (".gz" if args.gzip else "")
             path = write_spoc_raw(made.frame, args.outdir / name)
             yield path
@@ -136,9 +150,21 @@ def _stars(args: Any, ccd: int) -> Stars:
         return random_stars(int(count), args.seed)
     if not Path(which).exists():
         raise FileNotFoundError(f"--stars {which}: no such file; or 'catalog', 'none', 'random:N'")
+    return table_stars(
+        _table(Path(which)), wcs=wcs, sector=args.sector, camera=args.camera, ccd=ccd
+    )
+
+
+def _table(path: Path) -> Any:
+    from astropy.io.registry import IORegistryError
     from astropy.table import Table
 
-    return table_stars(Table.read(which), wcs=wcs, sector=args.sector, camera=args.camera, ccd=ccd)
+    try:
+        return Table.read(path)
+    except IORegistryError:
+        raise ValueError(
+            f"{path}: not a table that is known by its name or content (.csv, .ecsv, .fits, .vot)"
+        ) from None
 
 
 def _wcs(path: Path) -> Any:
@@ -155,10 +181,6 @@ def _wcs(path: Path) -> Any:
     raise ValueError(f"{path}: no WCS in it (keyword CTYPE1)")
 
 
-def _series(args: Any, models: Models, knobs: dict[str, Any]) -> Iterator[Simulated]:
-    return series(models, args.frames, stars=_stars(args, models.ccd), **knobs)
-
-
 def _truth(args: Any, made: Simulated, raw: Path, ccd: str = "") -> Iterator[Path]:
     if not args.no_truth:
         name = truth_name(raw)
@@ -167,13 +189,9 @@ def _truth(args: Any, made: Simulated, raw: Path, ccd: str = "") -> Iterator[Pat
         yield write_truth(made, args.outdir / name)
 
 
-def _camera_frames(args: Any, models: dict[int, Models], knobs: dict[str, Any]) -> Iterator[Path]:
-    all_series = {
-        ccd: _series(args, one, {**knobs, "seed": args.seed * 4 + ccd})
-        for ccd, one in models.items()
-    }
+def _camera_frames(args: Any, made_of: dict[int, Iterator[Simulated]]) -> Iterator[Path]:
     for _ in range(args.frames):
-        made = {ccd: next(frames) for ccd, frames in all_series.items()}
+        made = {ccd: next(frames) for ccd, frames in made_of.items()}
         raw = {ccd: one.frame for ccd, one in made.items()}
         name = camera_frame_name(raw[1]) + (".gz" if args.gzip else "")
         path = write_camera_frame(raw, args.outdir / name)
@@ -182,13 +200,11 @@ def _camera_frames(args: Any, models: dict[int, Models], knobs: dict[str, Any]) 
             yield from _truth(args, one, path, str(ccd))
 
 
-def _target(args: Any, models: Models, knobs: dict[str, Any]) -> Iterator[Path]:
-    stars = _stars(args, models.ccd)
-    stamp = _stamp(args, stars)
+def _target(args: Any, stamp: Stamp, frames: Iterator[Simulated]) -> Iterator[Path]:
     truths: list[Path] = []
 
     def raw_frames() -> Iterator[Frame]:
-        for number, made in enumerate(_series(args, models, knobs)):
+        for number, made in enumerate(frames):
             if not args.no_truth:
                 name = f"target-{stamp.identifier}-{number:04d}_truth.fits"
                 truths.append(write_truth(made, args.outdir / name))
