@@ -15,6 +15,9 @@ __all__ = ["draw_differences"]
 _LARGEST_SIDE = 600
 """Pixels of a panel; larger images are drawn in blocks, each shown by its largest difference."""
 
+_FEW = 50
+"""Pixels that are ringed, where no more differ."""
+
 
 def draw_differences(gold: str | Path, test: str | Path, path: str | Path) -> bool:
     """Draw both images and their difference, for every HDU whose pixels differ.
@@ -68,17 +71,29 @@ def _draw(figure: Any, axes: Any, where: str, old: Array, new: Array) -> None:
     finite = old[np.isfinite(old)]
     low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
     step = max(1, -(-max(old.shape) // _LARGEST_SIDE))
+    rows, columns = (-(-n // step) * step for n in old.shape)
+    place: dict[str, Any] = {
+        "origin": "lower",
+        "extent": (-0.5, columns - 0.5, -0.5, rows - 0.5),
+        "interpolation": "none",
+    }
     for axis, title, image in ((axes[0], "gold", old), (axes[1], "test", new)):
-        shown = axis.imshow(image[::step, ::step], origin="lower", vmin=low, vmax=high)
+        shown = axis.imshow(image[::step, ::step], vmin=low, vmax=high, **place)
         axis.set_title(f"{where}: {title}")
         figure.colorbar(shown, ax=axis, shrink=0.7)
     blocks = _largest_of_blocks(apart, step)
-    shown = axes[2].imshow(np.where(blocks > 0, blocks, np.nan), origin="lower", cmap="inferno")
+    shown = axes[2].imshow(np.where(blocks > 0, blocks, np.nan), cmap="inferno", **place)
+    where_rows, where_columns = np.nonzero(apart)
+    if where_rows.size <= _FEW:  # a pixel alone would hardly be seen
+        ring = {"s": 120, "facecolors": "none", "edgecolors": "red"}
+        axes[2].scatter(where_columns, where_rows, **ring)
     axes[2].set_facecolor("lightgrey")
-    axes[2].set_title(f"{where}: {np.count_nonzero(apart)} pixels differ")
+    count = where_rows.size
+    axes[2].set_title(f"{where}: {count} pixel{'s' * (count != 1)} differ{'s' * (count == 1)}")
     figure.colorbar(shown, ax=axes[2], shrink=0.7)
     for axis in axes:
-        axis.set_xlabel(f"column / {step}" if step > 1 else "column")
+        axis.set_xlabel("column")
+        axis.set_ylabel("row")
 
 
 def _largest_of_blocks(image: Array, step: int) -> Array:
