@@ -28,10 +28,8 @@ from pathlib import Path
 from benchmarks.mutants import KERNELS, Mutant, mutants
 
 ROOT = Path(__file__).resolve().parent.parent
-TWINS, SIMULATED, WCS = (
-    f"tests/{place}.py"
-    for place in ("kernels/test_twins", "simulate/test_twins", "wcs/test_kernels")
-)
+TWINS, SIMULATED = "tests/kernels/test_twins.py", "tests/simulate/test_twins.py"
+WCS = ["tests/wcs/test_kernels.py", "tests/wcs/test_star_kernels.py"]
 LAWS, OPTIONS = "properties/test_physics_steps.py", "tests/kernels/test_option_twins.py"
 WIDE = ["tests/simulate/test_noise.py", "tests/simulate/test_frames.py"]
 FLAGS = ["tests/physics/test_quality_kernels.py", "tests/physics/test_quality.py"]
@@ -49,7 +47,7 @@ def _simulated(words: str) -> list[list[str]]:
 
 def _wcs(words: str) -> list[list[str]]:
     wide = ["tests/wcs/test_tie.py", "properties/test_wcs_solutions.py"]
-    return [[WCS, "-k", words], [WCS], wide]
+    return [[*WCS, "-k", words], WCS, wide]
 
 
 STAGES = {
@@ -73,7 +71,7 @@ STAGES = {
     "cosmic": _simulated("tracks or deposits"),
     "polynomial": _wcs("polynomials"), "select": _wcs("median"),
     "stamps": _wcs("stamps or ring or isolation or summary or cell"),
-    "centroid": _wcs("centroid"), "stack": _wcs("stack"), "starlight": _wcs("starlight"),
+    "centroid": _wcs("centroid"), "stack": _wcs("stack or peaks"), "starlight": _wcs("starlight"),
     "plate": _wcs("normal or clip"), "smooth": _wcs("smooth"),
 }  # fmt: skip
 """Arguments of pytest, stage by stage: near tests first, wider ones for what they let live."""

@@ -116,10 +116,26 @@ def test_isolation(neighbour):
     np.testing.assert_allclose((contrast_x, contrast_y), twin[1:], rtol=1e-9)
 
 
+def test_isolation_of_anything_at_all():
+    random = np.random.default_rng(13)
+    verdicts = []
+    for _ in range(60):
+        stamp = random.normal(random.choice([0.0, 3.0]), 1.0, (13, 13))
+        stamp += random.uniform(0, 60) * np.eye(13)[random.integers(0, 13)]
+        stamp[random.integers(4, 9), random.integers(4, 9)] += random.uniform(0, 120)
+        alone, *contrasts = isolation_of(stamp, 5, 2.0, 40.0, 0.6)
+        twin = twins.isolation(stamp[1:12, 1:12].tolist(), 2.0, 40.0, 0.6)
+        assert alone == twin[0]
+        np.testing.assert_allclose(contrasts, twin[1:], rtol=1e-9)
+        verdicts.append(alone)
+    assert 5 < sum(verdicts) < 55
+
+
 def test_isolation_says_no_to_missing_pixels():
-    stamp = star(0, 0)
-    stamp[0, 0] = np.nan
-    assert not isolation_of(stamp, 5, 0.0, 10.0, 0.9)[0]
+    for row, column in ((0, 0), (0, 10), (10, 10), (10, 5), (5, 10)):
+        stamp = star(0, 0)
+        stamp[row, column] = np.nan
+        assert isolation_of(stamp, 5, 0.0, 10.0, 0.9) == (False, 0.0, 0.0)
 
 
 def test_summary_sees_flat_tops_and_missing_pixels():

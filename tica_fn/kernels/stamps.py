@@ -252,10 +252,12 @@ def isolation_of(
         left = np.max(profile[axis, :3])
         right = np.max(profile[axis, side - 3 :])
         low, high = min(left, right), max(left, right)
+        if not np.isfinite(peak + left + right):
+            isolated = False
+            continue
         if not (peak - low >= floor and high <= peak - wing_factor * (peak - low)):
             isolated = False
-        if np.isfinite(peak) and np.isfinite(high):
-            contrast[axis] = peak / high if high > 0.0 else np.inf
+        contrast[axis] = peak / high if high > 0.0 else np.inf
     return isolated, contrast[0], contrast[1]
 
 
