@@ -30,6 +30,18 @@ def test_dvc_reads_them_and_the_projects_remote(kit, tmp_path):
     ]  # fmt: skip
 
 
+def test_the_regression_set_of_tica_has_its_pointers():
+    folder = MODELS.parent / "reg_test"
+    found = read_pointers(folder)
+    assert {name: (out.md5, out.size_bytes, out.files) for name, out in found.items()} == {
+        "input": ("88d32763d60dc582c0d301c75ee9e58f", 127_624_273, 16),
+        "output_checks": ("42b10b3d790f6dd22979dae9e3480ad3", 243_513_003, 16),
+        "ref_stars": ("d7f2ecc6b7c0c23b9444d56cfea3eef6", 1_678_939, 16),
+    }
+    for name, output in found.items():
+        assert (folder / f"{name}.dvc").read_text() == pointer_text(output)
+
+
 def test_each_exposure_has_its_folder_of_links():
     for one in EXPOSURES:
         folder = MODELS / one.folder
