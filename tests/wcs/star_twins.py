@@ -53,7 +53,7 @@ def peak(stamp, reach):
     side = len(stamp)
     half = side // 2
     near = range(half - reach, half + reach + 1)
-    finite = [(stamp[i][j], -i, -j) for i in near for j in near if stamp[i][j] > -math.inf]
+    finite = [(stamp[i][j], -i, -j) for i in near for j in near if math.isfinite(stamp[i][j])]
     if not finite:
         return math.nan, math.nan, math.nan
     best, row, column = max(finite)
