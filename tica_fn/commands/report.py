@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     for path in args.files:
         try:
             frame = read(path)
-            stem = path.name.removesuffix(".gz").removesuffix(".fits")
+            stem = path.name.removesuffix(".gz").removesuffix(".fz").removesuffix(".fits")
             picture = save_picture([(path.name, frame)], args.outdir / f"{stem}.png")
         except (OSError, ValueError) as error:
             if args.debug:
