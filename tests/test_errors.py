@@ -139,6 +139,12 @@ def test_folder_in_place_of_a_file(calibrate, tmp_path):
     assert_refused(calibrate(path), tmp_path / "out", path, "directory")
 
 
+def test_pipe(calibrate, tmp_path):
+    """Nobody writes into it: it is not waited for."""
+    os.mkfifo(tmp_path / NAME)
+    assert_refused(calibrate(tmp_path / NAME), tmp_path / "out", tmp_path / NAME, "a pipe")
+
+
 def test_special_file(calibrate, tmp_path):
     assert_refused(calibrate("/dev/null"), tmp_path / "out", "/dev/null", "empty")
 

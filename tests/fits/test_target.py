@@ -14,6 +14,7 @@ from tests import inputs, targets
 from tests.data.made_frames import made_frame
 from tica_fn import Frame, Models, amplifiers
 from tica_fn.cli import main
+from tica_fn.errors import BadFileError
 from tica_fn.fits.collateral import read_collateral
 
 CADENCES = [500, 501]
@@ -293,6 +294,16 @@ def test_collateral_of_a_near_cadence_serves_with_a_word(readouts, tmp_path, cal
     path = stamp(tmp_path, readouts, *STAMPS["within A"])
     product = calibrate(path)
     assert "no cadence 501; used cadence 500" in "".join(fits.getheader(product)["HISTORY"])
+
+
+def test_the_nearest_cadence(readouts, tmp_path):
+    targets.write_collateral(tmp_path, readouts, [500, 507], kinds=["smrow"], amplifiers="A")
+    piece = read_collateral(tmp_path / targets.collateral_name("smrow", "A"))
+    asked = (495, 500, 503, 504, 507, 512)
+    assert [piece.nearest(cadence) for cadence in asked] == [500, 500, 500, 507, 507, 507]
+    for cadence in (494, 513):
+        with pytest.raises(BadFileError, match=f"no cadence {cadence}"):
+            piece.nearest(cadence)
 
 
 def test_collateral_of_far_cadences_does_not_serve(readouts, tmp_path, calibrate):

@@ -86,10 +86,12 @@ def content(path: str | os.PathLike[str], buffer: Buffer | None = None) -> memor
     Raises
     ------
     BadFileError
-        If the gzip stream is broken.
+        If the gzip stream is broken, or the file is a pipe.
     OSError
         If the file can't be read.
     """
+    if Path(path).is_fifo():
+        raise BadFileError(f"{path}: a pipe, not a file")
     with Path(path).open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         view = (buffer or Buffer()).of_size(size)

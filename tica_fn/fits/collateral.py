@@ -116,12 +116,14 @@ class Collateral:
         BadFileError
             If no cadence is near enough.
         """
-        away = np.abs(self.cadences.astype(np.int64) - cadence)
-        if not away.size or away.min() > NEAR:
+        place = int(np.searchsorted(self.cadences, cadence))
+        around = self.cadences[max(place - 1, 0) : place + 1].tolist()
+        nearest: int = min(around, key=lambda one: abs(one - cadence), default=cadence - NEAR - 1)
+        if abs(nearest - cadence) > NEAR:
             raise BadFileError(
                 f"{self.file.name}: no cadence {cadence} in it, nor one within {NEAR} of it"
             )
-        return int(self.cadences[np.argmin(away)])
+        return nearest
 
     def of_cadence(self, cadence: int) -> Array:
         """Pixels that serve a cadence.
