@@ -132,7 +132,8 @@ _GROWTH = """
 import sys, time, resource
 from pathlib import Path
 from tica_fn.batch import ModelShelf, run_batch
-from tica_fn.calibrate_files import Job, calibrate_file
+from tica_fn.products.job import Job
+from tica_fn.products.raw_files import calibrate_file
 caldir, raw, out = map(Path, sys.argv[1:4])
 count, jobs = map(int, sys.argv[4:])
 out.mkdir(exist_ok=True)

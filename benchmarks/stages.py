@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-import tica_fn.calibrate_files as files
+import tica_fn.products.raw_files as files
 from benchmarks.commands import _inputs
 from tica_fn.batch import ModelShelf
 from tica_fn.fits import stream
+from tica_fn.products.job import Job
 from tica_fn.sweep_plan import SweepPlan
 
 STAGES = (
@@ -49,7 +50,7 @@ def measure(frames: int = 30) -> dict[str, float]:
             caldir, raw = _inputs(Path(place))
             outdir = Path(place) / "out"
             outdir.mkdir()
-            job = files.Job(models=ModelShelf(caldir), outdir=outdir, overwrite=True)
+            job = Job(models=ModelShelf(caldir), outdir=outdir, overwrite=True)
             whole = timed("all", files.calibrate_file)
             for source in sorted(raw.iterdir())[: frames + 1]:
                 whole(source, job)

@@ -18,9 +18,10 @@ import tica_fn
 from tests import inputs
 from tests.data.made_frames import made_frame
 from tica_fn.batch import ModelShelf
-from tica_fn.calibrate_files import Job, calibrate_file
 from tica_fn.cli import main
 from tica_fn.fits import atomic
+from tica_fn.products.job import Job
+from tica_fn.products.raw_files import calibrate_file
 
 CAMERA, CCD, EXPOSURE_S, SEED = 4, 3, 1800, 2
 MB = 1e6

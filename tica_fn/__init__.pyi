@@ -21,10 +21,10 @@ from .frame import SourceFile as SourceFile
 from .frame import Times as Times
 from .models import Models as Models
 from .models import neutral_models as neutral_models
-from .quality import flag_pixels as flag_pixels
-from .quality_frame import flag_frame as flag_frame
-from .quality_models import unexpected_models as unexpected_models
-from .quality_transients import mark_transients as mark_transients
+from .quality.frames import flag_frame as flag_frame
+from .quality.models import unexpected_models as unexpected_models
+from .quality.pixels import flag_pixels as flag_pixels
+from .quality.transients import mark_transients as mark_transients
 from .stack import calibrate_stack as calibrate_stack
 from .steps import apply_gain as apply_gain
 from .steps import correct_linearity as correct_linearity
@@ -41,8 +41,8 @@ from .steps import subtract_smear as subtract_smear
 from .steps.variance import estimate_variance as estimate_variance
 from .time_corrections import correct_times as correct_times
 from .trim import trim_science as trim_science
-from .uncertainty import Noise as Noise
-from .uncertainty import measure_noise as measure_noise
-from .uncertainty_sums import variance_of_sum as variance_of_sum
+from .uncertainty.noise import Noise as Noise
+from .uncertainty.noise import measure_noise as measure_noise
+from .uncertainty.sums import variance_of_sum as variance_of_sum
 
 __version__: str

@@ -14,7 +14,7 @@ import attrs
 
 from tica_fn.fits.model_files import load_models
 from tica_fn.models import Models
-from tica_fn.quality_models import unexpected_models
+from tica_fn.quality.models import unexpected_models
 
 __all__ = ["DONE", "FAILED", "SKIPPED", "ModelShelf", "Outcome", "Slots", "attempt", "run_batch"]
 

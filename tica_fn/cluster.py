@@ -14,7 +14,8 @@ from typing import Any
 import attrs
 
 from tica_fn.batch import FAILED, Outcome, attempt
-from tica_fn.calibrate_files import Job, calibrate_file
+from tica_fn.products.job import Job
+from tica_fn.products.raw_files import calibrate_file
 
 __all__ = ["run_on_cluster"]
 

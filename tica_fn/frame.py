@@ -251,7 +251,7 @@ class Frame(Record):
     variance : ndarray, optional
         (rows, columns) float32 or float64, `unit` squared: what `estimate_variance` gives.
     quality : ndarray, optional
-        (rows, columns) int32: bits of `tica_fn.quality.Pixel`.
+        (rows, columns) int32: bits of `tica_fn.quality.pixels.Pixel`.
     header : mapping
         The original header, for the writers.
     source : SourceFile, optional

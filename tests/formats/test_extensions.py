@@ -8,7 +8,7 @@ import tica_fn
 from tests.formats.conftest import CAMERA_NAME, calibrated_with, camera_header
 from tests.formats.verify import verify
 from tica_fn.cli import main
-from tica_fn.quality import Pixel
+from tica_fn.quality.pixels import Pixel
 
 
 @pytest.fixture(scope="module", params=["tica", "spoc"])

@@ -31,8 +31,8 @@ from tica_fn import (
 )
 from tica_fn.cli import main
 from tica_fn.errors import FrameError
-from tica_fn.quality import STRAP_COLUMNS, Pixel
-from tica_fn.quality_frame import FrameFlag, SpocQuality, as_dquality
+from tica_fn.quality.frames import FrameFlag, SpocQuality, as_dquality
+from tica_fn.quality.pixels import STRAP_COLUMNS, Pixel
 from tica_fn.simulate import random_stars, strap_columns
 
 MODELS = neutral_models(2, 3, constants=amplifiers(2, 3))

@@ -8,7 +8,7 @@ from tests import inputs
 from tests.formats.verify import verify
 from tests.physics import sirius
 from tica_fn.cli import main
-from tica_fn.products import Product, steps_for
+from tica_fn.products.options import Product, steps_for
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,8 @@ from tica_fn import (
     variance_of_sum,
 )
 from tica_fn.errors import FrameError, MissingCollateralError, ModelError
-from tica_fn.requantisation import raw_counts, step_grows
-from tica_fn.uncertainty_montecarlo import scatter_of_errors
+from tica_fn.uncertainty.montecarlo import scatter_of_errors
+from tica_fn.uncertainty.requantisation import raw_counts, step_grows
 
 RANDOM = np.random.default_rng(11)
 FLAT = RANDOM.normal(1.0, 0.05, (2078, 2136))

@@ -33,7 +33,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Assemble the files and say what became of them."""
     from tica_fn.cli import describe
-    from tica_fn.split_files import assemble_camera, groups_of_cameras
+    from tica_fn.products.split import assemble_camera, groups_of_cameras
 
     args.outdir.mkdir(parents=True, exist_ok=True)
     failed = 0

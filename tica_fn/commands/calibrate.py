@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.fits.provenance import date_card
 
     date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
-    from tica_fn.calibrate_files import Job, calibrate_file, output_name
+    from tica_fn.products.job import Job
+    from tica_fn.products.raw_files import calibrate_file, output_name
 
     named = [*args.files, *(_listed(args.list) if args.list else ())]
     sources = list(dict.fromkeys(named))

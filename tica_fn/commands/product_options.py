@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tica_fn.products import Product
+    from tica_fn.products.options import Product
 
 __all__ = ["add_options", "product_of"]
 
@@ -102,7 +102,7 @@ def product_of(args: argparse.Namespace) -> Product:
     Product
         What the products are to be.
     """
-    from tica_fn.products import Product
+    from tica_fn.products.options import Product
 
     state = None
     if args.ephemeris is not None:

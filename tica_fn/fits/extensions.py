@@ -188,7 +188,7 @@ def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
     """
     if frame.quality is None:
         raise FrameError(f"{path}: the frame has no flags; apply tica_fn.flag_pixels")
-    from tica_fn.quality import Pixel
+    from tica_fn.quality.pixels import Pixel
 
     cards = [
         card("CAMERA", frame.camera, "camera number"),

@@ -19,7 +19,7 @@ from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.tica import packed
 from tica_fn.frame import ELECTRON, Frame, SourceFile
 from tica_fn.immutable import Array
-from tica_fn.uncertainty import trimming_of
+from tica_fn.uncertainty.noise import trimming_of
 
 __all__ = ["flux_error", "read_noise_of_columns", "write_target"]
 
@@ -77,7 +77,7 @@ def flux_error(frame: Frame, read_noise: Array) -> Array:
     -----
     ``t * (N * read_noise**2 + collected electrons)``, the electrons with the smear that was
     collected too; ``t`` is what on-board cosmic-ray trimming leaves of the variance
-    (`tica_fn.uncertainty.trimming_of`): 0.841 in 2-minute files, 1 in 20-second ones.
+    (`tica_fn.uncertainty.noise.trimming_of`): 0.841 in 2-minute files, 1 in 20-second ones.
     """
     collected = frame.pixels if frame.smear is None else frame.pixels + frame.smear
     variance = frame.coadds * read_noise**2 + np.maximum(collected, 0.0)

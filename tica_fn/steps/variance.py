@@ -22,7 +22,7 @@ from tica_fn.steps.flat import DivideFlat
 from tica_fn.steps.linearity import linearity_of_runs
 from tica_fn.steps.poc_linearity import poc_linearity_of_runs
 from tica_fn.steps.step import check_order, window
-from tica_fn.uncertainty import Noise, measure_noise
+from tica_fn.uncertainty.noise import Noise, measure_noise
 
 __all__ = ["EstimateVariance", "estimate_variance"]
 
@@ -263,7 +263,7 @@ def estimate_variance(models: Models, noise: Noise | None = None) -> EstimateVar
     --------
     >>> import numpy as np
     >>> from tica_fn import Frame, calibrate, estimate_variance, neutral_models
-    >>> from tica_fn.uncertainty import Noise
+    >>> from tica_fn.uncertainty.noise import Noise
     >>> raw = np.zeros((2078, 2136), dtype=np.int32)
     >>> raw[:2048, 44:2092] = 10_000
     >>> frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=20, coadds=10)

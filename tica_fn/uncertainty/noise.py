@@ -25,8 +25,8 @@ from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ADU, RATE, Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
-from tica_fn.requantisation import step_grows
 from tica_fn.steps.bias import bias_factor
+from tica_fn.uncertainty.requantisation import step_grows
 
 __all__ = [
     "TRIMMED_VARIANCE",
@@ -77,7 +77,7 @@ class Noise(Record):
 
     Examples
     --------
-    >>> from tica_fn.uncertainty import Noise
+    >>> from tica_fn.uncertainty.noise import Noise
     >>> Noise(read_noise=8.0, quantum_adu=8.0).read_noise
     array([8., 8., 8., 8.])
     """
@@ -113,7 +113,7 @@ def trimming_of(frame: Frame) -> float:
     --------
     >>> import numpy as np
     >>> from tica_fn import Frame
-    >>> from tica_fn.uncertainty import trimming_of
+    >>> from tica_fn.uncertainty.noise import trimming_of
     >>> pixels = np.zeros((1, 1))
     >>> fast = Frame(pixels=pixels, unit="adu", camera=1, ccd=1, exposure_s=20, coadds=10)
     >>> trimming_of(fast)
@@ -161,7 +161,7 @@ def measure_noise(frame: Frame, models: Models) -> Noise:
     --------
     >>> import numpy as np
     >>> from tica_fn import Frame, neutral_models
-    >>> from tica_fn.uncertainty import measure_noise
+    >>> from tica_fn.uncertainty.noise import measure_noise
     >>> counts = 8 * np.random.default_rng(1).normal(100, 2.0, (2078, 2136)).round()
     >>> frame = Frame(pixels=counts, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
     >>> noise = measure_noise(frame, neutral_models(2, 3, gain=5.2))

@@ -45,7 +45,7 @@ def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
     --------
     >>> import numpy as np
     >>> from tica_fn import Frame, calibrate, estimate_variance, neutral_models
-    >>> from tica_fn.uncertainty_sums import variance_of_sum
+    >>> from tica_fn.uncertainty.sums import variance_of_sum
     >>> raw = np.random.default_rng(1).normal(5000, 60, (2078, 2136)).astype(np.int32)
     >>> frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=1800, coadds=720)
     >>> models = neutral_models(2, 3, gain=5.2)

@@ -87,7 +87,7 @@ def groups_of_cameras(paths: Iterable[Path]) -> dict[str, list[Path]]:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from tica_fn.split_files import groups_of_cameras
+    >>> from tica_fn.products.split import groups_of_cameras
     >>> list(groups_of_cameras([Path("a_ccd1.cal.fits"), Path("a_ccd2.cal.fits.gz")]))
     ['a.cal.fits']
     """

@@ -8,7 +8,7 @@ import numpy as np
 from tica_fn.errors import FrameError
 from tica_fn.frame import Frame
 from tica_fn.immutable import freeze
-from tica_fn.quality import Pixel
+from tica_fn.quality.pixels import Pixel
 
 __all__ = ["mark_transients"]
 
@@ -46,8 +46,8 @@ def mark_transients(frame: Frame, before: Frame, after: Frame, *, sigmas: float 
     >>> import attrs
     >>> import numpy as np
     >>> from tica_fn import Frame
-    >>> from tica_fn.quality import Pixel
-    >>> from tica_fn.quality_transients import mark_transients
+    >>> from tica_fn.quality.pixels import Pixel
+    >>> from tica_fn.quality.transients import mark_transients
     >>> still = Frame(
     ...     pixels=np.full((3, 3), 100.0),
     ...     unit="electron",

@@ -136,7 +136,7 @@ def steps_for(models: Models, product: Product, without: tuple[str, ...] = ()) -
     Examples
     --------
     >>> from tica_fn import neutral_models
-    >>> from tica_fn.products import Product, steps_for
+    >>> from tica_fn.products.options import Product, steps_for
     >>> steps = steps_for(neutral_models(2, 3), Product(linearity="poc", layout="spoc"))
     >>> [step.name for step in steps.steps][3:6]
     ['correct_poc_linearity', 'subtract_smear', 'divide_flat']

@@ -1,7 +1,7 @@
 """Flags of pixels: what each pixel of a frame is, and what is wrong with it.
 
 The bits are those of `Pixel`; `flag_pixels` finds them.  Flags of whole frames are in
-`tica_fn.quality_frame`, those of calibration models in `tica_fn.quality_models`.
+`tica_fn.quality.frames`, those of calibration models in `tica_fn.quality.models`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tica_fn.steps.contamination import contaminated_in_readout
 from tica_fn.steps.gain import gain_of_columns
 from tica_fn.steps.step import window
 from tica_fn.steps.variance import estimate_variance
-from tica_fn.uncertainty import Noise
+from tica_fn.uncertainty.noise import Noise
 
 __all__ = ["FULL_WELL_E", "STRAP_COLUMNS", "Pixel", "flag_pixels"]
 
@@ -145,7 +145,7 @@ def flag_pixels(
     --------
     >>> import numpy as np
     >>> from tica_fn import Frame, calibrate, flag_pixels, neutral_models
-    >>> from tica_fn.quality import Pixel
+    >>> from tica_fn.quality.pixels import Pixel
     >>> raw = np.random.default_rng(1).normal(5000, 30, (2078, 2136)).astype(np.int32)
     >>> raw[100:120, 700] += 2_000_000
     >>> frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)

@@ -97,7 +97,7 @@ def step_grows(frame: Frame, models: Models, quantum: float, on_grid: float, bri
     --------
     >>> import numpy as np
     >>> from tica_fn import Frame, neutral_models
-    >>> from tica_fn.requantisation import step_grows
+    >>> from tica_fn.uncertainty.requantisation import step_grows
     >>> counts = 8 * np.arange(2078 * 2136).reshape(2078, 2136)
     >>> frame = Frame(pixels=counts, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
     >>> step_grows(frame, neutral_models(2, 3), 8.0, 0.0, 1000.0)

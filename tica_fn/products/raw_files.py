@@ -6,11 +6,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import attrs
 import numpy as np
 
-from tica_fn.batch import DONE, SKIPPED, ModelShelf, Outcome
-from tica_fn.calibrate_products import calibrate_products, without_signal
+from tica_fn.batch import DONE, SKIPPED, Outcome
 from tica_fn.compose import standard_steps
 from tica_fn.detector import COLUMNS, ROWS, SHAPE
 from tica_fn.errors import BadFileError, FrameError
@@ -24,40 +22,14 @@ from tica_fn.fits.target_out import write_target
 from tica_fn.fits.tica import write_tica
 from tica_fn.fits.tiled import TILE_COMPRESSION, untiled, write_tiled
 from tica_fn.frame import SourceFile
-from tica_fn.products import Product, steps_for
-from tica_fn.redo import wanted_of, why_again
+from tica_fn.products.frames import calibrate_products, without_signal
+from tica_fn.products.job import Job
+from tica_fn.products.options import steps_for
+from tica_fn.products.redo import wanted_of, why_again
 
-__all__ = ["Job", "calibrate_file", "output_name"]
+__all__ = ["calibrate_file", "output_name"]
 
 _ENDINGS = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
-
-
-@attrs.frozen(kw_only=True)
-class Job:
-    """What is to be done with every file of a run.
-
-    Parameters
-    ----------
-    models : ModelShelf
-        Where models come from.
-    outdir : pathlib.Path
-        Folder of the outputs.
-    compress : str
-        ``"none"``, ``"gzip"``, or tile-compressed ``"rice"`` or ``"gzip2"``.
-    without : tuple of str
-        Names of steps to leave out.
-    overwrite : bool
-        Whether to replace outputs that are whole and made from the same input and models.
-    product : Product
-        Options of the products.
-    """
-
-    models: ModelShelf
-    outdir: Path
-    compress: str = "none"
-    without: tuple[str, ...] = ()
-    overwrite: bool = False
-    product: Product = attrs.field(factory=Product)
 
 
 def output_name(source: Path, compress: str = "none") -> str:
@@ -78,7 +50,7 @@ def output_name(source: Path, compress: str = "none") -> str:
     Examples
     --------
     >>> from pathlib import Path
-    >>> from tica_fn.calibrate_files import output_name
+    >>> from tica_fn.products.raw_files import output_name
     >>> output_name(Path("raw/tess2018349182459-s0006-2-3-0126-s_ffir.fits.gz"))
     'tess2018349182459-s0006-2-3-0126-s_ffir.cal.fits'
     """

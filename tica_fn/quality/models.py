@@ -70,7 +70,7 @@ def known_models(path: str | os.PathLike[str] | None = None) -> tuple[KnownModel
 
     Examples
     --------
-    >>> from tica_fn.quality_models import known_models
+    >>> from tica_fn.quality.models import known_models
     >>> {model.kind for model in known_models()} >= {"flat", "bias"}
     True
     """
@@ -106,7 +106,7 @@ def image_datasum(image: Array) -> str:
     Examples
     --------
     >>> import numpy as np
-    >>> from tica_fn.quality_models import image_datasum
+    >>> from tica_fn.quality.models import image_datasum
     >>> image_datasum(np.array([[2**30, 2**30], [2**30, 2**30]], dtype=np.int32))
     '1'
     """

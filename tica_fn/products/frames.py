@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -23,15 +22,13 @@ from tica_fn.fits.tiled import write_tiled
 from tica_fn.frame import Frame, SourceFile
 from tica_fn.immutable import Array
 from tica_fn.models import Models
-from tica_fn.products import Product, steps_for
-from tica_fn.quality import flag_pixels
-from tica_fn.quality_frame import as_dquality, flag_frame
-from tica_fn.redo import Wanted, wanted_of, why_again
+from tica_fn.products.job import Job
+from tica_fn.products.options import Product, steps_for
+from tica_fn.products.redo import Wanted, wanted_of, why_again
+from tica_fn.quality.frames import as_dquality, flag_frame
+from tica_fn.quality.pixels import flag_pixels
 from tica_fn.time_corrections import correct_times
 from tica_fn.trim import trim_science
-
-if TYPE_CHECKING:
-    from tica_fn.calibrate_files import Job
 
 __all__ = ["calibrate_products", "without_signal"]
 
@@ -84,6 +81,8 @@ def calibrate_products(
     if camera and product.assemble:
         return _assembled(source, raw, pipelines, models, job)
     targets = [job.outdir / _name(source, frame, camera, job) for frame in raw]
+    for target in targets:
+        job.claim(target, source)
     todo: list[tuple[Frame, Pipeline, Models, Path]] = []
     notes: list[str] = []
     for frame, steps, one, target in zip(raw, pipelines, models, targets, strict=True):

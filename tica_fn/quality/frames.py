@@ -23,9 +23,9 @@ from tica_fn.detector import (
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
-from tica_fn.quality import FULL_WELL_E
+from tica_fn.quality.pixels import FULL_WELL_E
 from tica_fn.steps.electrons import electrons_before_smear
-from tica_fn.uncertainty import counts_of_virtual_columns
+from tica_fn.uncertainty.noise import counts_of_virtual_columns
 
 __all__ = ["FrameFlag", "FrameQuality", "SpocQuality", "as_dquality", "flag_frame"]
 
@@ -104,7 +104,7 @@ def as_dquality(flags: FrameFlag) -> int:
 
     Examples
     --------
-    >>> from tica_fn.quality_frame import FrameFlag, as_dquality
+    >>> from tica_fn.quality.frames import FrameFlag, as_dquality
     >>> as_dquality(FrameFlag.SCATTERED_LIGHT | FrameFlag.ALL_ZERO)
     20480
     """

@@ -1,0 +1,1 @@
+"""Noise of the detector, the variance of sums of pixels, and a Monte Carlo of it."""
