@@ -28,6 +28,16 @@ def test_a_smooth_field_is_found_under_the_noise():
     assert np.sqrt(np.mean((tie - truth) ** 2)) < 0.003
 
 
+def test_a_strongly_bent_field_takes_more_terms_where_the_stars_are_clear():
+    truth = np.stack([0.05 * U - 0.08 * U**4 * V**2, 0.03 * V**3 + 0.06 * U**6])
+    windowed = RNG.uniform(-0.5, 0.5, (2, 900))
+    tie, degree = tie_to_flux(windowed, squares(truth, windowed, [0.002] * 3), U, V, NONE, GOOD)
+    assert degree == 6
+    assert np.sqrt(np.mean((tie - truth) ** 2)) < 0.0006
+    _, degree = tie_to_flux(windowed, squares(truth, windowed, [0.02] * 3), U, V, NONE, GOOD)
+    assert degree <= 4
+
+
 def test_a_smaller_square_is_taken_only_while_it_agrees():
     truth = np.stack([0.05 * U, 0.05 * V])
     windowed = RNG.uniform(-0.5, 0.5, (2, 900))

@@ -4,7 +4,8 @@ The Gaussian-windowed centroid hardly sees neighbours and noise, but where a sta
 lopsided it is not where its light is on average.  The flux-weighted mean over a wide square is,
 but it is noisier by far.  Their difference belongs to the optics:
 
-* a polynomial of the field, of the degree that the data ask for;
+* a polynomial of the field, of the degree that the data ask for: up to four, or six where
+  they are clear enough to tell;
 * where stars are narrower than the pixels, a wave of the place within the pixel as well, which
   the windowed centroid feels and the sum of light does not.
 
@@ -24,7 +25,10 @@ from tica_fn.kernels.smooth import fit_smooth_field
 
 __all__ = ["tie_to_flux"]
 
-DEGREE = 4
+DEGREE, HIGHEST = 4, 6
+CLEAR = 0.01
+"""Scatter in pixels up to which more than degree 4 is tried where the data ask for all of that:
+in crowded fields the terms would follow the neighbours."""
 PHASE_DEGREE = 2
 LARGEST_TIE = 0.05
 AGREE = 1.5
@@ -67,6 +71,10 @@ def tie_to_flux(
             break
         smooth = polynomial_values(field, u, v, DEGREE)
         rest = off - smooth
+        if degree == DEGREE and np.sqrt(np.mean(rest[:, used] ** 2)) < CLEAR:
+            field, degree, used = fit_smooth_field(u, v, off, weights, HIGHEST, 3.0, 8)
+            smooth = polynomial_values(field, u, v, HIGHEST)
+            rest = off - smooth
         # Noise hides terms from the choice of the degree, too: six are reckoned with at least.
         terms = max((degree + 1) * (degree + 2) / 2, 6)
         error = float(np.sqrt(np.mean(rest[:, used] ** 2) * terms / max(used.sum() - terms, 1)))
