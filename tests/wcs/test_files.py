@@ -311,6 +311,9 @@ def test_header_and_options_must_agree(pixels, tmp_path):
         read_image(bare)
     frame = read_image(bare, camera=1, ccd=1).frame
     assert (frame.camera, frame.unit, frame.exposure_s) == (1, "electron", 1800.0)
+    wrong = tica(pixels, tmp_path / "wrong.fits", MIDTJD="noon")
+    with pytest.raises(FrameError, match=r"wrong\.fits: MIDTJD is 'noon', not a number"):
+        read_image(wrong)
     named = tica(pixels, tmp_path / "named.fits")
     with pytest.raises(FrameError, match="camera 2 was asked for, the header says 1"):
         read_image(named, camera=2)

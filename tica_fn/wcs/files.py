@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections import ChainMap
@@ -20,16 +19,15 @@ import attrs
 import numpy as np
 
 from tica_fn.detector import SHAPE
-from tica_fn.errors import BadFileError, FrameError
+from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.spoc import image_of
-from tica_fn.frame import ADU, ELECTRON, Frame, Times
-from tica_fn.immutable import Array, freeze
+from tica_fn.frame import Frame
+from tica_fn.immutable import freeze
+from tica_fn.wcs.image_header import frame_of_header
 
-__all__ = ["ImageFile", "frame_of_header", "open_hdus", "read_image", "replacing"]
-
-_SECTOR_IN_NAME = re.compile(r"[-_]s(\d{4})[-_]")
+__all__ = ["ImageFile", "open_hdus", "read_image", "replacing"]
 
 
 @attrs.frozen(eq=False)
@@ -188,95 +186,3 @@ def _image_shape(header: Any) -> tuple[int, ...]:
     if str(header.get("XTENSION", "IMAGE")).strip() != "IMAGE" and key == "NAXIS":
         return ()
     return tuple(int(header[f"{key}{k}"]) for k in range(int(header[key]), 0, -1))
-
-
-def frame_of_header(
-    pixels: Array, header: Any, name: str, camera: int | None = None, ccd: int | None = None
-) -> Frame:
-    """Make a frame of pixels and a header of any of the layouts.
-
-    Parameters
-    ----------
-    pixels : ndarray
-        (2078, 2136) image.
-    header : mapping
-        Cards of the image's and the primary header.
-    name : str
-        File name: for messages, and for the sector.
-    camera, ccd : int, optional
-        For headers that do not say.
-
-    Returns
-    -------
-    Frame
-        In electrons per exposure, or in ADU when it was not calibrated.
-
-    Raises
-    ------
-    FrameError
-        If camera and CCD are not known or contradict the header.
-    """
-    camera = _agree(name, "camera", camera, header, ("CAMERA", "CAM", "CAMNUM"))
-    ccd = _agree(name, "ccd", ccd, header, ("CCD", "CCDNUM"))
-    named = _SECTOR_IN_NAME.search(Path(name).name)
-    sector = header.get("SECTOR") or (int(named.group(1)) if named else None)
-    exposure = _exposure(header, sector)
-    unit = str(header.get("BUNIT", header.get("UNITS", ""))).strip().lower()
-    raw = "ffir" in Path(name).name or unit.startswith(("adu", "count", "dn"))
-    raw = raw or (not unit and pixels.dtype.kind in "iu")
-    if unit in ("e-/s", "electron/s", "electrons/s", "e/s"):
-        pixels = np.asarray(pixels * np.float32(exposure * 0.8 * 0.99), np.float32)
-    return Frame(
-        pixels=pixels,
-        unit=ADU if raw else ELECTRON,
-        camera=camera,
-        ccd=ccd,
-        exposure_s=exposure,
-        coadds=float(header.get("NREADOUT") or exposure * 0.8 / 2.0),
-        sector=int(sector) if sector is not None else None,
-        cadence=header.get("CADENCE", header.get("FFIINDEX")),
-        times=_times(header),
-    )
-
-
-def _agree(name: str, what: str, given: int | None, header: Any, keys: tuple[str, ...]) -> int:
-    told = next((int(header[key]) for key in keys if header.get(key) is not None), None)
-    if told is not None and given is not None and told != given:
-        raise FrameError(f"{name}: {what} {given} was asked for, the header says {told}")
-    if told is None and given is None:
-        raise FrameError(f"{name}: the header has no {' or '.join(keys)}; give --{what}")
-    return int(told if told is not None else given)  # type: ignore[arg-type]
-
-
-def _exposure(header: Any, sector: int | None) -> float:
-    """Interval from frame to frame in seconds, from whichever keyword says it."""
-    if float(header.get("INT_TIME") or 0) >= 10:  # TICA; in SPOC's headers it is 1.98
-        return float(header["INT_TIME"])
-    seconds = float(header.get("EXPOSURE") or 0) * 86400.0 or float(header.get("EXPTIME") or 0)
-    if seconds > 0:
-        nominal = seconds / 0.8 / 0.99
-        return min((20.0, 120.0, 200.0, 600.0, 1800.0), key=lambda s: abs(np.log(s / nominal)))
-    if sector is None:
-        return 1800.0
-    return 1800.0 if sector <= 26 else 600.0 if sector <= 55 else 200.0
-
-
-def _times(header: Any) -> Times | None:
-    zero = float(header.get("TJD_ZERO", 2457000.0))
-    if header.get("STARTTJD") is not None and header.get("ENDTJD") is not None:
-        start, end = float(header["STARTTJD"]), float(header["ENDTJD"])
-        return Times(
-            start=start, mid=float(header.get("MIDTJD") or (start + end) / 2), end=end, zero=zero
-        )
-    if header.get("MIDTJD") is not None:
-        mid = float(header["MIDTJD"])
-        return Times(start=mid, mid=mid, end=mid, zero=zero)
-    if header.get("TSTART") is not None and header.get("TSTOP") is not None:
-        zero = float(header.get("BJDREFI", 2457000)) + float(header.get("BJDREFF") or 0.0)
-        light = float(header.get("BARYCORR") or 0.0)
-        start, end = float(header["TSTART"]) - light, float(header["TSTOP"]) - light
-        return Times(start=start, mid=(start + end) / 2, end=end, zero=zero)
-    if header.get("MJD-BEG") is not None and header.get("MJD-END") is not None:
-        start, end = (float(header[key]) + 2400000.5 - zero for key in ("MJD-BEG", "MJD-END"))
-        return Times(start=start, mid=(start + end) / 2, end=end, zero=zero)
-    return None
