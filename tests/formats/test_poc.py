@@ -230,3 +230,14 @@ def test_tile_compressed_camera_frames_are_the_same(camera_file, calibrated, poc
             "CAMNUM": 1, "CADENCE": 116470, "STARTTJD": 2254.1
         }  # fmt: skip
         verify(out / name)
+
+
+def test_no_input_replaces_what_was_made_of_another(camera_file, poc_models, tmp_path, capsys):
+    other = tmp_path / f"copy-{CAMERA_NAME}"  # another name, and the same HLSP names
+    shutil.copy(camera_file, other)
+    args = ["calibrate", str(camera_file), str(other), "--caldir", str(poc_models)]
+    assert main([*args, "--outdir", str(tmp_path / "out"), "--name", "hlsp"]) == 1
+    printed = capsys.readouterr()
+    assert "1 done, 0 skipped, 1 failed" in printed.out
+    assert f"is made from {camera_file} already" in printed.err
+    assert len(list((tmp_path / "out").iterdir())) == 4
