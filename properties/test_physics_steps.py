@@ -112,7 +112,7 @@ def test_the_order_is_a_table_of_places(pair):
         pixels=np.zeros((1, 1)), unit="electron", camera=1, ccd=1, exposure_s=20, coadds=10,
         steps=(first,),
     )  # fmt: skip
-    from tica_fn.steps.step import check_order
+    from tica_fn.steps.order import check_order
 
     if place[second] > place[first]:
         check_order(second, frame.steps)

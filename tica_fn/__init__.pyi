@@ -15,12 +15,12 @@ from .fits.files import write as write
 from .fits.model_files import load_models as load_models
 from .fits.target import read_target as read_target
 from .frame import Frame as Frame
-from .frame import ModelFile as ModelFile
-from .frame import Provenance as Provenance
-from .frame import SourceFile as SourceFile
 from .frame import Times as Times
 from .models import Models as Models
 from .models import neutral_models as neutral_models
+from .provenance import ModelFile as ModelFile
+from .provenance import Provenance as Provenance
+from .provenance import SourceFile as SourceFile
 from .quality.frames import flag_frame as flag_frame
 from .quality.models import unexpected_models as unexpected_models
 from .quality.pixels import flag_pixels as flag_pixels

@@ -17,6 +17,7 @@ from tica_fn.steps.bias import SubtractBias
 from tica_fn.steps.flat import DivideFlat
 from tica_fn.steps.gain import ApplyGain
 from tica_fn.steps.linearity import CorrectLinearity
+from tica_fn.steps.order import check_order
 from tica_fn.steps.pedestal import SubtractPedestal, measure_pedestals
 from tica_fn.steps.smear import (
     SmearRows,
@@ -25,7 +26,7 @@ from tica_fn.steps.smear import (
     rows_of_median,
     smear_of_columns,
 )
-from tica_fn.steps.step import Step, check_order
+from tica_fn.steps.step import Step
 from tica_fn.sweep_plan import SweepPlan
 
 __all__ = ["Fused", "can_follow"]

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from tica_fn.detector import SHAPE, Amplifiers, check_ccd
 from tica_fn.errors import ModelError
-from tica_fn.frame import ModelFile, Provenance
 from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.provenance import ModelFile, Provenance
 
 __all__ = ["Models", "neutral_models"]
 

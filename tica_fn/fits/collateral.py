@@ -27,8 +27,8 @@ from tica_fn.errors import BadFileError, MissingCollateralError
 from tica_fn.fits.blocks import read_blocks, verify_sums
 from tica_fn.fits.keywords import number
 from tica_fn.fits.large import mapped, sums_of, table_rows
-from tica_fn.frame import SourceFile
 from tica_fn.immutable import Array, frozen_array
+from tica_fn.provenance import SourceFile
 
 __all__ = ["KINDS", "NEAR", "Collateral", "find_collateral", "read_collateral"]
 

@@ -18,7 +18,8 @@ from tica_fn.fits.spoc_out import write_spoc
 from tica_fn.fits.tica import write_tica
 from tica_fn.fits.tica_in import frame_from_tica
 from tica_fn.fits.tiled import untiled
-from tica_fn.frame import Frame, SourceFile
+from tica_fn.frame import Frame
+from tica_fn.provenance import SourceFile
 
 __all__ = ["frame_of", "kind_of", "read", "read_camera", "write"]
 

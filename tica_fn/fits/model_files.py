@@ -27,9 +27,9 @@ from tica_fn.fits.blocks import RawHDU, content, read_blocks
 from tica_fn.fits.model_xml import amplifiers_from_xml
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.tiled import untiled
-from tica_fn.frame import ModelFile
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
+from tica_fn.provenance import ModelFile
 from tica_fn.remote.provenance import recorded_versions
 
 __all__ = ["exposure_of_folder", "load_models"]

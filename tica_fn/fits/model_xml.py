@@ -23,8 +23,8 @@ import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, Amplifiers, amplifiers
 from tica_fn.errors import BadFileError, ModelError
-from tica_fn.frame import ModelFile
 from tica_fn.immutable import Array
+from tica_fn.provenance import ModelFile
 
 __all__ = ["amplifiers_from_xml", "integrated_linearity"]
 

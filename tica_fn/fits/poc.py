@@ -28,8 +28,9 @@ from tica_fn.fits.keywords import (
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.quadrants import CAMERA_SHAPE, TRIMMED_SHAPE, take_ccd
 from tica_fn.fits.spoc import image_of
-from tica_fn.frame import ADU, ELECTRON, Frame, SourceFile
+from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array, freeze
+from tica_fn.provenance import SourceFile
 
 __all__ = ["frame_from_poc", "frames_of_camera", "is_camera_shape"]
 

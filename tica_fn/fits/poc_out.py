@@ -19,8 +19,9 @@ from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.quadrants import place_ccd
 from tica_fn.fits.reader_cards import reader_cards, science_pixels
 from tica_fn.fits.tica import finished_header, packed, raw_cards
-from tica_fn.frame import ADU, ELECTRON, Frame, ModelFile
+from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array
+from tica_fn.provenance import ModelFile
 
 __all__ = ["write_camera", "write_raw_ccd"]
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from tica_fn.detector import AMPLIFIERS
 from tica_fn.fits.header import Cards, card
-from tica_fn.frame import Frame, ModelFile, Provenance
+from tica_fn.frame import Frame
+from tica_fn.provenance import ModelFile, Provenance
 
 __all__ = [
     "date_card",

@@ -21,8 +21,9 @@ from tica_fn.fits.keywords import (
     times_of,
     whole_number,
 )
-from tica_fn.frame import ADU, Frame, SourceFile
+from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
+from tica_fn.provenance import SourceFile
 
 __all__ = ["frame_from_spoc", "image_of", "spoc_facts"]
 

@@ -16,8 +16,9 @@ from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.fits.provenance import provenance_of, steps_of
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.spoc import image_of, spoc_facts
-from tica_fn.frame import RATE, Frame, SourceFile
+from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
+from tica_fn.provenance import SourceFile
 from tica_fn.steps import STANDARD_ORDER
 
 __all__ = ["frame_from_ffic", "is_ffic", "plane_of"]

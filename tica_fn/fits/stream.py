@@ -23,8 +23,8 @@ from tica_fn.fits.blocks import BLOCK, RawHDU, verify_sums
 from tica_fn.fits.checksum import add_sums, sum_bytes
 from tica_fn.fits.spoc import spoc_facts
 from tica_fn.fits.tica import finished_header, packed, tica_header
-from tica_fn.frame import SourceFile
 from tica_fn.immutable import Array
+from tica_fn.provenance import SourceFile
 from tica_fn.stack import can_sweep, measured_part, plan_of
 
 __all__ = ["can_stream", "stream_spoc"]

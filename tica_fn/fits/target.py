@@ -29,8 +29,9 @@ from tica_fn.fits.keywords import (
     whole_number,
 )
 from tica_fn.fits.large import table_rows
-from tica_fn.frame import ADU, Frame, SourceFile, Times
+from tica_fn.frame import ADU, Frame, Times
 from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.provenance import SourceFile
 
 __all__ = ["TargetPixels", "read_target", "target_of"]
 

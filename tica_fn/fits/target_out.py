@@ -17,8 +17,9 @@ from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.tica import packed
-from tica_fn.frame import ELECTRON, Frame, SourceFile
+from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array
+from tica_fn.provenance import SourceFile
 from tica_fn.uncertainty.noise import trimming_of
 
 __all__ = ["flux_error", "read_noise_of_columns", "write_target"]

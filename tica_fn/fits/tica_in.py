@@ -21,7 +21,8 @@ from tica_fn.fits.provenance import provenance_of, steps_of
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.spoc_in import plane_of
-from tica_fn.frame import ELECTRON, Frame, SourceFile
+from tica_fn.frame import ELECTRON, Frame
+from tica_fn.provenance import SourceFile
 from tica_fn.steps import STANDARD_ORDER
 
 __all__ = ["frame_from_tica"]

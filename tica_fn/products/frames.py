@@ -19,12 +19,13 @@ from tica_fn.fits.poc import frames_of_camera
 from tica_fn.fits.poc_out import write_camera
 from tica_fn.fits.reader_cards import frame_quality
 from tica_fn.fits.tiled import write_tiled
-from tica_fn.frame import Frame, SourceFile
+from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.products.job import Job
 from tica_fn.products.options import Product, steps_for
 from tica_fn.products.redo import Wanted, wanted_of, why_again
+from tica_fn.provenance import SourceFile
 from tica_fn.quality.frames import as_dquality, flag_frame
 from tica_fn.quality.pixels import flag_pixels
 from tica_fn.time_corrections import correct_times

@@ -21,11 +21,11 @@ from tica_fn.fits.target import TargetPixels, target_of
 from tica_fn.fits.target_out import write_target
 from tica_fn.fits.tica import write_tica
 from tica_fn.fits.tiled import TILE_COMPRESSION, untiled, write_tiled
-from tica_fn.frame import SourceFile
 from tica_fn.products.frames import calibrate_products, without_signal
 from tica_fn.products.job import Job
 from tica_fn.products.options import steps_for
 from tica_fn.products.redo import wanted_of, why_again
+from tica_fn.provenance import SourceFile
 
 __all__ = ["calibrate_file", "output_name"]
 

@@ -12,8 +12,8 @@ from tica_fn.compose import Pipeline
 from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.tiled import TILE_COMPRESSION
-from tica_fn.frame import SourceFile
 from tica_fn.products.options import Product
+from tica_fn.provenance import SourceFile
 
 __all__ = ["Wanted", "wanted_of", "why_again"]
 

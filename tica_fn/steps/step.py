@@ -18,31 +18,9 @@ from tica_fn.errors import ExposureMismatchError, FrameError, ModelError
 from tica_fn.frame import Frame, Place
 from tica_fn.immutable import Array, Record, freeze
 from tica_fn.models import Models
+from tica_fn.steps.order import check_order, steps_so_far
 
-__all__ = ["ORDER", "STANDARD_ORDER", "Inverse", "Step", "check_order", "filled", "window"]
-
-STANDARD_ORDER = (
-    "subtract_bias",
-    "subtract_pedestal",
-    "apply_gain",
-    "correct_linearity",
-    "subtract_smear",
-    "divide_flat",
-)
-"""Names of the six steps in the order they act."""
-
-ORDER = (
-    ("subtract_bias",),
-    ("subtract_pedestal", "subtract_row_pedestal"),
-    ("apply_gain",),
-    ("correct_linearity", "correct_poc_linearity"),
-    ("correct_undershoot",),
-    ("subtract_smear", "subtract_robust_smear"),
-    ("divide_flat",),
-    ("divide_live_time",),
-    ("estimate_variance",),
-)
-"""Names of all steps in the order they act; those of one place stand in for each other."""
+__all__ = ["Inverse", "Step", "filled", "window"]
 
 _SAME_EXPOSURE = 0.01
 """Relative difference up to which two exposure times are the same one, differently rounded."""
@@ -271,7 +249,8 @@ class Inverse(Record):
         step = self.step
         if not frame.steps or frame.steps[-1] != step.name:
             raise FrameError(
-                f"{self.name} needs a frame whose last step is {step.name}; {_done(frame.steps)}"
+                f"{self.name} needs a frame whose last step is {step.name}; "
+                f"{steps_so_far(frame.steps)}"
             )
         if frame.unit != step.gives:
             raise FrameError(f"{self.name} needs pixels in {step.gives}, not in {frame.unit}")
@@ -280,37 +259,6 @@ class Inverse(Record):
 
     def __repr__(self) -> str:
         return f"inverse({self.step!r})"
-
-
-def check_order(name: str, done: tuple[str, ...]) -> None:
-    """Refuse a step that was applied before, whose place is taken, or that comes too late.
-
-    Parameters
-    ----------
-    name : str
-        Name of the step.
-    done : tuple of str
-        Names of the steps applied so far.
-
-    Raises
-    ------
-    FrameError
-        If the step may not follow.
-    """
-    if name in done:
-        raise FrameError(f"{name} was applied to this frame before; {_done(done)}")
-    place = _PLACES.get(name)
-    if place is None:
-        return
-    for other in done:
-        if _PLACES.get(other, -1) == place:
-            raise FrameError(f"{name} stands in for {other}, which was applied; {_done(done)}")
-    for later in sorted(done, key=lambda other: _PLACES.get(other, -1)):
-        if _PLACES.get(later, -1) > place:
-            raise FrameError(f"{name} comes before {later}, which was applied; {_done(done)}")
-
-
-_PLACES = {name: place for place, names in enumerate(ORDER) for name in names}
 
 
 def filled(kernel: Callable[..., Any], piece: Frame, *arguments: object) -> Array:
@@ -356,7 +304,3 @@ def window(image: Array, piece: Frame | Place) -> Array:
         return image
     cut = image[piece.row : piece.row + rows, piece.column : piece.column + columns]
     return freeze(cut.copy())
-
-
-def _done(steps: tuple[str, ...]) -> str:
-    return "steps so far: " + (", ".join(steps) or "none")

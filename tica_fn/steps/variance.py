@@ -20,8 +20,9 @@ from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
 from tica_fn.steps.flat import DivideFlat
 from tica_fn.steps.linearity import linearity_of_runs
+from tica_fn.steps.order import check_order
 from tica_fn.steps.poc_linearity import poc_linearity_of_runs
-from tica_fn.steps.step import check_order, window
+from tica_fn.steps.step import window
 from tica_fn.uncertainty.noise import Noise, measure_noise
 
 __all__ = ["EstimateVariance", "estimate_variance"]
