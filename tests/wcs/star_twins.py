@@ -112,6 +112,8 @@ def smooth_field(x, y, values, weights, highest, clip, rounds):
     top = highest
     while top > 0 and 3 * (top + 1) * (top + 2) // 2 > used.sum():
         top -= 1
+    if used.sum() < 3:
+        return np.zeros((len(values), 1)), -1, used
     terms = np.array(twins.polynomial_terms(x, y, top))
     root = np.sqrt(weights)
 

@@ -172,9 +172,10 @@ def test_stack_and_peaks():
     assert np.isfinite(stacked).all()
 
 
-def test_normal_equations():
-    terms, values = RNG.normal(size=(9, 4)), RNG.normal(size=(2, 9))
-    weights = RNG.uniform(0.1, 1, 9)
+@pytest.mark.parametrize("count", [4, 8, 9, 27])
+def test_normal_equations(count):
+    terms, values = RNG.normal(size=(count, 4)), RNG.normal(size=(2, count))
+    weights = RNG.uniform(0.1, 1, count)
     weights[3], values[1, 3] = 0.0, np.nan
     gram, right = normal_equations(terms, weights, values)
     twin = twins.normal_equations(terms.tolist(), weights, values.tolist())
