@@ -26,14 +26,14 @@ Source: TESS Instrument Handbook; the readout keywords of the mission's own coll
 from __future__ import annotations
 
 import csv
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import attrs
 import numpy as np
 
 from tica_fn.errors import FrameError
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, freeze, frozen_array
 
 __all__ = [
     "AMPLIFIERS",
@@ -59,6 +59,7 @@ __all__ = [
     "Amplifiers",
     "amplifier_of_columns",
     "amplifiers",
+    "amplifiers_of_columns",
     "check_ccd",
 ]
 
@@ -112,6 +113,7 @@ def check_ccd(camera: int, ccd: int) -> None:
         raise FrameError(f"camera {camera!r} CCD {ccd!r}: TESS has cameras 1 to 4 with CCDs 1 to 4")
 
 
+@lru_cache(maxsize=256)
 def amplifier_of_columns(first: int = 0, count: int = COLUMNS) -> Array:
     """Amplifier that reads each of a run of columns.
 
@@ -125,7 +127,7 @@ def amplifier_of_columns(first: int = 0, count: int = COLUMNS) -> Array:
     Returns
     -------
     ndarray
-        (count,) int64: 0 to 3 for A to D.
+        (count,) int64, read-only: 0 to 3 for A to D.
 
     Examples
     --------
@@ -135,15 +137,42 @@ def amplifier_of_columns(first: int = 0, count: int = COLUMNS) -> Array:
     """
     column = np.arange(first, first + count, dtype=np.int64)
     science_start, science_stop = SCIENCE_COLUMNS
-    return np.where(
-        column < science_start,
-        column // VIRTUAL_COLUMNS,
+    return freeze(
         np.where(
-            column < science_stop,
-            (column - science_start) // AMPLIFIER_COLUMNS,
-            (column - science_stop) // VIRTUAL_COLUMNS,
-        ),
+            column < science_start,
+            column // VIRTUAL_COLUMNS,
+            np.where(
+                column < science_stop,
+                (column - science_start) // AMPLIFIER_COLUMNS,
+                (column - science_stop) // VIRTUAL_COLUMNS,
+            ),
+        )
     )
+
+
+@lru_cache(maxsize=256)
+def amplifiers_of_columns(first: int = 0, count: int = COLUMNS) -> tuple[int, ...]:
+    """Amplifiers that read any of a run of columns.
+
+    Parameters
+    ----------
+    first : int
+        First column, 0-based in the full readout.
+    count : int
+        Number of columns.
+
+    Returns
+    -------
+    tuple of int
+        Rising, 0 to 3 for A to D.
+
+    Examples
+    --------
+    >>> from tica_fn.detector import amplifiers_of_columns
+    >>> amplifiers_of_columns(554, 4)
+    (0, 1)
+    """
+    return tuple(np.unique(amplifier_of_columns(first, count)).tolist())
 
 
 def _four(value: object) -> Array:

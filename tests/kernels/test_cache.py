@@ -11,12 +11,11 @@ import tica_fn
 
 CALL = """
 import numpy as np
-from tica_fn.kernels.pedestal import measure_pedestal
-pixels = np.full((4, 4), 10.0)
+from tica_fn.kernels.pedestal import measure_pedestals
+pixels, out = np.full((4, 4), 10.0), np.empty(1)
 bias = np.full((4, 4), 1.0, dtype=np.float32)
-value = measure_pedestal(pixels, bias, 1.0, 0, 0, 4)
-hits = sum(measure_pedestal.stats.cache_hits.values())
-print(value, hits)
+measure_pedestals(pixels, bias, 1.0, 0, np.array([[0, 4]]), out)
+print(out[0], sum(measure_pedestals.stats.cache_hits.values()))
 """
 
 
@@ -74,10 +73,10 @@ def test_a_read_only_installation_keeps_its_code_elsewhere(package, monkeypatch)
 TOLD = """
 import numpy as np
 from tica_fn.kernels.compile import before_compiling
-from tica_fn.kernels.pedestal import measure_pedestal
+from tica_fn.kernels.bias import subtract_bias
 before_compiling(lambda: print("compiling"))
 for kind in (np.int32, np.float64):
-    measure_pedestal(np.ones((4, 4), kind), np.ones((4, 4), np.float32), 1.0, 0, 0, 4)
+    subtract_bias(np.ones((4, 4), kind), np.ones((4, 4), np.float32), 1.0, np.empty((4, 4)))
 print("done")
 """
 

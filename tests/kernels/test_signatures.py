@@ -76,4 +76,4 @@ def test_the_fused_pass_is_compiled_once(signatures):
 
 
 def test_pedestals_are_measured_on_raw_counts_or_on_the_pixels_of_a_step(signatures):
-    assert signatures["measure_pedestal"] == 2
+    assert signatures["measure_pedestals"] == 2

@@ -96,17 +96,22 @@ def test_flat(name, shape):
     [(1, 0, 1), (1, 0, 8), (2, 0, 2), (7, 2, 1), (7, 2, 8), (40, 39, 11)],
 )
 @pytest.mark.parametrize("factor", [1.0, 48.0])
-def test_measure_pedestal(dtype, rows, first_row, columns, factor):
+def test_measure_pedestals(dtype, rows, first_row, columns, factor):
     pixels = image((rows, columns), 7, dtype, odd=False)
     bias = image((rows, columns), 8, np.float32, odd=False)
-    first = min(3, columns - 1)
-    place = (first_row, first, columns)
-    found = kernels.measure_pedestal(pixels, bias, factor, *place)
-    assert found == twins.measure_pedestal(pixels, bias, factor, *place)
-    # A single zero stands for a bias that has been subtracted already.
-    found = kernels.measure_pedestal(pixels, np.zeros((1, 1), np.float32), 1.0, *place)
+    runs = [(min(3, columns - 1), columns), (0, 1)]
     none = np.zeros(pixels.shape, np.float32)
-    assert found == twins.measure_pedestal(pixels, none, 1.0, *place)
+    # A single zero stands for a bias that has been subtracted already.
+    for given, meant in ((bias, bias), (none[:1, :1], none)):
+        found = pedestals_of(pixels, given, factor, first_row, *runs)
+        expected = [twins.measure_pedestal(pixels, meant, factor, first_row, *run) for run in runs]
+        assert found.tolist() == expected
+
+
+def pedestals_of(pixels, bias, factor, first_row, *runs):
+    out = np.full(len(runs), 77.0)
+    kernels.measure_pedestals(pixels, bias, factor, first_row, np.array(runs), out)
+    return out
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -114,12 +119,12 @@ def test_an_odd_overclock_pixel_shows_in_the_pedestal(value):
     pixels = np.ones((5, 8))
     pixels[3, 7] = value
     none = np.zeros((1, 1), np.float32)
-    assert repr(kernels.measure_pedestal(pixels, none, 1.0, 1, 0, 8)) == repr(float(value))
-    assert kernels.measure_pedestal(pixels, none, 1.0, 1, 0, 7) == 1.0
+    found = pedestals_of(pixels, none, 1.0, 1, (0, 8), (0, 7))
+    np.testing.assert_array_equal(found, [value, 1.0])
 
 
 def test_pedestal_of_no_pixel_is_nan():
-    assert np.isnan(kernels.measure_pedestal(np.ones((3, 3)), np.zeros((1, 1), "f4"), 1.0, 3, 0, 2))
+    assert np.isnan(pedestals_of(np.ones((3, 3)), np.zeros((1, 1), "f4"), 1.0, 3, (0, 2)))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -7,7 +7,7 @@ from tica_fn.kernels.flat import divide_flat, multiply_flat
 from tica_fn.kernels.gain import apply_gain, remove_gain
 from tica_fn.kernels.linearity import correct_linearity, restore_nonlinearity
 from tica_fn.kernels.live_time import divide_live_time, multiply_live_time
-from tica_fn.kernels.pedestal import add_pedestal, measure_pedestal, subtract_pedestal
+from tica_fn.kernels.pedestal import add_pedestal, measure_pedestals, subtract_pedestal
 from tica_fn.kernels.poc_linearity import correct_poc_linearity, restore_poc_nonlinearity
 from tica_fn.kernels.quality import isolated_pixels, longest_runs, signal_flags
 from tica_fn.kernels.robust_smear import background_level, fall_off
@@ -40,7 +40,7 @@ __all__ = [
     "from_big_endian",
     "isolated_pixels",
     "longest_runs",
-    "measure_pedestal",
+    "measure_pedestals",
     "measure_smear",
     "measure_spread",
     "median_and_deviation",

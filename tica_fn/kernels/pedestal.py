@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from tica_fn.kernels.bias import without_bias
 from tica_fn.kernels.compile import formula, kernel
-from tica_fn.kernels.types import Image, Vector
+from tica_fn.kernels.types import Image, Table, Vector
 
-__all__ = ["add_pedestal", "measure_pedestal", "subtract_pedestal"]
+__all__ = ["add_pedestal", "measure_pedestals", "subtract_pedestal"]
 
 
 @formula
@@ -25,10 +25,10 @@ def without_pedestal(value: float, pedestal: float) -> float:
 
 
 @kernel
-def measure_pedestal(
-    pixels: Image, bias: Image, factor: float, first_row: int, first_column: int, last_column: int
-) -> float:
-    """Mean of the overclock pixels after the 2-D bias.
+def measure_pedestals(
+    pixels: Image, bias: Image, factor: float, first_row: int, runs: Table, out: Vector
+) -> None:
+    """Fill `out` with the mean of each run of overclock columns after the 2-D bias.
 
     Parameters
     ----------
@@ -40,25 +40,25 @@ def measure_pedestal(
         Factor of the bias, see `tica_fn.kernels.subtract_bias`.
     first_row : int
         First row of the mean; it runs to the last row.
-    first_column, last_column : int
-        Columns of the mean, half-open.
-
-    Returns
-    -------
-    float
-        The mean in ADU; NaN where there is no pixel.
+    runs : ndarray
+        (n, 2) int64: columns of each mean, half-open.
+    out : ndarray
+        (n,) float64, ADU; NaN where there is no pixel.
     """
-    total = 0.0
     per_row = 1 if bias.shape[0] > 1 else 0
     per_column = 1 if bias.shape[1] > 1 else 0
+    for k in range(runs.shape[0]):
+        out[k] = 0.0
     for r in range(first_row, pixels.shape[0]):
-        row_total = 0.0
-        for c in range(first_column, last_column):
-            b = float(bias[r * per_row, c * per_column])
-            row_total += without_bias(float(pixels[r, c]), b, factor)
-        total += row_total
-    count = (pixels.shape[0] - first_row) * (last_column - first_column)
-    return total / float(count)
+        for k in range(runs.shape[0]):
+            row_total = 0.0
+            for c in range(runs[k, 0], runs[k, 1]):
+                b = float(bias[r * per_row, c * per_column])
+                row_total += without_bias(float(pixels[r, c]), b, factor)
+            out[k] += row_total
+    for k in range(runs.shape[0]):
+        count = (pixels.shape[0] - first_row) * (runs[k, 1] - runs[k, 0])
+        out[k] /= float(count)
 
 
 @kernel

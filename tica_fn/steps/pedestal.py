@@ -16,6 +16,7 @@ from tica_fn.detector import (
     ROWS,
     VIRTUAL_COLUMNS,
     amplifier_of_columns,
+    amplifiers_of_columns,
 )
 from tica_fn.errors import FrameError, MissingCollateralError
 from tica_fn.frame import ADU, Frame, Place
@@ -51,24 +52,34 @@ def measure_pedestals(frame: Frame, models: Models | None = None) -> Array:
     """
     amplifiers: set[int] = set()
     for piece in frame.pieces():
-        amplifiers.update(np.unique(amplifier_of_columns(piece.column, piece.shape[1])))
-    pedestals = np.full(4, np.nan)
+        amplifiers.update(amplifiers_of_columns(piece.column, piece.shape[1]))
+    found: dict[int, tuple[Frame, list[int]]] = {}
     for amplifier in sorted(amplifiers):
-        last = OVERCLOCK_COLUMNS[0] + (amplifier + 1) * VIRTUAL_COLUMNS
-        first = last - PEDESTAL_COLUMNS
-        piece = _piece_with_overclocks(frame, amplifier, first, last)
-        pedestals[amplifier] = kernels.measure_pedestal(
+        piece = _piece_with_overclocks(frame, amplifier)
+        found.setdefault(id(piece), (piece, []))[1].append(amplifier)
+    pedestals = np.full(4, np.nan)
+    for piece, read in found.values():
+        means = np.empty(len(read))
+        kernels.measure_pedestals(
             piece.pixels,
             _NO_BIAS if models is None else window(models.bias, piece),
             1.0 if models is None else bias_factor(models, piece),
             PEDESTAL_FIRST_ROW - piece.row,
-            first - piece.column,
-            last - piece.column,
+            freeze(np.array([_overclocks_of(one) for one in read]) - piece.column),
+            means,
         )
+        pedestals[read] = means
     return freeze(pedestals)
 
 
-def _piece_with_overclocks(frame: Frame, amplifier: int, first: int, last: int) -> Frame:
+def _overclocks_of(amplifier: int) -> tuple[int, int]:
+    """Columns of the mean of an amplifier, half-open."""
+    last = OVERCLOCK_COLUMNS[0] + (amplifier + 1) * VIRTUAL_COLUMNS
+    return last - PEDESTAL_COLUMNS, last
+
+
+def _piece_with_overclocks(frame: Frame, amplifier: int) -> Frame:
+    first, last = _overclocks_of(amplifier)
     for piece in frame.pieces():
         rows, columns = piece.shape
         across = piece.column <= first and last <= piece.column + columns

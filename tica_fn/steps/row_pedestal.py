@@ -16,6 +16,7 @@ from tica_fn.detector import (
     ROWS,
     VIRTUAL_COLUMNS,
     amplifier_of_columns,
+    amplifiers_of_columns,
 )
 from tica_fn.errors import FrameError, MissingCollateralError
 from tica_fn.frame import ADU, Frame
@@ -60,7 +61,7 @@ def measure_row_pedestals(frame: Frame, highest: int = HIGHEST_ORDER) -> tuple[A
     amplifiers = {
         int(a)
         for piece in frame.pieces()
-        for a in np.unique(amplifier_of_columns(piece.column, piece.pixels.shape[1]))
+        for a in amplifiers_of_columns(piece.column, piece.shape[1])
     }
     for amplifier in sorted(amplifiers):
         last = OVERCLOCK_COLUMNS[0] + (amplifier + 1) * VIRTUAL_COLUMNS

@@ -20,6 +20,7 @@ from tica_fn.detector import (
     ROWS,
     VIRTUAL_COLUMNS,
     amplifier_of_columns,
+    amplifiers_of_columns,
 )
 from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ADU, RATE, Frame
@@ -172,7 +173,7 @@ def measure_noise(frame: Frame, models: Models) -> Noise:
     wanted = {
         int(amplifier)
         for piece in frame.pieces()
-        for amplifier in np.unique(amplifier_of_columns(piece.column, piece.pixels.shape[1]))
+        for amplifier in amplifiers_of_columns(piece.column, piece.shape[1])
     }
     found: dict[int, float] = {}
     quanta, zeros, on_grid = [], [], 0.0
