@@ -65,7 +65,7 @@ def run_of(column, runs):
 
 def linear(e, slope, offset, c0, c1, c2):
     x = e * slope - offset
-    return e * (c0 + c1 * x + c2 * x * x)
+    return e * (c0 + x * (c1 + c2 * x))
 
 
 def correct_linearity(pixels, runs, coefficients):

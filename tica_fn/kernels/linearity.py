@@ -27,7 +27,7 @@ _MOST_STEPS = 50
 def linear(e: float, slope: float, offset: float, c0: float, c1: float, c2: float) -> float:
     """Electrons corrected for the fall-off."""
     x = e * slope - offset
-    return e * (c0 + c1 * x + c2 * x * x)
+    return e * (c0 + x * (c1 + c2 * x))
 
 
 @formula
@@ -36,7 +36,7 @@ def nonlinear(e: float, slope: float, offset: float, c0: float, c1: float, c2: f
     root = e
     for _ in range(_MOST_STEPS):
         x = root * slope - offset
-        factor = c0 + c1 * x + c2 * x * x
+        factor = c0 + x * (c1 + c2 * x)
         rise = factor + root * slope * (c1 + 2.0 * c2 * x)
         step = (root * factor - e) / rise
         root -= step
