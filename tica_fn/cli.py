@@ -69,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # Names of files may be any bytes.
     args = make_parser().parse_args(argv)
+    # The commands' linear algebra is small: its own threads would only wait, and busily.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
