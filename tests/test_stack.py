@@ -45,8 +45,9 @@ def test_refuses_what_is_no_stack(models, raw):
         tica_fn.calibrate_stack(raw[0], models, **FACTS)
     with pytest.raises(FrameError, match="C-contiguous"):
         tica_fn.calibrate_stack(raw[::2], models, **FACTS)
-    with pytest.raises(FrameError, match="out must be"):
-        tica_fn.calibrate_stack(raw, models, **FACTS, out=np.empty((1, 2, 3)))
+    for wrong in ({"out": np.empty((1, 2, 3))}, {"dtype": np.float16}, {"dtype": np.int32}):
+        with pytest.raises(FrameError, match="the result is C-contiguous"):
+            tica_fn.calibrate_stack(raw, models, **FACTS, **wrong)
 
 
 def test_refuses_models_of_another_exposure(models, raw):

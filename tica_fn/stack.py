@@ -176,8 +176,11 @@ def calibrate_stack(
         raise FrameError("a stack must be C-contiguous; numpy.ascontiguousarray makes it so")
     if out is None:
         out = np.empty(pixels.shape, dtype=dtype)
-    if out.shape != pixels.shape or not out.flags.c_contiguous or out.dtype.kind != "f":
-        raise FrameError(f"out must be C-contiguous real {pixels.shape}, not {out.shape}")
+    if out.shape != pixels.shape or not out.flags.c_contiguous or out.dtype not in _TYPES[1:]:
+        raise FrameError(
+            f"the result is C-contiguous {pixels.shape} float32 or float64, not {out.shape} "
+            f"{out.dtype}"
+        )
     steps = standard_steps(models)
     pedestals, smear = np.empty((len(pixels), 4)), np.empty((len(pixels), SHAPE[1]))
     facts = {
