@@ -99,7 +99,7 @@ def test_flat(name, shape):
 def test_measure_pedestals(dtype, rows, first_row, columns, factor):
     pixels = image((rows, columns), 7, dtype, odd=False)
     bias = image((rows, columns), 8, np.float32, odd=False)
-    runs = [(min(3, columns - 1), columns), (0, 1)]
+    runs = [(min(3, columns - 1), columns), (0, 1), (0, columns)]
     none = np.zeros(pixels.shape, np.float32)
     # A single zero stands for a bias that has been subtracted already.
     for given, meant in ((bias, bias), (none[:1, :1], none)):
