@@ -67,7 +67,7 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
     before, now = np.zeros(rows), np.ones(rows)
     count = 0.0
     for r in range(rows):
-        x[r] = 2.0 * r / (rows - 1) - 1.0 if rows > 1 else -1.0
+        x[r] = r / rows  # where it starts and how fast it runs makes no difference
         count += kept[r]
     norm_before, best, order = 1.0, np.inf, -1
     for k in range(highest + 1):
