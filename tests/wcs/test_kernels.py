@@ -209,7 +209,7 @@ def test_normal_equations_are_solved_for_the_first_terms_and_for_all():
         assert not found[:, count:].any()
 
 
-def test_a_fit_of_unlike_terms_leaves_what_they_do_not_explain():
+def test_normal_equations_of_unlike_terms_leave_what_they_do_not_explain():
     rng = np.random.default_rng(5)
     terms = np.ascontiguousarray(rng.normal(size=(50, 7)) * 10.0 ** np.arange(-3, 4))
     values = rng.normal(size=(2, 50))
@@ -220,7 +220,7 @@ def test_a_fit_of_unlike_terms_leaves_what_they_do_not_explain():
     np.testing.assert_allclose(left, values - expected @ terms.T, atol=1e-13)
 
 
-def test_terms_that_follow_from_others_are_found():
+def test_normal_equations_tell_terms_that_follow_from_others():
     terms = np.random.default_rng(4).normal(size=(30, 4))
     terms[:, 2] = terms[:, 0] - 2.0 * terms[:, 1]
     assert factorise(terms.T @ terms, np.empty((4, 4))) == 2
