@@ -48,7 +48,7 @@ def fall_off(pixels: Image, out: Vector) -> None:
 
 @formula
 def middle_of_sorted(values: Vector) -> float:
-    """Median of numbers that are in order, at least one."""
+    """Median of numbers in rising or falling order, at least one."""
     half = values.size // 2
     return float(values[half] if values.size % 2 else 0.5 * (values[half - 1] + values[half]))
 
@@ -81,9 +81,9 @@ def background_level(ordered: Vector, out: Vector) -> int:
         return 0
     ordered = kept = ordered[:count]
     for _ in range(_MOST_TURNS):
-        middle = np.median(kept)
+        middle = middle_of_sorted(kept)
         below = ordered[: np.searchsorted(ordered, middle) + 1]
-        spread = _MAD_TO_SIGMA * np.median(middle - below)
+        spread = _MAD_TO_SIGMA * middle_of_sorted(middle - below)
         out[0] = middle
         out[1] = spread
         first = np.searchsorted(ordered, middle - _CLIP * spread)
