@@ -52,6 +52,19 @@ def test_accumulation_is_the_naive_sum(shape):
     np.testing.assert_allclose(m2, want[3], rtol=1e-10, atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 5), (4, 3)])
+def test_spread_is_the_naive_deviation(shape):
+    rng = np.random.default_rng(4)
+    count = rng.integers(0, 4, shape).astype(np.int32)
+    m2, floor = rng.uniform(1, 9, shape), rng.uniform(1, 9, shape)
+    out = np.full(shape, 77.0)
+    kernels.measure_spread(count, m2, 0.9, floor, out)
+    for place in np.ndindex(shape):
+        n = int(count[place])
+        wanted = math.sqrt(m2[place] / (n - 1) / 0.9) if n > 1 else floor[place]
+        assert out[place] == pytest.approx(wanted, rel=1e-14)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 8, 11])
 def test_medians_are_numpys(frames):
     rng = np.random.default_rng(frames)

@@ -92,6 +92,7 @@ def test_fit_rows_takes_the_first_order_that_leaves_nothing():
     assert kernels.fit_rows(4.0 * x[:5], np.ones(5), 3, out[:5]) == 1
     # Three rows are too few to judge any order by: the lowest stays.
     assert kernels.fit_rows(np.array([1.0, 2.0, 4.0]), np.ones(3), 2, out[:3]) == 0
+    np.testing.assert_allclose(out[:3], 7.0 / 3.0)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -227,6 +227,14 @@ def test_normal_equations_tell_terms_that_follow_from_others():
     assert factorise(np.zeros((3, 3)), np.empty((3, 3))) == 0
 
 
+def test_normal_equations_of_a_term_that_is_never_there():
+    terms = np.random.default_rng(6).normal(size=(20, 3))
+    terms[:, 2] = 0.0
+    values = (2.0 * terms[:, 0] - terms[:, 1])[None]
+    found = solve_normal(*normal_equations(terms, np.ones(20), values))
+    np.testing.assert_allclose(found, [[2.0, -1.0, 0.0]], atol=1e-12)
+
+
 def test_smooth_field_takes_the_degree_that_the_data_ask_for():
     x, y = RNG.uniform(-1, 1, (2, 500))
     noise = RNG.normal(0, 0.01, (2, 500))

@@ -74,6 +74,19 @@ def test_stack_of_stamps_without_noise_or_background():
         found, twins.twins.stack(stamps.tolist(), level, scatter, 1e5), rtol=1e-12
     )
     assert not stack_boxes(stamps, np.full(4, np.nan), scatter, 60.0).any()
+    alone = stack_boxes(stamps[:1], level[:1], scatter[:1], 1e5)
+    np.testing.assert_allclose(
+        alone, twins.twins.stack(stamps[:1].tolist(), level[:1], scatter[:1], 1e5), rtol=1e-12
+    )
+
+
+def test_a_peak_beside_a_missing_pixel_is_at_no_fraction():
+    stamp = np.full((1, 11, 11), 90.0)
+    stamp[0, 5, 5] = 1000.0
+    for row, column in ((5, 6), (6, 5)):
+        broken = stamp.copy()
+        broken[0, row, column] = np.nan
+        assert np.isnan(np.array(find_peaks(broken, 3))).all()
 
 
 def test_starlight_is_that_of_plain_loops():
