@@ -7,7 +7,14 @@ from tests.wcs import star_twins as twins
 from tica_fn.kernels.centroid import mean_centroid, windowed_centroid
 from tica_fn.kernels.smooth import fit_smooth_field
 from tica_fn.kernels.stack import find_peaks, stack_boxes
-from tica_fn.kernels.starlight import measure_starlight
+from tica_fn.kernels.starlight import (
+    FLUX,
+    ISOLATED,
+    PEAK,
+    WINDOW_X,
+    WINDOW_Y,
+    measure_starlight,
+)
 
 
 def some_stamp(random, side=13):
@@ -112,6 +119,19 @@ def test_starlight_is_that_of_plain_loops():
     settled = found[13] > 0
     assert 10 < settled.sum() < 70
     assert 3 < found[5].sum() < 60
+
+
+@pytest.mark.parametrize(("light", "isolated"), [(10.5, 1.0), (9.5, 0.0), (0.5, 0.0)])
+def test_starlight_of_a_single_bright_pixel(light, isolated):
+    pixels, here = np.zeros((40, 40)), np.array([20])
+    pixels[20, 20] = light
+    found = measure_starlight(pixels, here, here, np.zeros(1), np.zeros(1), 0, 40, 40, 1.5, 0.9)
+    assert (found[ISOLATED, 0], found[PEAK, 0], found[FLUX, 0]) == (isolated, light, light)
+    assert found[WINDOW_X, 0] == found[WINDOW_Y, 0] == 0.0  # measured, however faint
+    dark = measure_starlight(
+        -pixels, here, here, np.zeros(1), np.zeros(1), 0, 40, 40, 1.5, 0.9
+    )  # fmt: skip
+    assert np.isnan(dark[WINDOW_X, 0])
 
 
 @pytest.mark.parametrize("count", [4, 5, 10, 11, 14, 19, 20, 31, 32, 150])
