@@ -151,6 +151,7 @@ def test_smooth_field(count, rounds):
             x, y, values, weights, 3, 3.5, rounds
         )  # fmt: skip
         assert degree == expected_degree
+        assert coefficients.shape == (2, 10)
         np.testing.assert_array_equal(used, kept)
         part = expected.shape[1]
         np.testing.assert_allclose(coefficients[:, :part], expected, rtol=1e-6, atol=1e-9)
