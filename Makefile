@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The last astrocut that reads TICA's layout, beside the current one; tests run it on its own.
+OLD_ASTROCUT := $(VENV)/astrocut-0.11
 
 .PHONY: demo test lint docs bench format clean
 
@@ -14,6 +16,7 @@ $(VENV)/user.stamp: pyproject.toml
 
 $(VENV)/developer.stamp: $(VENV)/user.stamp
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OLD_ASTROCUT) astrocut==0.11.1
 	touch $@
 
 demo: $(VENV)/user.stamp

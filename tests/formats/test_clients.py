@@ -1,14 +1,18 @@
 """Today's programs open the products as they are: astrocut's cubes and cut-outs, lightkurve."""
 
 import logging
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from isal import igzip
 
-from tests.formats.conftest import STAR
+from tests.formats.conftest import STAR, calibrated_with
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -61,10 +65,61 @@ def test_astrocut_makes_cubes_and_cuts_stars_out(spoc_products, star_position, t
         assert 0.95 * photon < error < 1.1 * photon
 
 
+OLD_ASTROCUT = Path(sys.prefix) / "astrocut-0.11"
+OLD_CUT = """
+import sys
+import astrocut
+cube, out, ra, dec, *paths = sys.argv[1:]
+astrocut.TicaCubeFactory().make_cube(paths, cube, sector=6, verbose=False)
+cutter = astrocut.CutoutFactory()
+print(cutter.cube_cut(cube, f"{ra} {dec}", 11, product="TICA", output_path=out, threads=1))
+"""
+
+
+@pytest.mark.parametrize("compress", ["none", "gzip"])
+def test_the_old_astrocut_cuts_stars_out_of_ticas_layout(
+    raw_frames, spoc_models, spoc_products, star_position, tmp_path, compress
+):
+    if not OLD_ASTROCUT.exists():
+        pytest.skip("`make test` installs astrocut 0.11.1 beside the current one")
+    options = ("--name", "hlsp", "--orbit-segment", "o1a", "--compress", compress)
+    paths = calibrated_with(raw_frames, spoc_models, tmp_path / "hlsp", *options)
+    place = (f"{star_position.ra.deg:.9f}", f"{star_position.dec.deg:.9f}")
+    told = subprocess.run(
+        [sys.executable, "-c", OLD_CUT, tmp_path / "cube.fits", tmp_path, *place, *paths],
+        env={**os.environ, "PYTHONPATH": str(OLD_ASTROCUT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    # The cube's table has the first frame's cards, its strings the first frame's length.
+    cards = [
+        [
+            (key, type(value), len(value) if isinstance(value, str) and key != "COMMENT" else 0)
+            for key, value, _ in cards
+        ]
+        for cards in (fits.getheader(path).cards for path in paths)
+    ]
+    assert cards[1] == cards[0]
+    assert cards[2] == cards[0]
+    with fits.open(told.stdout.split()[-1]) as hdus:
+        pixels = hdus[1].data
+        assert pixels["FLUX"].shape == (len(paths), 11, 11)
+        middle = np.unravel_index(np.argmax(pixels["FLUX"][0]), (11, 11))
+        assert max(abs(middle[0] - 5), abs(middle[1] - 5)) <= 1
+        row, column = STAR[1] - middle[0], STAR[0] - middle[1]
+        for number, path in enumerate(paths):
+            box = np.s_[row : row + 11, column : column + 11]
+            assert np.array_equal(pixels["FLUX"][number], fits.getdata(path)[box])
+            header = fits.getheader(path)
+            mean = 0.5 * (header["STARTTJD"] + header["ENDTJD"])
+            assert pixels["TIME"][number] == pytest.approx(mean, abs=1e-7)
+
+
 def test_a_cube_of_frames_some_without_a_sky(spoc_products, raw_frames, spoc_models, tmp_path):
     from astrocut import CubeFactory
 
-    from tests.formats.conftest import calibrated_with
     from tests.formats.test_spoc_layout import without_sky
 
     raw = without_sky(raw_frames[0], tmp_path / raw_frames[0].name)

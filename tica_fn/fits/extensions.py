@@ -35,9 +35,6 @@ QUALITY_NAME = "PIXEL_QUALITY"
 _TILE_ROWS = 64
 """Flags of neighbouring rows are much alike: together they pack well."""
 
-_SUM_DIGITS = 10
-"""Digits of DATASUM, so that headers of all frames have strings of one length."""
-
 
 def float_image_hdu(cards: Cards, pixels: Array) -> bytes:
     """Image extension of 32-bit reals.
@@ -68,7 +65,7 @@ def float_image_hdu(cards: Cards, pixels: Array) -> bytes:
         card("PCOUNT", 0, "number of group parameters"),
         card("GCOUNT", 1, "number of groups"),
     ]
-    return finished_header([*structure, *cards], datasum, _SUM_DIGITS) + data.tobytes()
+    return finished_header([*structure, *cards], datasum) + data.tobytes()
 
 
 def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
@@ -98,7 +95,7 @@ def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
         table = hdus[1].header
     text = content[place["hdrLoc"] : place["datLoc"]].decode("ascii")
     data = _without_times(content[place["datLoc"] :], table, columns)
-    return finished_header(split_cards(text), sum_bytes(data), _SUM_DIGITS) + data
+    return finished_header(split_cards(text), sum_bytes(data)) + data
 
 
 def _without_times(data: bytes, header: fits.Header, columns: np.dtype[Any]) -> bytes:

@@ -39,6 +39,7 @@ __all__ = [
     "dquality_of",
     "exposure_of_poc",
     "exposure_of_spoc",
+    "is_spoc_header",
     "number",
     "sector_of",
     "times_of",
@@ -146,6 +147,22 @@ def detector_number(path: str | os.PathLike[str], header: Header, what: str) -> 
     if value not in (CAMERAS if what == "camera" else CCDS):
         raise BadFileError(f"{path}: {what} {value} is impossible: TESS has 1 to 4")
     return value
+
+
+def is_spoc_header(header: Header) -> bool:
+    """Tell a header that goes back to a SPOC file from one of POC/TSO.
+
+    Parameters
+    ----------
+    header : mapping
+        Header of a raw frame, or of a product made from it.
+
+    Returns
+    -------
+    bool
+        Whether it has SPOC's ``EXPOSURE``.
+    """
+    return "EXPOSURE" in header
 
 
 def exposure_of_spoc(path: str | os.PathLike[str], header: Header) -> float:

@@ -10,7 +10,7 @@ from tica_fn.errors import FrameError
 from tica_fn.fits.orbits import orbits_of_sector
 from tica_fn.frame import Frame
 
-__all__ = ["SEGMENTS", "hlsp_name", "product_name", "segment_of", "spoc_name"]
+__all__ = ["SEGMENTS", "hlsp_name", "is_hlsp_name", "product_name", "segment_of", "spoc_name"]
 
 SEGMENTS = ("o1", "o2", "o3", "o4", "o1a", "o1b", "o2a", "o2b", "o3a", "o3b", "o4a", "o4b")
 """Orbits of a sector, and their halves, as ``ORB_SEG`` and the names at MAST say them."""
@@ -135,6 +135,22 @@ def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") 
         f"hlsp_tica_tess_ffi_s{frame.sector:04d}-{segment}-{frame.cadence:08d}"
         f"-cam{frame.camera}-ccd{frame.ccd}_tess_v01_img.fits{_PACKED[compress]}"
     )
+
+
+def is_hlsp_name(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file has the name of a high-level science product.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    bool
+        Whether its name begins with ``hlsp_``.
+    """
+    return PurePath(path).name.startswith("hlsp_")
 
 
 def spoc_name(frame: Frame, compress: str = "none") -> str:

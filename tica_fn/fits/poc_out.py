@@ -14,6 +14,7 @@ from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.header import Cards, card
+from tica_fn.fits.keywords import is_spoc_header
 from tica_fn.fits.physical_wcs import physical_cards
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.quadrants import place_ccd
@@ -119,7 +120,7 @@ def _check_together(frames: Sequence[Frame], path: str | os.PathLike[str]) -> No
                 raise FrameError(
                     f"{path}: {what} of CCD {frame.ccd} is {mine}, of CCD {first.ccd} {theirs}"
                 )
-    if first.unit not in (ADU, ELECTRON) or "EXPOSURE" in first.header:
+    if first.unit not in (ADU, ELECTRON) or is_spoc_header(first.header):
         raise FrameError(
             f"{path}: camera frames hold raw or calibrated CCDs of POC/TSO files, in counts or "
             "electrons"

@@ -28,7 +28,6 @@ from tica_fn.immutable import Array
 
 __all__ = ["write_spoc"]
 
-_SUM_DIGITS = 10
 
 MakeImage = Callable[[Cards, Array], bytes]
 
@@ -74,7 +73,7 @@ def write_spoc(
     if isinstance(frame.header, OriginalHeader):
         parts += _raw_header_hdu(frame.header)
         count += 1
-    primary = finished_header(primary_cards(frame, count), 0, _SUM_DIGITS)
+    primary = finished_header(primary_cards(frame, count), 0)
     write_whole(path, packed(path, primary, *parts))
 
 
@@ -127,4 +126,4 @@ def _raw_header_hdu(header: OriginalHeader) -> list[bytes | memoryview]:
         card("TFORM2", f"{CARD}A"),
         card("EXTNAME", "RAW_HEADER", "header of the raw file"),
     ]
-    return [finished_header(cards, sum_bytes(data), _SUM_DIGITS), data]
+    return [finished_header(cards, sum_bytes(data)), data]

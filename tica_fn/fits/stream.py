@@ -22,7 +22,7 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK, RawHDU, verify_sums
 from tica_fn.fits.checksum import add_sums, sum_bytes
 from tica_fn.fits.spoc import spoc_facts
-from tica_fn.fits.tica import finished_header, packed, tica_header
+from tica_fn.fits.tica import finished_header, packed, says_comments, tica_header
 from tica_fn.immutable import Array
 from tica_fn.provenance import SourceFile
 from tica_fn.stack import can_sweep, measured_part, plan_of
@@ -96,7 +96,7 @@ def stream_spoc(
     image = np.frombuffer(hdus[1].data, dtype=">i4", count=ROWS * COLUMNS).reshape(SHAPE)
     done = steps(measured_part(image, source=source, **spoc_facts(path, hdus)))
     words = np.frombuffer(hdus[1].data, dtype=np.uint32, count=ROWS * COLUMNS).reshape(SHAPE)
-    cards = tica_header(done)
+    cards = tica_header(done, comments=says_comments(done, target))
     start = len(finished_header(cards, datasum=0))
     file = _memory("file", start + -(-_SIZE // BLOCK) * BLOCK)
     out = file[start : start + _SIZE].view(np.uint32).reshape(SHAPE)

@@ -3,6 +3,9 @@
 The header is the raw primary header, then the raw image header; where both have a keyword the
 image's value stays, and one that differs is kept as HISTORY.  The keywords that name the maker of
 the raw file (ORIGIN, DATE, PROCVER, ...) become HISTORY too, as the maker is now another one.
+
+Products of camera frames, and those under an HLSP name, have COMMENT in the place of HISTORY, as
+TICA's at MAST do: readers of those stop at HISTORY.
 """
 
 from __future__ import annotations
@@ -20,12 +23,21 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.checksum import ALL_ONES, add_sums, encode, sum_bytes
 from tica_fn.fits.header import CARD, Cards, OriginalHeader, card
+from tica_fn.fits.keywords import is_spoc_header
+from tica_fn.fits.names import is_hlsp_name
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.reader_cards import reader_cards, science_pixels
 from tica_fn.frame import ELECTRON, Frame
 
-__all__ = ["check_tica", "finished_header", "raw_cards", "tica_header", "write_tica"]
+__all__ = [
+    "check_tica",
+    "finished_header",
+    "raw_cards",
+    "says_comments",
+    "tica_header",
+    "write_tica",
+]
 
 _STRUCTURE = frozenset(
     [
@@ -61,6 +73,8 @@ _GZIP_WINDOW = 16 + 9
 mostly noise, so a larger one packs no better and takes longer."""
 _CHUNK = 1 << 20
 _COMMENTARY = ("COMMENT", "HISTORY", "")
+_SUM_DIGITS = 10
+"""Of DATASUM, so that its length does not vary from frame to frame."""
 
 
 def raw_cards(header: Mapping[str, Any]) -> tuple[Cards, Cards]:
@@ -131,7 +145,11 @@ def _as_history(origin: str, keyword: str, text: str) -> tuple[str, str]:
 
 
 def tica_header(
-    frame: Frame, shape: tuple[int, int] = SHAPE, origin: tuple[int, int] = (0, 0)
+    frame: Frame,
+    shape: tuple[int, int] = SHAPE,
+    origin: tuple[int, int] = (0, 0),
+    *,
+    comments: bool = False,
 ) -> Cards:
     """Header of a product in TICA's layout, without CHECKSUM and DATASUM.
 
@@ -143,6 +161,8 @@ def tica_header(
         Rows and columns of the image.
     origin : tuple of int
         Row and column of its first pixel in the full readout, 0-based.
+    comments : bool
+        Whether COMMENT stands in the place of HISTORY, see `says_comments`.
 
     Returns
     -------
@@ -171,7 +191,7 @@ def tica_header(
     kept = [c for c in cards if c[0] not in replaced and c[0] != "CAM"]
     empty = [keyword for keyword, text in kept if text[8:10] == "= " and not _value(text)]
     history += [card("HISTORY", f"Original header {keyword} has no value") for keyword in empty]
-    return [
+    whole = [
         card("SIMPLE", True, "conforms to FITS standard"),
         card("BITPIX", -32, "array data type"),
         card("NAXIS", 2, "number of array dimensions"),
@@ -182,9 +202,33 @@ def tica_header(
         *own,
         *history,
     ]
+    return [_as_comment(c) for c in whole] if comments else whole
 
 
-def finished_header(cards: Cards, datasum: int, digits: int = 0) -> bytes:
+def _as_comment(one: tuple[str, str]) -> tuple[str, str]:
+    keyword, text = one
+    return ("COMMENT", f"COMMENT {text[8:]}") if keyword == "HISTORY" else one
+
+
+def says_comments(frame: Frame, path: str | os.PathLike[str]) -> bool:
+    """Tell whether a product has COMMENT in the place of HISTORY.
+
+    Parameters
+    ----------
+    frame : Frame
+        The calibrated frame.
+    path : path-like
+        File to write.
+
+    Returns
+    -------
+    bool
+        True for products of camera frames and for those under an HLSP name.
+    """
+    return is_hlsp_name(path) or not is_spoc_header(frame.header)
+
+
+def finished_header(cards: Cards, datasum: int) -> bytes:
     """Header as bytes, with DATASUM and CHECKSUM.
 
     Parameters
@@ -193,8 +237,6 @@ def finished_header(cards: Cards, datasum: int, digits: int = 0) -> bytes:
         Keyword and text of each card.
     datasum : int
         Sum of the data.
-    digits : int
-        Least number of digits of DATASUM, with zeros in front.
 
     Returns
     -------
@@ -205,7 +247,7 @@ def finished_header(cards: Cards, datasum: int, digits: int = 0) -> bytes:
     long_strings = any(one.startswith("CONTINUE", CARD) for _, one in cards)
     if long_strings and not any(keyword == "LONGSTRN" for keyword, _ in cards):
         text += card("LONGSTRN", "OGIP 1.0", "strings may go on in the next card")[1]
-    text += card("DATASUM", f"{datasum:0{digits}d}", "data unit checksum")[1]
+    text += card("DATASUM", f"{datasum:0{_SUM_DIGITS}d}", "data unit checksum")[1]
     place = len(text) + 11  # the first zero of CHECKSUM
     text += card("CHECKSUM", "0" * 16, "HDU checksum")[1] + f"{'END':<{CARD}}"
     head = bytearray(text.encode("ascii"))
@@ -265,7 +307,8 @@ def write_tica(
     data = np.zeros(size + -size % BLOCK, dtype=np.uint8)
     words = pixels.view(np.uint32).reshape(-1)
     datasum = int(kernels.to_big_endian(words, data[:size].view(np.uint32)))
-    cards = tica_header(frame, pixels.shape, (frame.row, frame.column))
+    comments = says_comments(frame, path)
+    cards = tica_header(frame, pixels.shape, (frame.row, frame.column), comments=comments)
     head = finished_header(cards, datasum)
     write_whole(path, packed(path, head, data.data, *extensions))
 

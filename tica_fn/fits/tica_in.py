@@ -12,6 +12,7 @@ from tica_fn.fits.keywords import (
     detector_number,
     exposure_of_poc,
     exposure_of_spoc,
+    is_spoc_header,
     number,
     sector_of,
     times_of,
@@ -56,8 +57,8 @@ def frame_from_tica(
     header = hdus[0].header
     steps = steps_of(header)
     pedestals = [number(path, header, f"PEDEST_{letter}") for letter in AMPLIFIERS]
-    spoc = "EXPOSURE" in header
-    exposure_s = exposure_of_spoc(path, header) if spoc else exposure_of_poc(path, header)
+    exposure_of = exposure_of_spoc if is_spoc_header(header) else exposure_of_poc
+    exposure_s = exposure_of(path, header)
     trimmed = (int(header["NAXIS2"]), int(header["NAXIS1"])) == TRIMMED_SHAPE
     shape = TRIMMED_SHAPE if trimmed else SHAPE
     error = plane_of(path, hdus, "UNCERTAINTY", shape)

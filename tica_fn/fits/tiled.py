@@ -27,7 +27,7 @@ from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.extensions import quality_hdu, tiled_hdu, uncertainty_cards
 from tica_fn.fits.header import Cards, card
 from tica_fn.fits.spoc_out import write_spoc
-from tica_fn.fits.tica import check_tica, finished_header, tica_header
+from tica_fn.fits.tica import check_tica, finished_header, says_comments, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 
@@ -99,7 +99,8 @@ def write_tiled(
         write_spoc(frame, path, quality=frame.quality is not None, makers=(image, error))
         return
     check_tica(frame, path)
-    cards = tica_header(frame, frame.shape, (frame.row, frame.column))
+    origin = frame.row, frame.column
+    cards = tica_header(frame, frame.shape, origin, comments=says_comments(frame, path))
     parts = [finished_header(_EMPTY_PRIMARY, 0), image(cards, frame.pixels)]
     if frame.variance is not None:
         parts.append(error(uncertainty_cards(frame), np.sqrt(frame.variance)))

@@ -95,7 +95,8 @@ def update_image(
     stars : mapping of str to ndarray
         Columns of the table ``WCS_STARS``, which replaces one that is there.
     history : sequence of str
-        HISTORY lines, for the primary header; they replace those of an earlier run.
+        HISTORY lines, for the primary header; they replace those of an earlier run.  COMMENT
+        lines where the image is there, and what was said of it before is no HISTORY either.
     target : path-like, optional
         File to write; the image's own by default.
 
@@ -166,7 +167,9 @@ def _new_header(hdu: RawHDU, cards: Sequence[Card], history: Sequence[str]) -> b
         kept = _set_cards(kept, cards)
     if history:
         kept = [card for card in kept if card[1][8:].find(HISTORY_MARK) != 0]
-        kept += [("HISTORY", f"HISTORY {f'{HISTORY_MARK} {line}'[:72]:<72}") for line in history]
+        said = any(key == "HISTORY" for key, _ in kept)
+        word = "HISTORY" if said or not hdu.header["NAXIS"] else "COMMENT"
+        kept += [(word, f"{word:<8}{f'{HISTORY_MARK} {line}'[:72]:<72}") for line in history]
     if not any(key in ("CHECKSUM", "DATASUM") for key, _ in kept):
         return _bytes(kept)
     # A sum that is there was verified as the file was read.
