@@ -5,18 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tica_fn.commands import say_when_compiling
+from tica_fn.commands.outcomes import tell_outcomes
 from tica_fn.commands.product_options import add_options, product_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tica_fn.batch import Outcome
 
 _STEPS = ("bias", "pedestal", "gain", "linearity", "smear", "flat")
 _VERBS = {
@@ -82,7 +76,6 @@ def _positive(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Calibrate the files and say what became of them."""
     import gc
-    import time
 
     from tica_fn.batch import ModelShelf, run_batch
     from tica_fn.fits.provenance import date_card
@@ -112,7 +105,6 @@ def run(args: argparse.Namespace) -> int:
     )
     say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
-    start = time.perf_counter()
     if args.scheduler:
         from tica_fn.cluster import run_on_cluster
 
@@ -121,17 +113,7 @@ def run(args: argparse.Namespace) -> int:
         outcomes = run_batch(
             sources, lambda source, waits: calibrate_file(source, job, waits), args.jobs
         )
-    states, failures = _report(outcomes, len(sources), args.debug)
-    seconds = time.perf_counter() - start
-    rate = states["frames"] / seconds
-    print(
-        f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed "
-        f"in {seconds:.1f} s ({rate:.1f} frames/s)"
-    )
-    if len(sources) > 1:  # In a long run they came long ago.
-        for failure in failures:
-            print(f"failed: {failure}")
-    return 1 if states["failed"] else 0
+    return tell_outcomes(outcomes, len(sources), "calibrating", debug=args.debug)
 
 
 def _listed(path: Path) -> list[Path]:
@@ -159,79 +141,3 @@ def _refuse_collisions(sources: list[Path], args: argparse.Namespace, name: Any)
             )
         if (args.outdir / output).resolve() == source.resolve():
             raise ValueError(f"{source}: the output would replace the input")
-
-
-def _report(outcomes: Iterable[Outcome], total: int, debug: bool) -> tuple[Counter[str], list[str]]:
-    """Show progress: a bar on a terminal, a line a file otherwise; failures always.
-
-    Gives the numbers of files by state and of frames, and the failures' messages.
-    """
-    import traceback
-
-    from tica_fn.cli import describe
-
-    states: Counter[str] = Counter()
-    failures: list[str] = []
-    with _bar(total) as (say, step):
-        for outcome in outcomes:
-            states[outcome.state] += 1
-            states["frames"] += outcome.frames
-            step()
-            for note in outcome.notes:
-                say(f"note: {note}")
-            if outcome.error is not None:
-                message = describe(outcome.error)
-                if str(outcome.source) not in message:
-                    message = f"{outcome.source}: {message}"
-                failures.append(message)
-                say(f"tica-fn: {message}", sys.stderr)
-                if debug:
-                    traceback.print_exception(outcome.error)
-            elif not sys.stdout.isatty():
-                outputs = ", ".join(str(path) for path in outcome.outputs)
-                why = " (there already)" if outcome.state == "skipped" else ""
-                say(f"{outcome.state} {outputs}{why} {outcome.seconds:.2f} s")
-    return states, failures
-
-
-class _bar:  # noqa: N801
-    """A progress bar where standard output is a terminal, else plain lines."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.progress: Any = None
-
-    def __enter__(self) -> tuple[Any, Any]:
-        if sys.stdout.isatty():
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-            )
-
-            self.progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            )
-            self.progress.start()
-            self.task = self.progress.add_task("calibrating", total=self.total)
-        return self.say, self.step
-
-    def say(self, line: str, stream: Any = None) -> None:
-        beside = stream is sys.stderr and not sys.stderr.isatty()
-        if self.progress is not None and not beside:
-            self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(line, file=stream or sys.stdout, flush=True)
-
-    def step(self) -> None:
-        if self.progress is not None:
-            self.progress.advance(self.task)
-
-    def __exit__(self, *_: object) -> None:
-        if self.progress is not None:
-            self.progress.stop()

@@ -1,0 +1,127 @@
+"""What commands print of files as they are done, and at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tica_fn.batch import Outcome
+
+__all__ = ["tell_outcomes"]
+
+
+def tell_outcomes(outcomes: Iterable[Outcome], total: int, what: str, *, debug: bool) -> int:
+    """Show progress, what failed, and a summary.
+
+    Parameters
+    ----------
+    outcomes : iterable of Outcome
+        One for each input file, as they come.
+    total : int
+        Number of input files.
+    what : str
+        What is being done, for the bar.
+    debug : bool
+        Whether to show tracebacks.
+
+    Returns
+    -------
+    int
+        Exit code: 1 where a file failed, else 0.
+    """
+    start = time.perf_counter()
+    states, failures = _report(outcomes, total, what, debug)
+    seconds = time.perf_counter() - start
+    rate = states["frames"] / seconds
+    print(
+        f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed "
+        f"in {seconds:.1f} s ({rate:.1f} frames/s)"
+    )
+    if total > 1:  # In a long run they came long ago.
+        for failure in failures:
+            print(f"failed: {failure}")
+    return 1 if states["failed"] else 0
+
+
+def _report(
+    outcomes: Iterable[Outcome], total: int, what: str, debug: bool
+) -> tuple[Counter[str], list[str]]:
+    """Show progress: a bar on a terminal, a line a file otherwise; failures always.
+
+    Gives the numbers of files by state and of frames, and the failures' messages.
+    """
+    import traceback
+
+    from tica_fn.cli import describe
+
+    states: Counter[str] = Counter()
+    failures: list[str] = []
+    with _bar(total, what) as (say, step):
+        for outcome in outcomes:
+            states[outcome.state] += 1
+            states["frames"] += outcome.frames
+            step()
+            for note in outcome.notes:
+                say(f"note: {note}")
+            if outcome.error is not None:
+                message = describe(outcome.error)
+                if str(outcome.source) not in message:
+                    message = f"{outcome.source}: {message}"
+                failures.append(message)
+                say(f"tica-fn: {message}", sys.stderr)
+                if debug:
+                    traceback.print_exception(outcome.error)
+            elif not sys.stdout.isatty():
+                outputs = ", ".join(str(path) for path in outcome.outputs)
+                why = " (there already)" if outcome.state == "skipped" else ""
+                say(f"{outcome.state} {outputs}{why} {outcome.seconds:.2f} s")
+    return states, failures
+
+
+class _bar:  # noqa: N801
+    """A progress bar where standard output is a terminal, else plain lines."""
+
+    def __init__(self, total: int, what: str) -> None:
+        self.total = total
+        self.what = what
+        self.progress: Any = None
+
+    def __enter__(self) -> tuple[Any, Any]:
+        if sys.stdout.isatty():
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
+
+            self.progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self.progress.start()
+            self.task = self.progress.add_task(self.what, total=self.total)
+        return self.say, self.step
+
+    def say(self, line: str, stream: Any = None) -> None:
+        beside = stream is sys.stderr and not sys.stderr.isatty()
+        if self.progress is not None and not beside:
+            self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=stream or sys.stdout, flush=True)
+
+    def step(self) -> None:
+        if self.progress is not None:
+            self.progress.advance(self.task)
+
+    def __exit__(self, *_: object) -> None:
+        if self.progress is not None:
+            self.progress.stop()
