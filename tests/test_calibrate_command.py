@@ -281,6 +281,23 @@ def test_a_product_of_another_input_is_made_again(raws, calibrate, tmp_path, mad
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
 
 
+def test_a_product_of_another_maker_is_left_alone(raws, calibrate, caldir, tmp_path, capsys):
+    """The mission's products have the names that ours have in its layout."""
+    calibrate(raws[0])
+    (product,) = (tmp_path / "out").iterdir()
+    ours = product.read_bytes()
+    fits.PrimaryHDU(header=fits.Header({"CREATOR": "12345 FfiExporterPipelineModule"})).writeto(
+        product, overwrite=True
+    )
+    theirs = product.read_bytes()
+    words = ["calibrate", raws[0], "--caldir", caldir, "--outdir", product.parent]
+    assert main([str(word) for word in words]) == 1
+    assert "not by tica-fn (CREATOR = '12345 Ffi" in capsys.readouterr().err
+    assert product.read_bytes() == theirs
+    calibrate(raws[0], options=["--overwrite"])
+    assert product.read_bytes() == ours
+
+
 def test_a_product_of_other_models_is_made_again(raws, calibrate, tmp_path, made):
     models = inputs.tica_models(
         tmp_path / "m" / "calibration_30min", made[1] + 1, made[2], CAMERA, CCD

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from tica_fn.compose import Pipeline
+from tica_fn.errors import FrameError
 from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.tiled import TILE_COMPRESSION
@@ -116,6 +117,11 @@ def why_again(target: Path, wanted: Wanted) -> tuple[str, ...] | None:
     -------
     tuple of str or None
         None to leave it; else notes on why it is made again, none where it is not there.
+
+    Raises
+    ------
+    FrameError
+        If it is a whole file that says that another made it, such as the mission's own product.
     """
     if not target.exists():
         return ()
@@ -125,6 +131,12 @@ def why_again(target: Path, wanted: Wanted) -> tuple[str, ...] | None:
         why = str(error).removeprefix(f"{target}: ")
         return (f"{target.name}: made again, as it was not whole ({why})",)
     header = next((h for h in headers if "RAWCRC" in h), headers[0])
+    maker = next((key for key in _MAKERS if key in header), None)
+    if "RAWCRC" not in header and maker and not str(header[maker]).startswith("tica-fn"):
+        raise FrameError(
+            f"{target}: is there already and not by tica-fn ({maker} = {header[maker]!r}); "
+            "--overwrite replaces it"
+        )
     image: Any = headers[1] if headers[0].get("NAXIS") == 0 and len(headers) > 1 else headers[0]
     names = {str(extension.get("EXTNAME", "")) for extension in headers[1:]}
     segment = header.get("ORB_SEG")
@@ -143,6 +155,9 @@ def why_again(target: Path, wanted: Wanted) -> tuple[str, ...] | None:
         if true:
             return (f"{target.name}: made again, as {reason}",)
     return None
+
+
+_MAKERS = ("TICAVER", "CREATOR", "PROCVER", "ORIGIN")
 
 
 def _values(header: Any, keyword: str) -> frozenset[str]:
