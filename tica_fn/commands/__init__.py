@@ -13,6 +13,7 @@ NAMES = (
     "calibrate",
     "split",
     "assemble",
+    "convert",
     "wcs",
     "models",
     "compare",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
+from tica_fn.commands.arguments import positive
 from tica_fn.commands.outcomes import tell_outcomes
 from tica_fn.commands.product_options import add_options, product_of
 
@@ -39,7 +40,7 @@ def add(subparsers: Any) -> None:
         "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
     )
     parser.add_argument("--list", type=Path, metavar="FILE", help="text file, one raw file a line")
-    parser.add_argument("--jobs", type=_positive, default=1, metavar="N", help="files at a time")
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="files at a time")
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
@@ -65,12 +66,6 @@ def add(subparsers: Any) -> None:
     )
     add_options(parser)
     parser.set_defaults(run=run)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime
 from pathlib import PurePath
 
 from tica_fn.errors import FrameError
+from tica_fn.fits.clocks import spacecraft_times, utc_text
 from tica_fn.fits.orbits import orbits_of_sector
 from tica_fn.frame import Frame
 
@@ -48,8 +50,8 @@ def product_name(
     Returns
     -------
     str
-        ``<stem>.cal.fits``; in SPOC's layout the stem with ``ffir`` replaced by ``ffic``; with
-        ``_ccd<d>`` behind the stem of a camera frame.
+        ``<stem>.cal.fits``; in SPOC's layout the stem with ``ffir`` replaced by ``ffic``, without
+        the ``.cal`` of a product; with ``_ccd<d>`` behind the stem of a camera frame.
 
     Examples
     --------
@@ -58,9 +60,12 @@ def product_name(
     'tess2021039000000-00116470-1-crm-ffi_ccd3.cal.fits'
     >>> product_name("tess2018349182459-s0006-2-3-0126-s_ffir.fits", layout="spoc")
     'tess2018349182459-s0006-2-3-0126-s_ffic.fits'
+    >>> product_name("tess2018349182459-s0006-2-3-0126-s_ffir.cal.fits", layout="spoc")
+    'tess2018349182459-s0006-2-3-0126-s_ffic.fits'
     """
     stem = _stem(source) + (f"_ccd{ccd}" if ccd is not None else "")
     if layout == "spoc":
+        stem = stem.removesuffix(".cal")
         stem = stem.replace("ffir", "ffic") if "ffir" in stem else f"{stem}_ffic"
     middle = ".cal" if layout == "tica" else ""
     return f"{stem}{middle}.fits{_PACKED[compress]}"
@@ -159,20 +164,21 @@ def spoc_name(frame: Frame, compress: str = "none") -> str:
     Parameters
     ----------
     frame : Frame
-        The frame, with its sector, read from a file whose name starts with ``tess<stamp>-``.
+        The frame, with its sector and its times; the stamp is that of the file it was read from,
+        or of the raw file before, where their name starts with ``tess<stamp>-``.
     compress : str
         ``"none"`` or ``"gzip"``.
 
     Returns
     -------
     str
-        ``tess<stamp>-s<ssss>-<c>-<d>-<scid>-s_ffic.fits``; the spacecraft's configuration is 0000
-        where the header does not say it.
+        ``tess<stamp>-s<ssss>-<c>-<d>-<scid>-s_ffic.fits``; the stamp is the UTC of the start at the
+        spacecraft, the spacecraft's configuration 0000 where the header does not say it.
 
     Raises
     ------
     FrameError
-        If sector or stamp are not known.
+        If the sector is not known, or nothing tells the time.
 
     Examples
     --------
@@ -185,15 +191,26 @@ def spoc_name(frame: Frame, compress: str = "none") -> str:
     >>> spoc_name(frame)
     'tess2021039000000-s0035-1-2-0000-s_ffic.fits'
     """
-    stamp = re.match(r"tess(\d{13})-", frame.source.name if frame.source else "")
+    stamp = _stamp(frame)
     if stamp is None or frame.sector is None:
         raise FrameError(
-            f"{frame.name}: SPOC's name needs the sector, and a file whose name starts with the "
-            "time, tess<13 digits>-"
+            f"{frame.name}: SPOC's name needs the sector and the time, which neither the header "
+            "nor the file's name says"
         )
     scid = frame.header.get("SCCONFIG")
     number = scid if isinstance(scid, int) else 0
     return (
-        f"tess{stamp[1]}-s{frame.sector:04d}-{frame.camera}-{frame.ccd}-{number:04d}-s_ffic.fits"
+        f"tess{stamp}-s{frame.sector:04d}-{frame.camera}-{frame.ccd}-{number:04d}-s_ffic.fits"
         f"{_PACKED[compress]}"
     )
+
+
+def _stamp(frame: Frame) -> str | None:
+    """Year, day of the year and time that a frame began: 13 digits."""
+    for name in (frame.source.name if frame.source else "", str(frame.header.get("RAWFILE", ""))):
+        if found := re.match(r"tess(\d{13})-", name):
+            return found[1]
+    if frame.times is None:
+        return None
+    times = spacecraft_times(frame.times)
+    return datetime.fromisoformat(utc_text(times, times.start)).strftime("%Y%j%H%M%S")

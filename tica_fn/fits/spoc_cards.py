@@ -29,7 +29,7 @@ from tica_fn.detector import (
 from tica_fn.fits.clocks import correction_cards, spacecraft_times, utc_text
 from tica_fn.fits.header import Cards, card
 from tica_fn.fits.physical_wcs import origin_of, physical_cards
-from tica_fn.fits.provenance import date_card, provenance_cards
+from tica_fn.fits.provenance import date_card, provenance_cards, software, steps_of
 from tica_fn.fits.reader_cards import flag_cards, frame_quality
 from tica_fn.fits.spoc_sky import fit_cards, raw_value, sky_cards
 from tica_fn.frame import Frame, Times
@@ -37,6 +37,7 @@ from tica_fn.frame import Frame, Times
 __all__ = ["image_cards", "primary_cards", "uncertainty_cards"]
 
 _DAY_S = 86400.0
+_OF_THE_INPUT = ("ORIGIN", "CREATOR", "PROCVER", "DATE", "FILEVER", "RAWFILE", "RAWCRC")
 _CAMERA_DELAY_S = (0.0, 1.5, 0.5, 1.0)
 _CCD_DELAY_S = 0.02
 
@@ -105,14 +106,28 @@ def primary_cards(frame: Frame, extensions: int) -> Cards:
         *flag_cards(frame.header),
         *correction_cards(frame),
     ]
-    for keyword in ("ORIGIN", "CREATOR", "PROCVER", "DATE", "FILEVER"):
-        said = frame.header.get(keyword)
-        if isinstance(said, str) and not said.startswith("tica-fn"):
-            cards.append(card("HISTORY", f"Original header {keyword} = {said}"))
-    cards.append(
-        card("HISTORY", "Calibrated from the raw file by tica-fn, not by the SPOC pipeline.")
-    )
+    said = {keyword: frame.header.get(keyword) for keyword in _OF_THE_INPUT}
+    cards += [
+        card("HISTORY", f"Original header {keyword} = {value}")
+        for keyword, value in said.items()
+        if isinstance(value, str) and value not in ("tica-fn", software())
+    ]
+    cards.append(card("HISTORY", _who_calibrated(frame)))
+    if "UNITS" in frame.header and "estimate_variance" not in (steps_of(frame.header) or ()):
+        missing = "Uncertainties are without the noise of the smear, as it is not known any more."
+        cards.append(card("HISTORY", missing))
     return cards
+
+
+def _who_calibrated(frame: Frame) -> str:
+    """Say who made the pixels what they are: a product that was read may be another's."""
+    header = frame.header
+    tica, version = str(header.get("TICAVER", "")), str(header.get("PROCVER", ""))
+    if tica and not tica.startswith("tica-fn"):
+        return f"Calibrated by TICA {tica}; put in SPOC's layout by tica-fn."
+    if header.get("IMAGTYPE") == "cal" and not version.startswith("tica-fn"):
+        return f"Calibrated by {version or 'another pipeline'}; written anew by tica-fn."
+    return "Calibrated from the raw file by tica-fn, not by the SPOC pipeline."
 
 
 def image_cards(frame: Frame) -> Cards:

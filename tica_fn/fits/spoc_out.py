@@ -8,7 +8,7 @@ and a table with the raw file's header, card by card.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
@@ -38,6 +38,7 @@ def write_spoc(
     *,
     quality: bool = False,
     makers: tuple[MakeImage, MakeImage] = (float_image_hdu, float_image_hdu),
+    tables: Sequence[bytes] = (),
 ) -> None:
     """Write a calibrated frame in SPOC's layout.
 
@@ -52,6 +53,8 @@ def write_spoc(
         Whether the flags of the pixels are written too.
     makers : tuple of callable
         What makes extensions of cards and pixels: of the image, and of its uncertainty.
+    tables : sequence of bytes
+        HDUs that follow.
 
     Raises
     ------
@@ -73,6 +76,8 @@ def write_spoc(
     if isinstance(frame.header, OriginalHeader):
         parts += _raw_header_hdu(frame.header)
         count += 1
+    parts += tables
+    count += len(tables)
     primary = finished_header(primary_cards(frame, count), 0)
     write_whole(path, packed(path, primary, *parts))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 
 from tica_fn.batch import ModelShelf
-from tica_fn.errors import FrameError
+from tica_fn.products.claims import Claims
 from tica_fn.products.options import Product
 
 __all__ = ["Job"]
@@ -31,8 +31,8 @@ class Job:
         Whether to replace outputs that are whole and made from the same input and models.
     product : Product
         Options of the products.
-    claimed : dict
-        Outputs that were made or are being made, and the input of each.
+    claim : Claims
+        Keeps two inputs from writing the same output.
     """
 
     models: ModelShelf
@@ -41,23 +41,4 @@ class Job:
     without: tuple[str, ...] = ()
     overwrite: bool = False
     product: Product = attrs.field(factory=Product)
-    claimed: dict[Path, Path] = attrs.field(factory=dict, eq=False, repr=False)
-
-    def claim(self, target: Path, source: Path) -> None:
-        """See to it that no two inputs of a run write the same output.
-
-        Parameters
-        ----------
-        target : pathlib.Path
-            The output.
-        source : pathlib.Path
-            The input it is made from.
-
-        Raises
-        ------
-        FrameError
-            If it was made from another input in this run.
-        """
-        first = self.claimed.setdefault(target, source)
-        if first != source:
-            raise FrameError(f"{source}: {target} is made from {first} already; give one of them")
+    claim: Claims = attrs.field(factory=Claims, eq=False, repr=False)

@@ -1,0 +1,147 @@
+"""Products in TICA's layout, TICA's own among them, put in SPOC's layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from tica_fn.batch import DONE, SKIPPED, ModelShelf, Outcome
+from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.blocks import content, crc32, read_blocks
+from tica_fn.fits.files import kind_of
+from tica_fn.fits.names import product_name, spoc_name
+from tica_fn.fits.spoc_out import write_spoc
+from tica_fn.fits.tica_in import frame_from_tica
+from tica_fn.fits.tiled import untiled
+from tica_fn.frame import Frame
+from tica_fn.products.claims import Claims
+from tica_fn.products.redo import Wanted, why_again
+from tica_fn.provenance import SourceFile
+from tica_fn.steps.variance import estimate_variance
+
+__all__ = ["Conversion", "convert_file"]
+
+_STARS = "WCS_STARS"
+
+
+@attrs.frozen(kw_only=True)
+class Conversion:
+    """What is to be done with every product.
+
+    Parameters
+    ----------
+    outdir : pathlib.Path
+        Folder of the outputs.
+    models : ModelShelf or None
+        Where models come from, for the uncertainties of products that have none.
+    name : str
+        ``"stem"``, after the input; or ``"spoc"``, as the mission names its frames.
+    compress : str
+        ``"none"`` or ``"gzip"``.
+    overwrite : bool
+        Whether to replace outputs that are whole and made from the same input.
+    claim : Claims
+        Keeps two inputs from writing the same output.
+    """
+
+    outdir: Path
+    models: ModelShelf | None = None
+    name: str = "stem"
+    compress: str = "none"
+    overwrite: bool = False
+    claim: Claims = attrs.field(factory=Claims, eq=False, repr=False)
+
+
+def convert_file(source: Path, job: Conversion) -> Outcome:
+    """Write a product in SPOC's layout.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        Product in TICA's layout.
+    job : Conversion
+        What to do with it.
+
+    Returns
+    -------
+    Outcome
+        Done, or skipped because its output is there.
+
+    Raises
+    ------
+    BadFileError
+        If the file is damaged, or of another kind.
+    FrameError
+        If it has no uncertainties and there are no models to estimate them with, or another file
+        is in the output's place.
+    ModelError
+        If there are no models of its CCD.
+    OSError
+        If a file can't be read or written.
+    """
+    data = content(source)
+    stamp = SourceFile(name=source.name, crc32=crc32(data))
+    hdus = untiled(source, data, read_blocks(source, data))
+    if (kind := kind_of(source, hdus)) != "tica":
+        raise BadFileError(
+            f"{source}: {_KINDS[kind]}; what is converted is products of one CCD in TICA's layout"
+        )
+    frame = frame_from_tica(source, hdus, stamp)
+    name = (
+        spoc_name(frame, job.compress)
+        if job.name == "spoc"
+        else product_name(source, layout="spoc", compress=job.compress)
+    )
+    target = job.outdir / name
+    job.claim(target, source)
+    frame, notes = _with_variance(source, frame, job.models)
+    redo = () if job.overwrite else why_again(target, _wanted(frame))
+    if redo is None:
+        return Outcome(source=source, state=SKIPPED, outputs=(target,))
+    stars = [
+        hdu.text.encode("ascii") + bytes(hdu.data)
+        for hdu in hdus[1:]
+        if str(hdu.header.get("EXTNAME", "")).upper() == _STARS
+    ]
+    write_spoc(frame, target, quality=frame.quality is not None, tables=stars)
+    return Outcome(source=source, state=DONE, outputs=(target,), frames=1, notes=(*redo, *notes))
+
+
+_KINDS = {
+    "spoc": "a raw frame, to be calibrated with --layout spoc",
+    "poc": "a raw frame, to be calibrated with --layout spoc",
+    "camera": "a camera frame",
+    "ffic": "in SPOC's layout already",
+    "target": "target pixels",
+}
+
+
+def _with_variance(
+    source: Path, frame: Frame, models: ModelShelf | None
+) -> tuple[Frame, tuple[str, ...]]:
+    """The frame with its variance, and what is to be said of it."""
+    if frame.variance is not None:
+        return frame, ()
+    if models is None:
+        raise FrameError(
+            f"{source}: has no uncertainties, which SPOC's layout holds; --caldir, the folder of "
+            "its models, lets them be estimated"
+        )
+    own = models(frame.camera, frame.ccd)
+    made = frame.provenance or own.provenance
+    if not {file.sha256 for file in made.files} <= {file.sha256 for file in own.files}:
+        raise FrameError(f"{source}: was calibrated with other models than those of {own.name}")
+    frame = attrs.evolve(frame, provenance=made)
+    return estimate_variance(own)(frame), models.remarks(frame.camera, frame.ccd, frame.sector)
+
+
+def _wanted(frame: Frame) -> Wanted:
+    made = frame.provenance
+    return Wanted(
+        input_crc32=frame.source.crc32 if frame.source else "",
+        models=frozenset(file.sha256 for file in made.files) if made else frozenset(),
+        steps=frame.steps,
+        columns=frame.shape[1],
+        extensions=frozenset({"PIXEL_QUALITY"} if frame.quality is not None else ()),
+    )
