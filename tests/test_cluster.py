@@ -60,6 +60,18 @@ def test_a_cluster_makes_the_files_that_one_process_makes(
     assert len(made) == 3
 
 
+def test_two_files_of_one_product_are_told(scheduler, caldir, raws, tmp_path, capsys):
+    twin = tmp_path / inputs.name_of(5, CAMERA, CCD)
+    twin.write_bytes(raws[0].read_bytes())
+    files = [str(raws[0]), str(twin)]
+    options = ["--name", "hlsp", "--orbit-segment", "o1a", "--scheduler", scheduler]
+    words = ["calibrate", *files, "--caldir", str(caldir), "--outdir", str(tmp_path / "out")]
+    assert main([*words, *options]) == 1
+    printed = capsys.readouterr()
+    assert "1 failed" in printed.out
+    assert "give one of them" in printed.err
+
+
 def test_no_scheduler_is_one_clear_line(raws, caldir, tmp_path, capsys, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr(cluster, "_ANSWER_S", 1.0)

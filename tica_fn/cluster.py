@@ -14,6 +14,8 @@ from typing import Any
 import attrs
 
 from tica_fn.batch import FAILED, Outcome, attempt
+from tica_fn.errors import FrameError
+from tica_fn.products.claims import Claims
 from tica_fn.products.job import Job
 from tica_fn.products.raw_files import calibrate_file
 
@@ -74,15 +76,26 @@ def run_on_cluster(sources: Sequence[Path], job: Job, scheduler: str) -> Iterato
                 for source in islice(waiting, count)
             ]
 
+        claim = Claims()
         running = dask.as_completed(submit(threads * (1 + _WAITING)), loop=client.loop)
         for future in running:
-            yield _outcome(future)
+            yield _of_its_own(_outcome(future), claim)
             for other in submit(1):
                 running.add(other)
 
 
 def _calibrate(source: Path, job: Job) -> Outcome:
     return attempt(source, lambda path: calibrate_file(path, job))
+
+
+def _of_its_own(outcome: Outcome, claim: Claims) -> Outcome:
+    """Fail a file whose outputs are another's: workers do not know of each other's."""
+    try:
+        for target in outcome.outputs:
+            claim(target, outcome.source)
+    except FrameError as error:
+        return Outcome(source=outcome.source, state=FAILED, error=error)
+    return outcome
 
 
 def _outcome(future: Any) -> Outcome:
