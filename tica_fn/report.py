@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 
 from tica_fn.detector import (
     AMPLIFIER_COLUMNS,
     AMPLIFIERS,
     OVERCLOCK_COLUMNS,
+    ROWS,
     SCIENCE_COLUMNS,
     SCIENCE_ROWS,
+    VIRTUAL_COLUMNS,
 )
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
+from tica_fn.quality.frames import pedestals_out_of_family
 
-__all__ = ["amplifier_table", "robust_scatter", "save_picture"]
+__all__ = [
+    "MeasuredPedestals",
+    "amplifier_table",
+    "pedestal_remarks",
+    "robust_scatter",
+    "save_picture",
+]
 
 _MAD_TO_SIGMA = 1.4826
 
@@ -54,7 +65,7 @@ def amplifier_table(frame: Frame) -> list[str]:
     Parameters
     ----------
     frame : Frame
-        A full readout, raw or calibrated.
+        A full readout, raw or calibrated, or its science pixels.
 
     Returns
     -------
@@ -66,16 +77,79 @@ def amplifier_table(frame: Frame) -> list[str]:
     lines = [f"{names}  [{frame.unit}; pedestal in adu]"]
     for a, letter in enumerate(AMPLIFIERS):
         first = SCIENCE_COLUMNS[0] + a * AMPLIFIER_COLUMNS
-        columns = slice(first, first + AMPLIFIER_COLUMNS)
-        science = frame.pixels[SCIENCE_ROWS[0] : SCIENCE_ROWS[1], columns]
-        virtual = OVERCLOCK_COLUMNS[0] + 11 * a
-        overclock = np.median(frame.pixels[:, virtual + 3 : virtual + 11])
+        science = _part(frame, SCIENCE_ROWS, (first, first + AMPLIFIER_COLUMNS))
+        last = OVERCLOCK_COLUMNS[0] + VIRTUAL_COLUMNS * (a + 1)
+        overclock = _part(frame, (0, ROWS), (last - 8, last))
         pedestal = np.nan if frame.pedestals is None else frame.pedestals[a]
         lines.append(
-            f"{letter:3s} {np.median(science):12.2f} {robust_scatter(science):10.2f} "
-            f"{overclock:12.2f} {pedestal:13.2f}"
+            f"{letter:3s} {_median(science):12.2f} {robust_scatter(science):10.2f} "
+            f"{_median(overclock):12.2f} {pedestal:13.2f}"
         )
     return lines
+
+
+@attrs.frozen(kw_only=True)
+class MeasuredPedestals:
+    """Pedestals of one frame, and what they may be compared by.
+
+    Parameters
+    ----------
+    source : str
+        File of the frame.
+    name : str
+        Camera and CCD.
+    exposure_s, coadds : float
+        Exposure time in seconds, and number of exposures summed.
+    pedestals : tuple of float
+        Of A, B, C and D, ADU.
+    """
+
+    source: str
+    name: str
+    exposure_s: float
+    coadds: float
+    pedestals: tuple[float, ...]
+
+
+def pedestal_remarks(measured: Iterable[MeasuredPedestals]) -> list[str]:
+    """Say which pedestals are far from those of the other frames.
+
+    Parameters
+    ----------
+    measured : iterable of MeasuredPedestals
+        Of any CCDs and exposure times.
+
+    Returns
+    -------
+    list of str
+        A sentence for each; none of a CCD and exposure time of fewer than six frames.
+    """
+    families: dict[tuple[str, float, float], list[MeasuredPedestals]] = {}
+    for one in measured:
+        families.setdefault((one.name, one.exposure_s, one.coadds), []).append(one)
+    said = []
+    for (name, _, coadds), family in families.items():
+        values = np.array([one.pedestals for one in family])
+        for k, a in np.argwhere(pedestals_out_of_family(values, coadds)):
+            middle = np.nanmedian(np.delete(values[:, a], k))
+            said.append(
+                f"{family[k].source}: pedestal {AMPLIFIERS[a]} of {name} is out of family: "
+                f"{values[k, a]:.2f} adu, others {middle:.2f}"
+            )
+    return said
+
+
+def _part(frame: Frame, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
+    """Pixels of a part of the readout, as far as the frame has them."""
+    place = zip((rows, columns), (frame.row, frame.column), frame.shape, strict=True)
+    ranges = [
+        slice(*(min(max(edge - start, 0), size) for edge in edges)) for edges, start, size in place
+    ]
+    return frame.pixels[tuple(ranges)]
+
+
+def _median(values: Array) -> float:
+    return float(np.median(values)) if values.size else math.nan
 
 
 def save_picture(

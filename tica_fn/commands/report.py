@@ -12,7 +12,8 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "report",
         help="picture and table of frames, raw or calibrated",
-        description="Print a table of each frame's amplifiers and save a picture <stem>.png.",
+        description="Print a table of each frame's amplifiers and save a picture <stem>.png. Of "
+        "six or more calibrated frames of a CCD it says whose pedestals are out of family.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="FITS files")
     parser.add_argument(
@@ -26,24 +27,45 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from tica_fn.cli import describe
-    from tica_fn.fits.files import read
-    from tica_fn.report import amplifier_table, save_picture
+    from tica_fn.fits.files import read_ccds
+    from tica_fn.report import (
+        MeasuredPedestals,
+        amplifier_table,
+        pedestal_remarks,
+        save_picture,
+    )
 
     args.outdir.mkdir(parents=True, exist_ok=True)
     failed = False
+    measured = []
     for path in args.files:
         try:
-            frame = read(path)
+            frames = read_ccds(path)
             stem = path.name.removesuffix(".gz").removesuffix(".fz").removesuffix(".fits")
-            picture = save_picture([(path.name, frame)], args.outdir / f"{stem}.png")
+            named = [(path.name, frames[0])]
+            if len(frames) > 1:
+                named = [(frame.name, frame) for frame in frames]
+            picture = save_picture(named, args.outdir / f"{stem}.png", path.name * (len(named) > 1))
         except (OSError, ValueError) as error:
             if args.debug:
                 raise
             print(f"tica-fn: {describe(error)}", file=sys.stderr)
             failed = True
             continue
-        steps = ", ".join(frame.steps) or "none"
-        print(f"{path}: {frame.name}, {frame.exposure_s:g} s, steps: {steps}")
-        print("\n".join(amplifier_table(frame)))
+        for frame in frames:
+            steps = ", ".join(frame.steps) or "none"
+            print(f"{path}: {frame.name}, {frame.exposure_s:g} s, steps: {steps}")
+            print("\n".join(amplifier_table(frame)))
+            if frame.pedestals is not None:
+                one = MeasuredPedestals(
+                    source=str(path),
+                    name=frame.name,
+                    exposure_s=frame.exposure_s,
+                    coadds=frame.coadds,
+                    pedestals=tuple(frame.pedestals.tolist()),
+                )
+                measured.append(one)
         print(f"picture: {picture}")
+    for line in pedestal_remarks(measured):
+        print(line)
     return 1 if failed else 0

@@ -21,7 +21,7 @@ from tica_fn.fits.tiled import untiled
 from tica_fn.frame import Frame
 from tica_fn.provenance import SourceFile
 
-__all__ = ["frame_of", "kind_of", "read", "read_camera", "write"]
+__all__ = ["frame_of", "kind_of", "read", "read_camera", "read_ccds", "write"]
 
 
 def kind_of(path: str | os.PathLike[str], hdus: list[RawHDU]) -> str:
@@ -103,9 +103,7 @@ def read(path: str | os.PathLike[str], ccd: int | None = None) -> Frame:
     OSError
         If the file can't be read.
     """
-    data = content(path)
-    source = SourceFile(name=os.path.basename(path), crc32=crc32(data))  # noqa: PTH119
-    hdus = untiled(path, data, read_blocks(path, data))
+    hdus, source = _opened(path)
     if kind_of(path, hdus) == "camera":
         if ccd not in CCDS:
             raise FrameError(
@@ -139,14 +137,45 @@ def read_camera(path: str | os.PathLike[str]) -> tuple[Frame, ...]:
     OSError
         If the file can't be read.
     """
-    data = content(path)
-    source = SourceFile(name=os.path.basename(path), crc32=crc32(data))  # noqa: PTH119
-    hdus = untiled(path, data, read_blocks(path, data))
+    hdus, source = _opened(path)
     if kind_of(path, hdus) != "camera":
         raise BadFileError(
             f"{path}: not a camera frame ({CAMERA_SHAPE[0]} x {CAMERA_SHAPE[1]} in the primary HDU)"
         )
     return frames_of_camera(path, hdus, source)
+
+
+def read_ccds(path: str | os.PathLike[str]) -> tuple[Frame, ...]:
+    """Read all CCDs that a file holds.
+
+    Parameters
+    ----------
+    path : path-like
+        Any file that `read` or `read_camera` reads.
+
+    Returns
+    -------
+    tuple of Frame
+        Four of a camera frame, else one.
+
+    Raises
+    ------
+    BadFileError
+        If the file is damaged, of another kind, or lacks what a frame needs.
+    OSError
+        If the file can't be read.
+    """
+    hdus, source = _opened(path)
+    if kind_of(path, hdus) == "camera":
+        return frames_of_camera(path, hdus, source)
+    return (frame_of(path, hdus, source),)
+
+
+def _opened(path: str | os.PathLike[str]) -> tuple[list[RawHDU], SourceFile]:
+    """HDUs of a file, unpacked, and its name and checksum."""
+    data = content(path)
+    source = SourceFile(name=os.path.basename(path), crc32=crc32(data))  # noqa: PTH119
+    return untiled(path, data, read_blocks(path, data)), source
 
 
 def frame_of(

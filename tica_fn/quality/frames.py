@@ -27,7 +27,14 @@ from tica_fn.quality.pixels import FULL_WELL_E
 from tica_fn.steps.electrons import electrons_before_smear
 from tica_fn.uncertainty.noise import counts_of_virtual_columns
 
-__all__ = ["FrameFlag", "FrameQuality", "SpocQuality", "as_dquality", "flag_frame"]
+__all__ = [
+    "FrameFlag",
+    "FrameQuality",
+    "SpocQuality",
+    "as_dquality",
+    "flag_frame",
+    "pedestals_out_of_family",
+]
 
 _ROW_STEP = 4
 _LOW_PERCENTILE = 20
@@ -266,6 +273,44 @@ def _light(frame: Frame, models: Models, amplifier: int) -> tuple[Array, Array] 
         return None
     smear = np.zeros(electrons.shape[1]) if frame.smear is None else frame.smear[here[1]]
     return electrons[known], smear
+
+
+def pedestals_out_of_family(pedestals: ArrayLike, coadds: float) -> Array:
+    """Find pedestals that are far from those of the other frames.
+
+    Parameters
+    ----------
+    pedestals : array_like
+        (frames, 4) pedestals of frames of one CCD and exposure time, ADU; NaN where not measured.
+    coadds : float
+        Exposures summed in each frame.
+
+    Returns
+    -------
+    ndarray
+        (frames, 4) bool: more than six robust standard deviations from the median of the other
+        frames; False where fewer than five others are known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.quality.frames import pedestals_out_of_family
+    >>> pedestals = np.full((7, 4), 200_000.0) + np.arange(7)[:, None]
+    >>> pedestals[3, 1] += 1000
+    >>> np.argwhere(pedestals_out_of_family(pedestals, coadds=240)).tolist()
+    [[3, 1]]
+    """
+    values = np.asarray(pedestals, dtype=np.float64)
+    return np.array(
+        [
+            [
+                bool(np.isfinite(value)) and _apart(value, np.delete(values[:, a], k), coadds)
+                for a, value in enumerate(row)
+            ]
+            for k, row in enumerate(values)
+        ],
+        dtype=bool,
+    ).reshape(values.shape)
 
 
 def _apart(pedestal: float, others: Array, coadds: float) -> bool:
