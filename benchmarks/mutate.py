@@ -65,13 +65,14 @@ STAGES = {
     "clipped_mean": [
         [CLIPPED, "-k", "naive or medians"], [CLIPPED], ["tests/test_build_models.py"]
     ],
-    "sky": [["tests/simulate/test_sky.py", "-k", "naive or tile or glow"],
+    "sky": [["tests/simulate/test_sky.py", SIMULATED, "-k", "naive or tile or glow or background"],
             [SIMULATED, "tests/simulate/test_sky.py"], WIDE],
-    "bleed": _simulated("bleed"), "noise": _simulated("stream or noise or digit"),
+    "bleed": _simulated("bleed"), "noise": _simulated("stream or noise or digit or counts"),
     "cosmic": _simulated("tracks or deposits"),
     "polynomial": _wcs("polynomials"), "select": _wcs("median"),
     "stamps": _wcs("stamps or ring or isolation or summary or cell"),
-    "centroid": _wcs("centroid"), "stack": _wcs("stack or peaks"), "starlight": _wcs("starlight"),
+    "centroid": _wcs("centroid or tolerance"), "stack": _wcs("stack or peaks"),
+    "starlight": _wcs("starlight or star_ or half or guess"),
     "plate": _wcs("normal or clip"), "smooth": _wcs("smooth"),
 }  # fmt: skip
 """Arguments of pytest, stage by stage: near tests first, wider ones for what they let live."""

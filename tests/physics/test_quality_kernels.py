@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tica_fn import kernels
+from tica_fn.kernels.quality import peaks_of_row
 
 
 def longest_run(column):
@@ -20,6 +21,30 @@ def test_longest_runs_are_those_of_plain_loops():
     out = np.empty(40, dtype=np.int64)
     kernels.longest_runs(marked, out)
     assert out.tolist() == [longest_run(marked[:, c]) for c in range(40)]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 9])
+def test_peaks_of_a_row_are_those_of_plain_comparisons(width):
+    random = np.random.default_rng([15, width])
+    found = 0
+    for _ in range(400):
+        row, above, below = random.integers(0, 5, (3, width)).astype(np.float64)
+        for line in (row, above, below):
+            line[random.random(width) < 0.1] = np.nan
+        variance = random.choice([1.0, 4.0], width).astype(np.float32)
+        out = np.zeros(width + 2, dtype=np.bool_)
+        peaks_of_row(row, variance, above, below, 1.5, out)
+        for c in range(width):
+            left = row[c - 1] if c > 0 else np.nan
+            right = row[c + 1] if c < width - 1 else np.nan
+            expected = not (row[c] <= left or row[c] <= right)
+            expected &= not (row[c] < above[c] or row[c] < below[c])
+            if 0 < c < width - 1:
+                expected &= not (row[c] - left) ** 2 <= 1.5**2 * variance[c]
+            assert out[c] == expected
+        assert not out[width:].any()
+        found += out.sum()
+    assert 100 < found < 300 * width
 
 
 @pytest.mark.parametrize(("rows", "level"), [(40, 0.0), (40, 300.0), (3, -70.0), (1, 9.0)])

@@ -41,6 +41,31 @@ def test_many_counts(mean):
     np.testing.assert_array_equal(image, expected)
 
 
+B = 20.0
+UNDER = 0.9277 - 3.6224 / (B - 2.0)
+
+
+@pytest.mark.parametrize(
+    ("us", "v", "counted"),
+    [(0.07, UNDER, True), (0.5, UNDER, True), (0.5, 1.001 * UNDER, False), (0.0699, 0.1, False)],
+)
+def test_counts_in_the_box_are_sure(us, v, counted):
+    """Step 1 of PTRS; the constants are those of the paper."""
+    assert noise.surely_counted(us, v, B) == counted
+
+
+@pytest.mark.parametrize(
+    ("us", "v", "count", "refused"),
+    [
+        (0.4, 0.9, -1.0, True), (0.4, 0.9, 0.0, False), (0.0129, 0.0130, 5.0, True),
+        (0.0129, 0.0129, 5.0, False), (0.013, 0.9, 5.0, False), (0.0131, 0.9, 5.0, False),
+    ],
+)  # fmt: skip
+def test_counts_in_the_corners_are_refused(us, v, count, refused):
+    """Step 2 of PTRS."""
+    assert noise.surely_refused(us, v, count) == refused
+
+
 def test_counts_of_no_mean():
     state = noise.stream(1, 1, 1)
     before = state.copy()
@@ -117,6 +142,7 @@ def test_deposits():
     "terms",
     [
         (3.0, 0.0, 1.0, 0.0, 5.0, 7.0),
+        (3.0, 1.0, 0.8, 0.6, 5.0, 7.0),
         (3.0, 40.0, 0.6, 0.8, 31.0, 7.0),
         (0.0, 2.0, -0.5, 0.3, -4.0, 90.0),
     ],
@@ -126,6 +152,12 @@ def test_background(terms):
     expected = twins.add_background(*terms, 11, 23, image)
     sky.add_background(*terms, 11, 23, image)
     np.testing.assert_allclose(image, expected, rtol=1e-13)
+
+
+def test_a_background_without_glow_has_no_length():
+    image = np.ones((4, 5))
+    sky.add_background(3.0, 0.0, 1.0, 0.0, 0.0, 1e-3, 11, 23, image)
+    assert (image == 4.0).all()
 
 
 def test_digitizing():

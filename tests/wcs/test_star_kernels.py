@@ -10,7 +10,10 @@ from tica_fn.kernels.stack import find_peaks, stack_boxes
 from tica_fn.kernels.starlight import (
     FLUX,
     ISOLATED,
+    MEAN_X,
+    MEAN_Y,
     PEAK,
+    STEPS,
     WINDOW_X,
     WINDOW_Y,
     measure_starlight,
@@ -132,6 +135,101 @@ def test_starlight_of_a_single_bright_pixel(light, isolated):
         -pixels, here, here, np.zeros(1), np.zeros(1), 0, 40, 40, 1.5, 0.9
     )  # fmt: skip
     assert np.isnan(dark[WINDOW_X, 0])
+
+
+def measured(pixels, missing=()):
+    """Numbers of the star in the middle of 40 x 40 pixels, and those of the twin."""
+    for row, column in missing:
+        pixels[row, column] = np.nan
+    here, none = np.array([20]), np.zeros(1)
+    found = measure_starlight(pixels, here, here, none, none, 0, 40, 40, 1.5, 0.9)[:, 0]
+    expected = twins.starlight(pixels.tolist(), 20, 20, (0.0, 0.0), 0, 40, 40, 1.5, 0.9)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+    return found
+
+
+def some_pixels(seed=8):
+    pixels = np.random.default_rng(seed).normal(0, 0.1, (40, 40))
+    pixels[20, 20] = 500.0
+    return pixels
+
+
+@pytest.mark.parametrize(("lost", "enough"), [(35, True), (36, True), (37, False)])
+def test_half_of_the_ring_must_be_there(lost, enough):
+    y, x = np.mgrid[:40, :40]
+    far = np.maximum(abs(y - 20), abs(x - 20))
+    ring = np.argwhere((far == 4) | (far == 5))
+    assert len(ring) == 72
+    found = measured(some_pixels(), ring[:lost])
+    assert np.isfinite(found[FLUX]) == enough
+
+
+def test_a_star_without_light_has_no_centroid():
+    pixels = np.zeros((40, 40))
+    pixels[20, 24] = 100.0  # beside the middle, within the larger squares
+    found = measured(pixels)
+    assert found[FLUX] == 0.0
+    assert np.isnan(found[WINDOW_X:]).sum() == len(found) - WINDOW_X - 1
+    assert found[STEPS] == -1
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_first_guess_stays_near(axis, side):
+    """The mean of light and less than none may lie far outside."""
+    pixels = some_pixels()
+    pixels[20, 20] = 1.0
+    for place, value in ((2, 100.0), (-2, -98.0)):
+        step = np.roll([side * place, 0], axis)
+        pixels[20 + step[0], 20 + step[1]] = value
+    found = measured(pixels)
+    assert abs(found[MEAN_Y if axis == 0 else MEAN_X]) > 10
+
+
+def test_a_star_between_two_does_not_settle():
+    y, x = np.mgrid[-20:20, -20:20]
+    lights = ((1000.0, 1.6), (990.0, -1.6))
+    pixels = sum(light * np.exp(-((x - at) ** 2 + y**2)) for light, at in lights)
+    found = measured(pixels)
+    assert found[STEPS] == -1
+    assert 0.05 < found[WINDOW_X] < 0.2  # and was still on its way
+
+
+@pytest.mark.parametrize("half", [2, 5])
+def test_centroids_of_faint_light_and_of_none(half):
+    stamp = np.zeros((13, 13))
+    assert np.isnan(mean_centroid(stamp, half, 0.0, 0.0, 0.0)[:2]).all()
+    assert np.isnan(windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 9, 1e-3)[:2]).all()
+    stamp[6, 7], stamp[6, 5] = 1.0, -1.0
+    assert np.isnan(mean_centroid(stamp, half, 0.0, 0.0, 0.0)[:2]).all()
+    stamp[6, 7], stamp[6, 5] = 0.5, 0.0
+    assert mean_centroid(stamp, half, 0.0, 0.0, 0.0) == (1.0, 0.0, 0.5)
+    found = windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 1.0, 0.0, 1.5, 9, 1e-3)
+    assert found == (1.0, 0.0, 1)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_centroid_on_the_edge_of_its_square_is_inside(axis, side):
+    stamp = np.zeros((15, 15))
+    place = np.roll([side * 5, 0], axis)
+    stamp[7 + place[0], 7 + place[1]] = 90.0
+    start = float(place[1]), float(place[0])
+    found = windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 9, 1e-3)
+    assert found == (*start, 1)
+    # A step as long as the tolerance is too long.
+    assert windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 9, 0.0) == (*start, -1)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_step_as_long_as_the_tolerance_is_too_long(axis):
+    """The star is so narrow that a step is just the way to it: a quarter of a pixel."""
+    stamp = np.zeros((11, 11))
+    stamp[5, 5] = 64.0
+    start = np.roll([0.25, 0.0], axis)
+    once = windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 1, 0.25)
+    assert once == (0.0, 0.0, -1)
+    assert windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 1, 0.26) == (0.0, 0.0, 1)
 
 
 @pytest.mark.parametrize("count", [4, 5, 10, 11, 14, 19, 20, 31, 32, 150])

@@ -40,7 +40,7 @@ def mean_centroid(
     flux : float
         Sum of the square.
     """
-    middle = stamp.shape[0] // 2
+    middle = len(stamp) // 2
     total = sum_x = sum_y = 0.0
     for i in range(-half, half + 1):
         under = level + slope_y * i
@@ -83,7 +83,7 @@ def mean_centroids(stamps: Array, half: int, level: Array) -> tuple[Array, Array
     >>> mean_centroids(stamp, 2, np.zeros(1))
     (array([0.5]), array([0.]), array([2.]))
     """
-    n = stamps.shape[0]
+    n = len(stamps)
     x, y, flux = np.empty(n), np.empty(n), np.empty(n)
     for k in range(n):
         x[k], y[k], flux[k] = mean_centroid(stamps[k], half, level[k], 0.0, 0.0)
@@ -134,7 +134,7 @@ def windowed_centroid(
     steps : int
         Rounds taken; -1 where it did not settle or left the square.
     """
-    start, side = stamp.shape[0] // 2 - half, 2 * half + 1
+    start, side = len(stamp) // 2 - half, 2 * half + 1
     weight = np.empty(side)
     scale = -0.5 / (sigma * sigma)
     x, y = start_x, start_y
@@ -220,10 +220,11 @@ def windowed_centroids(
     >>> round(float(found[0][0]), 3), round(float(found[1][0]), 3)
     (0.3, -0.2)
     """
-    n, half = stamps.shape[0], stamps.shape[1] // 2
+    n = len(stamps)
     x, y = np.empty(n), np.empty(n)
     steps = np.empty(n, dtype=np.int64)
     for k in range(n):
+        half = len(stamps[k]) // 2
         x[k], y[k], steps[k] = windowed_centroid(
             stamps[k], half, level[k], 0.0, 0.0, start_x[k], start_y[k], sigma, rounds, tolerance
         )

@@ -48,9 +48,8 @@ def stream(seed: int, purpose: int, row: int) -> NDArray[np.uint64]:
     ndarray
         (1,) uint64: the state, which `uniform` and the others advance.
     """
-    state = np.empty(1, dtype=np.uint64)
-    state[0] = _mix(_mix(_mix(np.uint64(seed)) + np.uint64(purpose)) + (np.uint64(row) << _S32))
-    return state
+    start = _mix(_mix(_mix(np.uint64(seed)) + np.uint64(purpose)) + (np.uint64(row) << _S32))
+    return np.array([start])
 
 
 @kernel
@@ -94,6 +93,48 @@ def normal(state: NDArray[np.uint64]) -> float:
 
 
 @kernel
+def surely_counted(us: float, v: float, b: float) -> bool:
+    """Whether a draw lies where PTRS accepts it without a look at the distribution.
+
+    Parameters
+    ----------
+    us : float
+        Distance of the first uniform number from its nearer end.
+    v : float
+        The second uniform number.
+    b : float
+        Width of the table mountain.
+
+    Returns
+    -------
+    bool
+        True in the box under the curve: step 1 of the algorithm.
+    """
+    return us >= 0.07 and v <= 0.9277 - 3.6224 / (b - 2.0)
+
+
+@kernel
+def surely_refused(us: float, v: float, count: float) -> bool:
+    """Whether a draw lies where PTRS refuses it without a look at the distribution.
+
+    Parameters
+    ----------
+    us : float
+        Distance of the first uniform number from its nearer end.
+    v : float
+        The second uniform number.
+    count : float
+        What the draw stands for.
+
+    Returns
+    -------
+    bool
+        True for no count, and in the corners beyond the curve: step 2 of the algorithm.
+    """
+    return count < 0.0 or (us < 0.013 and v > us)
+
+
+@kernel
 def poisson(mean: float, state: NDArray[np.uint64]) -> float:
     """Next count from the Poisson distribution.
 
@@ -126,9 +167,9 @@ def poisson(mean: float, state: NDArray[np.uint64]) -> float:
         v = uniform(state)
         us = 0.5 - abs(u)
         count = math.floor((2.0 * a / us + b) * u + mean + 0.43)
-        if us >= 0.07 and v <= 0.9277 - 3.6224 / (b - 2.0):
+        if surely_counted(us, v, b):
             return count
-        if count < 0.0 or (us < 0.013 and v > us):
+        if surely_refused(us, v, count):
             continue
         inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
         chance = math.log(v * inverse_alpha / (a / (us * us) + b))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.compile import kernel
-from tica_fn.kernels.types import Image, Table, Vector
+from tica_fn.kernels.types import Array, Image, Table, Vector
 
-__all__ = ["isolated_pixels", "longest_runs", "signal_flags"]
+__all__ = ["isolated_pixels", "longest_runs", "peaks_of_row", "signal_flags"]
 
 
 @kernel
@@ -89,8 +89,43 @@ def longest_runs(marked: Image, out: Table) -> None:
     for r in range(marked.shape[0]):
         for c in range(marked.shape[1]):
             now[c] = now[c] + 1 if marked[r, c] else 0
-            if now[c] > out[c]:
-                out[c] = now[c]
+            out[c] = max(out[c], now[c])
+
+
+@kernel
+def peaks_of_row(
+    row: Vector, variance: Vector, above: Vector, below: Vector, sigmas: float, out: Array
+) -> None:
+    """Tell which pixels of a row may stand out: a first look, without branches.
+
+    A neighbour that is no number does not speak against a pixel.
+
+    Parameters
+    ----------
+    row : ndarray
+        (columns,) float32 or float64.
+    variance : ndarray
+        (columns,) float32, square of its unit.
+    above, below : ndarray
+        (columns,): the rows beside it.
+    sigmas : float
+        Standard deviations that a pixel must exceed the one to its left by; not asked of the first
+        and the last.
+    out : ndarray
+        (columns,) bool or longer, filled: pixels above those beside them, and not below those
+        above and below.
+    """
+    width = row.size
+    least = sigmas * sigmas
+    for c in range(1, width - 1):
+        step = row[c] - row[c - 1]
+        peak = (not step <= 0.0) & (not row[c] <= row[c + 1])
+        beside = (not row[c] < above[c]) & (not row[c] < below[c])
+        enough = not step * step <= least * variance[c]
+        out[c] = peak & beside & enough
+    for c in (0, width - 1):
+        beside = (not row[c] < above[c]) & (not row[c] < below[c])
+        out[c] = beside & (not row[c] <= row[abs(c - 1)] if width > 1 else True)
 
 
 @kernel
@@ -122,25 +157,14 @@ def isolated_pixels(
     rows, columns = pixels.shape
     around = np.empty(8)
     likely = np.empty(columns, dtype=np.bool_)
-    least_step = (1.0 - share) * sigmas
     for k in range(runs.shape[0]):
         first, last = runs[k, 0], runs[k, 1]
         width = last - first
         for r in range(rows):
-            # A first look without branches: above its neighbours, and by enough.  A neighbour that
-            # is no number does not speak against a pixel.
             v, noise = pixels[r, first:last], variance[r, first:last]
             above = pixels[max(r - 1, 0), first:last]
             below = pixels[min(r + 1, rows - 1), first:last]
-            for c in range(1, width - 1):
-                step = v[c] - v[c - 1]
-                peak = (not step <= 0.0) & (not v[c] <= v[c + 1])
-                beside = (not v[c] < above[c]) & (not v[c] < below[c])
-                enough = not step * step <= least_step * least_step * noise[c]
-                likely[c] = peak & beside & enough
-            for c in (0, width - 1):
-                beside = (not v[c] < above[c]) & (not v[c] < below[c])
-                likely[c] = beside & (not v[c] <= v[abs(c - 1)] if width > 1 else True)
+            peaks_of_row(v, noise, above, below, (1.0 - share) * sigmas, likely)
             for c in range(width):
                 if not likely[c]:
                     continue

@@ -53,43 +53,35 @@ def add_stars(
         (rows, columns) float64: the image that the stars are added to.
     """
     height, width = out.shape
-    longest = 0
-    for star in range(columns.size):
-        longest = max(longest, reach[star])
-    across = np.empty(2 * longest + 1)
-    along = np.empty(2 * longest + 1)
+    across, along = np.empty(width), np.empty(height)
     for star in range(columns.size):
         extent = reach[star]
-        left = math.floor(columns[star] + 0.5) - extent
-        bottom = math.floor(rows[star] + 0.5) - extent
-        size = 2 * extent + 1
+        column = math.floor(columns[star] + 0.5) - first_column
+        row = math.floor(rows[star] + 0.5) - first_row
         # The part of the star's box that lies in the tile.
-        c0 = max(0, first_column - left)
-        c1 = min(size, first_column + width - left)
-        r0 = max(0, first_row - bottom)
-        r1 = min(size, first_row + height - bottom)
-        if c0 >= c1 or r0 >= r1:
+        c0, c1 = max(column - extent, 0), min(column + extent + 1, width)
+        r0, r1 = max(row - extent, 0), min(row + extent + 1, height)
+        if r0 >= r1:
             continue
         for k in range(weights.size):
             scale = _ROOT_HALF / widths[star, k]
             x = columns[star] + offsets[star, k, 0]
             y = rows[star] + offsets[star, k, 1]
-            low = math.erf((left + c0 - 0.5 - x) * scale)
+            low = math.erf((first_column + c0 - 0.5 - x) * scale)
             for c in range(c0, c1):
-                high = math.erf((left + c + 0.5 - x) * scale)
+                high = math.erf((first_column + c + 0.5 - x) * scale)
                 across[c] = 0.5 * (high - low)
                 low = high
-            low = math.erf((bottom + r0 - 0.5 - y) * scale)
+            low = math.erf((first_row + r0 - 0.5 - y) * scale)
             for r in range(r0, r1):
-                high = math.erf((bottom + r + 0.5 - y) * scale)
+                high = math.erf((first_row + r + 0.5 - y) * scale)
                 along[r] = 0.5 * (high - low)
                 low = high
             light = flux[star] * weights[k]
             for r in range(r0, r1):
                 value = light * along[r]
-                row = bottom + r - first_row
                 for c in range(c0, c1):
-                    out[row, left + c - first_column] += value * across[c]
+                    out[r, c] += value * across[c]
 
 
 @kernel

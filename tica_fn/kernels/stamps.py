@@ -41,22 +41,13 @@ def cut_stamp(
         (side, side) float64, filled.
     """
     height, width = min(top, pixels.shape[0]), min(last, pixels.shape[1])
-    side = out.shape[0]
-    half = side // 2
-    inside = row >= half and row + half < height and column - half >= first
-    if inside and column + half < width:
-        for i in range(side):
-            for j in range(side):
-                out[i, j] = pixels[row - half + i, column - half + j]
-        return
-    for i in range(side):
-        r = row - half + i
-        if r < 0 or r >= height:
-            out[i] = np.nan
-            continue
-        for j in range(side):
-            c = column - half + j
-            out[i, j] = pixels[r, c] if first <= c < width else np.nan
+    side = len(out)
+    bottom, left = row - side // 2, column - side // 2
+    c0 = max(left, first)
+    c1 = max(min(left + side, width), c0)
+    out[:] = np.nan
+    for i in range(max(-bottom, 0), min(height - bottom, side)):
+        out[i, c0 - left : c1 - left] = pixels[bottom + i, c0:c1]
 
 
 @kernel
@@ -122,8 +113,7 @@ def cell_medians(
         (count, count) float64; NaN for a cell without finite pixels.
     """
     out = np.empty((count, count))
-    per_side = (cell + step - 1) // step
-    values = np.empty(per_side * per_side)
+    values = np.empty(cell * cell)
     for i in range(count):
         for j in range(count):
             n = 0
@@ -157,7 +147,7 @@ def ring_values(stamp: Array, half: int, width: int, out: Array) -> int:
     int
         Number of finite pixels.
     """
-    middle = stamp.shape[0] // 2
+    middle = len(stamp) // 2
     inner = half - width
     count = 0
     for i in range(-half, half + 1):
@@ -193,7 +183,7 @@ def ring_background(stamps: Array, width: int) -> tuple[Array, Array]:
     scatter : ndarray
         (n,) float64: 1.4826 times the median absolute deviation.
     """
-    n, side = stamps.shape[0], stamps.shape[1]
+    n, side, _ = stamps.shape
     median, scatter = np.empty(n), np.empty(n)
     size = side * side - (side - 2 * width) ** 2
     values = np.empty(side * side)
@@ -238,7 +228,7 @@ def isolation_of(
         Peak over the higher wing in the profile along columns and along rows; infinite where
         there is no wing above zero, 0 where a pixel is not finite.
     """
-    start, side = stamp.shape[0] // 2 - half, 2 * half + 1
+    start, side = len(stamp) // 2 - half, 2 * half + 1
     isolated = True
     contrast = np.zeros(2)
     profile = np.zeros((2, side))
@@ -281,7 +271,7 @@ def summary_of(stamp: Array, half: int) -> tuple[float, int, int]:
     missing : int
         Pixels that are not finite.
     """
-    middle = stamp.shape[0] // 2
+    middle = len(stamp) // 2
     peak = -np.inf
     plateau = missing = 0
     for i in range(middle - half, middle + half + 1):

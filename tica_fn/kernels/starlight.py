@@ -56,6 +56,7 @@ __all__ = [
 MEAN_HALVES = (8, 6, 5, 4)
 QUANTITIES = 14 + 2 * len(MEAN_HALVES)
 """Rows of the table that `measure_starlight` makes."""
+_SIDE = 23
 
 
 @kernel
@@ -103,8 +104,8 @@ def measure_starlight(
     """
     n = columns.size
     out = np.full((QUANTITIES, n), np.nan)
-    stamp = np.empty((23, 23))
-    values = np.empty(23 * 23)
+    stamp = np.empty((_SIDE, _SIDE))
+    values = np.empty(stamp.size)
     for k in range(n):
         cut_stamp(pixels, columns[k], rows[k], first, last, top, stamp)
         peak, plateau, missing = summary_of(stamp, 2)
@@ -112,7 +113,7 @@ def measure_starlight(
         count = ring_values(stamp, 5, 2, values)
         out[ISOLATED, k] = out[CONTRAST_X, k] = out[CONTRAST_Y, k] = 0.0
         out[STEPS, k] = -1.0
-        if missing > 0 or 2 * count < 72:
+        if missing > 0 or count < 36:  # half of the ring's pixels
             continue
         level, scatter = median_and_scatter(values, count)
         out[BACKGROUND, k], out[SCATTER, k] = level, scatter
@@ -136,7 +137,7 @@ def measure_starlight(
             1e-4,
         )
         out[WINDOW_X, k], out[WINDOW_Y, k], out[STEPS, k] = x, y, steps
-        count = ring_values(stamp, 11, 1, values)
+        count = ring_values(stamp, _SIDE // 2, 1, values)
         level = median_in_place(values, count)
         for size in range(len(MEAN_HALVES)):
             x, y, _ = mean_centroid(stamp, MEAN_HALVES[size], level, slope_x[k], slope_y[k])
