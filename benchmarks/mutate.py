@@ -70,7 +70,7 @@ STAGES = {
     "bleed": _simulated("bleed"), "noise": _simulated("stream or noise or digit or counts"),
     "cosmic": _simulated("tracks or deposits"),
     "polynomial": _wcs("polynomials"), "select": _wcs("median"),
-    "stamps": _wcs("stamps or ring or isolation or summary or cell"),
+    "stamps": _wcs("stamps or ring or isolation or summary or cell or floor or wing or alone"),
     "centroid": _wcs("centroid or tolerance"), "stack": _wcs("stack or peaks"),
     "starlight": _wcs("starlight or star_ or half or guess"),
     "plate": _wcs("normal or clip"), "smooth": _wcs("smooth"),

@@ -78,6 +78,46 @@ def test_isolated_pixels_are_those_of_plain_loops(rows, level):
     assert rows == 1 or expected.sum() > rows // 4
 
 
+def flagged(pixels, share=0.15):
+    """Which pixels stand out by more than eight, with a variance of one."""
+    pixels = np.array(pixels, dtype=np.float64)
+    out = np.zeros(pixels.shape, dtype=np.int32)
+    runs = np.array([[0, pixels.shape[1]]])
+    variance = np.ones(pixels.shape, dtype=np.float32)
+    kernels.isolated_pixels(pixels, variance, runs, 8.0, share, 1, out)
+    return out.astype(bool)
+
+
+@pytest.mark.parametrize("known", [3, 4, 5, 6, 7, 8])
+def test_the_background_is_the_median_of_the_neighbours_that_are_there(known):
+    values = 0.25 * np.arange(known) ** 1.5
+    pixels = np.full((3, 3), np.nan)
+    places = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
+    for place, value in zip(places, values, strict=False):
+        pixels[place] = value
+    for above, expected in ((8.01, True), (7.99, False)):
+        pixels[1, 1] = np.median(values) + above
+        assert flagged(pixels, share=0.9)[1, 1] == expected
+
+
+def test_a_pixel_at_the_limit_does_not_stand_out():
+    pixels = np.zeros((5, 5))
+    for value, expected in ((8.0, False), (8.001, True)):
+        pixels[2, 2] = value
+        assert flagged(pixels)[2, 2] == expected
+    pixels[2, 2] = 16.0
+    for neighbour, expected in ((4.0, False), (3.999, True)):
+        pixels[1, 1] = neighbour
+        assert flagged(pixels, share=0.25)[2, 2] == expected
+
+
+@pytest.mark.parametrize(("row", "other"), [(0, 4), (0, 2), (4, 0), (4, 2), (2, 0), (2, 4)])
+def test_a_brighter_pixel_that_is_no_neighbour_says_nothing(row, other):
+    pixels = np.zeros((5, 5))
+    pixels[row, 2], pixels[other, 2] = 50.0, 90.0
+    assert flagged(pixels)[row, 2]
+
+
 @pytest.mark.parametrize("rows", [20, 2])
 def test_signal_flags_are_those_of_plain_loops(rows):
     random = np.random.default_rng(12)
@@ -89,7 +129,8 @@ def test_signal_flags_are_those_of_plain_loops(rows):
     flat[0, 0], flat[1, 0] = 0.5, 1.5
     pixels[0, :2] = 50.0, -60.0
     smear = random.uniform(0.0, 5.0, 6) * [0, 0, 1, 1, 1, 1]
-    scale = np.array([1.0, -1.0, 2.0, -2.0, 5.0, -5.0])
+    scale = np.array([1.0, -0.5, 2.0, -2.0, 5.0, -5.0])
+    pixels[1, 0] = 60.0
     limits = np.array([[50.0, 60.0]] * 5 + [[np.inf, np.inf]])
     before = random.integers(0, 8, (rows, 6)).astype(np.int32)
     out, full = before.copy(), np.empty((rows, 6), dtype=np.bool_)

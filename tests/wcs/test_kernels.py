@@ -22,6 +22,7 @@ from tica_fn.kernels.stamps import (
     cut_stamps,
     isolation_of,
     ring_background,
+    ring_values,
     summary_of,
 )
 from tica_fn.kernels.starlight import FLUX, MEAN_X, MISSING, STEPS, WINDOW_X, measure_starlight
@@ -75,6 +76,29 @@ def test_ring_background_needs_half_of_its_pixels():
             (median[k], scatter[k]), twins.ring_background(stamps[k].tolist(), 2), rtol=1e-14
         )
     assert np.isnan(median[2])
+
+
+@pytest.mark.parametrize(("lost", "enough"), [(35, True), (36, True), (37, False)])
+def test_ring_background_of_just_half_a_ring(lost, enough):
+    stamp = RNG.normal(100, 5, (11, 11))
+    y, x = np.mgrid[-5:6, -5:6]
+    ring = np.argwhere(np.maximum(abs(x), abs(y)) >= 4)
+    assert len(ring) == 72
+    stamp[tuple(ring[:lost].T)] = np.nan
+    median, _ = ring_background(stamp[None], 2)
+    assert np.isfinite(median[0]) == enough
+
+
+@pytest.mark.parametrize(("half", "width"), [(1, 1), (2, 2), (2, 1), (3, 2), (3, 4)])
+def test_ring_values_are_those_of_the_ring(half, width):
+    stamp = np.arange(81.0).reshape(9, 9)
+    out = np.full(81, -1.0)
+    count = ring_values(stamp, half, width, out)
+    y, x = np.mgrid[-4:5, -4:5]
+    far = np.maximum(abs(x), abs(y))
+    expected = stamp[(far <= half) & (far > half - width)]
+    assert sorted(out[:count]) == expected.tolist()
+    assert (out[count:] == -1).all()
 
 
 def test_mean_centroids():
@@ -131,6 +155,36 @@ def test_isolation_of_anything_at_all():
     assert 5 < sum(verdicts) < 55
 
 
+def in_one_line(**values):
+    """A stamp of zeros but for one row, whose pixels are given by their column."""
+    stamp = np.zeros((11, 11))
+    for name, value in values.items():
+        stamp[5, int(name[1:])] = value
+    return stamp
+
+
+@pytest.mark.parametrize(("peak", "alone"), [(10.0, True), (9.99, False)])
+def test_a_peak_as_high_as_the_floor_is_enough(peak, alone):
+    assert isolation_of(in_one_line(c5=peak), 5, 0.0, 10.0, 0.9) == (alone, np.inf, np.inf)
+
+
+@pytest.mark.parametrize(("wing", "alone"), [(8.0, True), (8.01, False)])
+def test_a_wing_as_high_as_the_limit_is_allowed(wing, alone):
+    found = isolation_of(in_one_line(c5=16.0, c9=wing), 5, 0.0, 10.0, 0.5)
+    assert found == (alone, 16.0 / wing, np.inf)
+
+
+def test_contrast_over_a_faint_wing_and_over_none():
+    assert isolation_of(in_one_line(c5=16.0, c9=0.5), 5, 0.0, 10.0, 0.5)[1] == 32.0
+    assert isolation_of(np.zeros((11, 11)), 5, 0.0, 10.0, 0.5) == (False, np.inf, np.inf)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_star_is_alone_only_in_both_directions(axis):
+    stamp = in_one_line(c5=100.0, c9=90.0)
+    assert not isolation_of(stamp if axis else stamp.T.copy(), 5, 0.0, 10.0, 0.5)[0]
+
+
 def test_isolation_says_no_to_missing_pixels():
     for row, column in ((0, 0), (0, 10), (10, 10), (10, 5), (5, 10)):
         stamp = star(0, 0)
@@ -145,15 +199,19 @@ def test_summary_sees_flat_tops_and_missing_pixels():
     stamp[4, 4] = np.nan
     assert summary_of(stamp, 2) == (2e4, 5, 1)
     assert summary_of(np.full((11, 11), np.nan), 2) == (-np.inf, 0, 25)
+    edge = np.zeros((5, 5))
+    edge[2, 2], edge[2, 3], edge[2, 1] = 100.0, 98.0, 97.99
+    assert summary_of(edge, 2) == (100.0, 2, 0)
 
 
-def test_cell_medians():
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_cell_medians(step):
     pixels = RNG.normal(size=(20, 23)).astype(np.float32)
     pixels[4, 5:9] = np.nan
-    cells = cell_medians(pixels, 1, 2, 6, 3, 2)
+    cells = cell_medians(pixels, 1, 2, 6, 3, step)
     for i in range(3):
         for j in range(3):
-            twin = twins.cell_median(pixels, 1 + 6 * i, 2 + 6 * j, 6, 2)
+            twin = twins.cell_median(pixels, 1 + 6 * i, 2 + 6 * j, 6, step)
             np.testing.assert_allclose(cells[i, j], twin)
 
 

@@ -84,8 +84,8 @@ def longest_runs(marked: Image, out: Table) -> None:
     out : ndarray
         (columns,) int64.
     """
-    now = np.zeros(marked.shape[1], dtype=np.int64)
-    out[:] = 0
+    now = np.zeros(out.size, dtype=np.int64)
+    out[:] = now
     for r in range(marked.shape[0]):
         for c in range(marked.shape[1]):
             now[c] = now[c] + 1 if marked[r, c] else 0

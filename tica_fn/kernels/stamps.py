@@ -147,17 +147,16 @@ def ring_values(stamp: Array, half: int, width: int, out: Array) -> int:
     int
         Number of finite pixels.
     """
-    middle = len(stamp) // 2
-    inner = half - width
+    first, last = len(stamp) // 2 - half, len(stamp) // 2 + half
+    hole, beyond = first + width, last - width + 1
     count = 0
-    for i in range(-half, half + 1):
-        jump = 2 * inner + 1 if abs(i) <= inner else 0  # over the pixels within the ring
-        j = -half
-        while j <= half:
-            if jump > 0 and j == -inner:
-                j += jump
+    for i in range(first, last + 1):
+        j = first
+        while j <= last:
+            if j == hole and hole <= i < beyond:
+                j = beyond  # over the pixels within the ring
                 continue
-            value = stamp[middle + i, middle + j]
+            value = stamp[i, j]
             if np.isfinite(value):
                 out[count] = value
                 count += 1
@@ -229,26 +228,29 @@ def isolation_of(
         there is no wing above zero, 0 where a pixel is not finite.
     """
     start, side = len(stamp) // 2 - half, 2 * half + 1
-    isolated = True
-    contrast = np.zeros(2)
-    profile = np.zeros((2, side))
+    along, across = np.zeros(side), np.zeros(side)
     for i in range(side):
         for j in range(side):
             value = stamp[start + i, start + j] - level
-            profile[0, j] += value
-            profile[1, i] += value
-    for axis in range(2):
-        peak = np.max(profile[axis, half - 2 : half + 3])
-        left = np.max(profile[axis, :3])
-        right = np.max(profile[axis, side - 3 :])
-        low, high = min(left, right), max(left, right)
-        if not np.isfinite(peak + left + right):
-            isolated = False
-            continue
-        if not (peak - low >= floor and high <= peak - wing_factor * (peak - low)):
-            isolated = False
-        contrast[axis] = peak / high if high > 0.0 else np.inf
-    return isolated, contrast[0], contrast[1]
+            along[j] += value
+            across[i] += value
+    alone_x, contrast_x = _stands_alone(along, half, floor, wing_factor)
+    alone_y, contrast_y = _stands_alone(across, half, floor, wing_factor)
+    return alone_x and alone_y, contrast_x, contrast_y
+
+
+@kernel
+def _stands_alone(
+    profile: Array, half: int, floor: float, wing_factor: float
+) -> tuple[bool, float]:
+    """`isolation_of` in one profile: the verdict, and the peak over the higher wing."""
+    if not np.isfinite(np.sum(profile)):
+        return False, 0.0
+    peak = np.max(profile[half - 2 : half + 3])
+    left, right = np.max(profile[:3]), np.max(profile[-3:])
+    low, high = min(left, right), max(left, right)
+    alone = peak - low >= floor and high <= peak - wing_factor * (peak - low)
+    return alone, peak / high if high > 0.0 else np.inf
 
 
 @kernel
@@ -277,10 +279,10 @@ def summary_of(stamp: Array, half: int) -> tuple[float, int, int]:
     for i in range(middle - half, middle + half + 1):
         for j in range(middle - half, middle + half + 1):
             value = stamp[i, j]
-            if not np.isfinite(value):
+            if np.isfinite(value):
+                peak = max(peak, value)
+            else:
                 missing += 1
-            elif value > peak:
-                peak = value
     for i in range(middle - half, middle + half + 1):
         for j in range(middle - half, middle + half + 1):
             if stamp[i, j] >= 0.98 * peak:
