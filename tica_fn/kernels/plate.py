@@ -40,7 +40,7 @@ def normal_equations(terms: Array, weights: Array, values: Array) -> tuple[Array
         (p, m) float64: ``sum(w * t_a * value)``.
     """
     n, p = terms.shape
-    m = values.shape[0]
+    m = len(values)
     gram, right = np.empty((p, p)), np.empty((p, m))
     columns = np.ascontiguousarray(terms.T)
     known = np.empty((m, n))
@@ -128,7 +128,7 @@ def factorise(gram: Array, out: Array) -> int:
     array([[2., 0.],
            [1., 2.]])
     """
-    p = gram.shape[0]
+    p = len(gram)
     out[:] = 0.0
     for a in range(p):
         for b in range(a + 1):

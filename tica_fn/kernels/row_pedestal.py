@@ -62,14 +62,14 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
     int
         Its order.
     """
-    rows = values.shape[0]
+    rows = values.size
     x, fit = np.empty(rows), np.zeros(rows)
     before, now = np.zeros(rows), np.ones(rows)
     count = 0.0
     for r in range(rows):
         x[r] = r / rows  # where it starts and how fast it runs makes no difference
         count += kept[r]
-    norm_before, best, order = 1.0, np.inf, -1
+    norm_before, best, order = np.inf, np.inf, highest
     for k in range(highest + 1):
         norm = along = middle = 0.0
         for r in range(rows):
@@ -88,7 +88,7 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
                 + 2.0 * free
                 + 2.0 * free * (free + 1.0) / (count - free - 1.0)
             )
-        if criterion < best or order < 0:
+        if k == 0 or criterion < best:
             best, order = criterion, k
             for r in range(rows):
                 out[r] = fit[r]

@@ -37,9 +37,8 @@ def median_in_place(values: Array, count: int) -> float:
         return np.nan
     target = count // 2
     low, high = 0, count
-    while high - low > 1:
-        one, two, three = values[low], values[(low + high) // 2], values[high - 1]
-        pivot = max(min(one, two), min(max(one, two), three))
+    while True:  # what stands at the target becomes the pivot, until it is in its place
+        pivot = values[target]
         # Smaller ones to the front, without a branch that the processor could mispredict.
         split = low
         for k in range(low, high):
@@ -62,10 +61,7 @@ def median_in_place(values: Array, count: int) -> float:
             low = split
     middle = float(values[target])
     if count % 2 == 0:
-        below = values[0]
-        for k in range(1, target):
-            below = max(below, values[k])
-        middle = 0.5 * (middle + below)
+        middle = 0.5 * (middle + np.max(values[:target]))
     return middle
 
 

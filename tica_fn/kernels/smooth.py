@@ -58,16 +58,16 @@ def fit_smooth_field(
         for j in range(m):
             if not np.isfinite(values[j, k]):
                 used[k] = False
-    top = highest
     count = np.sum(used)
-    while top > 0 and 3 * (top + 1) * (top + 2) // 2 > count:
-        top -= 1
     if count < 3:
         return coefficients, -1, used
+    top = highest
+    while 3 * (top + 1) * (top + 2) // 2 > count:
+        top -= 1
     size = (top + 1) * (top + 2) // 2
     right, factor = np.zeros((size, m)), np.zeros((size, size))
     solved, residual = np.zeros((m, size)), np.zeros((m, n))
-    determined = 0
+    determined = size
     distances, held = np.empty(n), np.empty(n)
     for _ in range(rounds + 1):
         for k in range(n):
@@ -95,7 +95,7 @@ def fit_smooth_field(
         if not changed or np.sum(keep) < 3 * size:
             break
         used = keep
-    count = np.sum(used)
+    count, total_weight = np.sum(used), np.sum(weights[used])
     best = np.inf
     degree = 0
     for d in range(top + 1):
@@ -105,12 +105,11 @@ def fit_smooth_field(
         solve_factorised(factor, part, right, solved)
         score = m * part * np.log(count)
         for j in range(m):
-            squares = total_weight = 0.0
+            squares = 0.0
             _take_off(columns, solved[j, :part], values[j], residual[j])
             for k in range(n):
                 if used[k]:
                     squares += weights[k] * residual[j, k] * residual[j, k]
-                    total_weight += weights[k]
             score += count * np.log(max(squares / total_weight, 1e-16))
         if score < best:
             best = score
