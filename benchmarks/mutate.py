@@ -61,7 +61,7 @@ STAGES = {
     "row_pedestal": [[OPTIONS, "-k", "rows or pedestal"], [ROWS], [LAWS]],
     "robust_smear": [[OPTIONS, "-k", "level or fall_off"], [SMEAR], [LAWS]],
     "quality": [FLAGS[:1], FLAGS[1:], ["tests/physics/test_sirius_command.py"]],
-    "variance": [[VARIANCE, "-k", "plain_loops"], [VARIANCE], FLAGS],
+    "variance": [["tests/physics/test_variance_kernels.py"], [VARIANCE], FLAGS],
     "clipped_mean": [
         [CLIPPED, "-k", "naive or medians"], [CLIPPED], ["tests/test_build_models.py"]
     ],

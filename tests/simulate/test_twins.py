@@ -115,6 +115,27 @@ def test_tracks(seed):
     assert np.isnan(charge[filled:]).all()
 
 
+def assert_tracks_are_those_of_the_twin(*arguments, capacity=4000):
+    expected = twins.trace_tracks(*arguments)
+    filled, pixel, block, charge = traced(*arguments, capacity=capacity)
+    assert filled == len(expected) > 0
+    assert pixel[:filled].tolist() == [entry[0] for entry in expected]
+    assert block[:filled].tolist() == [entry[1] for entry in expected]
+    np.testing.assert_allclose(charge[:filled], [entry[2] for entry in expected], rtol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [0.0, 0.01, 6.7])
+@pytest.mark.parametrize("seed", range(4))
+def test_tracks_on_three_pixels(depth, seed):
+    """Most begin on the pixel where the one before ended, or have a single piece."""
+    assert_tracks_are_those_of_the_twin(40, 1, 3, 9, depth, 1200.0, seed, 3)
+
+
+def test_grazing_tracks_have_a_longest_length():
+    """One in ten thousand is so flat that its length is cut."""
+    assert_tracks_are_those_of_the_twin(30_000, 1, 3, 9, 6.7, 1200.0, 2, 3, capacity=200_000)
+
+
 def test_tracks_that_do_not_fit_are_left_out():
     arguments = (40, 30, 50, 9, 6.7, 1200.0, 1, 3)
     _, all_pixels, _, _ = traced(*arguments)
@@ -132,6 +153,11 @@ def test_deposits():
     order = np.lexsort((block, pixel))
     cosmic.deposit_trimmed(order, pixel, block, charge, signal, 72.0, read_noise, out)
     expected = twins.deposit_trimmed(pixel, block, charge, signal, 72.0, read_noise, 24)
+    np.testing.assert_allclose(out, expected, rtol=1e-12)
+    faint, dark = charge / 1000.0, np.full(24, -1.0)
+    out[:] = 0.0
+    cosmic.deposit_trimmed(order, pixel, block, faint, dark, 72.0, read_noise, out)
+    expected = twins.deposit_trimmed(pixel, block, faint, dark, 72.0, read_noise, 24)
     np.testing.assert_allclose(out, expected, rtol=1e-12)
     plain = np.ones(24)
     cosmic.deposit(pixel, charge, plain)

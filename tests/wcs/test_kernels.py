@@ -253,6 +253,21 @@ def test_clip_groups(groups):
     assert far[40]
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3])
+@pytest.mark.parametrize("count", [3, 4, 6, 7])
+def test_clip_groups_of_a_few(groups, count):
+    """Whole numbers: each of them moves the scatter of all, and stands at limits."""
+    random = np.random.default_rng([groups, count])
+    clipped = 0
+    for _ in range(150):
+        residual = random.integers(-6, 7, (2, count + 2)).astype(np.float64)
+        order = random.permutation(count + 2)[:count]
+        far = clip_groups(residual, order, groups, 1.0)
+        assert far.tolist() == twins.clip_groups(residual.tolist(), order.tolist(), groups, 1.0)
+        clipped += far.sum()
+    assert clipped > 100 or count < 3 * groups  # of one or two none stands apart
+
+
 def test_normal_equations_are_solved_for_the_first_terms_and_for_all():
     rng = np.random.default_rng(3)
     terms = rng.normal(size=(40, 6))
