@@ -31,7 +31,7 @@ def test_peaks_of_a_row_are_those_of_plain_comparisons(width):
         row, above, below = random.integers(0, 5, (3, width)).astype(np.float64)
         for line in (row, above, below):
             line[random.random(width) < 0.1] = np.nan
-        variance = random.choice([1.0, 4.0], width).astype(np.float32)
+        variance = random.choice([0.04, 1.0, 4.0], width).astype(np.float32)
         out = np.zeros(width + 2, dtype=np.bool_)
         peaks_of_row(row, variance, above, below, 1.5, out)
         for c in range(width):
@@ -119,13 +119,17 @@ def test_a_brighter_pixel_that_is_no_neighbour_says_nothing(row, other):
 
 
 @pytest.mark.parametrize("rows", [20, 2])
-def test_signal_flags_are_those_of_plain_loops(rows):
+@pytest.mark.parametrize("known", [True, False])
+def test_signal_flags_are_those_of_plain_loops(rows, known):
+    """The errors of the flat field are there, or one row of zeros stands for them."""
     random = np.random.default_rng(12)
     pixels = random.uniform(-10.0, 100.0, (rows, 6)).astype(np.float32)
     pixels[1, 3] = np.nan
     flat = random.uniform(0.4, 1.6, (rows, 6)).astype(np.float32)
     error = random.uniform(0.0, 0.2, (rows, 6)).astype(np.float32)
     error[1, 4], error[0, 1] = np.nan, 0.125
+    if not known:
+        error = np.zeros((1, 6), dtype=np.float32)
     flat[0, 0], flat[1, 0] = 0.5, 1.5
     pixels[0, :2] = 50.0, -60.0
     smear = random.uniform(0.0, 5.0, 6) * [0, 0, 1, 1, 1, 1]
@@ -143,6 +147,6 @@ def test_signal_flags_are_those_of_plain_loops(rows):
             f, y = float(flat[r, c]), float(pixels[r, c])
             e = y * (scale[c] if scale[c] > 0 else -scale[c] * f) + smear[c]
             bits = 16 * (e >= limits[c, 0]) + 32 * (e > limits[c, 1]) + 2048 * (e != e)
-            bits += 256 * (f < 0.5 or f > 1.5 or not error[r, c] <= 0.125)
+            bits += 256 * (f < 0.5 or f > 1.5 or not error[r if known else 0, c] <= 0.125)
             assert out[r, c] == before[r, c] | bits
             assert full[r, c] == (e >= limits[c, 0])

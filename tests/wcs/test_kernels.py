@@ -59,7 +59,7 @@ def test_median(count):
 def test_stamps_end_where_the_image_or_its_science_area_ends(dtype):
     pixels = RNG.integers(0, 1000, (13, 17)).astype(dtype)
     columns, rows = np.array([0, 8, 16, -40, 5]), np.array([0, 6, 12, 3, 11])
-    for first, last, top in ((0, 17, 13), (3, 15, 11)):
+    for first, last, top in ((0, 17, 13), (3, 15, 11), (0, 40, 40)):
         stamps = cut_stamps(pixels, columns, rows, 3, first, last, top)
         for k in range(columns.size):
             twin = twins.cut_stamp(pixels, columns[k], rows[k], 3, first, last, top)
@@ -202,6 +202,11 @@ def test_summary_sees_flat_tops_and_missing_pixels():
     edge = np.zeros((5, 5))
     edge[2, 2], edge[2, 3], edge[2, 1] = 100.0, 98.0, 97.99
     assert summary_of(edge, 2) == (100.0, 2, 0)
+    for place in ((0, 2), (4, 2), (2, 0), (2, 4)):
+        flat = np.zeros((5, 5))
+        flat[2, 2] = flat[place] = 100.0
+        assert summary_of(flat, 2) == (100.0, 2, 0)
+        assert summary_of(flat, 1) == (100.0, 1, 0)
 
 
 @pytest.mark.parametrize("step", [1, 2, 5])

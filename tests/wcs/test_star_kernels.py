@@ -202,6 +202,7 @@ def test_centroids_of_faint_light_and_of_none(half):
     assert np.isnan(windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 9, 1e-3)[:2]).all()
     stamp[6, 7], stamp[6, 5] = 1.0, -1.0
     assert np.isnan(mean_centroid(stamp, half, 0.0, 0.0, 0.0)[:2]).all()
+    assert np.isnan(windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 9, 1e-3)[:2]).all()
     stamp[6, 7], stamp[6, 5] = 0.5, 0.0
     assert mean_centroid(stamp, half, 0.0, 0.0, 0.0) == (1.0, 0.0, 0.5)
     found = windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 1.0, 0.0, 1.5, 9, 1e-3)
