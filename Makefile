@@ -26,7 +26,6 @@ lint: $(VENV)/developer.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'tica_fn/*.py')
 
 test: lint docs
 	$(BIN)/python -m pytest -n 2 --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs

@@ -131,7 +131,7 @@ def _against_copy(caldir: Path, files: list[Path], folder: Path) -> list[Row]:
 _GROWTH = """
 import sys, time, resource
 from pathlib import Path
-from tica_fn.batch import ModelShelf, run_batch
+from tica_fn.fits.batch import ModelShelf, run_batch
 from tica_fn.products.job import Job
 from tica_fn.products.raw_files import calibrate_file
 caldir, raw, out = map(Path, sys.argv[1:4])

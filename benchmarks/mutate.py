@@ -29,12 +29,12 @@ from benchmarks.mutants import KERNELS, Mutant, mutants
 
 ROOT = Path(__file__).resolve().parent.parent
 TWINS, SIMULATED = "tests/kernels/test_twins.py", "tests/simulate/test_twins.py"
-WCS = ["tests/wcs/test_kernels.py", "tests/wcs/test_star_kernels.py"]
+WCS = ["tests/kernels/test_wcs_kernels.py", "tests/kernels/test_star_kernels.py"]
 LAWS, OPTIONS = "properties/test_physics_steps.py", "tests/kernels/test_option_twins.py"
 WIDE = ["tests/simulate/test_noise.py", "tests/simulate/test_frames.py"]
-FLAGS = ["tests/physics/test_quality_kernels.py", "tests/physics/test_quality.py"]
-VARIANCE, CLIPPED = "tests/physics/test_variance.py", "tests/test_clipped_mean.py"
-ROWS, SMEAR = "tests/physics/test_row_pedestal.py", "tests/physics/test_robust_smear.py"
+FLAGS = ["tests/kernels/test_flags.py", "tests/quality/test_quality.py"]
+VARIANCE, CLIPPED = "tests/uncertainty/test_variance.py", "tests/build/test_clipped_mean.py"
+ROWS, SMEAR = "tests/steps/test_row_pedestal.py", "tests/steps/test_robust_smear.py"
 
 
 def _six(words: str) -> list[list[str]]:
@@ -60,10 +60,10 @@ STAGES = {
     "undershoot": [[OPTIONS, "-k", "undershoot"], [OPTIONS], [LAWS]],
     "row_pedestal": [[OPTIONS, "-k", "rows or pedestal"], [ROWS], [LAWS]],
     "robust_smear": [[OPTIONS, "-k", "level or fall_off"], [SMEAR], [LAWS]],
-    "quality": [FLAGS[:1], FLAGS[1:], ["tests/physics/test_sirius_command.py"]],
-    "variance": [["tests/physics/test_variance_kernels.py"], [VARIANCE], FLAGS],
+    "quality": [FLAGS[:1], FLAGS[1:], ["tests/commands/test_sirius.py"]],
+    "variance": [["tests/kernels/test_variance.py"], [VARIANCE], FLAGS],
     "clipped_mean": [
-        [CLIPPED, "-k", "naive or medians"], [CLIPPED], ["tests/test_build_models.py"]
+        [CLIPPED, "-k", "naive or medians"], [CLIPPED], ["tests/build/test_bias_and_flat.py"]
     ],
     "sky": [["tests/simulate/test_sky.py", SIMULATED, "-k", "naive or tile or glow or background"],
             [SIMULATED, "tests/simulate/test_sky.py"], WIDE],
@@ -85,7 +85,7 @@ ALLOWED = 0.05
 def affected(mutant: Mutant) -> set[str]:
     """Names of the functions that contain the changed code, or absorb or call what does."""
     uses: dict[str, set[str]] = {}
-    for path in KERNELS.glob("*.py"):
+    for path in KERNELS.rglob("*.py"):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.FunctionDef):
                 names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}

@@ -12,10 +12,10 @@ import numpy as np
 
 import tica_fn.products.raw_files as files
 from benchmarks.commands import _inputs
-from tica_fn.batch import ModelShelf
 from tica_fn.fits import stream
+from tica_fn.fits.batch import ModelShelf
+from tica_fn.pipeline.sweep_plan import SweepPlan
 from tica_fn.products.job import Job
-from tica_fn.sweep_plan import SweepPlan
 
 STAGES = (
     ("read the file", files, "content"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import tica_fn
 from tica_fn.immutable import freeze
 from tica_fn.kernels.bleed import bleed
-from tica_fn.kernels.noise import add_shot_noise, digitize
+from tica_fn.kernels.random_numbers import add_shot_noise, digitize
 from tica_fn.simulate import Background, Instrument, Psf, Stars, live_seconds, sky_electrons
 from tica_fn.simulate.readout import read_out
 from tica_fn.testing import assert_reversible, models, star_fields

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tica_fn.kernels.centroid import windowed_centroids
-from tica_fn.kernels.select import median_in_place
+from tica_fn.kernels.medians import median_in_place
+from tica_fn.kernels.stars.centroid import windowed_centroids
 from tica_fn.wcs import fit_plate, measure_stars, predict_pointing, solution_of_pointing
 from tica_fn.wcs.sphere import aberrate, plane_to_sky, separation, sky_to_plane
 

@@ -16,18 +16,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tica_fn.commands import NAMES
+from tica_fn.errors import describe
 
 __all__ = ["main", "make_parser"]
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        Parser whose result has a ``run`` function.
-    """
+    """Build the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="tica-fn",
         description="Calibrate TESS full-frame images and target pixels, and fit their WCS.",
@@ -53,18 +48,7 @@ def _take_debug_anywhere(subparsers: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments after the program's name; those of the process by default.
-
-    Returns
-    -------
-    int
-        Exit code: 0 done, 1 failed, 2 wrong arguments.
-    """
+    """Run one command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # Names of files may be any bytes.
@@ -85,27 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"tica-fn: {describe(error)}", file=sys.stderr)
         return 1
-
-
-def describe(error: BaseException) -> str:
-    """Put an error in one line.
-
-    Parameters
-    ----------
-    error : BaseException
-        What was raised.
-
-    Returns
-    -------
-    str
-        File and cause, without the error number.
-    """
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{os.fspath(error.filename)}: {error.strerror}"
-    text = " ".join(str(error).split())
-    if isinstance(error, OSError | ValueError | ImportError):
-        return text or type(error).__name__
-    return f"unexpected {type(error).__name__}: {text} (run with --debug to see where)"
 
 
 class _Version(argparse.Action):

@@ -97,18 +97,7 @@ LIVE_FRACTION = 0.99
 
 
 def check_ccd(camera: int, ccd: int) -> None:
-    """Refuse a camera or CCD that TESS does not have.
-
-    Parameters
-    ----------
-    camera, ccd : int
-        Numbers 1 to 4.
-
-    Raises
-    ------
-    FrameError
-        If either is not one of 1, 2, 3, 4.
-    """
+    """Refuse a camera or CCD that TESS does not have."""
     if camera not in CAMERAS or ccd not in CCDS:
         raise FrameError(f"camera {camera!r} CCD {ccd!r}: TESS has cameras 1 to 4 with CCDs 1 to 4")
 
@@ -152,26 +141,7 @@ def amplifier_of_columns(first: int = 0, count: int = COLUMNS) -> Array:
 
 @lru_cache(maxsize=256)
 def amplifiers_of_columns(first: int = 0, count: int = COLUMNS) -> tuple[int, ...]:
-    """Amplifiers that read any of a run of columns.
-
-    Parameters
-    ----------
-    first : int
-        First column, 0-based in the full readout.
-    count : int
-        Number of columns.
-
-    Returns
-    -------
-    tuple of int
-        Rising, 0 to 3 for A to D.
-
-    Examples
-    --------
-    >>> from tica_fn.detector import amplifiers_of_columns
-    >>> amplifiers_of_columns(554, 4)
-    (0, 1)
-    """
+    """Amplifiers that read any of a run of columns."""
     return tuple(np.unique(amplifier_of_columns(first, count)).tolist())
 
 

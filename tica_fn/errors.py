@@ -1,9 +1,11 @@
-"""The errors that tica-fn raises, all under `ValueError` or `OSError`.
+"""The errors that tica-fn raises, all under `ValueError` or `OSError`, and their words.
 
 Each message names the file or field, what was expected, what came, and what to do.
 """
 
 from __future__ import annotations
+
+import os
 
 __all__ = [
     "AstrometryError",
@@ -13,6 +15,7 @@ __all__ = [
     "MissingCollateralError",
     "ModelError",
     "RemoteError",
+    "describe",
 ]
 
 
@@ -42,3 +45,24 @@ class BadFileError(OSError):
 
 class RemoteError(OSError):
     """A server cannot be reached, or what it sends is not what it should be."""
+
+
+def describe(error: BaseException) -> str:
+    """Put an error in one line.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+
+    Returns
+    -------
+    str
+        Its file and cause, without line ends.
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fspath(error.filename)}: {error.strerror}"
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError | ValueError | ImportError):
+        return text or type(error).__name__
+    return f"unexpected {type(error).__name__}: {text} (run with --debug to see where)"

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from tica_fn.detector import COLUMNS, LIVE_FRACTION, READ_INTERVAL_S, ROWS, SHAPE, check_ccd
 from tica_fn.errors import FrameError
 from tica_fn.immutable import Array, FrozenMapping, Record, Unchanging, frozen_array
-from tica_fn.provenance import Provenance, SourceFile
+from tica_fn.models import Provenance, SourceFile
 
 __all__ = ["ADU", "ELECTRON", "RATE", "Frame", "Place", "Times"]
 

@@ -28,35 +28,13 @@ Array = NDArray[Any]
 
 
 def freeze(array: Array) -> Array:
-    """Make a fresh array, which nobody else holds, read-only in place.
-
-    Parameters
-    ----------
-    array : ndarray
-        An array that owns its memory.
-
-    Returns
-    -------
-    ndarray
-        The same object, read-only.
-    """
+    """Make a fresh array, which nobody else holds, read-only in place."""
     array.setflags(write=False)
     return array
 
 
 def is_frozen(array: Array) -> bool:
-    """Tell whether an array is C-contiguous, native-endian, read-only and owns its memory.
-
-    Parameters
-    ----------
-    array : ndarray
-        Any array.
-
-    Returns
-    -------
-    bool
-        Whether `frozen_array` would return it as it is.
-    """
+    """Tell whether an array is C-contiguous, native-endian, read-only and owns its memory."""
     flags = array.flags
     return bool(
         flags.c_contiguous and flags.owndata and not flags.writeable and array.dtype.isnative
@@ -64,27 +42,7 @@ def is_frozen(array: Array) -> bool:
 
 
 def frozen_array(value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """Frozen form of an array; the input is not modified, and copied unless frozen already.
-
-    Parameters
-    ----------
-    value : array_like
-        Anything numpy takes for an array.
-    dtype : dtype, optional
-        The type wanted; by default the value's own in native byte order.
-
-    Returns
-    -------
-    ndarray
-        C-contiguous, native-endian, read-only, owning its memory.
-
-    Examples
-    --------
-    >>> from tica_fn.immutable import frozen_array
-    >>> pixels = frozen_array([[1, 2], [3, 4]], dtype="float32")
-    >>> pixels.flags.writeable, pixels.flags.owndata
-    (False, True)
-    """
+    """Frozen form of an array; the input is not modified, and copied unless frozen already."""
     array = np.asarray(value)
     wanted = (array.dtype if dtype is None else np.dtype(dtype)).newbyteorder("=")
     if array.dtype == wanted and is_frozen(array):
@@ -93,18 +51,7 @@ def frozen_array(value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
 
 
 def same(left: object, right: object) -> bool:
-    """Equality in which arrays are compared by value and NaN equals NaN.
-
-    Parameters
-    ----------
-    left, right : object
-        Arrays, numbers or anything else.
-
-    Returns
-    -------
-    bool
-        Whether both are equal.
-    """
+    """Equality in which arrays are compared by value and NaN equals NaN."""
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         if left is None or right is None:
             return False
@@ -123,20 +70,7 @@ class Unchanging(Mapping[str, Any]):
 
 
 class FrozenMapping(Unchanging):
-    """A mapping that cannot change and can be pickled and hashed.
-
-    Parameters
-    ----------
-    items : mapping, optional
-        What it holds; copied.
-
-    Examples
-    --------
-    >>> from tica_fn.immutable import FrozenMapping
-    >>> header = FrozenMapping({"CAMERA": 2})
-    >>> header["CAMERA"]
-    2
-    """
+    """A mapping that cannot change and can be pickled and hashed."""
 
     __slots__ = ("_items",)
 

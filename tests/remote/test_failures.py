@@ -12,12 +12,12 @@ import threading
 import pytest
 
 from tica_fn.errors import RemoteError
+from tica_fn.fits.model_origins import read_origins
 from tica_fn.remote.cache import Cache, Remote
 from tica_fn.remote.exposures import exposure
 from tica_fn.remote.fetch import fetch_models
 from tica_fn.remote.http import Client
 from tica_fn.remote.pointers import read_pointers
-from tica_fn.remote.provenance import read_origins
 
 BIAS = "twodbias/cam1_ccd1_twoDcorrect.fits"
 

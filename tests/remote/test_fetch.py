@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 
-from tica_fn.remote.provenance import find_origin, read_origins
+from tica_fn.fits.model_origins import find_origin, read_origins
 
 
 def fetch(models, store, server, target, *more):

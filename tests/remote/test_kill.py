@@ -10,8 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tica_fn.fits.model_origins import find_origin
 from tica_fn.remote.hashes import digest_file
-from tica_fn.remote.provenance import find_origin
 
 KILLS = 10
 
@@ -94,7 +94,7 @@ from tica_fn.remote.fetch import fetch_models
 from tica_fn.remote.hashes import digest_file
 from tica_fn.remote.http import Client
 from tica_fn.remote.pointers import read_pointers
-from tica_fn.remote.provenance import find_origin
+from tica_fn.fits.model_origins import find_origin
 from tica_fn.remote.status import verify_folder
 import requests, json
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from tica_fn.kernels.bleed import bleed
 from tica_fn.kernels.cosmic import deposit, deposit_trimmed
-from tica_fn.kernels.noise import add_read_noise, add_shot_noise, digitize
+from tica_fn.kernels.random_numbers import add_read_noise, add_shot_noise, digitize
 from tica_fn.simulate import CosmicRays, Instrument
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from tests.simulate import twins
 from tica_fn.kernels import bleed as bleeding
-from tica_fn.kernels import cosmic, noise, sky
+from tica_fn.kernels import cosmic, sky
+from tica_fn.kernels import random_numbers as noise
 
 MEANS = np.array(
     [

@@ -11,9 +11,9 @@ import tica_fn
 from tests.data.made_frames import made_frame
 from tica_fn import Frame, Models, amplifiers, compose, inverse, neutral_models
 from tica_fn.errors import ExposureMismatchError, FrameError, MissingCollateralError, ModelError
-from tica_fn.fuse import Fused
 from tica_fn.immutable import is_frozen
-from tica_fn.stack import can_sweep
+from tica_fn.pipeline.fuse import Fused
+from tica_fn.pipeline.stack import can_sweep
 from tica_fn.steps import STANDARD_ORDER
 
 MAKERS = {name: getattr(tica_fn, name) for name in STANDARD_ORDER}

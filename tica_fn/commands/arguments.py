@@ -8,23 +8,7 @@ __all__ = ["positive"]
 
 
 def positive(text: str) -> int:
-    """Number of things, at least one.
-
-    Parameters
-    ----------
-    text : str
-        What was given.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If it is no positive whole number.
-    """
+    """Number of things, at least one."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
     return int(text)

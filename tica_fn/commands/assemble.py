@@ -32,7 +32,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Assemble the files and say what became of them."""
-    from tica_fn.cli import describe
+    from tica_fn.errors import describe
     from tica_fn.products.split import assemble_camera, groups_of_cameras
 
     args.outdir.mkdir(parents=True, exist_ok=True)

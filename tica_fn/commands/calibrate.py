@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     """Calibrate the files and say what became of them."""
     import gc
 
-    from tica_fn.batch import ModelShelf, run_batch
+    from tica_fn.fits.batch import ModelShelf, run_batch
     from tica_fn.fits.provenance import date_card
 
     date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     if args.scheduler:
-        from tica_fn.cluster import run_on_cluster
+        from tica_fn.products.cluster import run_on_cluster
 
         outcomes = run_on_cluster(sources, job, args.scheduler)
     else:

@@ -49,7 +49,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert the files and say what became of them."""
-    from tica_fn.batch import ModelShelf, run_batch
+    from tica_fn.fits.batch import ModelShelf, run_batch
     from tica_fn.fits.provenance import date_card
     from tica_fn.products.convert import Conversion, convert_file
 

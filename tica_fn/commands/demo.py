@@ -26,7 +26,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demonstration."""
-    from tica_fn.demo import run_demo
+    from tica_fn.products.demonstration import run_demo
 
     say_when_compiling()
     return run_demo(args.output_dir, args.seed)

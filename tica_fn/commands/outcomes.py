@@ -10,30 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tica_fn.batch import Outcome
+    from tica_fn.fits.batch import Outcome
 
 __all__ = ["tell_outcomes"]
 
 
 def tell_outcomes(outcomes: Iterable[Outcome], total: int, what: str, *, debug: bool) -> int:
-    """Show progress, what failed, and a summary.
-
-    Parameters
-    ----------
-    outcomes : iterable of Outcome
-        One for each input file, as they come.
-    total : int
-        Number of input files.
-    what : str
-        What is being done, for the bar.
-    debug : bool
-        Whether to show tracebacks.
-
-    Returns
-    -------
-    int
-        Exit code: 1 where a file failed, else 0.
-    """
+    """Show progress, what failed, and a summary."""
     start = time.perf_counter()
     states, failures = _report(outcomes, total, what, debug)
     seconds = time.perf_counter() - start
@@ -57,7 +40,7 @@ def _report(
     """
     import traceback
 
-    from tica_fn.cli import describe
+    from tica_fn.errors import describe
 
     states: Counter[str] = Counter()
     failures: list[str] = []

@@ -16,13 +16,7 @@ _CORRECTIONS = ("poc", "ccd", "barycenter")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        Parser of the command.
-    """
+    """Declare the options."""
     group = parser.add_argument_group("products")
     group.add_argument(
         "--layout",
@@ -90,18 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def product_of(args: argparse.Namespace) -> Product:
-    """Options as a record.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        Parsed arguments.
-
-    Returns
-    -------
-    Product
-        What the products are to be.
-    """
+    """Options as a record."""
     from tica_fn.products.options import Product
 
     state = None

@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the tables and save the pictures."""
     import sys
 
-    from tica_fn.cli import describe
+    from tica_fn.errors import describe
     from tica_fn.fits.files import read_ccds
-    from tica_fn.report import (
+    from tica_fn.products.report import (
         MeasuredPedestals,
         amplifier_table,
         pedestal_remarks,

@@ -39,7 +39,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Split the files and say what became of them."""
-    from tica_fn.cli import describe
+    from tica_fn.errors import describe
     from tica_fn.products.split import split_camera
 
     args.outdir.mkdir(parents=True, exist_ok=True)

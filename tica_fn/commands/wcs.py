@@ -58,7 +58,7 @@ def run_refstars(args: argparse.Namespace) -> int:
     """Find reference stars and write them."""
     import numpy as np
 
-    from tica_fn.wcs.files import read_image, replacing
+    from tica_fn.wcs.image_file import read_image, replacing
     from tica_fn.wcs.refstars import find_reference_stars
     from tica_fn.wcs.refstars_file import reference_stars_table, write_reference_stars
 
@@ -96,8 +96,8 @@ def run_fit(args: argparse.Namespace) -> int:
     """Fit every image; one that fails does not stop the others."""
     import gc
 
-    from tica_fn.cli import describe
-    from tica_fn.wcs.batch import fit_files
+    from tica_fn.errors import describe
+    from tica_fn.wcs.fit_many import fit_files
 
     say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
@@ -127,7 +127,7 @@ def run_compare(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from tica_fn.wcs.comparison import compare_solutions, comparison_table, read_solution
-    from tica_fn.wcs.files import replacing
+    from tica_fn.wcs.image_file import replacing
     from tica_fn.wcs.refstars_file import read_reference_stars
 
     first, second = read_solution(args.first), read_solution(args.second)
@@ -161,9 +161,9 @@ def run_diagnose(args: argparse.Namespace) -> int:
     """Write a table of many solutions."""
     import numpy as np
 
-    from tica_fn.cli import describe
+    from tica_fn.errors import describe
     from tica_fn.wcs.diagnostics import diagnose_files
-    from tica_fn.wcs.files import replacing
+    from tica_fn.wcs.image_file import replacing
 
     table, errors = diagnose_files(args.images)
     with replacing(args.output) as aside:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tica_fn.compare.files import compare_files
 from tica_fn.compare.findings import Comparison, Difference, Level, Rules
+from tica_fn.compare.pair import compare_files
 
 __all__ = ["compare_folders", "pairs"]
 
@@ -29,20 +29,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def pairs(gold: Path, test: Path) -> tuple[list[tuple[Path, Path]], list[str], list[str]]:
-    """Match the files of two folders by name, packed or not.
-
-    Parameters
-    ----------
-    gold, test : Path
-        The folders.
-
-    Returns
-    -------
-    both : list of (Path, Path)
-        Files that are in both.
-    missing, new : list of str
-        Names, relative to the folder, that are only in `gold`, and only in `test`.
-    """
+    """Match the files of two folders by name, packed or not."""
     before, after = _files(gold), _files(test)
     both = [(path, after[name]) for name, path in before.items() if name in after]
     return both, [n for n in before if n not in after], [n for n in after if n not in before]

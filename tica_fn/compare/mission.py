@@ -90,23 +90,7 @@ class MissionComparison:
 
 
 def is_mission_product(path: str | Path) -> bool:
-    """Tell whether a file is a calibrated full-frame image of the mission's pipeline.
-
-    Parameters
-    ----------
-    path : path
-        FITS file.
-
-    Returns
-    -------
-    bool
-        Whether its first image is in HDU 1, and its header names the mission's pipeline.
-
-    Raises
-    ------
-    OSError
-        If it can't be read.
-    """
+    """Tell whether a file is a calibrated full-frame image of the mission's pipeline."""
     from astropy.io import fits
 
     with fits.open(path, memmap=False) as hdus:
@@ -265,18 +249,7 @@ def _bins(letter: str, x: Array, y: Array, sigma: Array) -> list[Ratio]:
 
 
 def rows_of(found: MissionComparison) -> list[tuple[Any, ...]]:
-    """List the numbers: amplifiers first, then bins.
-
-    Parameters
-    ----------
-    found : MissionComparison
-        What was found.
-
-    Returns
-    -------
-    list of tuple
-        ``"all"`` or ``"bin"``, then the fields of `Ratio`.
-    """
+    """List the numbers: amplifiers first, then bins."""
     return [
         (kind, *attrs.astuple(ratio))
         for kind, ratios in (("all", found.amplifiers), ("bin", found.bins))

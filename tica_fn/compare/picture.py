@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tica_fn.compare.files import load
+from tica_fn.compare.pair import load
 from tica_fn.immutable import Array
 
 __all__ = ["draw_differences"]

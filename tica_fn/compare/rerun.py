@@ -30,24 +30,7 @@ def _calibrate(
 def calibrate_anew(
     raw: Sequence[Path], caldir: Path, outdir: Path, jobs: int | None = None
 ) -> None:
-    """Run ``tica-fn calibrate`` on raw files.
-
-    Parameters
-    ----------
-    raw : sequence of Path
-        Raw files.
-    caldir : Path
-        Folder of calibration models.
-    outdir : Path
-        Where the products are made.
-    jobs : int, optional
-        Files at a time; as many as there are processors by default.
-
-    Raises
-    ------
-    ValueError
-        If a file was not calibrated; the message is the command's.
-    """
+    """Run ``tica-fn calibrate`` on raw files."""
     done = _calibrate(raw, caldir, outdir, jobs or os.cpu_count() or 1)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
@@ -55,21 +38,7 @@ def calibrate_anew(
 
 
 def expect_refusal(raw: Sequence[Path], wrong: Path) -> list[Comparison]:
-    """See that raw files are refused with models of another exposure time.
-
-    Parameters
-    ----------
-    raw : sequence of Path
-        Raw files.
-    wrong : Path
-        Folder of models that were made for another exposure time.
-
-    Returns
-    -------
-    list of Comparison
-        One for each raw file: no difference where it was refused for its exposure time and
-        nothing was written, else a failure.
-    """
+    """See that raw files are refused with models of another exposure time."""
     found = []
     for path in raw:
         with tempfile.TemporaryDirectory() as folder:

@@ -32,28 +32,7 @@ def write_whole(
     verify: bool = False,
     mode: int | None = None,
 ) -> None:
-    """Write a file so that its name shows the whole of it or what was there before.
-
-    Parameters
-    ----------
-    path : path-like
-        File to make or to replace.
-    parts : iterable of bytes-like
-        Its content, piece by piece.
-    on_written : callable, optional
-        Called when only the content's way to the disk is still to be waited for.
-    verify : bool
-        Read the content back and compare it before the file takes its name.
-    mode : int, optional
-        Permissions; those of any new file by default.
-
-    Raises
-    ------
-    BadFileError
-        If the content reads back differently; nothing is left behind then.
-    OSError
-        If the folder can't be written or the disk is full; nothing is left behind then.
-    """
+    """Write a file so that its name shows the whole of it or what was there before."""
     target = Path(path)
     try:
         handle, aside = _open_aside(target)

@@ -32,18 +32,7 @@ class Buffer:
         self._data = np.empty(0, dtype=np.uint8)
 
     def of_size(self, size: int) -> memoryview:
-        """Give so many bytes; what they held before is lost.
-
-        Parameters
-        ----------
-        size : int
-            Number of bytes.
-
-        Returns
-        -------
-        memoryview
-            The bytes.
-        """
+        """Give so many bytes; what they held before is lost."""
         if self._data.size < size:
             self._data = np.empty(size, dtype=np.uint8)
         return self._data[:size].data
@@ -51,17 +40,7 @@ class Buffer:
 
 @attrs.frozen(eq=False)
 class RawHDU:
-    """One header-data unit of a file.
-
-    Parameters
-    ----------
-    text : str
-        The header, cards of 80 characters with END and padding.
-    header : astropy.io.fits.Header
-        The header, illegal cards mended, parsed as its keywords are asked for.
-    data : memoryview
-        Bytes of the data with their padding; empty where there are none.
-    """
+    """One header-data unit of a file."""
 
     text: str
     header: fits.Header
@@ -69,27 +48,7 @@ class RawHDU:
 
 
 def content(path: str | os.PathLike[str], buffer: Buffer | None = None) -> memoryview:
-    """Read a file, unpacked if it is gzipped.
-
-    Parameters
-    ----------
-    path : path-like
-        File, gzipped or not (told by its first bytes).
-    buffer : Buffer, optional
-        Memory to read into; the bytes are good until it is used again.
-
-    Returns
-    -------
-    memoryview
-        Its bytes.
-
-    Raises
-    ------
-    BadFileError
-        If the gzip stream is broken, or the file is a pipe.
-    OSError
-        If the file can't be read.
-    """
+    """Read a file, unpacked if it is gzipped."""
     if Path(path).is_fifo():
         raise BadFileError(f"{path}: a pipe, not a file")
     with Path(path).open("rb", buffering=0) as file:
@@ -115,45 +74,14 @@ def _unpack(data: memoryview) -> bytes:
 
 
 def crc32(data: memoryview) -> str:
-    """CRC-32 of some bytes.
-
-    Parameters
-    ----------
-    data : memoryview
-        The bytes.
-
-    Returns
-    -------
-    str
-        Eight hexadecimal digits.
-    """
+    """CRC-32 of some bytes."""
     return f"{isal_zlib.crc32(data):08x}"
 
 
 def read_blocks(
     path: str | os.PathLike[str], data: memoryview | None = None, *, verify: bool = True
 ) -> list[RawHDU]:
-    """Split a FITS file into HDUs and verify the checksums that it holds.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages, and to read unless `data` is given.
-    data : memoryview, optional
-        The file's bytes.
-    verify : bool
-        Whether to verify CHECKSUM and DATASUM.
-
-    Returns
-    -------
-    list of RawHDU
-        At least one.
-
-    Raises
-    ------
-    BadFileError
-        If the file is empty, not FITS, truncated, or a CHECKSUM or DATASUM is wrong.
-    """
+    """Split a FITS file into HDUs and verify the checksums that it holds."""
     if data is None:
         data = content(path)
     if not len(data):
@@ -181,22 +109,7 @@ def read_blocks(
 def verify_sums(
     path: str | os.PathLike[str], hdus: list[RawHDU], sums: dict[int, int] | None = None
 ) -> None:
-    """Verify every CHECKSUM and DATASUM that a file holds.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    hdus : list of RawHDU
-        Its HDUs.
-    sums : dict, optional
-        Sums of the data that are known already, by the HDU's number.
-
-    Raises
-    ------
-    BadFileError
-        If one is wrong.
-    """
+    """Verify every CHECKSUM and DATASUM that a file holds."""
     for number, hdu in enumerate(hdus):
         if "DATASUM" not in hdu.header and "CHECKSUM" not in hdu.header:
             continue

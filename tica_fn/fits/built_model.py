@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from tica_fn.build_models import BuiltModel
+from tica_fn.build.bias_and_flat import BuiltModel
 from tica_fn.detector import SHAPE
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.atomic import write_whole
@@ -25,22 +25,7 @@ _UNITS = {"bias": "adu", "flat": ""}
 def write_model(
     model: BuiltModel, path: str | os.PathLike[str], sources: Sequence[str] = ()
 ) -> None:
-    """Write a model so that `tica_fn.load_models` can read it; whole or not at all.
-
-    Parameters
-    ----------
-    model : BuiltModel
-        The model.
-    path : path-like
-        File to write: ``.../calibration_10min/twodbias/cam1_ccd1_twoDcorrect.fits``.
-    sources : sequence of str
-        Names of the files that it was made from, kept as ``HISTORY``.
-
-    Raises
-    ------
-    OSError
-        If the file can't be written.
-    """
+    """Write a model so that `tica_fn.load_models` can read it; whole or not at all."""
     primary = fits.PrimaryHDU(model.image)
     header = primary.header
     unit = _UNITS[model.kind]
@@ -73,24 +58,7 @@ def write_model(
 def read_bias_image(path: Path, camera: int, ccd: int) -> Array:
     """Read a bias model from its file alone.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A file with the image in the primary HDU.
-    camera, ccd : int
-        CCD that it must be of, where the file says one.
-
-    Returns
-    -------
-    ndarray
-        (2078, 2136) float32, ADU per exposure, read-only.
-
-    Raises
-    ------
-    BadFileError
-        If it holds no such image.
-    ModelError
-        If it is of another CCD, or no bias.
+    Gives (2078, 2136) float32, ADU per exposure, read-only.
     """
     try:
         with fits.open(path, memmap=False) as opened:

@@ -18,57 +18,18 @@ _PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
 
 
 def sum_bytes(data: bytes | bytearray | memoryview) -> int:
-    """Ones' complement sum of the 32-bit big-endian words of some bytes.
-
-    Parameters
-    ----------
-    data : bytes-like
-        A multiple of four bytes.
-
-    Returns
-    -------
-    int
-        The sum, 0 to 2**32 - 1.
-    """
+    """Ones' complement sum of the 32-bit big-endian words of some bytes."""
     return int(kernels.sum_words(np.frombuffer(data, dtype=np.uint32)))
 
 
 def add_sums(left: int, right: int) -> int:
-    """Sum of two parts from the sums of each.
-
-    Parameters
-    ----------
-    left, right : int
-        Sums, 0 to 2**32 - 1.
-
-    Returns
-    -------
-    int
-        The sum, 0 to 2**32 - 1.
-    """
+    """Sum of two parts from the sums of each."""
     total = left + right
     return (total & ALL_ONES) + (total >> 32)
 
 
 def encode(total: int) -> str:
-    """Sixteen letters and digits that make the sum of an HDU all ones.
-
-    Parameters
-    ----------
-    total : int
-        Sum of the HDU in which the value of CHECKSUM is sixteen zeros.
-
-    Returns
-    -------
-    str
-        The value of CHECKSUM.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.checksum import encode
-    >>> encode(868229149)
-    'hcHjjc9ghcEghc9g'
-    """
+    """Sixteen letters and digits that make the sum of an HDU all ones."""
     letters = bytearray(16)
     for i, byte in enumerate((~total & ALL_ONES).to_bytes(4, "big")):
         quarters = [byte // 4 + ord("0") + (byte % 4 if k == 0 else 0) for k in range(4)]

@@ -19,27 +19,7 @@ _MJD_ZERO = 2400000.5
 
 
 def utc_text(times: Times, days: float) -> str:
-    """Calendar date and time in UTC.
-
-    Parameters
-    ----------
-    times : Times
-        Times that say the clock.
-    days : float
-        One of its numbers.
-
-    Returns
-    -------
-    str
-        To the millisecond, such as ``2018-12-15T18:34:08.816Z``: always 24 letters.
-
-    Examples
-    --------
-    >>> from tica_fn.frame import Times
-    >>> from tica_fn.fits.clocks import utc_text
-    >>> utc_text(Times(start=1467.0, mid=1467.01, end=1467.02), 1467.0)
-    '2018-12-14T11:58:50.817Z'
-    """
+    """Calendar date and time in UTC."""
     from astropy.time import Time
 
     with warnings.catch_warnings():
@@ -58,18 +38,7 @@ def _date(frame: Frame, what: str, keyword: str, days: float) -> str:
 
 
 def spacecraft_times(times: Times) -> Times:
-    """The same instants at the spacecraft.
-
-    Parameters
-    ----------
-    times : Times
-        Times at either place.
-
-    Returns
-    -------
-    Times
-        With the light travel time taken out.
-    """
+    """The same instants at the spacecraft."""
     late = times.light_d
     return Times(
         start=times.start - late,
@@ -81,19 +50,8 @@ def spacecraft_times(times: Times) -> Times:
 
 
 def correction_cards(frame: Frame) -> Cards:
-    """Cards that record which corrections of the clock a frame's times have.
-
-    Parameters
-    ----------
-    frame : Frame
-        Any frame.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text; none for times as the raw file has them.
-    """
-    from tica_fn.time_corrections import CORRECTIONS, NAME
+    """Cards that record which corrections of the clock a frame's times have."""
+    from tica_fn.wcs.time_corrections import CORRECTIONS, NAME
 
     done = [step.removeprefix(NAME) for step in frame.steps if step.startswith(NAME)]
     cards: Cards = []
@@ -105,18 +63,7 @@ def correction_cards(frame: Frame) -> Cards:
 
 
 def reader_time_cards(frame: Frame) -> Cards:
-    """Times under the names that SPOC's readers look for, and under TICA's.
-
-    Parameters
-    ----------
-    frame : Frame
-        Any frame.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text; none for a frame without times.
-    """
+    """Times under the names that SPOC's readers look for, and under TICA's."""
     times = frame.times
     if times is None:
         return []

@@ -28,7 +28,7 @@ from tica_fn.fits.blocks import read_blocks, verify_sums
 from tica_fn.fits.keywords import number
 from tica_fn.fits.large import mapped, sums_of, table_rows
 from tica_fn.immutable import Array, frozen_array
-from tica_fn.provenance import SourceFile
+from tica_fn.models import SourceFile
 
 __all__ = ["KINDS", "NEAR", "Collateral", "find_collateral", "read_collateral"]
 
@@ -48,22 +48,8 @@ _NAME = re.compile(
 class Collateral:
     """Overclock columns or smear rows of one amplifier, all cadences.
 
-    Parameters
-    ----------
-    counts : ndarray
-        (cadences, rows, columns) integers, ADU; -1 where missing.  A view onto the file, as a
-        sector's collateral takes gigabytes.
-    cadences : ndarray
-        (cadences,) int32, cadence numbers, rising.
-    row, column : int
-        Place of the first pixel in the full readout, 0-based.
-    file : SourceFile
-        Name and checksum of the file.
-    checked : bool
-        Whether the file's CHECKSUM is that of its content; cut-outs of the mission's files keep
-        the whole file's.
-    said : dict
-        What its headers say of ``CAMERA``, ``CCD`` and ``NREADOUT``, as far as they do.
+    `counts`: (cadences, rows, columns) integers, ADU; `cadences`: (cadences,) int32, cadence
+    numbers, rising.
     """
 
     counts: Array
@@ -75,20 +61,7 @@ class Collateral:
     said: dict[str, float]
 
     def check_readout(self, camera: int, ccd: int, coadds: float) -> None:
-        """Refuse collateral of another CCD, or of another number of exposures.
-
-        Parameters
-        ----------
-        camera, ccd : int
-            Numbers 1 to 4 of the target.
-        coadds : float
-            Number of exposures that the target's pixels sum.
-
-        Raises
-        ------
-        BadFileError
-            If the headers say so, whatever the file's name says.
-        """
+        """Refuse collateral of another CCD, or of another number of exposures."""
         for keyword, wanted in (("CAMERA", camera), ("CCD", ccd), ("NREADOUT", coadds)):
             found = self.said.get(keyword, wanted)
             if found != wanted:
@@ -97,25 +70,7 @@ class Collateral:
                 )
 
     def nearest(self, cadence: int) -> int:
-        """Find the cadence whose pixels serve a cadence.
-
-        Parameters
-        ----------
-        cadence : int
-            Cadence number of the target.
-
-        Returns
-        -------
-        int
-            The same, or where the file lacks it the nearest one, at most `NEAR` away: but under
-            a saturated star, pedestal and smear change little in so short a time.  Whoever uses
-            another cadence says so.
-
-        Raises
-        ------
-        BadFileError
-            If no cadence is near enough.
-        """
+        """Find the cadence whose pixels serve a cadence."""
         place = int(np.searchsorted(self.cadences, cadence))
         around = self.cadences[max(place - 1, 0) : place + 1].tolist()
         nearest: int = min(around, key=lambda one: abs(one - cadence), default=cadence - NEAR - 1)
@@ -128,20 +83,7 @@ class Collateral:
     def of_cadence(self, cadence: int) -> Array:
         """Pixels that serve a cadence.
 
-        Parameters
-        ----------
-        cadence : int
-            Cadence number of the target.
-
-        Returns
-        -------
-        ndarray
-            (rows, columns) int32, ADU, of the cadence that `nearest` gives.
-
-        Raises
-        ------
-        BadFileError
-            If no cadence is near enough.
+        Gives (rows, columns) int32, ADU, of the cadence that `nearest` gives.
         """
         place = np.searchsorted(self.cadences, self.nearest(cadence))
         return frozen_array(self.counts[place], np.int32)
@@ -157,33 +99,7 @@ def find_collateral(
     amplifiers: Iterable[str],
     kinds: Iterable[str],
 ) -> tuple[Path, ...]:
-    """Find the collateral files of a target pixel file by their names.
-
-    Parameters
-    ----------
-    target : path-like
-        The target pixel file; its name tells 20 s from 2 min.
-    folders : iterable of path-like
-        Folders to look in, one after the other.
-    camera, ccd : int
-        Numbers 1 to 4.
-    sector : int or None
-        Sector; any where it is not known.
-    amplifiers : iterable of str
-        Letters ``A`` to ``D``.
-    kinds : iterable of str
-        ``"tvcol"``, ``"smrow"``.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        One file for each kind and amplifier.
-
-    Raises
-    ------
-    MissingCollateralError
-        If there is none, or there are several that fit.
-    """
+    """Find the collateral files of a target pixel file by their names."""
     fast = "fast" in PurePath(target).name
     stamp = re.match(r"tess(\d+)-", PurePath(target).name)
     names: dict[tuple[str, str], dict[str, tuple[Path, str]]] = {}
@@ -219,23 +135,7 @@ def find_collateral(
 
 
 def read_collateral(path: str | os.PathLike[str]) -> Collateral:
-    """Read overclock columns or smear rows.
-
-    Parameters
-    ----------
-    path : path-like
-        Collateral file of one amplifier, plain or gzipped.
-
-    Returns
-    -------
-    Collateral
-        Its raw counts.
-
-    Raises
-    ------
-    BadFileError
-        If the file is damaged or is no such file.
-    """
+    """Read overclock columns or smear rows."""
     data = mapped(path)
     hdus = read_blocks(path, data, verify=False)
     sums, crc32 = sums_of(data, hdus)

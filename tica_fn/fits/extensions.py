@@ -39,17 +39,7 @@ _TILE_ROWS = 64
 def float_image_hdu(cards: Cards, pixels: Array) -> bytes:
     """Image extension of 32-bit reals.
 
-    Parameters
-    ----------
-    cards : list of tuple
-        Keyword and text of the cards behind those of the structure.
-    pixels : ndarray
-        (rows, columns), written as float32.
-
-    Returns
-    -------
-    bytes
-        Header, with its sums, and data.
+    `pixels`: (rows, columns), written as float32.
     """
     pixels = np.ascontiguousarray(pixels, dtype=np.float32)
     rows, columns = pixels.shape
@@ -71,19 +61,7 @@ def float_image_hdu(cards: Cards, pixels: Array) -> bytes:
 def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
     """Tile-compressed image extension.
 
-    Parameters
-    ----------
-    cards : list of tuple
-        Keyword and text of the cards of the image.
-    pixels : ndarray
-        (rows, columns) image.
-    **options
-        How it is packed, as `astropy.io.fits.CompImageHDU` names it.
-
-    Returns
-    -------
-    bytes
-        Header, with its sums, and data.
+    `pixels`: (rows, columns) image.
     """
     header = fits.Header.fromstring("".join(text for _, text in cards))
     image = fits.CompImageHDU(np.array(pixels), header, **options)
@@ -114,18 +92,7 @@ def _without_times(data: bytes, header: fits.Header, columns: np.dtype[Any]) -> 
 
 
 def uncertainty_cards(frame: Frame) -> Cards:
-    """Cards of the extension with the standard deviation of each pixel.
-
-    Parameters
-    ----------
-    frame : Frame
-        Frame with its variance.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text of the cards behind those of the structure.
-    """
+    """Cards of the extension with the standard deviation of each pixel."""
     unit = "electron/s" if frame.unit == RATE else "electron"
     return [
         card("EXTNAME", UNCERTAINTY_NAME, "standard deviation of the image"),
@@ -137,25 +104,7 @@ def uncertainty_cards(frame: Frame) -> Cards:
 
 
 def uncertainty_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
-    """Standard deviation of each pixel, in the unit of the image.
-
-    Parameters
-    ----------
-    frame : Frame
-        Frame with its variance.
-    path : path-like
-        File that it is for, for messages.
-
-    Returns
-    -------
-    bytes
-        The extension ``UNCERTAINTY``.
-
-    Raises
-    ------
-    FrameError
-        If the frame has no variance.
-    """
+    """Standard deviation of each pixel, in the unit of the image."""
     if frame.variance is None:
         raise FrameError(
             f"{path}: the frame has no variance; apply tica_fn.estimate_variance(models)"
@@ -164,25 +113,7 @@ def uncertainty_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
 
 
 def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
-    """Flags of each pixel as a tile-compressed image, with what the bits mean.
-
-    Parameters
-    ----------
-    frame : Frame
-        Frame with its quality.
-    path : path-like
-        File that it is for, for messages.
-
-    Returns
-    -------
-    bytes
-        The extension ``PIXEL_QUALITY``.
-
-    Raises
-    ------
-    FrameError
-        If the frame has no quality.
-    """
+    """Flags of each pixel as a tile-compressed image, with what the bits mean."""
     if frame.quality is None:
         raise FrameError(f"{path}: the frame has no flags; apply tica_fn.flag_pixels")
     from tica_fn.quality.pixels import Pixel

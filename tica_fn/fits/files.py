@@ -19,33 +19,13 @@ from tica_fn.fits.tica import write_tica
 from tica_fn.fits.tica_in import frame_from_tica
 from tica_fn.fits.tiled import untiled
 from tica_fn.frame import Frame
-from tica_fn.provenance import SourceFile
+from tica_fn.models import SourceFile
 
 __all__ = ["frame_of", "kind_of", "read", "read_camera", "read_ccds", "write"]
 
 
 def kind_of(path: str | os.PathLike[str], hdus: list[RawHDU]) -> str:
-    """Tell what a FITS file of TESS is.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    hdus : list of RawHDU
-        Its HDUs.
-
-    Returns
-    -------
-    str
-        ``"spoc"`` (raw full-frame image), ``"camera"`` (POC/TSO, four CCDs), ``"poc"`` (one CCD
-        of such, raw), ``"tica"`` (calibrated, TICA's layout), ``"ffic"`` (calibrated, SPOC's
-        layout) or ``"target"`` (target pixels).
-
-    Raises
-    ------
-    BadFileError
-        If it is none of these.
-    """
+    """Tell what a FITS file of TESS is."""
     first = hdus[0].header
     second: Mapping[str, Any] = hdus[1].header if len(hdus) > 1 else {}
     if int(first["NAXIS"]) == 2:
@@ -146,25 +126,7 @@ def read_camera(path: str | os.PathLike[str]) -> tuple[Frame, ...]:
 
 
 def read_ccds(path: str | os.PathLike[str]) -> tuple[Frame, ...]:
-    """Read all CCDs that a file holds.
-
-    Parameters
-    ----------
-    path : path-like
-        Any file that `read` or `read_camera` reads.
-
-    Returns
-    -------
-    tuple of Frame
-        Four of a camera frame, else one.
-
-    Raises
-    ------
-    BadFileError
-        If the file is damaged, of another kind, or lacks what a frame needs.
-    OSError
-        If the file can't be read.
-    """
+    """Read all CCDs that a file holds."""
     hdus, source = _opened(path)
     if kind_of(path, hdus) == "camera":
         return frames_of_camera(path, hdus, source)
@@ -181,27 +143,7 @@ def _opened(path: str | os.PathLike[str]) -> tuple[list[RawHDU], SourceFile]:
 def frame_of(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
-    """Make a frame of a file that has been read and holds one CCD.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages and the sector in its name.
-    hdus : list of RawHDU
-        Its HDUs.
-    source : SourceFile, optional
-        Its name and checksum.
-
-    Returns
-    -------
-    Frame
-        (2078, 2136): int32 ADU of a raw frame, float32 of a calibrated one.
-
-    Raises
-    ------
-    BadFileError
-        If the file is of another kind, or lacks what a frame needs.
-    """
+    """Make a frame of a file that has been read and holds one CCD."""
     kind = kind_of(path, hdus)
     if kind == "target":
         raise BadFileError(

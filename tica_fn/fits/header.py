@@ -29,19 +29,7 @@ Cards = list[tuple[str, str]]
 
 
 def split_cards(text: str) -> Cards:
-    """Split the text of a header into cards.
-
-    Parameters
-    ----------
-    text : str
-        Cards of 80 characters; what follows END is left out.
-
-    Returns
-    -------
-    list of tuple
-        Pairs of keyword and text, CONTINUE cards joined to the card they continue, illegal cards
-        mended (FITS standard), blank ones left out.
-    """
+    """Split the text of a header into cards."""
     cards: Cards = []
     for start in range(0, len(text), CARD):
         image = text[start : start + CARD]
@@ -95,24 +83,7 @@ def _as_string(keyword: str, text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Text as a header can hold it: letters beyond printable ASCII are escaped.
-
-    Parameters
-    ----------
-    text : str
-        Any text, such as the name of a file.
-
-    Returns
-    -------
-    str
-        Printable ASCII.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.header import printable
-    >>> print(printable("übung.fits"))
-    \xfcbung.fits
-    """
+    """Text as a header can hold it: letters beyond printable ASCII are escaped."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
@@ -120,29 +91,7 @@ def printable(text: str) -> str:
 
 @lru_cache(maxsize=4096, typed=True)
 def card(keyword: str, value: Hashable, comment: str = "") -> tuple[str, str]:
-    """Format one card.
-
-    Parameters
-    ----------
-    keyword : str
-        Up to eight letters, digits, ``-`` or ``_``.
-    value : object
-        str, bool, int or float, or None for an undefined value; a commentary card's text.  What
-        is not printable ASCII is escaped.
-    comment : str
-        Comment; cut where there is no room for it.
-
-    Returns
-    -------
-    tuple
-        Keyword and text of 80 characters, or more with CONTINUE cards.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.header import card
-    >>> card("NAXIS1", 2136, "columns")[1].rstrip()
-    'NAXIS1  =                 2136 / columns'
-    """
+    """Format one card."""
     with warnings.catch_warnings():
         # Only the comment is cut, as stated above.
         warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
@@ -159,15 +108,6 @@ class OriginalHeader(Unchanging):
     """The header of a frame as it was in its file: primary HDU, then the image's own.
 
     As a mapping it gives the values by keyword; the image's header comes before the primary's.
-
-    Parameters
-    ----------
-    primary : str
-        Text of the primary header, cards of 80 characters.
-    image : str
-        Text of the image's header, where the image is in an extension.
-    added : str
-        Text of cards that were not in the file; they come before the others.
     """
 
     def __init__(self, primary: str, image: str = "", added: str = "") -> None:
@@ -226,28 +166,7 @@ class OriginalHeader(Unchanging):
 
 
 def with_card(header: Mapping[str, Any], keyword: str, value: object) -> Mapping[str, Any]:
-    """Set one keyword of a frame's header.
-
-    Parameters
-    ----------
-    header : mapping
-        A frame's header; not modified.
-    keyword : str
-        Keyword.
-    value : object
-        Its value.
-
-    Returns
-    -------
-    mapping
-        A header like it, with that keyword.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.header import OriginalHeader, with_card
-    >>> with_card(OriginalHeader(""), "ORB_SEG", "o1a")["ORB_SEG"]
-    'o1a'
-    """
+    """Set one keyword of a frame's header."""
     if not isinstance(header, OriginalHeader):
         return {**header, keyword: value}
     kept = "".join(text for name, text in split_cards(header.added) if name != keyword)

@@ -55,27 +55,7 @@ Header = Mapping[str, Any]
 
 
 def number(path: str | os.PathLike[str], header: Header, *keywords: str) -> float | None:
-    """Value of the first of some keywords that is there.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    header : mapping
-        Header.
-    *keywords : str
-        Keywords in the order to try.
-
-    Returns
-    -------
-    float or None
-        The value; None where no keyword is there or it is undefined.
-
-    Raises
-    ------
-    BadFileError
-        If the value is not a finite number.
-    """
+    """Value of the first of some keywords that is there."""
     for keyword in keywords:
         value = header.get(keyword)
         if value is None or type(value).__name__ == "Undefined":
@@ -89,27 +69,7 @@ def number(path: str | os.PathLike[str], header: Header, *keywords: str) -> floa
 
 
 def whole_number(path: str | os.PathLike[str], header: Header, *keywords: str) -> int | None:
-    """Value of the first of some keywords that is there, as an int.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    header : mapping
-        Header.
-    *keywords : str
-        Keywords in the order to try.
-
-    Returns
-    -------
-    int or None
-        The value; None where no keyword is there.
-
-    Raises
-    ------
-    BadFileError
-        If the value is not a whole number.
-    """
+    """Value of the first of some keywords that is there, as an int."""
     value = number(path, header, *keywords)
     if value is None:
         return None
@@ -119,27 +79,7 @@ def whole_number(path: str | os.PathLike[str], header: Header, *keywords: str) -
 
 
 def detector_number(path: str | os.PathLike[str], header: Header, what: str) -> int:
-    """Number of the camera or the CCD.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    header : mapping
-        Header.
-    what : str
-        ``"camera"`` or ``"CCD"``.
-
-    Returns
-    -------
-    int
-        1 to 4.
-
-    Raises
-    ------
-    BadFileError
-        If no keyword says it, or it is not 1 to 4.
-    """
+    """Number of the camera or the CCD."""
     keywords = ("CAMERA", "CAMNUM", "CAM") if what == "camera" else ("CCD", "CCDNUM")
     value = whole_number(path, header, *keywords)
     if value is None:
@@ -150,41 +90,12 @@ def detector_number(path: str | os.PathLike[str], header: Header, what: str) -> 
 
 
 def is_spoc_header(header: Header) -> bool:
-    """Tell a header that goes back to a SPOC file from one of POC/TSO.
-
-    Parameters
-    ----------
-    header : mapping
-        Header of a raw frame, or of a product made from it.
-
-    Returns
-    -------
-    bool
-        Whether it has SPOC's ``EXPOSURE``.
-    """
+    """Tell a header that goes back to a SPOC file from one of POC/TSO."""
     return "EXPOSURE" in header
 
 
 def exposure_of_spoc(path: str | os.PathLike[str], header: Header) -> float:
-    """Nominal exposure time of a SPOC full-frame image.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    header : mapping
-        Header with ``EXPOSURE`` in days.
-
-    Returns
-    -------
-    float
-        Seconds from one frame to the next, such as 1800.
-
-    Raises
-    ------
-    BadFileError
-        If the keyword is missing or not positive.
-    """
+    """Nominal exposure time of a SPOC full-frame image."""
     days = number(path, header, "EXPOSURE")
     if days is None:
         raise BadFileError(f"{path}: no exposure time (keyword EXPOSURE)")
@@ -194,25 +105,7 @@ def exposure_of_spoc(path: str | os.PathLike[str], header: Header) -> float:
 
 
 def exposure_of_poc(path: str | os.PathLike[str], header: Header) -> float:
-    """Nominal exposure time of a POC/TSO frame.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    header : mapping
-        Header with ``INT_TIME`` in seconds.
-
-    Returns
-    -------
-    float
-        Seconds from one frame to the next, such as 600.
-
-    Raises
-    ------
-    BadFileError
-        If the keyword is missing or not positive.
-    """
+    """Nominal exposure time of a POC/TSO frame."""
     seconds = number(path, header, "INT_TIME")
     if seconds is None:
         raise BadFileError(f"{path}: no exposure time (keyword INT_TIME)")
@@ -222,50 +115,13 @@ def exposure_of_poc(path: str | os.PathLike[str], header: Header) -> float:
 
 
 def nominal(seconds: float) -> float:
-    """Whole number of seconds, where rounding of the header alone makes the difference.
-
-    Parameters
-    ----------
-    seconds : float
-        Exposure time worked out from a header.
-
-    Returns
-    -------
-    float
-        The nearest whole number if it is within 0.1 %, else the time as it is.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.keywords import nominal
-    >>> nominal(0.0018333 * 86400 / 0.8 / 0.99)
-    200.0
-    """
+    """Whole number of seconds, where rounding of the header alone makes the difference."""
     whole = float(round(seconds))
     return whole if abs(whole - seconds) <= 1e-3 * seconds else seconds
 
 
 def coadds_of(path: str | os.PathLike[str], header: Header, exposure_s: float) -> float:
-    """Number of exposures that were summed.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    header : mapping
-        Header, with ``NREADOUT`` in SPOC files.
-    exposure_s : float
-        Nominal exposure time in seconds, for files without ``NREADOUT``.
-
-    Returns
-    -------
-    float
-        The number.
-
-    Raises
-    ------
-    BadFileError
-        If ``NREADOUT`` is not positive.
-    """
+    """Number of exposures that were summed."""
     reads = number(path, header, "NREADOUT")
     if reads is None:
         return exposure_s * KEPT_FRACTION / READ_S
@@ -275,21 +131,7 @@ def coadds_of(path: str | os.PathLike[str], header: Header, exposure_s: float) -
 
 
 def times_of(path: str | os.PathLike[str], header: Header) -> Times | None:
-    """Start, middle and end of the exposure, with their clock and place.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    header : mapping
-        Header.
-
-    Returns
-    -------
-    Times or None
-        Days after JD 2457000 (TDB): ``TSTART`` and ``TSTOP``, where a product has both kinds, as
-        corrections go there; None where the header has none.
-    """
+    """Start, middle and end of the exposure, with their clock and place."""
     raw = number(path, header, "STARTTJD"), number(path, header, "ENDTJD")
     start, end = number(path, header, "TSTART"), number(path, header, "TSTOP")
     if start is None or end is None:
@@ -308,20 +150,7 @@ def times_of(path: str | os.PathLike[str], header: Header) -> Times | None:
 
 
 def sector_of(path: str | os.PathLike[str], header: Header) -> int | None:
-    """Sector, from the header or the file's name.
-
-    Parameters
-    ----------
-    path : path-like
-        File such as ``tess2018349182459-s0006-2-3-0126-s_ffir.fits``.
-    header : mapping
-        Header.
-
-    Returns
-    -------
-    int or None
-        The sector, where it is said.
-    """
+    """Sector, from the header or the file's name."""
     value = whole_number(path, header, "SECTOR")
     if value is not None:
         return value
@@ -337,27 +166,7 @@ _STRAY_LIGHT = 2048
 
 
 def dquality_of(header: Header, camera: int) -> int:
-    """Quality of a whole frame as the raw header says it, in the mission's bits.
-
-    Parameters
-    ----------
-    header : mapping
-        Header of a raw frame or of a product.
-    camera : int
-        Camera, for the flag of stray light.
-
-    Returns
-    -------
-    int
-        ``DQUALITY`` (or ``QUALITY``) where it is there; else from the flags of POC frames, which
-        have them from sector 67 on: 4 coarse pointing, 32 momentum dump, 2048 stray light.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.keywords import dquality_of
-    >>> dquality_of({"COARSE": False, "RW_DESAT": True, "STRAYLT2": True}, camera=2)
-    2080
-    """
+    """Quality of a whole frame as the raw header says it, in the mission's bits."""
     for keyword in ("DQUALITY", "QUALITY"):
         value = header.get(keyword)
         if isinstance(value, int) and not isinstance(value, bool):

@@ -33,25 +33,7 @@ _CHUNK = 1 << 20
 
 
 def mapped(path: str | os.PathLike[str]) -> memoryview:
-    """Map a file, unpacked if it is gzipped.
-
-    Parameters
-    ----------
-    path : path-like
-        File, gzipped or not (told by its first bytes).
-
-    Returns
-    -------
-    memoryview
-        Its bytes, read-only.
-
-    Raises
-    ------
-    BadFileError
-        If the gzip stream is broken.
-    OSError
-        If the file can't be read, or there is no room to unpack it.
-    """
+    """Map a file, unpacked if it is gzipped."""
     with Path(path).open("rb") as file:
         if file.read(2) != b"\x1f\x8b":
             return _map(file.fileno())
@@ -75,22 +57,7 @@ def _map(handle: int) -> memoryview:
 
 
 def sums_of(data: memoryview, hdus: list[RawHDU]) -> tuple[dict[int, int], str]:
-    """Sums of the data of each HDU, and the CRC-32 of the whole file, in one pass.
-
-    Parameters
-    ----------
-    data : memoryview
-        Bytes of the file, as `mapped` gives them.
-    hdus : list of RawHDU
-        Its HDUs.
-
-    Returns
-    -------
-    sums : dict
-        Sum of the data by the HDU's number, for `tica_fn.fits.blocks.verify_sums`.
-    crc32 : str
-        Eight hexadecimal digits.
-    """
+    """Sums of the data of each HDU, and the CRC-32 of the whole file, in one pass."""
     sums: dict[int, int] = {}
     crc, place = 0, 0
     for number, hdu in enumerate(hdus):
@@ -114,26 +81,7 @@ def _pieces(part: memoryview, data: memoryview) -> Iterator[memoryview]:
 
 
 def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
-    """Rows of a binary table as they are in the file.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    hdu : RawHDU
-        HDU with the table.
-
-    Returns
-    -------
-    ndarray
-        Structured, (rows,), big-endian, its fields by the columns' names; a read-only view onto the
-        file's bytes.  Values are as stored: neither scaled, nor integers of TNULL left out.
-
-    Raises
-    ------
-    BadFileError
-        If the columns do not add up to a row.
-    """
+    """Rows of a binary table as they are in the file."""
     header = hdu.header
     try:
         columns = fits.ColDefs(

@@ -24,13 +24,12 @@ from astropy.io import fits
 from tica_fn.detector import SHAPE, amplifiers, check_ccd
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
+from tica_fn.fits.model_origins import recorded_versions
 from tica_fn.fits.model_xml import amplifiers_from_xml
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.tiled import untiled
 from tica_fn.immutable import Array, freeze
-from tica_fn.models import Models
-from tica_fn.provenance import ModelFile
-from tica_fn.remote.provenance import recorded_versions
+from tica_fn.models import ModelFile, Models
 
 __all__ = ["exposure_of_folder", "load_models"]
 

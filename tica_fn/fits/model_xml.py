@@ -24,7 +24,7 @@ import numpy as np
 from tica_fn.detector import AMPLIFIERS, Amplifiers, amplifiers
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.immutable import Array
-from tica_fn.provenance import ModelFile
+from tica_fn.models import ModelFile
 
 __all__ = ["amplifiers_from_xml", "integrated_linearity"]
 
@@ -34,17 +34,8 @@ def integrated_linearity(
 ) -> tuple[Array, Array, Array]:
     """Turn SPOC's differential linearity coefficients into those of TICA's table.
 
-    Parameters
-    ----------
-    c0, c1, c2 : ndarray
-        (4,) float64, coefficients of the differential polynomial.
-    scale, origin : ndarray
-        (4,) float64, 1/ADU and ADU.
-
-    Returns
-    -------
-    tuple of ndarray
-        ``lin_c0``, ``lin_c1`` and ``lin_c2``, each (4,) float64.
+    `c0, c1, c2`: (4,) float64, coefficients of the differential polynomial; `scale, origin`: (4,)
+    float64, 1/ADU and ADU.
     """
     x0 = -origin * scale
     return c0 + 0.5 * c1 * x0 + c2 * x0**2, 0.5 * c1 - c2 * x0, c2 / 3.0
@@ -53,29 +44,7 @@ def integrated_linearity(
 def amplifiers_from_xml(
     folder: Path, camera: int, ccd: int
 ) -> tuple[Amplifiers, tuple[ModelFile, ...]]:
-    """Constants of a CCD's amplifiers, from a folder's XML files and else the package's table.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Folder with ``*gain.xml``, ``*linearity.xml``, ``*undershoot.xml``, or without some.
-    camera, ccd : int
-        Numbers 1 to 4.
-
-    Returns
-    -------
-    constants : Amplifiers
-        The constants.
-    files : tuple of ModelFile
-        The files they were read from.
-
-    Raises
-    ------
-    BadFileError
-        If a file is not such XML.
-    ModelError
-        If there are several files of a kind, or one lacks an amplifier.
-    """
+    """Constants of a CCD's amplifiers, from a folder's XML files and else the package's table."""
     constants = amplifiers(camera, ccd)
     used: list[ModelFile] = []
     for kind, attribute, field in (

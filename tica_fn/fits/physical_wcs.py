@@ -19,18 +19,7 @@ _REFERENCE = {"CRPIX1": 1, "CRPIX2": 0, "BTC_PIX1": 1, "BTC_PIX2": 0}
 
 
 def physical_cards(row: int, column: int) -> Cards:
-    """Cards of the physical WCS.
-
-    Parameters
-    ----------
-    row, column : int
-        Place of the first pixel in the full readout, 0-based.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text of each card.
-    """
+    """Cards of the physical WCS."""
     cards = [
         card("WCSNAMEP", "PHYSICAL", "name of world coordinate system alternate P"),
         card("WCSAXESP", 2, "number of WCS physical axes"),
@@ -47,24 +36,7 @@ def physical_cards(row: int, column: int) -> Cards:
 
 
 def origin_of(header: Mapping[str, Any]) -> tuple[int, int]:
-    """Place in the full readout that a header's image starts from.
-
-    Parameters
-    ----------
-    header : mapping
-        A header, with a physical WCS or ``SCIPIXS``, or that of a full readout.
-
-    Returns
-    -------
-    row, column : int
-        0-based.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.physical_wcs import origin_of
-    >>> origin_of({"CRVAL1P": 45, "CRVAL2P": 1}), origin_of({})
-    ((0, 44), (0, 0))
-    """
+    """Place in the full readout that a header's image starts from."""
     column, row = header.get("CRVAL1P"), header.get("CRVAL2P")
     if isinstance(column, int | float) and isinstance(row, int | float):
         return int(row) - 1, int(column) - 1
@@ -75,20 +47,7 @@ def origin_of(header: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def moved_cards(header: Mapping[str, Any], origin: tuple[int, int]) -> dict[str, tuple[str, str]]:
-    """Reference pixels of a header, counted from the first pixel of another piece of the readout.
-
-    Parameters
-    ----------
-    header : mapping
-        Header of a piece of the readout, or of all of it.
-    origin : tuple of int
-        Row and column of the other piece's first pixel, 0-based.
-
-    Returns
-    -------
-    dict
-        By keyword, the keyword and text of each card that changes; none if it is the same piece.
-    """
+    """Reference pixels of a header, counted from the first pixel of another piece."""
     row, column = origin_of(header)
     shift = (row - origin[0], column - origin[1])
     if shift == (0, 0):

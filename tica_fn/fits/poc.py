@@ -30,7 +30,7 @@ from tica_fn.fits.quadrants import CAMERA_SHAPE, TRIMMED_SHAPE, take_ccd
 from tica_fn.fits.spoc import image_of
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array, freeze
-from tica_fn.provenance import SourceFile
+from tica_fn.models import SourceFile
 
 __all__ = ["frame_from_poc", "frames_of_camera", "is_camera_shape"]
 
@@ -39,18 +39,7 @@ _TYPES = {16: ">i2", 32: ">i4", -32: ">f4"}
 
 
 def is_camera_shape(header: Any) -> bool:
-    """Tell whether an image has the size of a camera's four CCDs.
-
-    Parameters
-    ----------
-    header : mapping
-        Header of the image.
-
-    Returns
-    -------
-    bool
-        True for 4156 x 4272, and for the 4096 x 4096 science pixels.
-    """
+    """Tell whether an image has the size of a camera's four CCDs."""
     return int(header["NAXIS"]) == 2 and (int(header["NAXIS2"]), int(header["NAXIS1"])) in _SHAPES
 
 
@@ -82,30 +71,7 @@ def frames_of_camera(
     source: SourceFile | None = None,
     ccds: tuple[int, ...] = CCDS,
 ) -> tuple[Frame, ...]:
-    """Make frames of a camera frame's CCDs.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages and the sector in its name.
-    hdus : list of RawHDU
-        The file's HDUs; the image is in the primary, or tile-compressed in the next.
-    source : SourceFile, optional
-        Name and checksum of the file.
-    ccds : tuple of int
-        Which CCDs, 1 to 4.
-
-    Returns
-    -------
-    tuple of Frame
-        One frame a CCD, in its own orientation; int32 ADU of a raw file, float32 electrons of a
-        calibrated one.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing or impossible.
-    """
+    """Make frames of a camera frame's CCDs."""
     hdu = next(hdu for hdu in hdus if is_camera_shape(hdu.header))
     header = hdu.header
     image = _stored(path, hdu)
@@ -118,27 +84,7 @@ def frames_of_camera(
 def frame_from_poc(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
-    """Make a frame of one CCD's raw pixels that were split from a camera frame.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages and the sector in its name.
-    hdus : list of RawHDU
-        The file's HDUs, image in the primary.
-    source : SourceFile, optional
-        Name and checksum of the file.
-
-    Returns
-    -------
-    Frame
-        (2078, 2136) int32 ADU.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing or impossible, or the image has another shape.
-    """
+    """Make a frame of one CCD's raw pixels that were split from a camera frame."""
     ccd = detector_number(path, hdus[0].header, "CCD")
     return _frame(path, hdus[0], image_of(path, hdus[0], SHAPE), ccd, source)
 

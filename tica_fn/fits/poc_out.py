@@ -22,7 +22,7 @@ from tica_fn.fits.reader_cards import reader_cards, science_pixels
 from tica_fn.fits.tica import finished_header, packed, raw_cards
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array
-from tica_fn.provenance import ModelFile
+from tica_fn.models import ModelFile
 
 __all__ = ["write_camera", "write_raw_ccd"]
 
@@ -37,22 +37,7 @@ _OF_CALIBRATION = re.compile(
 
 
 def write_raw_ccd(frame: Frame, path: str | os.PathLike[str]) -> None:
-    """Write the raw pixels of one CCD of a camera frame.
-
-    Parameters
-    ----------
-    frame : Frame
-        Raw frame of one CCD, ADU.
-    path : path-like
-        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
-
-    Raises
-    ------
-    FrameError
-        If the frame is not raw.
-    OSError
-        If the file can't be written.
-    """
+    """Write the raw pixels of one CCD of a camera frame."""
     if frame.unit != ADU or frame.pixels.dtype != np.int32:
         raise FrameError(f"{path}: raw pixels are whole counts, not {frame.pixels.dtype}")
     cards, _ = raw_cards(frame.header)
@@ -67,23 +52,7 @@ def write_raw_ccd(frame: Frame, path: str | os.PathLike[str]) -> None:
 
 
 def write_camera(frames: Sequence[Frame], path: str | os.PathLike[str]) -> None:
-    """Put the four CCDs of a camera together in one image.
-
-    Parameters
-    ----------
-    frames : sequence of Frame
-        Frames of CCDs 1 to 4 in any order, of one camera, exposure and cadence: raw, or
-        calibrated in electrons; full readouts or science pixels.
-    path : path-like
-        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
-
-    Raises
-    ------
-    FrameError
-        If the frames do not belong together.
-    OSError
-        If the file can't be written.
-    """
+    """Put the four CCDs of a camera together in one image."""
     frames = sorted(frames, key=lambda frame: frame.ccd)
     _check_together(frames, path)
     first = frames[0]

@@ -12,7 +12,7 @@ from typing import Any
 from tica_fn.detector import AMPLIFIERS
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame
-from tica_fn.provenance import ModelFile, Provenance
+from tica_fn.models import ModelFile, Provenance
 
 __all__ = [
     "date_card",
@@ -26,30 +26,12 @@ __all__ = [
 
 @cache
 def software() -> str:
-    """Name and version of this software, as products carry them.
-
-    Returns
-    -------
-    str
-        Such as ``tica-fn-0.1.0``.
-    """
+    """Name and version of this software, as products carry them."""
     return f"tica-fn-{version('tica-fn')}"
 
 
 def date_card() -> tuple[str, str]:
-    """Date of the product, UTC.
-
-    Returns
-    -------
-    tuple
-        Keyword and text; the time is that of ``SOURCE_DATE_EPOCH`` where it is set, so that two
-        runs write the same bytes.
-
-    Raises
-    ------
-    ValueError
-        If ``SOURCE_DATE_EPOCH`` is not a number of seconds within the calendar.
-    """
+    """Date of the product, UTC."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     try:
         seconds = int(epoch) if epoch else time.time()
@@ -62,34 +44,12 @@ def date_card() -> tuple[str, str]:
 
 
 def step_keyword(number: int) -> str:
-    """Keyword that holds the name of a step.
-
-    Parameters
-    ----------
-    number : int
-        Number of the step, from 1 on.
-
-    Returns
-    -------
-    str
-        ``CALSTEP1`` to ``CALSTEP9``, then ``CALSTP10`` and so on.
-    """
+    """Keyword that holds the name of a step."""
     return f"CALSTEP{number}" if number < 10 else f"CALSTP{number}"
 
 
 def steps_of(header: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Names of the steps that a product's header holds.
-
-    Parameters
-    ----------
-    header : mapping
-        Header of a product.
-
-    Returns
-    -------
-    tuple of str or None
-        The names; None where the header counts no steps.
-    """
+    """Names of the steps that a product's header holds."""
     count = header.get("NSTEPS")
     if not isinstance(count, int):
         return None
@@ -97,18 +57,7 @@ def steps_of(header: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def provenance_of(header: Mapping[str, Any]) -> Provenance | None:
-    """Models that a product's header names.
-
-    Parameters
-    ----------
-    header : mapping
-        Header of a product.
-
-    Returns
-    -------
-    Provenance or None
-        None where the header names no models, or not their gain.
-    """
+    """Models that a product's header names."""
     kind = header.get("MODKIND")
     files: list[ModelFile] = []
     gains = [float(gain) for x in AMPLIFIERS if (gain := header.get(f"GAIN_{x}")) is not None]
@@ -127,18 +76,7 @@ def provenance_of(header: Mapping[str, Any]) -> Provenance | None:
 
 
 def provenance_cards(frame: Frame) -> Cards:
-    """Cards that say how a frame was made.
-
-    Parameters
-    ----------
-    frame : Frame
-        The calibrated frame.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text of each card.
-    """
+    """Cards that say how a frame was made."""
     cards = [
         card("CREATOR", software(), "software that made this file"),
         card("PROCVER", software(), "software version"),

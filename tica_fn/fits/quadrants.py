@@ -40,30 +40,8 @@ def _view(camera_pixels: Array, ccd: int) -> Array:
 def take_ccd(camera_pixels: Array, ccd: int) -> Array:
     """Copy one CCD out of a camera frame.
 
-    Parameters
-    ----------
-    camera_pixels : ndarray
-        (2 rows, 2 columns), any type and byte order; (4156, 4272) for a full readout.
-    ccd : int
-        Number 1 to 4.
-
-    Returns
-    -------
-    ndarray
-        (rows, columns) of the same type in native byte order, C-contiguous, in the CCD's own
-        orientation.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tica_fn.fits.quadrants import take_ccd
-    >>> camera = np.arange(16).reshape(4, 4)
-    >>> take_ccd(camera, 3)
-    array([[0, 1],
-           [4, 5]])
-    >>> take_ccd(camera, 1)
-    array([[15, 14],
-           [11, 10]])
+    `camera_pixels`: (2 rows, 2 columns), any type and byte order; gives (rows, columns) of the same
+    type in native byte order, C-contiguous, in the CCD's own orientation.
     """
     part = _view(camera_pixels, ccd)
     return np.array(part, dtype=part.dtype.newbyteorder("="), order="C", copy=True)
@@ -72,13 +50,7 @@ def take_ccd(camera_pixels: Array, ccd: int) -> Array:
 def place_ccd(camera_pixels: Array, ccd: int, pixels: Array) -> None:
     """Put one CCD into a camera frame: the opposite of `take_ccd`.
 
-    Parameters
-    ----------
-    camera_pixels : ndarray
-        (2 rows, 2 columns), filled in place.
-    ccd : int
-        Number 1 to 4.
-    pixels : ndarray
-        (rows, columns), in the CCD's own orientation.
+    `camera_pixels`: (2 rows, 2 columns), filled in place; `pixels`: (rows, columns), in the CCD's
+    own orientation.
     """
     _view(camera_pixels, ccd)[:] = pixels

@@ -22,59 +22,18 @@ __all__ = ["flag_cards", "frame_quality", "reader_cards", "science_pixels"]
 
 
 def science_pixels(origin: tuple[int, int]) -> str:
-    """Science pixels of an image, as ``SCIPIXS`` says them.
-
-    Parameters
-    ----------
-    origin : tuple of int
-        Row and column of the image's first pixel in the full readout, 0-based.
-
-    Returns
-    -------
-    str
-        1-based and inclusive, columns and rows.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.reader_cards import science_pixels
-    >>> science_pixels((0, 0)), science_pixels((0, 44))
-    ('[45:2092,1:2048]', '[1:2048,1:2048]')
-    """
+    """Science pixels of an image, as ``SCIPIXS`` says them."""
     row, column = origin
     return f"[{45 - column}:{2092 - column},{1 - row}:{2048 - row}]"
 
 
 def frame_quality(frame: Frame) -> int:
-    """Quality of a whole frame in the mission's bits.
-
-    Parameters
-    ----------
-    frame : Frame
-        Any frame.
-
-    Returns
-    -------
-    int
-        What its raw header says, see `tica_fn.fits.keywords.dquality_of`.
-    """
+    """Quality of a whole frame in the mission's bits."""
     return dquality_of(frame.header, frame.camera)
 
 
 def reader_cards(frame: Frame, origin: tuple[int, int] = (0, 0)) -> Cards:
-    """Cards of a product in TICA's layout beside those of the raw header.
-
-    Parameters
-    ----------
-    frame : Frame
-        The calibrated frame.
-    origin : tuple of int
-        Row and column of the image's first pixel in the full readout, 0-based.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text; they take the place of raw cards of the same name.
-    """
+    """Cards of a product in TICA's layout beside those of the raw header."""
     raw = frame.header
     quality = frame_quality(frame)
     cards = [
@@ -133,18 +92,7 @@ def _exposure_cards(frame: Frame) -> Cards:
 
 
 def flag_cards(header: Mapping[str, Any]) -> Cards:
-    """Card that says in words what is wrong with the frame as a whole.
-
-    Parameters
-    ----------
-    header : mapping
-        A frame's header, with ``FRAMEFLG`` where the frame was looked at.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text, or nothing.
-    """
+    """Card that says in words what is wrong with the frame as a whole."""
     words = header.get("FRAMEFLG")
     return [] if words is None else [card("FRAMEFLG", words, "flags of the frame by amplifier")]
 

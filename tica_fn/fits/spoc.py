@@ -23,7 +23,7 @@ from tica_fn.fits.keywords import (
 )
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
-from tica_fn.provenance import SourceFile
+from tica_fn.models import SourceFile
 
 __all__ = ["frame_from_spoc", "image_of", "spoc_facts"]
 
@@ -35,27 +35,8 @@ def image_of(
 ) -> Array:
     """Pixels of an image HDU in native byte order.
 
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    hdu : RawHDU
-        HDU with an image of 32-bit integers or reals.
-    shape : tuple of int
-        Rows and columns that it must have.
-    doubles : bool
-        Whether 64-bit reals are read too.
-
-    Returns
-    -------
-    ndarray
-        (rows, columns) int32, float32, or float64 where the header scales integers, or of 64-bit
-        reals; read-only.
-
-    Raises
-    ------
-    BadFileError
-        If there is no image of that shape and type.
+    Gives (rows, columns) int32, float32, or float64 where the header scales integers, or of 64-bit
+    reals.
     """
     header = hdu.header
     found = tuple(int(header[f"NAXIS{n}"]) for n in range(int(header["NAXIS"]), 0, -1))
@@ -84,51 +65,13 @@ def image_of(
 def frame_from_spoc(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
-    """Make a frame of a raw full-frame image.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages and the sector in its name.
-    hdus : list of RawHDU
-        Primary, and the image.
-    source : SourceFile, optional
-        Name and checksum of the file.
-
-    Returns
-    -------
-    Frame
-        (2078, 2136) int32 ADU.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing or impossible, or the image has another shape.
-    """
+    """Make a frame of a raw full-frame image."""
     facts = spoc_facts(path, hdus)
     return Frame(pixels=image_of(path, hdus[1], SHAPE), unit=ADU, source=source, **facts)
 
 
 def spoc_facts(path: str | os.PathLike[str], hdus: list[RawHDU]) -> dict[str, Any]:
-    """What the headers of a raw full-frame image say of its frame.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages and the sector in its name.
-    hdus : list of RawHDU
-        Primary, and the image.
-
-    Returns
-    -------
-    dict
-        Fields of `Frame` by name.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing or impossible.
-    """
+    """What the headers of a raw full-frame image say of its frame."""
     merged: Any = ChainMap(hdus[1].header, hdus[0].header)
     exposure_s = exposure_of_spoc(path, merged)
     return {

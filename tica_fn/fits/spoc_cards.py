@@ -48,20 +48,7 @@ def _times(frame: Frame) -> Times:
 
 
 def primary_cards(frame: Frame, extensions: int) -> Cards:
-    """Cards of the primary HDU.
-
-    Parameters
-    ----------
-    frame : Frame
-        The calibrated frame.
-    extensions : int
-        Number of HDUs that follow.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text, from SIMPLE on.
-    """
+    """Cards of the primary HDU."""
     times = spacecraft_times(_times(frame))
     cards = [
         card("SIMPLE", True, "conforms to FITS standard"),
@@ -131,18 +118,7 @@ def _who_calibrated(frame: Frame) -> str:
 
 
 def image_cards(frame: Frame) -> Cards:
-    """Cards of the image's header behind those of the structure.
-
-    Parameters
-    ----------
-    frame : Frame
-        The calibrated frame, electron per second.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text, the same keywords for every frame of a CCD.
-    """
+    """Cards of the image's header behind those of the structure."""
     times = _times(frame)
     far = times.place == "barycenter"
     here = spacecraft_times(times)
@@ -226,18 +202,7 @@ def image_cards(frame: Frame) -> Cards:
 
 
 def uncertainty_cards(frame: Frame) -> Cards:
-    """Cards of the uncertainty's header behind those of the structure.
-
-    Parameters
-    ----------
-    frame : Frame
-        The calibrated frame.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text.
-    """
+    """Cards of the uncertainty's header behind those of the structure."""
     name = f"CAMERA.CCD {frame.camera}.{frame.ccd} uncert"
     return [
         card("INHERIT", True, "inherit the primary header"),

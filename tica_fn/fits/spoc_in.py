@@ -18,25 +18,14 @@ from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.spoc import image_of, spoc_facts
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
-from tica_fn.provenance import SourceFile
+from tica_fn.models import SourceFile
 from tica_fn.steps import STANDARD_ORDER
 
 __all__ = ["frame_from_ffic", "is_ffic", "plane_of"]
 
 
 def is_ffic(hdus: list[RawHDU]) -> bool:
-    """Tell a calibrated full-frame image from a raw one.
-
-    Parameters
-    ----------
-    hdus : list of RawHDU
-        HDUs with an image in HDU 1.
-
-    Returns
-    -------
-    bool
-        Whether HDU 1 holds reals and says that it is calibrated, or an uncertainty follows.
-    """
+    """Tell a calibrated full-frame image from a raw one."""
     header = hdus[1].header
     said = str(header.get("EXTNAME", "")).strip().endswith("cal") or (
         str(header.get("IMAGTYPE", "")).strip() == "cal"
@@ -47,24 +36,7 @@ def is_ffic(hdus: list[RawHDU]) -> bool:
 def plane_of(
     path: str | os.PathLike[str], hdus: list[RawHDU], name: str, shape: tuple[int, int]
 ) -> Array | None:
-    """Image of a named extension.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    hdus : list of RawHDU
-        Its HDUs.
-    name : str
-        End of the extension's name.
-    shape : tuple of int
-        Rows and columns that it must have.
-
-    Returns
-    -------
-    ndarray or None
-        None where there is no such extension.
-    """
+    """Image of a named extension."""
     for hdu in hdus[1:]:
         if str(hdu.header.get("EXTNAME", "")).strip().endswith(name):
             return image_of(path, hdu, shape)
@@ -74,28 +46,7 @@ def plane_of(
 def frame_from_ffic(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
-    """Make a frame of a calibrated full-frame image in SPOC's layout.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages and the sector in its name.
-    hdus : list of RawHDU
-        Primary, image, uncertainty, and what else there is.
-    source : SourceFile, optional
-        Name and checksum of the file.
-
-    Returns
-    -------
-    Frame
-        (2078, 2136) or (2048, 2048) float32, electron per second, with its variance, and its flags
-        where the file has them.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing or impossible, or an image has another shape.
-    """
+    """Make a frame of a calibrated full-frame image in SPOC's layout."""
     header: Any = ChainMap(hdus[1].header, hdus[0].header)
     trimmed = (header.get("NAXIS2"), header.get("NAXIS1")) == TRIMMED_SHAPE
     shape = TRIMMED_SHAPE if trimmed else SHAPE

@@ -40,29 +40,7 @@ def write_spoc(
     makers: tuple[MakeImage, MakeImage] = (float_image_hdu, float_image_hdu),
     tables: Sequence[bytes] = (),
 ) -> None:
-    """Write a calibrated frame in SPOC's layout.
-
-    Parameters
-    ----------
-    frame : Frame
-        Calibrated full readout, or its science pixels, with its variance; electrons are divided
-        by the live time.
-    path : path-like
-        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
-    quality : bool
-        Whether the flags of the pixels are written too.
-    makers : tuple of callable
-        What makes extensions of cards and pixels: of the image, and of its uncertainty.
-    tables : sequence of bytes
-        HDUs that follow.
-
-    Raises
-    ------
-    FrameError
-        If the frame is not calibrated, has another size, or no variance.
-    OSError
-        If the file can't be written.
-    """
+    """Write a calibrated frame in SPOC's layout."""
     frame = _per_second(frame, path)
     assert frame.variance is not None
     parts: list[bytes | memoryview] = []

@@ -27,23 +27,7 @@ _NO_SKY = {
 
 
 def raw_value(frame: Frame, keyword: str, default: Any) -> Any:
-    """Value of the raw header in the type of the default.
-
-    Parameters
-    ----------
-    frame : Frame
-        Any frame.
-    keyword : str
-        Keyword of its header.
-    default : object
-        A bool, str, int or float.
-
-    Returns
-    -------
-    object
-        The value; the default where there is none, one of another type, or an integer beyond 32
-        bits.
-    """
+    """Value of the raw header in the type of the default."""
     value = frame.header.get(keyword)
     if isinstance(default, bool):
         return value if isinstance(value, bool) else default
@@ -57,20 +41,7 @@ def raw_value(frame: Frame, keyword: str, default: Any) -> Any:
 
 
 def sky_cards(frame: Frame, shift: tuple[int, int]) -> Cards:
-    """Cards of the celestial WCS; without one, columns and rows under the same keywords.
-
-    Parameters
-    ----------
-    frame : Frame
-        The frame.
-    shift : tuple of int
-        Rows and columns by which its first pixel lies before that of its header's image.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text of each card.
-    """
+    """Cards of the celestial WCS; without one, columns and rows under the same keywords."""
     sky = str(frame.header.get("CTYPE1", "")).startswith("RA---TAN")
     origin = {"CRVAL1": frame.column + 1.0, "CRVAL2": frame.row + 1.0}
     plain: dict[str, Any] = {**_NO_SKY, **origin}
@@ -128,18 +99,7 @@ _OF_THE_FIT = {
 
 
 def fit_cards(frame: Frame) -> Cards:
-    """Cards of a fitted solution's quality; -1 where none was fitted.
-
-    Parameters
-    ----------
-    frame : Frame
-        The frame.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text of each card.
-    """
+    """Cards of a fitted solution's quality; -1 where none was fitted."""
     sky = str(frame.header.get("CTYPE1", "")).startswith("RA---TAN")
     cards = [
         card(keyword, raw_value(frame, source, 0.0) if sky else 0.0, f"[deg] {source}, or 0")

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tica_fn.compose import Pipeline
 from tica_fn.detector import COLUMNS, ROWS, SHAPE
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK, RawHDU, verify_sums
@@ -24,8 +23,9 @@ from tica_fn.fits.checksum import add_sums, sum_bytes
 from tica_fn.fits.spoc import spoc_facts
 from tica_fn.fits.tica import finished_header, packed, says_comments, tica_header
 from tica_fn.immutable import Array
-from tica_fn.provenance import SourceFile
-from tica_fn.stack import can_sweep, measured_part, plan_of
+from tica_fn.models import SourceFile
+from tica_fn.pipeline.compose import Pipeline
+from tica_fn.pipeline.stack import can_sweep, measured_part, plan_of
 
 __all__ = ["can_stream", "stream_spoc"]
 
@@ -34,21 +34,7 @@ _kept = threading.local()
 
 
 def can_stream(hdus: list[RawHDU], steps: Pipeline) -> bool:
-    """Tell whether a file and a pipeline can go the short way.
-
-    Parameters
-    ----------
-    hdus : list of RawHDU
-        The file's HDUs.
-    steps : Pipeline
-        What is to be applied.
-
-    Returns
-    -------
-    bool
-        Whether HDU 1 holds plain 32-bit integers, (2078, 2136), and the steps are some of the six
-        in their order.
-    """
+    """Tell whether a file and a pipeline can go the short way."""
     header = hdus[1].header
     plain = header.get("BZERO", 0) == 0 and header.get("BSCALE", 1) == 1
     shape = (header["NAXIS"], header.get("NAXIS1"), header.get("NAXIS2"))
@@ -66,32 +52,6 @@ def stream_spoc(
     """Calibrate a raw full-frame image into a file of TICA's layout.
 
     The bytes written are those that `tica_fn.write` writes of the frame that the steps give.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The raw file, for messages.
-    hdus : list of RawHDU
-        Its HDUs, for which `can_stream` holds; sums not yet verified.
-    source : SourceFile
-        Its name and checksum.
-    steps : Pipeline
-        Some of the six steps.
-    target : pathlib.Path
-        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
-    on_written : callable, optional
-        Called when only the disk is waited for.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing or impossible, or a checksum is wrong.
-    FrameError
-        If a step refuses the frame.
-    ModelError
-        If the models are of another CCD or exposure time.
-    OSError
-        If the file can't be written.
     """
     image = np.frombuffer(hdus[1].data, dtype=">i4", count=ROWS * COLUMNS).reshape(SHAPE)
     done = steps(measured_part(image, source=source, **spoc_facts(path, hdus)))

@@ -31,7 +31,7 @@ from tica_fn.fits.keywords import (
 from tica_fn.fits.large import table_rows
 from tica_fn.frame import ADU, Frame, Times
 from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.provenance import SourceFile
+from tica_fn.models import SourceFile
 
 __all__ = ["TargetPixels", "read_target", "target_of"]
 
@@ -148,18 +148,7 @@ class TargetPixels(Record):
 
 
 def counts_or_nan(counts: Array) -> Array:
-    """Counts as they are, or as float64 with NaN where some are missing.
-
-    Parameters
-    ----------
-    counts : ndarray
-        Integer counts with -1 where missing.
-
-    Returns
-    -------
-    ndarray
-        The same shape, int32 or float64.
-    """
+    """Counts as they are, or as float64 with NaN where some are missing."""
     missing = counts == _MISSING
     return np.where(missing, np.nan, counts) if missing.any() else counts
 
@@ -188,27 +177,7 @@ def read_target(path: str | os.PathLike[str]) -> TargetPixels:
 
 
 def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile) -> TargetPixels:
-    """Make target pixels of a file that has been read.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages and the sector in its name.
-    hdus : list of RawHDU
-        Its HDUs.
-    source : SourceFile
-        Its name and checksum.
-
-    Returns
-    -------
-    TargetPixels
-        The raw pixels of all cadences.
-
-    Raises
-    ------
-    BadFileError
-        If a column or keyword is missing or impossible.
-    """
+    """Make target pixels of a file that has been read."""
     if len(hdus) < 2 or hdus[1].header.get("XTENSION") != "BINTABLE":
         raise BadFileError(f"{path}: not a target pixel file (no table in HDU 1)")
     first, header = hdus[0].header, hdus[1].header

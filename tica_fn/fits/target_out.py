@@ -19,7 +19,7 @@ from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.tica import packed
 from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array
-from tica_fn.provenance import SourceFile
+from tica_fn.models import SourceFile
 from tica_fn.uncertainty.noise import trimming_of
 
 __all__ = ["flux_error", "read_noise_of_columns", "write_target"]
@@ -30,24 +30,7 @@ def read_noise_of_columns(
 ) -> Array:
     """Read noise of each of a run of columns, from ``READNOIA`` to ``READNOID``.
 
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    header : astropy.io.fits.Header
-        Header of the pixels.
-    first, count : int
-        First column, 0-based in the full readout, and number of columns.
-
-    Returns
-    -------
-    ndarray
-        (count,) float64, electron per read.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing.
+    Gives (count,) float64, electron per read.
     """
     columns = amplifier_of_columns(first, count)
     noise = np.empty(count)
@@ -62,23 +45,7 @@ def read_noise_of_columns(
 def flux_error(frame: Frame, read_noise: Array) -> Array:
     """Standard deviation of calibrated pixels from read noise and shot noise.
 
-    Parameters
-    ----------
-    frame : Frame
-        Calibrated frame in electrons, smear subtracted or not.
-    read_noise : ndarray
-        (columns,) float64, electron per read.
-
-    Returns
-    -------
-    ndarray
-        (rows, columns) float64, electron.
-
-    Notes
-    -----
-    ``t * (N * read_noise**2 + collected electrons)``, the electrons with the smear that was
-    collected too; ``t`` is what on-board cosmic-ray trimming leaves of the variance
-    (`tica_fn.uncertainty.noise.trimming_of`): 0.841 in 2-minute files, 1 in 20-second ones.
+    `read_noise`: (columns,) float64, electron per read; gives (rows, columns) float64, electron.
     """
     collected = frame.pixels if frame.smear is None else frame.pixels + frame.smear
     variance = frame.coadds * read_noise**2 + np.maximum(collected, 0.0)
@@ -94,32 +61,7 @@ def write_target(
     collateral: Sequence[SourceFile] = (),
     notes: Sequence[str] = (),
 ) -> None:
-    """Write a target pixel file with calibrated fluxes.
-
-    Parameters
-    ----------
-    original : bytes-like
-        Content of the raw file.
-    frames : iterable of Frame
-        The calibrated cadences, in the order of the file's rows.
-    read_s : float
-        Live time of one exposure in seconds.
-    path : path-like
-        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
-    collateral : sequence of SourceFile
-        The files that pedestals and smear come from.
-    notes : sequence of str
-        What else the primary header is to say, as HISTORY.
-
-    Raises
-    ------
-    BadFileError
-        If the read noise is missing, or there is no FLUX or FLUX_ERR.
-    FrameError
-        If a frame is not in electrons.
-    OSError
-        If the file can't be written.
-    """
+    """Write a target pixel file with calibrated fluxes."""
     hdus = fits.open(io.BytesIO(original), lazy_load_hdus=False)
     table, header = hdus[1].data, hdus[1].header
     missing = {"FLUX", "FLUX_ERR"} - set(table.names)

@@ -78,20 +78,7 @@ _SUM_DIGITS = 10
 
 
 def raw_cards(header: Mapping[str, Any]) -> tuple[Cards, Cards]:
-    """Cards that a product takes over from the raw frame.
-
-    Parameters
-    ----------
-    header : mapping
-        The frame's original header.
-
-    Returns
-    -------
-    cards : list of tuple
-        Keyword and text, primary before image, each keyword once.
-    history : list of tuple
-        HISTORY cards for what the product can't hold under the same keyword.
-    """
+    """Cards that a product takes over from the raw frame."""
     if not isinstance(header, OriginalHeader):
         plain = [card(str(k), v) for k, v in header.items() if k not in _STRUCTURE]
         return [c for c in plain if c[0] not in _MAKER], []
@@ -151,24 +138,7 @@ def tica_header(
     *,
     comments: bool = False,
 ) -> Cards:
-    """Header of a product in TICA's layout, without CHECKSUM and DATASUM.
-
-    Parameters
-    ----------
-    frame : Frame
-        The calibrated frame.
-    shape : tuple of int
-        Rows and columns of the image.
-    origin : tuple of int
-        Row and column of its first pixel in the full readout, 0-based.
-    comments : bool
-        Whether COMMENT stands in the place of HISTORY, see `says_comments`.
-
-    Returns
-    -------
-    list of tuple
-        Keyword and text of each card.
-    """
+    """Header of a product in TICA's layout, without CHECKSUM and DATASUM."""
     rows, columns = shape
     cards, history = raw_cards(frame.header)
     own = [
@@ -211,38 +181,12 @@ def _as_comment(one: tuple[str, str]) -> tuple[str, str]:
 
 
 def says_comments(frame: Frame, path: str | os.PathLike[str]) -> bool:
-    """Tell whether a product has COMMENT in the place of HISTORY.
-
-    Parameters
-    ----------
-    frame : Frame
-        The calibrated frame.
-    path : path-like
-        File to write.
-
-    Returns
-    -------
-    bool
-        True for products of camera frames and for those under an HLSP name.
-    """
+    """Tell whether a product has COMMENT in the place of HISTORY."""
     return is_hlsp_name(path) or not is_spoc_header(frame.header)
 
 
 def finished_header(cards: Cards, datasum: int) -> bytes:
-    """Header as bytes, with DATASUM and CHECKSUM.
-
-    Parameters
-    ----------
-    cards : list of tuple
-        Keyword and text of each card.
-    datasum : int
-        Sum of the data.
-
-    Returns
-    -------
-    bytes
-        A multiple of 2880.
-    """
+    """Header as bytes, with DATASUM and CHECKSUM."""
     text = "".join(text for _, text in cards)
     long_strings = any(one.startswith("CONTINUE", CARD) for _, one in cards)
     if long_strings and not any(keyword == "LONGSTRN" for keyword, _ in cards):
@@ -259,20 +203,7 @@ def finished_header(cards: Cards, datasum: int) -> bytes:
 
 
 def check_tica(frame: Frame, path: str | os.PathLike[str]) -> None:
-    """Refuse a frame that TICA's layout does not hold.
-
-    Parameters
-    ----------
-    frame : Frame
-        The frame.
-    path : path-like
-        File to write, for the message.
-
-    Raises
-    ------
-    FrameError
-        If the frame is not a full readout, or its science pixels, in electrons.
-    """
+    """Refuse a frame that TICA's layout does not hold."""
     if frame.pixels.shape not in (SHAPE, TRIMMED_SHAPE) or frame.unit != ELECTRON:
         raise FrameError(
             f"{path}: TICA's layout holds a full readout in electrons, or its science pixels, not "
@@ -283,24 +214,7 @@ def check_tica(frame: Frame, path: str | os.PathLike[str]) -> None:
 def write_tica(
     frame: Frame, path: str | os.PathLike[str], extensions: Sequence[bytes] = ()
 ) -> None:
-    """Write a calibrated full readout, or its science pixels, in TICA's layout.
-
-    Parameters
-    ----------
-    frame : Frame
-        Calibrated frame, (2078, 2136) or (2048, 2048), electron.
-    path : path-like
-        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
-    extensions : sequence of bytes
-        HDUs that follow the image.
-
-    Raises
-    ------
-    FrameError
-        If the frame is not a full readout in electrons, or its science pixels.
-    OSError
-        If the file can't be written.
-    """
+    """Write a calibrated full readout, or its science pixels, in TICA's layout."""
     check_tica(frame, path)
     pixels = frame.pixels.astype(np.float32, copy=False)
     size = pixels.nbytes
@@ -316,20 +230,7 @@ def write_tica(
 def packed(
     path: str | os.PathLike[str], *parts: bytes | memoryview
 ) -> Iterator[bytes | memoryview]:
-    """Parts of a file as they are written: gzipped where its name says so.
-
-    Parameters
-    ----------
-    path : path-like
-        File; ``.gz`` at its end means gzip.
-    *parts : bytes-like
-        The content.
-
-    Yields
-    ------
-    bytes-like
-        What to write, piece by piece.
-    """
+    """Parts of a file as they are written: gzipped where its name says so."""
     if not os.fspath(path).endswith(".gz"):
         yield from parts
         return

@@ -23,7 +23,7 @@ from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.spoc_in import plane_of
 from tica_fn.frame import ELECTRON, Frame
-from tica_fn.provenance import SourceFile
+from tica_fn.models import SourceFile
 from tica_fn.steps import STANDARD_ORDER
 
 __all__ = ["frame_from_tica"]
@@ -32,28 +32,7 @@ __all__ = ["frame_from_tica"]
 def frame_from_tica(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
-    """Make a frame of a calibrated product.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages and the sector in its name.
-    hdus : list of RawHDU
-        The file's HDUs, image in the primary.
-    source : SourceFile, optional
-        Name and checksum of the file.
-
-    Returns
-    -------
-    Frame
-        (2078, 2136) float32 electrons, or the (2048, 2048) science pixels.  Its steps are those
-        that the header names, and for TICA's own products the six.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing or impossible, or the image has another shape.
-    """
+    """Make a frame of a calibrated product."""
     header = hdus[0].header
     steps = steps_of(header)
     pedestals = [number(path, header, f"PEDEST_{letter}") for letter in AMPLIFIERS]

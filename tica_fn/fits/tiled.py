@@ -44,51 +44,14 @@ _BY_CHECKSUM = -1
 
 
 def quantum(coadds: float) -> float:
-    """Step to which ``rice`` rounds pixels.
-
-    Parameters
-    ----------
-    coadds : float
-        Number of exposures summed.
-
-    Returns
-    -------
-    float
-        Electrons.
-
-    Examples
-    --------
-    >>> from tica_fn.fits.tiled import quantum
-    >>> round(quantum(720), 2)
-    10.76
-    """
+    """Step to which ``rice`` rounds pixels."""
     return _LOWEST_READ_NOISE * _TRIMMED_SIGMA * math.sqrt(coadds) / _STEPS_IN_NOISE
 
 
 def write_tiled(
     frame: Frame, path: str | os.PathLike[str], method: str = "rice", *, layout: str = "tica"
 ) -> None:
-    """Write a calibrated frame with its images tile-compressed.
-
-    Parameters
-    ----------
-    frame : Frame
-        Calibrated frame, (2078, 2136) or (2048, 2048); in TICA's layout in electrons, in SPOC's
-        with its variance.
-    path : path-like
-        File to write, whole or not at all; its name should end in ``.fits.fz``.
-    method : str
-        ``"rice"`` or ``"gzip2"``.
-    layout : str
-        ``"tica"``, where the image then is in HDU 1, or ``"spoc"``.
-
-    Raises
-    ------
-    FrameError
-        If the frame is not what the layout holds.
-    OSError
-        If the file can't be written.
-    """
+    """Write a calibrated frame with its images tile-compressed."""
     step = quantum(frame.coadds)
     if layout == "spoc":
         step /= frame.live_s
@@ -135,28 +98,7 @@ def _packed_image(cards: Cards, pixels: Array, *, method: str, step: float) -> b
 
 
 def untiled(path: str | os.PathLike[str], data: memoryview, hdus: list[RawHDU]) -> list[RawHDU]:
-    """Unpack the tile-compressed images of a file.
-
-    Parameters
-    ----------
-    path : path-like
-        File, for messages.
-    data : memoryview
-        Its bytes.
-    hdus : list of RawHDU
-        Its HDUs.
-
-    Returns
-    -------
-    list of RawHDU
-        The same, with plain images for tile-compressed ones; a product's image alone, as if it
-        were in the primary HDU.
-
-    Raises
-    ------
-    BadFileError
-        If the tiles can't be unpacked.
-    """
+    """Unpack the tile-compressed images of a file."""
     if not any(hdu.header.get("ZIMAGE") for hdu in hdus):
         return hdus
     try:

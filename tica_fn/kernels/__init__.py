@@ -3,13 +3,13 @@
 from tica_fn.kernels.bias import add_bias, subtract_bias
 from tica_fn.kernels.big_endian import from_big_endian, sum_words, to_big_endian
 from tica_fn.kernels.clipped_mean import accumulate_clipped, measure_spread, median_and_deviation
+from tica_fn.kernels.flags import isolated_pixels, longest_runs, signal_flags
 from tica_fn.kernels.flat import divide_flat, multiply_flat
 from tica_fn.kernels.gain import apply_gain, remove_gain
 from tica_fn.kernels.linearity import correct_linearity, restore_nonlinearity
 from tica_fn.kernels.live_time import divide_live_time, multiply_live_time
 from tica_fn.kernels.pedestal import add_pedestal, measure_pedestals, subtract_pedestal
 from tica_fn.kernels.poc_linearity import correct_poc_linearity, restore_poc_nonlinearity
-from tica_fn.kernels.quality import isolated_pixels, longest_runs, signal_flags
 from tica_fn.kernels.robust_smear import background_level, fall_off
 from tica_fn.kernels.row_pedestal import (
     add_row_pedestal,

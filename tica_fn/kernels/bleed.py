@@ -13,19 +13,7 @@ def bleed(full_well: float, rows: int, image: NDArray[np.float64]) -> float:
     Charge that reaches the lower edge runs into the serial register, and charge that reaches row
     `rows` leaves at the upper edge: both are lost.
 
-    Parameters
-    ----------
-    full_well : float
-        What a pixel holds, in the unit of the image.
-    rows : int
-        Number of rows, from row 0 on, through which charge can run.
-    image : ndarray
-        (rows, columns) float64: charge, which is changed.
-
-    Returns
-    -------
-    float
-        Charge that was lost; image before = image after + lost, to rounding.
+    `image`: (rows, columns) float64.
     """
     lost = 0.0
     columns = image.shape[1]

@@ -30,19 +30,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": F
 
 
 def kernel(function: F) -> F:
-    """Compile a function of arrays and numbers with the project's options, cached on disk.
-
-    Parameters
-    ----------
-    function : callable
-        A function in the subset of Python that numba compiles.
-
-    Returns
-    -------
-    callable
-        The compiled function; each new combination of argument types is compiled at its first
-        call and then kept in `cache_folder`.
-    """
+    """Compile a function of arrays and numbers with the project's options, cached on disk."""
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())
@@ -57,35 +45,13 @@ def formula(function: F) -> F:
 
     Each formula is written once in this way and serves the kernel of its own step and the sweep
     that does all steps at once.  Called from Python it is the plain function.
-
-    Parameters
-    ----------
-    function : callable
-        A function of numbers in the subset of Python that numba compiles.
-
-    Returns
-    -------
-    callable
-        The same function.
     """
     absorbed: F = register_jitable(**_OPTIONS)(function)
     return absorbed
 
 
 def chosen_by_type(function: Callable[..., Any]) -> Callable[[F], F]:
-    """Mark a function that gives a formula's compiled form by the types of its arguments.
-
-    Parameters
-    ----------
-    function : callable
-        The formula as Python runs it.
-
-    Returns
-    -------
-    callable
-        Decorator of a function that takes the arguments' numba types and returns the formula for
-        them.
-    """
+    """Mark a function that gives a formula's compiled form by the types of its arguments."""
     options: Any = _OPTIONS
     decorator: Callable[[F], F] = overload(function, jit_options=options)
     return decorator
@@ -97,11 +63,6 @@ def cache_folder() -> Path:
 
     It lies in ``NUMBA_CACHE_DIR`` where that is set, else in the package's ``__pycache__``, else
     (a read-only installation) in the user's cache folder.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder, which exists and can be written.
     """
     name = f"numba-{_source_hash()}"
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
@@ -121,13 +82,7 @@ def cache_folder() -> Path:
 
 
 def before_compiling(tell: Callable[[], None]) -> None:
-    """Have a function called when a kernel is about to be compiled, which takes seconds.
-
-    Parameters
-    ----------
-    tell : callable
-        Called once, before the first compilation; not when machine code is found in the cache.
-    """
+    """Have a function called when a kernel is about to be compiled, which takes seconds."""
     event.register(_COMPILING, _Once(tell))  # type: ignore[no-untyped-call]
 
 
@@ -149,9 +104,10 @@ class _Once(event.Listener):
 
 
 def _source_hash() -> str:
-    """Hash of every kernel source beside this file, names included."""
+    """Hash of every kernel source beside and below this file, places included."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode())
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

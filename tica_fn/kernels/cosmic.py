@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tica_fn.kernels.compile import kernel
-from tica_fn.kernels.noise import normal, stream, uniform
+from tica_fn.kernels.random_numbers import normal, stream, uniform
 
 _STEP = 0.25
 """Length of the pieces that a track is laid down in, pixels."""
@@ -40,29 +40,7 @@ def trace_tracks(
     Directions are those of an isotropic flux on a flat detector, ``p(theta) ~ cos(theta)
     sin(theta)``; the charge freed along a piece of track fluctuates by 30 %.
 
-    Parameters
-    ----------
-    hits : int
-        Number of particles.
-    height, width : int
-        Rows and columns of the image they strike.
-    blocks : int
-        Number of blocks of ten exposures in the frame; each particle falls in one of them.
-    depth : float
-        Thickness of the silicon, in pixels.
-    charge_per_pixel : float
-        Electrons freed along one pixel's length of track.
-    seed, purpose : int
-        What `tica_fn.kernels.noise.stream` takes.
-    pixel, block : ndarray
-        (capacity,) int64: filled with flat pixel index and block of every pixel that got charge.
-    charge : ndarray
-        (capacity,) float64: filled with the electrons.
-
-    Returns
-    -------
-    int
-        Number of entries filled; tracks that do not fit are left out.
+    `pixel, block`: (capacity,) int64; `charge`: (capacity,) float64.
     """
     filled = 0
     for hit in range(hits):
@@ -105,14 +83,7 @@ def deposit(
 ) -> None:
     """Add every charge to its pixel: no mitigation.
 
-    Parameters
-    ----------
-    pixel : ndarray
-        (n,) int64: flat pixel index.
-    charge : ndarray
-        (n,) float64: electrons.
-    out : ndarray
-        (pixels,) float64: the image, flat, which is changed.
+    `pixel`: (n,) int64; `charge`: (n,) float64; `out`: (pixels,) float64.
     """
     for i in range(pixel.size):
         out[pixel[i]] += charge[i]
@@ -135,22 +106,8 @@ def deposit_trimmed(
     stay.  The dropped one leaves ``min(charge, 1.485 sigma)``, sigma being the noise of one
     exposure of that pixel.
 
-    Parameters
-    ----------
-    order : ndarray
-        (n,) int64: the charges sorted by pixel and block.
-    pixel, block : ndarray
-        (n,) int64: flat pixel index and block of ten exposures.
-    charge : ndarray
-        (n,) float64: electrons.
-    signal : ndarray
-        (pixels,) float64: expected electrons of the whole frame, flat.
-    reads : float
-        Number of exposures that are summed.
-    read_noise : ndarray
-        (columns,) float64: noise of one exposure, electrons.
-    out : ndarray
-        (pixels,) float64: the image, flat, which is changed.
+    `order`: (n,) int64; `pixel, block`: (n,) int64; `charge`: (n,) float64; `signal`: (pixels,)
+    float64; `read_noise`: (columns,) float64; `out`: (pixels,) float64.
     """
     columns = read_noise.size
     i = 0

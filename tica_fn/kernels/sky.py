@@ -32,25 +32,9 @@ def add_stars(
 
     What a pixel gets does not depend on the tile it is computed in.
 
-    Parameters
-    ----------
-    columns, rows : ndarray
-        (stars,) float64: positions, 0-based, integer at the centre of a pixel.
-    flux : ndarray
-        (stars,) float64: light of each star, in the unit of the image.
-    weights : ndarray
-        (components,) float64: share of the light in each Gaussian.
-    offsets : ndarray
-        (stars, components, 2) float64: place of each Gaussian's centre from the star's position,
-        column and row, pixels.
-    widths : ndarray
-        (stars, components) float64: standard deviations, pixels.
-    reach : ndarray
-        (stars,) int64: a star is drawn on the pixels so many columns and rows around its own.
-    first_row, first_column : int
-        Place of ``out[0, 0]`` in the coordinates of the positions.
-    out : ndarray
-        (rows, columns) float64: the image that the stars are added to.
+    `columns, rows`: (stars,) float64; `flux`: (stars,) float64; `weights`: (components,) float64;
+    `offsets`: (stars, components, 2) float64; `widths`: (stars, components) float64; `reach`:
+    (stars,) int64; `out`: (rows, columns) float64.
     """
     height, width = out.shape
     across, along = np.empty(width), np.empty(height)
@@ -98,22 +82,7 @@ def add_background(
 ) -> None:
     """Add an even sky and a glow that falls off exponentially along one direction.
 
-    Parameters
-    ----------
-    level : float
-        The even part, in the unit of the image.
-    glow : float
-        The glow where it is brightest.
-    cosine, sine : float
-        Direction towards which the glow rises, as its parts along columns and rows.
-    start : float
-        Coordinate along that direction at which the glow is `glow`, pixels.
-    scale : float
-        Length over which the glow falls to 1/e, pixels.
-    first_row, first_column : int
-        Place of ``out[0, 0]`` in the coordinates of the direction.
-    out : ndarray
-        (rows, columns) float64: the image that the sky is added to.
+    `out`: (rows, columns) float64.
     """
     height, width = out.shape
     if glow == 0.0:

@@ -17,19 +17,8 @@ def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) 
     A pixel that stands s times the scatter above the level counts ``s / (s + half_point)``, less
     than 1 however bright it is; one that is not finite counts nothing.
 
-    Parameters
-    ----------
-    stamps : ndarray
-        (n, side, side) float64.
-    level, scatter : ndarray
-        (n,) float64: background of each stamp; stamps without one are left out.
-    half_point : float
-        Significance that counts one half.
-
-    Returns
-    -------
-    ndarray
-        (side, side) float64, 0 to 1.
+    `stamps`: (n, side, side) float64; `level, scatter`: (n,) float64; gives (side, side) float64, 0
+    to 1.
     """
     n, side = stamps.shape[0], stamps.shape[1]
     out = np.zeros((side, side))
@@ -51,20 +40,7 @@ def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) 
 def find_peaks(stamps: Array, reach: int) -> tuple[Array, Array, Array]:
     """Brightest finite pixel near the middle of each stamp, to a fraction of a pixel.
 
-    Parameters
-    ----------
-    stamps : ndarray
-        (n, side, side) float64; not modified.
-    reach : int
-        How far from the middle the brightest pixel may lie.
-
-    Returns
-    -------
-    x, y : ndarray
-        (n,) float64: offset of the parabola's top through the pixel and its neighbours; NaN where
-        there is none.
-    peak : ndarray
-        (n,) float64: value of the pixel.
+    `stamps`: (n, side, side) float64; gives `x, y` (n,) float64; `peak` (n,) float64.
     """
     n, side = stamps.shape[0], stamps.shape[1]
     half = side // 2

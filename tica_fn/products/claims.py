@@ -18,20 +18,7 @@ class Claims:
         self._lock = threading.Lock()
 
     def __call__(self, target: Path, source: Path) -> None:
-        """Claim an output for an input.
-
-        Parameters
-        ----------
-        target : pathlib.Path
-            The output.
-        source : pathlib.Path
-            The input it is made from.
-
-        Raises
-        ------
-        FrameError
-            If it was made from another input in this run.
-        """
+        """Claim an output for an input."""
         with self._lock:
             first = self._first.setdefault(target, source)
         if first != source:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import attrs
 
-from tica_fn.batch import DONE, SKIPPED, ModelShelf, Outcome
 from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.batch import DONE, SKIPPED, ModelShelf, Outcome
 from tica_fn.fits.blocks import content, crc32, read_blocks
 from tica_fn.fits.files import kind_of
 from tica_fn.fits.names import product_name, spoc_name
@@ -15,10 +15,10 @@ from tica_fn.fits.spoc_out import write_spoc
 from tica_fn.fits.tica_in import frame_from_tica
 from tica_fn.fits.tiled import untiled
 from tica_fn.frame import Frame
+from tica_fn.models import SourceFile
 from tica_fn.products.claims import Claims
-from tica_fn.products.redo import Wanted, why_again
-from tica_fn.provenance import SourceFile
-from tica_fn.steps.variance import estimate_variance
+from tica_fn.products.staleness import Wanted, why_again
+from tica_fn.steps.estimate_variance import estimate_variance
 
 __all__ = ["Conversion", "convert_file"]
 
@@ -27,23 +27,7 @@ _STARS = "WCS_STARS"
 
 @attrs.frozen(kw_only=True)
 class Conversion:
-    """What is to be done with every product.
-
-    Parameters
-    ----------
-    outdir : pathlib.Path
-        Folder of the outputs.
-    models : ModelShelf or None
-        Where models come from, for the uncertainties of products that have none.
-    name : str
-        ``"stem"``, after the input; or ``"spoc"``, as the mission names its frames.
-    compress : str
-        ``"none"`` or ``"gzip"``.
-    overwrite : bool
-        Whether to replace outputs that are whole and made from the same input.
-    claim : Claims
-        Keeps two inputs from writing the same output.
-    """
+    """What is to be done with every product."""
 
     outdir: Path
     models: ModelShelf | None = None
@@ -54,32 +38,7 @@ class Conversion:
 
 
 def convert_file(source: Path, job: Conversion) -> Outcome:
-    """Write a product in SPOC's layout.
-
-    Parameters
-    ----------
-    source : pathlib.Path
-        Product in TICA's layout.
-    job : Conversion
-        What to do with it.
-
-    Returns
-    -------
-    Outcome
-        Done, or skipped because its output is there.
-
-    Raises
-    ------
-    BadFileError
-        If the file is damaged, or of another kind.
-    FrameError
-        If it has no uncertainties and there are no models to estimate them with, or another file
-        is in the output's place.
-    ModelError
-        If there are no models of its CCD.
-    OSError
-        If a file can't be read or written.
-    """
+    """Write a product in SPOC's layout."""
     data = content(source)
     stamp = SourceFile(name=source.name, crc32=crc32(data))
     hdus = untiled(source, data, read_blocks(source, data))

@@ -7,10 +7,9 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from tica_fn.batch import DONE, SKIPPED, Outcome
-from tica_fn.compose import Pipeline
 from tica_fn.detector import AMPLIFIERS, CCDS, SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.errors import FrameError
+from tica_fn.fits.batch import DONE, SKIPPED, Outcome
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.files import frame_of, write
 from tica_fn.fits.header import with_card
@@ -21,15 +20,15 @@ from tica_fn.fits.reader_cards import frame_quality
 from tica_fn.fits.tiled import write_tiled
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
-from tica_fn.models import Models
+from tica_fn.models import Models, SourceFile
+from tica_fn.pipeline.compose import Pipeline
+from tica_fn.pipeline.trim import trim_science
 from tica_fn.products.job import Job
 from tica_fn.products.options import Product, steps_for
-from tica_fn.products.redo import Wanted, wanted_of, why_again
-from tica_fn.provenance import SourceFile
-from tica_fn.quality.frames import as_dquality, flag_frame
+from tica_fn.products.staleness import Wanted, wanted_of, why_again
+from tica_fn.quality.frame_flags import as_dquality, flag_frame
 from tica_fn.quality.pixels import flag_pixels
-from tica_fn.time_corrections import correct_times
-from tica_fn.trim import trim_science
+from tica_fn.wcs.time_corrections import correct_times
 
 __all__ = ["calibrate_products", "without_signal"]
 
@@ -37,37 +36,7 @@ __all__ = ["calibrate_products", "without_signal"]
 def calibrate_products(
     source: Path, hdus: list[RawHDU], kind: str, stamp: SourceFile, job: Job
 ) -> Outcome:
-    """Calibrate the one CCD or the four of a raw file.
-
-    Parameters
-    ----------
-    source : pathlib.Path
-        The raw file.
-    hdus : list of RawHDU
-        Its HDUs, verified.
-    kind : str
-        What `tica_fn.fits.files.kind_of` says of it.
-    stamp : SourceFile
-        Its name and checksum.
-    job : Job
-        What to do with it.
-
-    Returns
-    -------
-    Outcome
-        Done, or skipped because all outputs are there.
-
-    Raises
-    ------
-    BadFileError
-        If a keyword is missing or impossible.
-    FrameError
-        If an option does not fit the frame.
-    ModelError
-        If there are no models for one of the CCDs; no output is written then.
-    OSError
-        If a file can't be written.
-    """
+    """Calibrate the one CCD or the four of a raw file."""
     product = job.product
     camera = kind == "camera"
     if product.assemble and not camera:
@@ -149,15 +118,7 @@ def _calibrated(frame: Frame, steps: Pipeline, models: Models, product: Product)
 def without_signal(counts: Array) -> bool:
     """Tell, by one row, whether all counts of an amplifier may be the same.
 
-    Parameters
-    ----------
-    counts : ndarray
-        (2078, 2136) raw counts.
-
-    Returns
-    -------
-    bool
-        Whether the science pixels of an amplifier in the middle row are all the same.
+    `counts`: (2078, 2136) raw counts.
     """
     first, last = SCIENCE_COLUMNS
     row = counts[SCIENCE_ROWS[1] // 2, first:last].reshape(len(AMPLIFIERS), -1)

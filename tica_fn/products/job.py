@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from tica_fn.batch import ModelShelf
+from tica_fn.fits.batch import ModelShelf
 from tica_fn.products.claims import Claims
 from tica_fn.products.options import Product
 
@@ -15,25 +15,7 @@ __all__ = ["Job"]
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """What is to be done with every file of a run.
-
-    Parameters
-    ----------
-    models : ModelShelf
-        Where models come from.
-    outdir : pathlib.Path
-        Folder of the outputs.
-    compress : str
-        ``"none"``, ``"gzip"``, or tile-compressed ``"rice"`` or ``"gzip2"``.
-    without : tuple of str
-        Names of steps to leave out.
-    overwrite : bool
-        Whether to replace outputs that are whole and made from the same input and models.
-    product : Product
-        Options of the products.
-    claim : Claims
-        Keeps two inputs from writing the same output.
-    """
+    """What is to be done with every file of a run."""
 
     models: ModelShelf
     outdir: Path

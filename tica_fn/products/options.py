@@ -6,8 +6,8 @@ from typing import Any
 
 import attrs
 
-from tica_fn.compose import Pipeline, compose
 from tica_fn.models import Models
+from tica_fn.pipeline.compose import Pipeline, compose
 from tica_fn.steps import (
     STANDARD_ORDER,
     apply_gain,
@@ -22,7 +22,7 @@ from tica_fn.steps import (
     subtract_row_pedestal,
     subtract_smear,
 )
-from tica_fn.steps.variance import estimate_variance
+from tica_fn.steps.estimate_variance import estimate_variance
 
 __all__ = ["Product", "steps_for"]
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tica_fn.batch import DONE, SKIPPED, Outcome
-from tica_fn.compose import standard_steps
 from tica_fn.detector import COLUMNS, ROWS, SHAPE
 from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.batch import DONE, SKIPPED, Outcome
 from tica_fn.fits.blocks import Buffer, RawHDU, content, crc32, read_blocks, verify_sums
 from tica_fn.fits.collateral import KINDS, Collateral, find_collateral, read_collateral
 from tica_fn.fits.files import frame_of, kind_of
@@ -21,11 +20,12 @@ from tica_fn.fits.target import TargetPixels, target_of
 from tica_fn.fits.target_out import write_target
 from tica_fn.fits.tica import write_tica
 from tica_fn.fits.tiled import TILE_COMPRESSION, untiled, write_tiled
+from tica_fn.models import SourceFile
+from tica_fn.pipeline.compose import standard_steps
 from tica_fn.products.frames import calibrate_products, without_signal
 from tica_fn.products.job import Job
 from tica_fn.products.options import steps_for
-from tica_fn.products.redo import wanted_of, why_again
-from tica_fn.provenance import SourceFile
+from tica_fn.products.staleness import wanted_of, why_again
 
 __all__ = ["calibrate_file", "output_name"]
 
@@ -33,27 +33,7 @@ _ENDINGS = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
 
 
 def output_name(source: Path, compress: str = "none") -> str:
-    """Name of the calibrated file, as TICA names it.
-
-    Parameters
-    ----------
-    source : pathlib.Path
-        Raw file ending in ``.fits`` or ``.fits.gz``.
-    compress : str
-        ``"none"``, ``"gzip"``, ``"rice"`` or ``"gzip2"``.
-
-    Returns
-    -------
-    str
-        ``<stem>.cal.fits``, with ``.gz`` or ``.fz`` after it.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from tica_fn.products.raw_files import output_name
-    >>> output_name(Path("raw/tess2018349182459-s0006-2-3-0126-s_ffir.fits.gz"))
-    'tess2018349182459-s0006-2-3-0126-s_ffir.cal.fits'
-    """
+    """Name of the calibrated file, as TICA names it."""
     stem = source.name.removesuffix(".gz")
     for ending in (".fits", ".fit"):
         stem = stem.removesuffix(ending)
@@ -61,33 +41,7 @@ def output_name(source: Path, compress: str = "none") -> str:
 
 
 def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None = None) -> Outcome:
-    """Calibrate one file.
-
-    Parameters
-    ----------
-    source : pathlib.Path
-        Raw full-frame image or target pixel file.
-    job : Job
-        What to do with it.
-    on_written : callable, optional
-        Called when only the disk is waited for.
-
-    Returns
-    -------
-    Outcome
-        Done, or skipped because its output is there.
-
-    Raises
-    ------
-    BadFileError
-        If the file is damaged, or of another kind.
-    ModelError
-        If there are no models for it.
-    FrameError
-        If collateral is missing.
-    OSError
-        If a file can't be read or written.
-    """
+    """Calibrate one file."""
     data = content(source, _buffer())
     hdus = read_blocks(source, data, verify=False)
     stamp = SourceFile(name=source.name, crc32=crc32(data))

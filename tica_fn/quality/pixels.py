@@ -1,7 +1,7 @@
 """Flags of pixels: what each pixel of a frame is, and what is wrong with it.
 
 The bits are those of `Pixel`; `flag_pixels` finds them.  Flags of whole frames are in
-`tica_fn.quality.frames`, those of calibration models in `tica_fn.quality.models`.
+`tica_fn.quality.frame_flags`, those of calibration models in `tica_fn.quality.known_models`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tica_fn.frame import ADU, RATE, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
 from tica_fn.steps.contamination import contaminated_in_readout
+from tica_fn.steps.estimate_variance import estimate_variance
 from tica_fn.steps.gain import gain_of_columns
 from tica_fn.steps.step import window
-from tica_fn.steps.variance import estimate_variance
 from tica_fn.uncertainty.noise import Noise
 
 __all__ = ["FULL_WELL_E", "STRAP_COLUMNS", "Pixel", "flag_pixels"]
@@ -46,35 +46,7 @@ _RAY_SHARE = 0.15
 
 
 class Pixel(IntFlag):
-    """Bits of `Frame.quality`.
-
-    Attributes
-    ----------
-    VIRTUAL : int
-        Underclock or overclock column, or virtual row: no pixel of the CCD.
-    BUFFER : int
-        Buffer row, between science and smear rows.
-    SMEAR_ROW : int
-        Masked row that sees only the frame transfer.
-    EDGE : int
-        Science pixel that lacks a neighbour.
-    SATURATED : int
-        At least `FULL_WELL_E` electrons per read, on average over the coadd.
-    BEYOND_LINEARITY : int
-        Signal above the range in which the linearity was measured.
-    BLEED_COLUMN : int
-        Column in which ten or more saturated pixels follow each other.
-    SMEAR_CONTAMINATED : int
-        Column into whose smear rows a star bleeds.
-    MODEL_INVALID : int
-        Flat field that can't be right: outside 0.5 to 1.5, or with an error above 0.1.
-    COSMIC_RAY : int
-        Suspect of a cosmic ray: shines alone, or in one frame of three only.
-    STRAP : int
-        Column above a metal strap, which reflects red light back.
-    NO_DATA : int
-        No number.
-    """
+    """Bits of `Frame.quality`."""
 
     VIRTUAL = 1
     BUFFER = 2

@@ -10,30 +10,7 @@ __all__ = ["clean_url", "shown"]
 
 
 def clean_url(url: str) -> str:
-    """Put a remote's address in the form requests can be built on.
-
-    Parameters
-    ----------
-    url : str
-        Address of a folder, ``http`` or ``https``.
-
-    Returns
-    -------
-    str
-        The address ending in one ``/``, without the stray colon that TICA's own has after the
-        host.
-
-    Raises
-    ------
-    RemoteError
-        If it is no such address.
-
-    Examples
-    --------
-    >>> from tica_fn.remote.address import clean_url
-    >>> clean_url("https://tess.mit.edu:/public/tica")
-    'https://tess.mit.edu/public/tica/'
-    """
+    """Put a remote's address in the form requests can be built on."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RemoteError(f"{url}: the address of a remote begins with http:// or https://")
@@ -46,17 +23,6 @@ def clean_url(url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """Address without the user name and password that may stand in it.
-
-    Parameters
-    ----------
-    url : str
-        Any address.
-
-    Returns
-    -------
-    str
-        What may be printed and recorded.
-    """
+    """Address without the user name and password that may stand in it."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]))

@@ -26,13 +26,7 @@ Report = Callable[[int, "int | None"], None]
 
 
 def default_folder() -> Path:
-    """Folder in which models are kept where no other is named.
-
-    Returns
-    -------
-    pathlib.Path
-        ``TICA_FN_CACHE`` where that is set, else the user's cache folder as the system has it.
-    """
+    """Folder in which models are kept where no other is named."""
     import pooch
 
     return Path(os.environ.get("TICA_FN_CACHE") or pooch.os_cache("tica-fn"))
@@ -40,17 +34,7 @@ def default_folder() -> Path:
 
 @attrs.frozen(kw_only=True)
 class CachedFile:
-    """A verified file in the cache.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Where it is; read-only.
-    digest : Digest
-        Plain hashes of its bytes.
-    hash_kind : str
-        ``"md5"``, ``"md5-dos2unix"`` (DVC 1 and 2), or ``"first use"``.
-    """
+    """A verified file in the cache."""
 
     path: Path
     digest: Digest
@@ -59,30 +43,14 @@ class CachedFile:
 
 @attrs.define(kw_only=True)
 class Remote:
-    """A DVC remote: objects named by hash below one address.
-
-    Parameters
-    ----------
-    url : str
-        Address ending in ``/``.
-    client : Client
-        What fetches from it.
-    """
+    """A DVC remote: objects named by hash below one address."""
 
     url: str
     client: Client = attrs.field(factory=Client)
 
 
 def give_name(part: Path, path: Path) -> None:
-    """Make a complete, verified part file appear under its name: durable, read-only, at once.
-
-    Parameters
-    ----------
-    part : pathlib.Path
-        The file, on the same file system.
-    path : pathlib.Path
-        Its name; what stands there is replaced.
-    """
+    """Make a complete, verified part file appear under its name: durable, read-only, at once."""
     with part.open("rb") as stream:
         os.fsync(stream.fileno())
     part.chmod(0o444)
@@ -92,13 +60,7 @@ def give_name(part: Path, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder.
-    """
+    """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -108,64 +70,22 @@ def sync_folder(folder: Path) -> None:
 
 @attrs.define(kw_only=True)
 class Cache:
-    """Objects by their DVC hash.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where they are kept.
-    """
+    """Objects by their DVC hash."""
 
     folder: Path = attrs.field(factory=default_folder, converter=Path)
 
     def parts(self) -> Path:
-        """Folder of unfinished downloads.
-
-        Returns
-        -------
-        pathlib.Path
-            The folder, which exists.
-        """
+        """Folder of unfinished downloads."""
         folder = self.folder / "parts"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def path_of(self, md5: str, *, legacy: bool, listing: bool = False) -> Path:
-        """Place of an object.
-
-        Parameters
-        ----------
-        md5 : str
-            Its hash.
-        legacy : bool
-            Whether it is in the layout of DVC 1 and 2.
-        listing : bool
-            Whether it is a directory listing.
-
-        Returns
-        -------
-        pathlib.Path
-            Where it is or would be.
-        """
+        """Place of an object."""
         return self.folder / object_key(md5, legacy=legacy, listing=listing)
 
     def find(self, md5: str, *, legacy: bool, listing: bool = False) -> CachedFile | None:
-        """Look for an object and hash it; one whose bytes have changed is removed.
-
-        Parameters
-        ----------
-        md5 : str
-            Its hash.
-        legacy : bool
-            Whether its pointer is of DVC 1 or 2; both layouts are looked through, this one first.
-        listing : bool
-            Whether it is a directory listing.
-
-        Returns
-        -------
-        CachedFile or None
-            The object, or None where it is not here.
-        """
+        """Look for an object and hash it; one whose bytes have changed is removed."""
         for old in (legacy, not legacy):
             path = self.path_of(md5, legacy=old, listing=listing)
             if path.is_file():
@@ -179,31 +99,7 @@ class Cache:
     def obtain(
         self, remote: Remote, md5: str, *, legacy: bool, report: Report, listing: bool = False
     ) -> CachedFile:
-        """Return an object, from the cache or else from the remote.
-
-        Parameters
-        ----------
-        remote : Remote
-            Where it comes from.
-        md5 : str
-            Its hash.
-        legacy : bool
-            Layout to try first: that of DVC 1 and 2, or that of DVC 3.
-        report : callable
-            Called with bytes that are there and bytes that there will be.
-        listing : bool
-            Whether it is a directory listing.
-
-        Returns
-        -------
-        CachedFile
-            The object, verified.
-
-        Raises
-        ------
-        RemoteError
-            If it cannot be had, or has another hash than its name says.
-        """
+        """Return an object, from the cache or else from the remote."""
         found = self.find(md5, legacy=legacy, listing=listing)
         if found is None:
             part = self.parts() / f"{md5}{'.dir' if listing else ''}.part"
@@ -266,27 +162,6 @@ class Cache:
 
 
 def object_key(md5: str, *, legacy: bool, listing: bool = False) -> str:
-    """Name of an object below a remote or a cache folder.
-
-    Parameters
-    ----------
-    md5 : str
-        Its hash.
-    legacy : bool
-        Whether in the layout of DVC 1 and 2.
-    listing : bool
-        Whether it is a directory listing.
-
-    Returns
-    -------
-    str
-        ``ab/cdef...`` or ``files/md5/ab/cdef...``, with ``.dir`` for a listing.
-
-    Examples
-    --------
-    >>> from tica_fn.remote.cache import object_key
-    >>> object_key("8561c36c1a2f15054294dfe624877f7a", legacy=True, listing=True)
-    '85/61c36c1a2f15054294dfe624877f7a.dir'
-    """
+    """Name of an object below a remote or a cache folder."""
     prefix = "" if legacy else "files/md5/"
     return f"{prefix}{md5[:2]}/{md5[2:]}{'.dir' if listing else ''}"

@@ -15,19 +15,7 @@ FLAT_OUTPUT = "flat_combine/780nm"
 
 @attrs.frozen(kw_only=True)
 class Exposure:
-    """One exposure time.
-
-    Parameters
-    ----------
-    name : str
-        What a user calls it: ``"10min"``.
-    seconds : int
-        The whole interval.
-    folder : str
-        Name of the model folder: ``"calibration_10min"``.
-    bias_output : str
-        Output that holds its bias models: ``"twodbias_10min"``.
-    """
+    """One exposure time."""
 
     name: str
     seconds: int
@@ -50,35 +38,14 @@ EXPOSURES = tuple(
 
 @attrs.frozen(kw_only=True)
 class Role:
-    """One kind of image model in a folder.
-
-    Parameters
-    ----------
-    name : str
-        ``"bias"`` or ``"flat"``.
-    folder : str
-        Folder within ``calibration_<exposure>``.
-    ending : str
-        How its file names end.
-    """
+    """One kind of image model in a folder."""
 
     name: str
     folder: str
     ending: str
 
     def file_name(self, camera: int, ccd: int) -> str:
-        """Name of a CCD's file.
-
-        Parameters
-        ----------
-        camera, ccd : int
-            Numbers 1 to 4.
-
-        Returns
-        -------
-        str
-            Without folder.
-        """
+        """Name of a CCD's file."""
         return f"cam{camera}_ccd{ccd}_{self.ending}.fits"
 
 
@@ -90,15 +57,7 @@ ROLES = (
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """One file that a model folder needs.
-
-    Parameters
-    ----------
-    role : Role
-        Bias or flat.
-    camera, ccd : int
-        Numbers 1 to 4.
-    """
+    """One file that a model folder needs."""
 
     role: Role
     camera: int
@@ -116,29 +75,7 @@ class Wanted:
 
 
 def exposure(name: str) -> Exposure:
-    """Look up an exposure time by any of its names.
-
-    Parameters
-    ----------
-    name : str
-        ``10min``, ``calibration_10min``, ``200s``, ``200sec``, ``02min``, ``2min`` ...
-
-    Returns
-    -------
-    Exposure
-        The one meant.
-
-    Raises
-    ------
-    ModelError
-        If there are no models for it.
-
-    Examples
-    --------
-    >>> from tica_fn.remote.exposures import exposure
-    >>> exposure("02min").bias_output, exposure("20s").folder
-    ('twodbias_2min', 'calibration_20sec')
-    """
+    """Look up an exposure time by any of its names."""
     short = name.removeprefix("calibration_")
     for one in EXPOSURES:
         if short in (one.name, one.folder.removeprefix("calibration_"), f"{one.seconds}s"):
@@ -148,23 +85,7 @@ def exposure(name: str) -> Exposure:
 
 
 def wanted(camera: int | None = None, ccd: int | None = None) -> tuple[Wanted, ...]:
-    """Files of the CCDs asked for.
-
-    Parameters
-    ----------
-    camera, ccd : int, optional
-        Numbers 1 to 4; all by default.
-
-    Returns
-    -------
-    tuple of Wanted
-        The biases, then the flats.
-
-    Raises
-    ------
-    FrameError
-        If TESS has no such camera or CCD.
-    """
+    """Files of the CCDs asked for."""
     check_ccd(1 if camera is None else camera, 1 if ccd is None else ccd)
     return tuple(
         Wanted(role=role, camera=c, ccd=d)

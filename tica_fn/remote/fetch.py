@@ -10,6 +10,7 @@ from typing import TextIO, TypeVar
 import attrs
 
 from tica_fn.errors import ModelError
+from tica_fn.fits.model_origins import Origin
 from tica_fn.remote.address import shown
 from tica_fn.remote.cache import Cache, CachedFile, Remote
 from tica_fn.remote.exposures import EXPOSURES, FLAT_OUTPUT, ROLES, Exposure, Role, Wanted, wanted
@@ -17,7 +18,6 @@ from tica_fn.remote.hashes import digest_file, dvc_hash_kind
 from tica_fn.remote.install import install
 from tica_fn.remote.pointers import Entry, Output, check_md5, known_outputs, read_listing
 from tica_fn.remote.progress import Progress, show_progress
-from tica_fn.remote.provenance import Origin
 
 __all__ = ["TICA_REMOTE", "Listing", "fetch_models", "fetch_parallel", "select_entries"]
 
@@ -29,27 +29,13 @@ R = TypeVar("R")
 
 @attrs.frozen(kw_only=True)
 class Listing:
-    """An output with its files.
-
-    Parameters
-    ----------
-    output : Output
-        The output.
-    entries : tuple of Entry
-        Its files.
-    """
+    """An output with its files."""
 
     output: Output
     entries: tuple[Entry, ...]
 
     def roles(self) -> tuple[Role, ...]:
-        """Kinds of models that are in it, told by the names of its files.
-
-        Returns
-        -------
-        tuple of Role
-            Bias, flat, both or none.
-        """
+        """Kinds of models that are in it, told by the names of its files."""
         names = [entry.relpath for entry in self.entries]
         return tuple(
             role for role in ROLES if any(n.endswith(f"_{role.ending}.fits") for n in names)
@@ -57,25 +43,7 @@ class Listing:
 
 
 def select_entries(listing: Listing, needed: Sequence[Wanted]) -> dict[Wanted, Entry]:
-    """Find the files that are needed in a listing, which may hold more.
-
-    Parameters
-    ----------
-    listing : Listing
-        Where to look.
-    needed : sequence of Wanted
-        What to find; of files with the right name the one nearest to the top is taken.
-
-    Returns
-    -------
-    dict of Wanted to Entry
-        One entry for each.
-
-    Raises
-    ------
-    ModelError
-        If one is not there, or two are equally near to the top.
-    """
+    """Find the files that are needed in a listing, which may hold more."""
     by_name: dict[str, list[Entry]] = {}
     for entry in listing.entries:
         by_name.setdefault(entry.relpath.rsplit("/", 1)[-1], []).append(entry)
@@ -106,43 +74,7 @@ def fetch_models(
     jobs: int = 4,
     stream: TextIO | None = None,
 ) -> Path:
-    """Download, verify and install the models of one exposure time.
-
-    Parameters
-    ----------
-    exposure : Exposure
-        Which.
-    target : pathlib.Path
-        Folder in which ``calibration_<exposure>`` is made or completed.
-    camera, ccd : int, optional
-        Only these; all 16 CCDs by default.
-    remote : Remote, optional
-        Where from; TICA's by default.
-    cache : Cache, optional
-        The user's by default.
-    outputs : mapping of str to Output, optional
-        Known versions by name; those that ship with the package by default.
-    pins : sequence of str
-        Hashes of listings to be used in place of the known ones, for biases, flats or both, as
-        the files they list tell.
-    jobs : int
-        Files fetched at the same time.
-    stream : file, optional
-        Where progress goes; standard error by default.
-
-    Returns
-    -------
-    pathlib.Path
-        The ``calibration_<exposure>`` folder.
-
-    Raises
-    ------
-    RemoteError
-        If something cannot be had or has the wrong hash; then nothing is installed, and what has
-        been downloaded is kept for the next try.
-    ModelError
-        If a version does not hold the CCDs asked for, or a pin is of another exposure time.
-    """
+    """Download, verify and install the models of one exposure time."""
     needed = wanted(camera, ccd)
     remote = Remote(url=TICA_REMOTE) if remote is None else remote
     cache = Cache() if cache is None else cache
@@ -259,29 +191,7 @@ def _listing(output: Output, remote: Remote, cache: Cache) -> Listing:
 
 
 def fetch_parallel(get: Callable[[T], R], items: Sequence[T], jobs: int, remote: Remote) -> list[R]:
-    """Get several files at a time; the first failure stops the others.
-
-    Parameters
-    ----------
-    get : callable
-        Gets one.
-    items : sequence
-        What to get.
-    jobs : int
-        How many at a time.
-    remote : Remote
-        Whose downloads are stopped.
-
-    Returns
-    -------
-    list
-        Results in the order of `items`.
-
-    Raises
-    ------
-    ValueError
-        If `jobs` is less than one; also whatever `get` raised first.
-    """
+    """Get several files at a time; the first failure stops the others."""
     if jobs < 1:
         raise ValueError(f"at least one file at a time must be fetched, not {jobs}")
     with ThreadPoolExecutor(max_workers=min(jobs, max(len(items), 1))) as pool:

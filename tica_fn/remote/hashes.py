@@ -25,15 +25,7 @@ _LOOK = 512
 
 @attrs.frozen(kw_only=True)
 class Digest:
-    """Plain hashes of a file.
-
-    Parameters
-    ----------
-    md5, sha256 : str
-        Hexadecimal hashes of the bytes.
-    size_bytes : int
-        Length of the file.
-    """
+    """Plain hashes of a file."""
 
     md5: str
     sha256: str
@@ -41,18 +33,7 @@ class Digest:
 
 
 def digest_file(path: Path) -> Digest:
-    """Hash a file's bytes as they are.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    Digest
-        MD5, SHA-256 and length.
-    """
+    """Hash a file's bytes as they are."""
     md5, sha256, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
     with path.open("rb") as stream:
         while piece := stream.read(PIECE):
@@ -63,24 +44,7 @@ def digest_file(path: Path) -> Digest:
 
 
 def looks_like_text(block: bytes) -> bool:
-    """Tell whether DVC takes bytes for text: no NUL, and at most 30 % that are not printable.
-
-    Parameters
-    ----------
-    block : bytes
-        Any bytes; the first 512 count.
-
-    Returns
-    -------
-    bool
-        DVC's verdict.
-
-    Examples
-    --------
-    >>> from tica_fn.remote.hashes import looks_like_text
-    >>> looks_like_text(b"SIMPLE  =                    T"), looks_like_text(bytes(4))
-    (True, False)
-    """
+    """Tell whether DVC takes bytes for text: no NUL, and at most 30 % that are not printable."""
     block = block[:_LOOK]
     if not block:
         return True
@@ -90,25 +54,7 @@ def looks_like_text(block: bytes) -> bool:
 
 
 def dvc_hash_kind(path: Path, expected: str, digest: Digest, *, legacy: bool) -> str | None:
-    """Find the DVC hash under which a file has the name that is expected.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    expected : str
-        MD5 in hexadecimal by which DVC knows the file, without ``.dir``.
-    digest : Digest
-        The file's plain hashes.
-    legacy : bool
-        Whether the file lies in the layout of DVC 1 and 2, whose text rule may then apply.
-
-    Returns
-    -------
-    str or None
-        ``"md5"`` (the bytes), ``"md5-dos2unix"`` (with the text rule), or None where neither
-        agrees: the file is not the one.
-    """
+    """Find the DVC hash under which a file has the name that is expected."""
     if digest.md5 == expected:
         return "md5"
     if legacy and expected in _text_hashes(path):

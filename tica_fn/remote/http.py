@@ -36,17 +36,7 @@ class _BrokenOffError(Exception):
 
 @attrs.define(kw_only=True)
 class Client:
-    """Fetches files from one server.
-
-    Parameters
-    ----------
-    timeout_s : float
-        Seconds without an answer, or without a byte, after which a try has failed.
-    tries : int
-        Failed tries in a row, none of which brought a byte further, after which it is an error.
-    pause_s : float
-        Seconds before the second try; doubled before each further one.
-    """
+    """Fetches files from one server."""
 
     timeout_s: float = 30.0
     tries: int = 4
@@ -61,35 +51,7 @@ class Client:
         report: Callable[[int, int | None], None],
         validator: Path | None = None,
     ) -> bool:
-        """Complete a part file.
-
-        Parameters
-        ----------
-        url : str
-            What to fetch.
-        part : file
-            Open for reading and appending; what it holds is taken for the beginning of the file.
-        report : callable
-            Called with the bytes that are there and the bytes that there will be, or None.
-        validator : pathlib.Path, optional
-            Where to keep the server's mark of the version (``ETag`` or ``Last-Modified``), for
-            files whose content may change: what there is of another version is dropped.
-
-        Returns
-        -------
-        bool
-            Whether bytes from an earlier call were kept.
-
-        Raises
-        ------
-        NotOnServerError
-            If the server has no such file.
-        RemoteError
-            If the server cannot be reached or breaks off again and again; the part file keeps
-            what has come.
-        OSError
-            If the part cannot be written: a full disk.
-        """
+        """Complete a part file."""
         furthest = part.seek(0, os.SEEK_END)
         failures, kept = 0, furthest > 0
         while True:

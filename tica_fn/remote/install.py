@@ -14,10 +14,10 @@ import shutil
 from pathlib import Path
 
 from tica_fn.errors import BadFileError
+from tica_fn.fits.model_origins import RECORD_NAME, Origin, read_origins, write_origins
 from tica_fn.remote.cache import CachedFile, sync_folder
 from tica_fn.remote.hashes import digest_file
 from tica_fn.remote.parts import exclusive
-from tica_fn.remote.provenance import RECORD_NAME, Origin, read_origins, write_origins
 
 __all__ = ["install"]
 
@@ -31,23 +31,6 @@ def install(folder: Path, files: list[tuple[Origin, CachedFile]], locks: Path) -
     """Install files in a folder and record their versions.
 
     Files are hard links to the cache where that is possible, else copies; read-only in any case.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The ``calibration_<exposure>`` folder; made where it is missing.  Links in it, as TICA's
-        tree has them, are followed.
-    files : list of tuple of (Origin, CachedFile)
-        What to record and what to install.
-    locks : pathlib.Path
-        A folder for the lock that keeps two processes from installing in one folder at once.
-
-    Raises
-    ------
-    BadFileError
-        If a copy does not read back as what was copied.
-    OSError
-        If the folder cannot be written: a full disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = str(folder.resolve()).replace(os.sep, "%")[-200:]

@@ -12,6 +12,7 @@ from typing import IO, Any, TextIO
 
 from tica_fn.errors import BadFileError, RemoteError
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.model_origins import Origin
 from tica_fn.remote.address import shown
 from tica_fn.remote.cache import Cache, CachedFile, Remote, Report, give_name
 from tica_fn.remote.exposures import wanted
@@ -20,7 +21,6 @@ from tica_fn.remote.hashes import Digest, digest_file
 from tica_fn.remote.install import install
 from tica_fn.remote.parts import exclusive
 from tica_fn.remote.progress import show_progress
-from tica_fn.remote.provenance import Origin
 
 __all__ = ["MAST_FOLDER", "MAST_REMOTE", "fetch_mast", "mast_names"]
 
@@ -34,24 +34,7 @@ _BLOCK = 2880
 
 
 def mast_names(camera: int | None = None, ccd: int | None = None) -> tuple[str, ...]:
-    """Names of the files of the CCDs asked for.
-
-    Parameters
-    ----------
-    camera, ccd : int, optional
-        Numbers 1 to 4; all by default.
-
-    Returns
-    -------
-    tuple of str
-        2-D blacks, then flats.
-
-    Examples
-    --------
-    >>> from tica_fn.remote.mast import mast_names
-    >>> mast_names(2, 3)
-    ('tess2018323-2-3-2dblack.fits', 'tess2018323-2-3-flat.fits')
-    """
+    """Names of the files of the CCDs asked for."""
     return tuple(
         f"tess{MAST_VERSION}-{w.camera}-{w.ccd}-{_KINDS[w.role.name]}.fits"
         for w in wanted(camera, ccd)
@@ -68,34 +51,7 @@ def fetch_mast(
     jobs: int = 4,
     stream: TextIO | None = None,
 ) -> Path:
-    """Download, check and install SPOC's models.
-
-    Parameters
-    ----------
-    target : pathlib.Path
-        Folder in which ``calibration_spoc`` is made or completed.
-    camera, ccd : int, optional
-        Only these; all 16 CCDs by default.
-    remote : Remote, optional
-        Where from; MAST by default.
-    cache : Cache, optional
-        The user's by default.
-    jobs : int
-        Files fetched at the same time.
-    stream : file, optional
-        Where progress goes; standard error by default.
-
-    Returns
-    -------
-    pathlib.Path
-        The ``calibration_spoc`` folder.
-
-    Raises
-    ------
-    RemoteError
-        If a file cannot be had, is not FITS, or is not what was fetched first; then nothing is
-        installed.
-    """
+    """Download, check and install SPOC's models."""
     names = mast_names(camera, ccd)
     remote = Remote(url=MAST_REMOTE) if remote is None else remote
     cache = Cache() if cache is None else cache

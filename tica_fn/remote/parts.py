@@ -19,16 +19,6 @@ def exclusive(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading and appending, and wait until nobody else has it locked.
 
     The lock goes with the process, however that ends.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file; made where it is missing.
-
-    Yields
-    ------
-    file
-        The open file, its position anywhere.
     """
     while True:
         with path.open("a+b") as stream:
@@ -44,38 +34,14 @@ def exclusive(path: Path) -> Iterator[IO[bytes]]:
 
 
 def restart(part: IO[bytes]) -> int:
-    """Empty a part file.
-
-    Parameters
-    ----------
-    part : file
-        Open for appending.
-
-    Returns
-    -------
-    int
-        Zero, the new length.
-    """
+    """Empty a part file."""
     part.seek(0)
     part.truncate()
     return 0
 
 
 def append(part: IO[bytes], piece: bytes) -> None:
-    """Write a piece through to the system.
-
-    Parameters
-    ----------
-    part : file
-        Open for appending.
-    piece : bytes
-        What has come.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written: a full disk.
-    """
+    """Write a piece through to the system."""
     try:
         part.write(piece)
         part.flush()
@@ -84,22 +50,7 @@ def append(part: IO[bytes], piece: bytes) -> None:
 
 
 def check_room(part: IO[bytes], start: int, total: int | None) -> None:
-    """Refuse a transfer that cannot fit before the first byte of it.
-
-    Parameters
-    ----------
-    part : file
-        Where it would go.
-    start : int
-        Bytes that are there.
-    total : int, optional
-        Bytes that there will be; nothing is checked where that is not known.
-
-    Raises
-    ------
-    OSError
-        If the disk is too full.
-    """
+    """Refuse a transfer that cannot fit before the first byte of it."""
     if total is None:
         return
     free = shutil.disk_usage(Path(part.name).parent).free

@@ -35,21 +35,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 @attrs.frozen(kw_only=True)
 class Output:
-    """A directory that DVC tracks.
-
-    Parameters
-    ----------
-    name : str
-        Where the directory belongs below ``calibration_models``: ``flat_combine/780nm``.
-    md5 : str
-        Hash of its listing, 32 hexadecimal digits, without ``.dir``.
-    size_bytes : int
-        Bytes of all its files.
-    files : int
-        Number of its files.
-    legacy : bool
-        Whether DVC 1 or 2 wrote it (their layout and text rule), not DVC 3.
-    """
+    """A directory that DVC tracks."""
 
     name: str
     md5: str
@@ -60,40 +46,14 @@ class Output:
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """One file of a listing.
-
-    Parameters
-    ----------
-    md5 : str
-        Name of its object, 32 hexadecimal digits.
-    relpath : str
-        Where it lies in the directory.
-    """
+    """One file of a listing."""
 
     md5: str
     relpath: str
 
 
 def check_md5(text: object, where: str) -> str:
-    """Refuse what is not an MD5; a trailing ``.dir`` is taken off.
-
-    Parameters
-    ----------
-    text : object
-        What should be 32 hexadecimal digits.
-    where : str
-        Where it was found, for the message.
-
-    Returns
-    -------
-    str
-        The 32 digits in lower case.
-
-    Raises
-    ------
-    ModelError
-        If it is anything else.
-    """
+    """Refuse what is not an MD5; a trailing ``.dir`` is taken off."""
     digits = str(text).lower().removesuffix(".dir")
     if not _MD5.fullmatch(digits):
         raise ModelError(f"{where}: {text!r} is not an MD5 of 32 hexadecimal digits")
@@ -102,19 +62,7 @@ def check_md5(text: object, where: str) -> str:
 
 @cache
 def known_outputs() -> dict[str, Output]:
-    """Read the outputs of TICA's repository that ship with the package, by name.
-
-    Returns
-    -------
-    dict of str to Output
-        The same as the pointers in ``calibration_models``.
-
-    Examples
-    --------
-    >>> from tica_fn.remote.pointers import known_outputs
-    >>> known_outputs()["twodbias_10min"].files
-    65
-    """
+    """Read the outputs of TICA's repository that ship with the package, by name."""
     text = files("tica_fn").joinpath("data/model_outputs.csv").read_text()
     return {
         row["name"]: Output(
@@ -128,18 +76,7 @@ def known_outputs() -> dict[str, Output]:
 
 
 def pointer_text(output: Output) -> str:
-    """Write a pointer as DVC does.
-
-    Parameters
-    ----------
-    output : Output
-        What it points to.
-
-    Returns
-    -------
-    str
-        Content of the ``.dvc`` file.
-    """
+    """Write a pointer as DVC does."""
     lines = ["outs:", f"- md5: {output.md5}.dir", f"  size: {output.size_bytes}"]
     lines.append(f"  nfiles: {output.files}")
     if not output.legacy:
@@ -149,25 +86,7 @@ def pointer_text(output: Output) -> str:
 
 
 def read_pointer(path: Path, folder: Path) -> Output | None:
-    """Read one pointer.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The ``.dvc`` file.
-    folder : pathlib.Path
-        The ``calibration_models`` folder that names count from.
-
-    Returns
-    -------
-    Output or None
-        The directory it points to; None where it points to a single file.
-
-    Raises
-    ------
-    BadFileError
-        If it is no pointer.
-    """
+    """Read one pointer."""
     import yaml
 
     try:
@@ -190,23 +109,7 @@ def read_pointer(path: Path, folder: Path) -> Output | None:
 
 
 def read_pointers(folder: Path) -> dict[str, Output]:
-    """Read all the pointers of a ``calibration_models`` folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        A folder with ``.dvc`` files, also in its folders.
-
-    Returns
-    -------
-    dict of str to Output
-        By name.
-
-    Raises
-    ------
-    BadFileError
-        If there are none.
-    """
+    """Read all the pointers of a ``calibration_models`` folder."""
     pointers = [read_pointer(p, folder) for p in sorted(folder.rglob("*.dvc")) if p.is_file()]
     found = {output.name: output for output in pointers if output is not None}
     if not found:
@@ -215,25 +118,7 @@ def read_pointers(folder: Path) -> dict[str, Output]:
 
 
 def read_listing(path: Path, name: str) -> tuple[Entry, ...]:
-    """Read a directory listing.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The ``.dir`` object.
-    name : str
-        What to call it in messages.
-
-    Returns
-    -------
-    tuple of Entry
-        Its files.
-
-    Raises
-    ------
-    BadFileError
-        If it is not a listing.
-    """
+    """Read a directory listing."""
     try:
         content: Any = json.loads(path.read_text())
         return tuple(

@@ -12,24 +12,7 @@ __all__ = ["Progress", "human", "show_progress"]
 
 
 def human(size_bytes: float) -> str:
-    """Size for people.
-
-    Parameters
-    ----------
-    size_bytes : float
-        Bytes.
-
-    Returns
-    -------
-    str
-        In the decimal unit that gives one to three digits before the point.
-
-    Examples
-    --------
-    >>> from tica_fn.remote.progress import human
-    >>> human(17_760_960), human(512)
-    ('17.8 MB', '512 B')
-    """
+    """Size for people."""
     for unit in ("B", "kB", "MB"):
         if size_bytes < 999.5:
             return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
@@ -38,17 +21,7 @@ def human(size_bytes: float) -> str:
 
 
 class Progress:
-    """Counts bytes of several files that are fetched at the same time.
-
-    Parameters
-    ----------
-    files : int
-        How many files there will be.
-    stream : file
-        Where to show it.
-    bar : object, optional
-        A running `rich.progress.Progress`.
-    """
+    """Counts bytes of several files that are fetched at the same time."""
 
     def __init__(self, files: int, stream: TextIO, bar: Any = None) -> None:
         self._files, self._stream, self._bar = files, stream, bar
@@ -59,18 +32,7 @@ class Progress:
         self._task = bar.add_task("models", total=None) if bar is not None else None
 
     def reporter(self, name: str) -> Callable[[int, int | None], None]:
-        """Make the function that one file's download reports to.
-
-        Parameters
-        ----------
-        name : str
-            The file.
-
-        Returns
-        -------
-        callable
-            Takes the bytes there are and the bytes there will be.
-        """
+        """Make the function that one file's download reports to."""
 
         def report(there: int, total: int | None) -> None:
             with self._lock:
@@ -82,15 +44,7 @@ class Progress:
         return report
 
     def finished(self, name: str, size_bytes: int) -> None:
-        """Tell that a file is complete.
-
-        Parameters
-        ----------
-        name : str
-            The file.
-        size_bytes : int
-            Its length.
-        """
+        """Tell that a file is complete."""
         with self._lock:
             self._done += 1
             self._there[name] = self._totals[name] = size_bytes
@@ -115,20 +69,7 @@ class Progress:
 
 @contextmanager
 def show_progress(files: int, stream: TextIO | None = None) -> Iterator[Progress]:
-    """Show progress for as long as the block runs.
-
-    Parameters
-    ----------
-    files : int
-        How many files there will be.
-    stream : file, optional
-        Where; standard error by default.
-
-    Yields
-    ------
-    Progress
-        What to report to.
-    """
+    """Show progress for as long as the block runs."""
     stream = sys.stderr if stream is None else stream
     if not stream.isatty():
         yield Progress(files, stream)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import attrs
 
+from tica_fn.fits.model_origins import RECORD_NAME, read_origins
 from tica_fn.remote.exposures import EXPOSURES, FLAT_OUTPUT, Exposure, wanted
 from tica_fn.remote.hashes import digest_file
 from tica_fn.remote.mast import MAST_FOLDER, mast_names
 from tica_fn.remote.pointers import Output, known_outputs
-from tica_fn.remote.provenance import RECORD_NAME, read_origins
 
 __all__ = ["FileCheck", "FolderStatus", "list_models", "model_folders", "verify_folder"]
 
@@ -21,26 +21,7 @@ IMAGE_BYTES = 17_760_960
 
 @attrs.frozen(kw_only=True)
 class FolderStatus:
-    """One model folder, as it should be and as it is.
-
-    Parameters
-    ----------
-    name : str
-        What to fetch: ``"10min"``, or ``"mast"``.
-    folder : str
-        Name of the folder.
-    versions : dict of str to str
-        Known version of each output that it is made from, by the output's name.
-    needed_bytes : int
-        Size of the files that the folder needs for 16 CCDs; 0 where it is not known.
-    installed, missing : tuple of str
-        Files that are there, and those that are not.
-    installed_bytes : int
-        Size of the files that are there.
-    installed_versions : tuple of str
-        Outputs and versions of the files that are there, as recorded, such as
-        ``"twodbias_10min 8561c36c1a2f15054294dfe624877f7a.dir"``; ``"unrecorded"`` for others.
-    """
+    """One model folder, as it should be and as it is."""
 
     name: str
     folder: str
@@ -54,17 +35,7 @@ class FolderStatus:
 
 @attrs.frozen(kw_only=True)
 class FileCheck:
-    """Verdict on one file.
-
-    Parameters
-    ----------
-    path : str
-        Its place in the folder.
-    verdict : str
-        ``"ok"``, ``"changed"``, ``"missing"`` or ``"unrecorded"``.
-    detail : str
-        Its version, or what is wrong.
-    """
+    """Verdict on one file."""
 
     path: str
     verdict: str
@@ -78,20 +49,7 @@ def _paths(name: str) -> tuple[str, ...]:
 def list_models(
     target: Path, outputs: Mapping[str, Output] | None = None
 ) -> tuple[FolderStatus, ...]:
-    """Tell of each exposure time, and of MAST's models, what is there; nothing is hashed.
-
-    Parameters
-    ----------
-    target : pathlib.Path
-        Folder that holds the ``calibration_<exposure>`` folders.
-    outputs : mapping of str to Output, optional
-        Known versions; those that ship with the package by default.
-
-    Returns
-    -------
-    tuple of FolderStatus
-        One for each exposure time, MAST's last.
-    """
+    """Tell of each exposure time, and of MAST's models, what is there; nothing is hashed."""
     outputs = known_outputs() if outputs is None else outputs
     found = [_status(one.name, one.folder, target, _versions(one, outputs)) for one in EXPOSURES]
     return (*found, _status("mast", MAST_FOLDER, target, {}))
@@ -122,18 +80,7 @@ def _status(name: str, folder: str, target: Path, versions: dict[str, str]) -> F
 
 
 def model_folders(target: Path) -> tuple[Path, ...]:
-    """Model folders that hold anything.
-
-    Parameters
-    ----------
-    target : pathlib.Path
-        Folder that holds them.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        Folders with a record or with model files.
-    """
+    """Model folders that hold anything."""
     names = [(one.name, one.folder) for one in EXPOSURES] + [("mast", MAST_FOLDER)]
     return tuple(
         target / folder
@@ -144,18 +91,7 @@ def model_folders(target: Path) -> tuple[Path, ...]:
 
 
 def verify_folder(folder: Path) -> tuple[FileCheck, ...]:
-    """Hash every model file in a folder again and compare with what was recorded.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        A ``calibration_<exposure>`` folder.
-
-    Returns
-    -------
-    tuple of FileCheck
-        One for each file that is recorded or there.
-    """
+    """Hash every model file in a folder again and compare with what was recorded."""
     recorded: dict[str, list[str]] = {}
     version: dict[tuple[str, str], str] = {}
     for origin in read_origins(folder):

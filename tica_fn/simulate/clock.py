@@ -18,62 +18,19 @@ _LIGHT_DAYS_PER_KM = 1.0 / 299792.458 / SECONDS_PER_DAY
 
 
 def readout_delay(camera: int, ccd: int) -> float:
-    """Time by which a CCD is read after the first (``TMOFST``).
-
-    Parameters
-    ----------
-    camera, ccd : int
-        Numbers 1 to 4.
-
-    Returns
-    -------
-    float
-        Seconds.
-
-    Examples
-    --------
-    >>> from tica_fn.simulate.clock import readout_delay
-    >>> readout_delay(2, 3)
-    1.54
-    """
+    """Time by which a CCD is read after the first (``TMOFST``)."""
     return _CAMERA_STAGGER_S[camera - 1] + _CCD_STAGGER_S * (ccd - 1)
 
 
 def frame_times(start_tjd: float, exposure_s: float, camera: int, ccd: int) -> Times:
-    """Start, middle and end of an exposure of one CCD, at the spacecraft.
-
-    Parameters
-    ----------
-    start_tjd : float
-        Start for a CCD without delay, TDB, days after JD 2457000.
-    exposure_s : float
-        Interval from one frame to the next, seconds.
-    camera, ccd : int
-        Numbers 1 to 4.
-
-    Returns
-    -------
-    Times
-        TDB at the spacecraft.
-    """
+    """Start, middle and end of an exposure of one CCD, at the spacecraft."""
     start = start_tjd + readout_delay(camera, ccd) / SECONDS_PER_DAY
     length = exposure_s / SECONDS_PER_DAY
     return Times(start=start, mid=start + length / 2, end=start + length)
 
 
 def utc(tjd: float) -> Any:
-    """Clock time in UTC of a TDB date.
-
-    Parameters
-    ----------
-    tjd : float
-        TDB, days after JD 2457000.
-
-    Returns
-    -------
-    astropy.time.Time
-        In UTC.
-    """
+    """Clock time in UTC of a TDB date."""
     from astropy.time import Time
 
     with warnings.catch_warnings():
@@ -83,20 +40,7 @@ def utc(tjd: float) -> Any:
 
 
 def barycentric_days(tjd: float, ra_deg: float, dec_deg: float) -> float:
-    """Time by which light reaches the solar system's barycentre after the Earth.
-
-    Parameters
-    ----------
-    tjd : float
-        TDB, days after JD 2457000.
-    ra_deg, dec_deg : float
-        Direction it comes from, ICRS, degrees.
-
-    Returns
-    -------
-    float
-        Days; negative where the Earth is farther away from the barycentre.
-    """
+    """Time by which light reaches the solar system's barycentre after the Earth."""
     from astropy.coordinates import get_body_barycentric
     from astropy.time import Time
 

@@ -14,11 +14,11 @@ from tica_fn.frame import Frame
 from tica_fn.simulate.background import Background
 from tica_fn.simulate.camera_frame import camera_frame_name, write_camera_frame
 from tica_fn.simulate.electrons import Blemishes
-from tica_fn.simulate.frames import Motion, Simulated, series
 from tica_fn.simulate.instrument import CosmicRays, Instrument
 from tica_fn.simulate.made_models import make_models, write_models
 from tica_fn.simulate.pointing import catalogue_stars, table_stars
 from tica_fn.simulate.psf import Psf
+from tica_fn.simulate.simulated_frame import Motion, Simulated, series
 from tica_fn.simulate.spoc_raw import spoc_raw_name, write_spoc_raw
 from tica_fn.simulate.stars import Stars, random_stars
 from tica_fn.simulate.target_files import Stamp, write_target
@@ -30,23 +30,7 @@ _CATALOG = ("catalog", "catalogue")
 
 
 def simulate_files(args: Any) -> Iterator[Path]:
-    """Make the files that the command line asks for.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        What `tica_fn.commands.simulate` parsed.
-
-    Yields
-    ------
-    Path
-        Each file, or folder of models, when it is there.
-
-    Raises
-    ------
-    ValueError
-        If the arguments do not fit together.
-    """
+    """Make the files that the command line asks for."""
     if args.frames < 1:
         raise ValueError(f"--frames is {args.frames}: at least one frame is made")
     if args.seed < 0:

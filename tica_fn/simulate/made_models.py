@@ -17,7 +17,7 @@ from tica_fn.detector import (
 )
 from tica_fn.immutable import Array
 from tica_fn.models import Models
-from tica_fn.simulate.files import save
+from tica_fn.simulate.raw_file import save
 
 __all__ = ["make_models", "write_models"]
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, check_ccd
 from tica_fn.immutable import Array
-from tica_fn.kernels.polynomial import polynomial_terms
-from tica_fn.simulate.files import Card
+from tica_fn.kernels.stars.polynomial import polynomial_terms
+from tica_fn.simulate.raw_file import Card
 from tica_fn.simulate.stars import Stars
+from tica_fn.wcs.cards import wcs_cards
 from tica_fn.wcs.catalog import default_catalog
-from tica_fn.wcs.header import wcs_cards
 from tica_fn.wcs.pointing import earth_velocity, sector_mid_time
 from tica_fn.wcs.solution import SCALE, make_solution
 from tica_fn.wcs.sphere import aberrate, plane_to_sky, separation, sky_to_plane
@@ -163,20 +163,7 @@ def table_stars(
 
 @cache
 def sip_cards(sector: int, camera: int, ccd: int, degree: int = 4) -> tuple[Card, ...]:
-    """WCS cards of one CCD as `tess-point` places it: gnomonic with SIP distortion.
-
-    Parameters
-    ----------
-    sector, camera, ccd : int
-        Which pointing and CCD.
-    degree : int
-        Degree of the distortion polynomials; the mission's raw frames have 4.
-
-    Returns
-    -------
-    tuple of (keyword, value, comment)
-        ``WCSAXES`` to the last ``BP`` coefficient.
-    """
+    """WCS cards of one CCD as `tess-point` places it: gnomonic with SIP distortion."""
     old = sector <= _LAST_SECTOR_OF_OLD_REFERENCE
     crpix = (1045.0, 1001.0) if old else (1069.0, 1025.0)
     ra0, dec0 = _middle(sector, camera, ccd)

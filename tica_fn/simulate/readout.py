@@ -25,7 +25,7 @@ from tica_fn.detector import (
 from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array, Record, freeze, frozen_array
 from tica_fn.kernels.bleed import bleed
-from tica_fn.kernels.noise import add_read_noise, add_shot_noise, digitize
+from tica_fn.kernels.random_numbers import add_read_noise, add_shot_noise, digitize
 from tica_fn.models import Models
 from tica_fn.simulate.instrument import Instrument, exposures_summed
 
@@ -80,25 +80,8 @@ def collect(
 ) -> tuple[Array, Array, float]:
     """Electrons that the pixels hold at the end: seen through the flat field, smeared, bled.
 
-    Parameters
-    ----------
-    sky : ndarray
-        (2078, 2136) float64: electrons that the sky would free behind an even flat field.
-    models : Models
-        The flat field.
-    instrument : Instrument
-        Full wells and smear.
-    coadds : float
-        Number of exposures summed.
-
-    Returns
-    -------
-    truth : ndarray
-        (2078, 2136) float64, electron: what calibration should find.
-    smear : ndarray
-        (2136,) float64, electron: what the frame transfer adds to each row of a column.
-    lost : float
-        Electrons that bled over the edges of the CCD.
+    `sky`: (2078, 2136) float64; gives `truth` (2078, 2136) float64, electron; `smear` (2136,)
+    float64, electron.
     """
     held = sky * models.flat
     smear = instrument.smear * held.sum(axis=0)
@@ -189,19 +172,7 @@ def read_out(
 def usual_pedestals(models: Models, instrument: Instrument, coadds: float) -> Array:
     """Pedestals that put the overclock pixels of the raw frame where real ones are.
 
-    Parameters
-    ----------
-    models : Models
-        The 2-D bias, which counts too.
-    instrument : Instrument
-        Not used but for its black, by which the amplifiers differ a little.
-    coadds : float
-        Number of exposures summed.
-
-    Returns
-    -------
-    ndarray
-        (4,) float64, ADU.
+    Gives (4,) float64, ADU.
     """
     bias = models.bias * (coadds if models.bias_per_read else 1.0)
     amplifier = amplifier_of_columns(OVERCLOCK_COLUMNS[0], COLUMNS - OVERCLOCK_COLUMNS[0])

@@ -22,8 +22,8 @@ from tica_fn.detector import (
 )
 from tica_fn.frame import Frame, Times
 from tica_fn.simulate.clock import SECONDS_PER_DAY, barycentric_days, readout_delay, utc
-from tica_fn.simulate.files import Card
 from tica_fn.simulate.pointing import sip_cards
+from tica_fn.simulate.raw_file import Card
 
 __all__ = ["detector_cards", "image_cards", "primary_cards", "times_of"]
 
@@ -31,35 +31,13 @@ _INT_TIME, _READTIME = 1.98, 0.02
 
 
 def times_of(frame: Frame) -> Times:
-    """Times of a frame, or those of day zero where it has none.
-
-    Parameters
-    ----------
-    frame : Frame
-        Any frame.
-
-    Returns
-    -------
-    Times
-        The frame's times.
-    """
+    """Times of a frame, or those of day zero where it has none."""
     length = frame.exposure_s / SECONDS_PER_DAY
     return frame.times or Times(start=0.0, mid=length / 2, end=length)
 
 
 def primary_cards(frame: Frame) -> list[Card]:
-    """Cards of the primary HDU, the structure left out.
-
-    Parameters
-    ----------
-    frame : Frame
-        The raw frame.
-
-    Returns
-    -------
-    list of (keyword, value, comment)
-        In the order of the mission's files.
-    """
+    """Cards of the primary HDU, the structure left out."""
     times = times_of(frame)
     return [
         ("NEXTEND", 1, "number of standard extensions"),
@@ -91,20 +69,7 @@ def primary_cards(frame: Frame) -> list[Card]:
 
 
 def detector_cards(frame: Frame, outputs: str = "ABCD") -> list[Card]:
-    """Cards of exposure, amplifiers and the layout of the readout.
-
-    Parameters
-    ----------
-    frame : Frame
-        The raw frame.
-    outputs : str
-        Amplifiers to describe.
-
-    Returns
-    -------
-    list of (keyword, value, comment)
-        ``INT_TIME`` to ``BFROWE``.
-    """
+    """Cards of exposure, amplifiers and the layout of the readout."""
     constants = amplifiers(frame.camera, frame.ccd)
     interval = frame.exposure_s
     cards: list[Card] = [
@@ -159,18 +124,7 @@ def detector_cards(frame: Frame, outputs: str = "ABCD") -> list[Card]:
 
 
 def image_cards(frame: Frame) -> list[Card]:
-    """Cards of the image HDU, the structure left out.
-
-    Parameters
-    ----------
-    frame : Frame
-        The raw frame; where its sector is known a WCS is stated, by `tess-point`.
-
-    Returns
-    -------
-    list of (keyword, value, comment)
-        In the order of the mission's files.
-    """
+    """Cards of the image HDU, the structure left out."""
     times = times_of(frame)
     wcs = sip_cards(frame.sector, frame.camera, frame.ccd) if frame.sector else ()
     sky = {name: value for name, value, _ in wcs}

@@ -8,7 +8,7 @@ import numpy as np
 
 from tica_fn.frame import Frame
 from tica_fn.simulate.clock import utc
-from tica_fn.simulate.files import check_counts, fill_header, save
+from tica_fn.simulate.raw_file import check_counts, fill_header, save
 from tica_fn.simulate.spoc_header import image_cards, primary_cards, times_of
 
 __all__ = ["spoc_raw_name", "write_spoc_raw"]

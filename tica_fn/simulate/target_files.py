@@ -29,7 +29,7 @@ from tica_fn.errors import FrameError
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.simulate.clock import barycentric_days, utc
-from tica_fn.simulate.files import Card, check_counts, fill_header, save
+from tica_fn.simulate.raw_file import Card, check_counts, fill_header, save
 from tica_fn.simulate.spoc_header import detector_cards, primary_cards, times_of
 
 __all__ = ["Stamp", "write_target"]

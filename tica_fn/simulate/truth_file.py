@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from tica_fn.detector import AMPLIFIERS
-from tica_fn.simulate.files import fill_header, save
-from tica_fn.simulate.frames import Simulated
+from tica_fn.simulate.raw_file import fill_header, save
+from tica_fn.simulate.simulated_frame import Simulated
 from tica_fn.simulate.stars import Stars
 
 __all__ = ["truth_name", "write_truth"]

@@ -26,22 +26,8 @@ _MEDIAN_EFFICIENCY = np.pi / 2.0
 def baseline(smear: Array, good: Array, columns: Array) -> tuple[Array, Array]:
     """Smear of columns as their unspoilt neighbours have it.
 
-    Parameters
-    ----------
-    smear : ndarray
-        (2136,) float64: measured smear, electron.
-    good : ndarray
-        (2136,) bool: columns where it can be trusted.
-    columns : ndarray
-        (n,) int64: columns asked for.
-
-    Returns
-    -------
-    level : ndarray
-        (n,) float64: between the medians of the nearest unspoilt columns on either side; zero
-        where there are none.
-    variance : ndarray
-        (n,) float64: square of how much these scatter.
+    `smear`: (2136,) float64; `good`: (2136,) bool; `columns`: (n,) int64; gives `level` (n,)
+    float64; `variance` (n,) float64.
     """
     known = np.flatnonzero(good)
     level, variance = np.zeros(len(columns)), np.zeros(len(columns))
@@ -68,25 +54,8 @@ def smear_of_run(
 ) -> tuple[Array, Array]:
     """Smear of a run of contaminated columns from a piece's science rows.
 
-    Parameters
-    ----------
-    piece : Frame
-        Frame in electrons before smear, or a piece of its collateral, with science rows.
-    models : Models
-        Models of the CCD.
-    first, last : int
-        The run, columns of the readout, half-open; all in the piece.
-    smear : ndarray
-        (2136,) float64: measured smear, electron.
-    good : ndarray
-        (2136,) bool: columns where it can be trusted.
-
-    Returns
-    -------
-    level : ndarray
-        (last - first,) float64, electron; NaN where too few rows show background.
-    variance : ndarray
-        (last - first,) float64, electron squared.
+    `smear`: (2136,) float64; `good`: (2136,) bool; gives `level` (last - first,) float64, electron;
+    `variance` (last - first,) float64, electron squared.
     """
     left, right = _references(piece, first, last, good)
     start, stop = min([first, *left]), max([last, *(right + 1)])

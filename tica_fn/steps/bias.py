@@ -16,20 +16,7 @@ __all__ = ["SubtractBias", "bias_factor", "subtract_bias"]
 
 
 def bias_factor(models: Models, piece: Frame | Place) -> float:
-    """Factor that turns the bias model into ADU per exposure.
-
-    Parameters
-    ----------
-    models : Models
-        Models with a bias per exposure or per read.
-    piece : Frame or Place
-        The frame, or its place, with the number of reads in it.
-
-    Returns
-    -------
-    float
-        1, or the number of coadds.
-    """
+    """Factor that turns the bias model into ADU per exposure."""
     return float(piece.coadds) if models.bias_per_read else 1.0
 
 

@@ -29,17 +29,7 @@ _FEWEST_FOR_OFFSET = 100
 def contaminated_in_readout(frame: Frame, models: Models) -> Array:
     """Tell for each column of the readout whether its smear rows are contaminated.
 
-    Parameters
-    ----------
-    frame : Frame
-        Frame whose pedestals were subtracted, with smear rows in its pixels or collateral.
-    models : Models
-        Models that it was calibrated with.
-
-    Returns
-    -------
-    ndarray
-        (2136,) bool; False where no smear rows are at hand.
+    Gives (2136,) bool.
     """
     found = np.zeros(COLUMNS, dtype=bool)
     for piece in frame.pieces():

@@ -17,34 +17,7 @@ def electrons_before_smear(
 ) -> Array:
     """Electrons per exposure of some pixels, smear included, flat field not divided by.
 
-    Parameters
-    ----------
-    piece : Frame
-        A frame whose pedestals were subtracted, or a piece of its collateral, calibrated as far as
-        it may be; not modified.
-    models : Models
-        Models that it was calibrated with.
-    rows, columns : slice
-        Which pixels, counted within the piece; all by default.
-
-    Returns
-    -------
-    ndarray
-        (rows, columns) float64, electron.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tica_fn import Frame, apply_gain, compose, divide_flat, neutral_models
-    >>> from tica_fn import subtract_pedestal, subtract_smear
-    >>> from tica_fn.steps.electrons import electrons_before_smear
-    >>> raw = np.random.default_rng(1).integers(100, 200, (2078, 2136))
-    >>> frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
-    >>> models = neutral_models(2, 3, gain=5.0, flat=0.9)
-    >>> held = compose(subtract_pedestal(), apply_gain(models))(frame)
-    >>> out = compose(subtract_smear(), divide_flat(models))(held)
-    >>> bool(np.allclose(electrons_before_smear(out, models), held.pixels))
-    True
+    Gives (rows, columns) float64, electron.
     """
     electrons = piece.pixels[rows, columns].astype(np.float64)
     if piece.unit == RATE:

@@ -19,17 +19,7 @@ __all__ = ["ApplyGain", "apply_gain", "gain_of_columns"]
 def gain_of_columns(models: Models, piece: Frame | Place) -> Array:
     """Gain of each column of a piece.
 
-    Parameters
-    ----------
-    models : Models
-        Models with the amplifiers' gains.
-    piece : Frame or Place
-        A frame, a piece of its collateral, or its place.
-
-    Returns
-    -------
-    ndarray
-        (columns,) float64, electron per ADU.
+    Gives (columns,) float64, electron per ADU.
     """
     columns = amplifier_of_columns(piece.column, piece.shape[1])
     out: Array = models.amplifiers.gain[columns]

@@ -20,19 +20,7 @@ __all__ = ["CorrectLinearity", "correct_linearity", "linearity_of_runs"]
 def linearity_of_runs(models: Models, piece: Frame | Place) -> tuple[Array, Array]:
     """Runs of science columns of a piece, amplifier by amplifier, and their coefficients.
 
-    Parameters
-    ----------
-    models : Models
-        Models with the amplifiers' linearity.
-    piece : Frame or Place
-        A frame, a piece of its collateral, or its place.
-
-    Returns
-    -------
-    runs : ndarray
-        (n, 2) int64: first column and one past the last, counted within the piece.
-    coefficients : ndarray
-        (n, 5) float64: slope [1/electron], offset, c0, c1, c2.
+    Gives `runs` (n, 2) int64; `coefficients` (n, 5) float64.
     """
     constants = models.amplifiers
     runs, coefficients = [], []

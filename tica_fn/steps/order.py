@@ -31,20 +31,7 @@ ORDER = (
 
 
 def check_order(name: str, done: tuple[str, ...]) -> None:
-    """Refuse a step that was applied before, whose place is taken, or that comes too late.
-
-    Parameters
-    ----------
-    name : str
-        Name of the step.
-    done : tuple of str
-        Names of the steps applied so far.
-
-    Raises
-    ------
-    FrameError
-        If the step may not follow.
-    """
+    """Refuse a step that was applied before, whose place is taken, or that comes too late."""
     if name in done:
         raise FrameError(f"{name} was applied to this frame before; {steps_so_far(done)}")
     place = _PLACES.get(name)
@@ -66,16 +53,5 @@ _PLACES = {name: place for place, names in enumerate(ORDER) for name in names}
 
 
 def steps_so_far(steps: tuple[str, ...]) -> str:
-    """Words for a message.
-
-    Parameters
-    ----------
-    steps : tuple of str
-        Names of steps.
-
-    Returns
-    -------
-    str
-        ``steps so far: ...``.
-    """
+    """Words for a message."""
     return "steps so far: " + (", ".join(steps) or "none")

@@ -33,22 +33,7 @@ _NO_BIAS = freeze(np.zeros((1, 1), dtype=np.float32))
 def measure_pedestals(frame: Frame, models: Models | None = None) -> Array:
     """Mean of each amplifier's overclock pixels after the 2-D bias.
 
-    Parameters
-    ----------
-    frame : Frame
-        Frame in ADU, with the overclock columns of its amplifiers in its pixels or collateral.
-    models : Models, optional
-        Models whose bias is still in the pixels and is to be left out of the mean.
-
-    Returns
-    -------
-    ndarray
-        (4,) float64, ADU, read-only; NaN for amplifiers that read none of the frame's columns.
-
-    Raises
-    ------
-    MissingCollateralError
-        If the overclock columns of an amplifier are not at hand.
+    Gives (4,) float64, ADU, read-only.
     """
     amplifiers: set[int] = set()
     for piece in frame.pieces():
@@ -95,17 +80,7 @@ def _piece_with_overclocks(frame: Frame, amplifier: int) -> Frame:
 def pedestal_of_columns(pedestals: Array, piece: Frame | Place) -> Array:
     """Pedestal of each column of a piece.
 
-    Parameters
-    ----------
-    pedestals : ndarray
-        (4,) float64, ADU.
-    piece : Frame or Place
-        A frame, a piece of its collateral, or its place.
-
-    Returns
-    -------
-    ndarray
-        (columns,) float64, ADU.
+    `pedestals`: (4,) float64, ADU; gives (columns,) float64, ADU.
     """
     out: Array = pedestals[amplifier_of_columns(piece.column, piece.shape[1])]
     return out

@@ -21,19 +21,7 @@ __all__ = ["CorrectPocLinearity", "correct_poc_linearity", "poc_linearity_of_run
 def poc_linearity_of_runs(models: Models, piece: Frame) -> tuple[Array, Array]:
     """Runs of science columns of a piece, amplifier by amplifier, and their coefficients.
 
-    Parameters
-    ----------
-    models : Models
-        Models with the amplifiers' linearity.
-    piece : Frame
-        A frame or a piece of its collateral.
-
-    Returns
-    -------
-    runs : ndarray
-        (n, 2) int64: first column and one past the last, counted within the piece.
-    coefficients : ndarray
-        (n, 2) float64: gain gain and gain loss, 1/electron of the exposure.
+    Gives `runs` (n, 2) int64; `coefficients` (n, 2) float64.
     """
     runs, _ = linearity_of_runs(models, piece)
     read_by = amplifier_of_columns(piece.column, piece.shape[1])[runs[:, 0]]

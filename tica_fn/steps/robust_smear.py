@@ -24,19 +24,7 @@ __all__ = ["SubtractRobustSmear", "measure_robust_smear", "subtract_robust_smear
 def measure_robust_smear(frame: Frame, models: Models) -> tuple[Array, Array]:
     """Smear of every column at hand: the median, or the background's where that is spoilt.
 
-    Parameters
-    ----------
-    frame : Frame
-        Frame in electrons, after linearity, before smear; not modified.
-    models : Models
-        Models of the CCD.
-
-    Returns
-    -------
-    smear : ndarray
-        (2136,) float64, electron; NaN where neither smear rows nor background are at hand.
-    variance : ndarray
-        (2136,) float64, electron squared; NaN where the smear is the median of its rows.
+    Gives `smear` (2136,) float64, electron; `variance` (2136,) float64, electron squared.
     """
     smear, variance = np.full(COLUMNS, np.nan), np.full(COLUMNS, np.nan)
     for column, rows in smear_rows(frame):

@@ -37,25 +37,7 @@ _MOST_TURNS = 10
 def measure_row_pedestals(frame: Frame, highest: int = HIGHEST_ORDER) -> tuple[Array, Array]:
     """Smooth pedestal of each amplifier in each row.
 
-    Parameters
-    ----------
-    frame : Frame
-        Frame in ADU after the 2-D bias, with all rows of the overclock columns of its amplifiers in
-        its pixels or collateral.
-    highest : int
-        Highest order of the polynomial.
-
-    Returns
-    -------
-    pedestals : ndarray
-        (4, 2078) float64, ADU, read-only; NaN for amplifiers that read none of the frame's columns.
-    orders : ndarray
-        (4,) int64: orders chosen; -1 for these amplifiers.
-
-    Raises
-    ------
-    MissingCollateralError
-        If the overclock columns of an amplifier are not at hand in all rows.
+    Gives `pedestals` (4, 2078) float64, ADU, read-only; `orders` (4,) int64.
     """
     pedestals, orders = np.full((4, ROWS), np.nan), np.full(4, -1)
     amplifiers = {

@@ -22,18 +22,7 @@ SmearRows = tuple[tuple[int, Array], ...]
 
 
 def smear_rows(frame: Frame) -> SmearRows:
-    """Rows whose median is the smear, of every piece that has them.
-
-    Parameters
-    ----------
-    frame : Frame
-        Frame in electrons, after linearity.
-
-    Returns
-    -------
-    tuple
-        Pairs of first column in the readout, and (7, columns) float64.
-    """
+    """Rows whose median is the smear, of every piece that has them."""
     return tuple(
         (piece.column, rows_of_median(piece).astype(np.float64))
         for piece in frame.pieces()
@@ -42,18 +31,7 @@ def smear_rows(frame: Frame) -> SmearRows:
 
 
 def covers_smear_rows(piece: Frame) -> bool:
-    """Tell whether a piece holds the rows whose median is the smear.
-
-    Parameters
-    ----------
-    piece : Frame
-        A frame or a piece of its collateral.
-
-    Returns
-    -------
-    bool
-        Whether rows 2061 to 2067 are in it.
-    """
+    """Tell whether a piece holds the rows whose median is the smear."""
     first, last = SMEAR_MEDIAN_ROWS
     return piece.row <= first and last <= piece.row + piece.shape[0]
 
@@ -61,15 +39,7 @@ def covers_smear_rows(piece: Frame) -> bool:
 def rows_of_median(piece: Frame) -> Array:
     """Rows 2061 to 2067 of a piece.
 
-    Parameters
-    ----------
-    piece : Frame
-        A piece that covers them.
-
-    Returns
-    -------
-    ndarray
-        (7, columns) view of its pixels.
+    Gives (7, columns) view of its pixels.
     """
     first, last = (row - piece.row for row in SMEAR_MEDIAN_ROWS)
     return piece.pixels[first:last]
@@ -78,22 +48,7 @@ def rows_of_median(piece: Frame) -> Array:
 def smear_of_columns(rows: SmearRows, piece: Frame) -> Array:
     """Median of the smear rows in each column of a piece.
 
-    Parameters
-    ----------
-    rows : tuple
-        Smear rows as `smear_rows` gives them.
-    piece : Frame
-        The frame or a piece of its collateral.
-
-    Returns
-    -------
-    ndarray
-        (columns,) float64, electron, read-only.
-
-    Raises
-    ------
-    MissingCollateralError
-        If the smear rows of a column are not at hand.
+    Gives (columns,) float64, electron, read-only.
     """
     smear = np.empty(COLUMNS)
     seen = np.zeros(COLUMNS, dtype=bool)

@@ -55,25 +55,7 @@ class Step(Record, abc.ABC):
             )
 
     def __call__(self, frame: Frame) -> Frame:
-        """Apply the step.
-
-        Parameters
-        ----------
-        frame : Frame
-            Frame in the unit the step needs; not modified.
-
-        Returns
-        -------
-        Frame
-            New frame with float64 pixels.
-
-        Raises
-        ------
-        FrameError
-            If the unit is wrong, or this or a later step was applied already.
-        ModelError
-            If the models are of another CCD or exposure time.
-        """
+        """Apply the step."""
         self.check(frame)
         return self.apply(frame)
 
@@ -229,23 +211,7 @@ class Inverse(Record):
         return f"inverse({self.step.name})"
 
     def __call__(self, frame: Frame) -> Frame:
-        """Undo the step.
-
-        Parameters
-        ----------
-        frame : Frame
-            A frame whose last step is the one to undo; not modified.
-
-        Returns
-        -------
-        Frame
-            New frame with float64 pixels.
-
-        Raises
-        ------
-        FrameError
-            If the frame's last step is another one.
-        """
+        """Undo the step."""
         step = self.step
         if not frame.steps or frame.steps[-1] != step.name:
             raise FrameError(
@@ -264,19 +230,7 @@ class Inverse(Record):
 def filled(kernel: Callable[..., Any], piece: Frame, *arguments: object) -> Array:
     """Call a kernel of the form ``kernel(pixels, *arguments, out)`` on a piece's pixels.
 
-    Parameters
-    ----------
-    kernel : callable
-        Kernel that fills its last argument.
-    piece : Frame
-        A frame or a piece of its collateral.
-    *arguments : object
-        What the kernel takes between pixels and `out`.
-
-    Returns
-    -------
-    ndarray
-        (rows, columns) float64.
+    Gives (rows, columns) float64.
     """
     pixels = piece.pixels.astype(np.float64, copy=False)
     out = np.empty(pixels.shape, dtype=np.float64)
@@ -287,17 +241,8 @@ def filled(kernel: Callable[..., Any], piece: Frame, *arguments: object) -> Arra
 def window(image: Array, piece: Frame | Place) -> Array:
     """Cut an image model to the pixels of a piece.
 
-    Parameters
-    ----------
-    image : ndarray
-        (2078, 2136), a model of the full readout.
-    piece : Frame or Place
-        A frame, a piece of its collateral, or its place.
-
-    Returns
-    -------
-    ndarray
-        (rows, columns), C-contiguous and read-only; the image itself for a full readout.
+    `image`: (2078, 2136), a model of the full readout; gives (rows, columns), C-contiguous and
+    read-only.
     """
     rows, columns = piece.shape
     if (rows, columns) == image.shape:

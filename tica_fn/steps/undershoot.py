@@ -21,19 +21,7 @@ __all__ = ["CorrectUndershoot", "correct_undershoot", "undershoot_of_runs"]
 def undershoot_of_runs(models: Models, piece: Frame) -> tuple[Array, Array]:
     """Runs of science columns of a piece in the order they are read, and their undershoot.
 
-    Parameters
-    ----------
-    models : Models
-        Models with the amplifiers' undershoot.
-    piece : Frame
-        A frame or a piece of its collateral.
-
-    Returns
-    -------
-    runs : ndarray
-        (n, 2) int64: first and last column read, both inclusive, counted within the piece.
-    fractions : ndarray
-        (n,) float64.
+    Gives `runs` (n, 2) int64; `fractions` (n,) float64.
     """
     runs, _ = linearity_of_runs(models, piece)
     read_by = amplifier_of_columns(piece.column, piece.shape[1])[runs[:, 0]]

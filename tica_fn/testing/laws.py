@@ -17,9 +17,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from tica_fn.compose import inverse
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array, is_frozen
+from tica_fn.pipeline.compose import inverse
 
 __all__ = [
     "assert_checked",

@@ -80,43 +80,7 @@ def frames(
     max_side: int = 9,
     elements: Any = None,
 ) -> Frame:
-    """Draw a frame: a small piece of a readout, or a whole one.
-
-    Parameters
-    ----------
-    draw : callable
-        Given by hypothesis.
-    unit : str
-        ``"adu"`` or ``"electron"``.
-    dtypes : tuple of dtype
-        Types that the pixels may have.
-    camera, ccd : int, optional
-        Drawn where they are not given.
-    exposure_s : float, optional
-        One of the mission's exposure times where it is not given.
-    whole : bool
-        A full readout, (2078, 2136), made from a seed; else a piece of it.
-    collateral : bool
-        Whether a piece brings the overclock columns and smear rows that belong to it.
-    max_side : int
-        Largest number of rows and columns of a piece.
-    elements : strategy, optional
-        Values of the pixels of a piece.
-
-    Returns
-    -------
-    Frame
-        The frame.
-
-    Examples
-    --------
-    >>> from hypothesis import given
-    >>> from tica_fn import subtract_pedestal
-    >>> from tica_fn.testing import assert_pure, frames
-    >>> @given(frame=frames())
-    ... def test_my_step(frame):
-    ...     assert_pure(subtract_pedestal(), frame)
-    """
+    """Draw a frame: a small piece of a readout, or a whole one."""
     known: dict[str, Any] = {
         "unit": unit,
         "camera": camera or draw(st.integers(1, 4)),
@@ -251,24 +215,7 @@ def _neutral() -> Models:
 def frames_with_models(
     draw: st.DrawFn, /, *, neutral: bool = False, **knobs: Any
 ) -> tuple[Frame, Models]:
-    """Draw a frame and models of its CCD.
-
-    Parameters
-    ----------
-    draw : callable
-        Given by hypothesis.
-    neutral : bool
-        Models that change nothing.
-    **knobs
-        What `frames` takes.
-
-    Returns
-    -------
-    frame : Frame
-        The frame.
-    models : Models
-        Models of the same camera, CCD and exposure time.
-    """
+    """Draw a frame and models of its CCD."""
     frame = draw(frames(**knobs))
     found = draw(models(camera=frame.camera, ccd=frame.ccd, neutral=neutral))
     return frame, found
@@ -303,22 +250,7 @@ def headers(max_size: int = 12) -> Any:
 
 @st.composite
 def star_fields(draw: st.DrawFn, /, *, max_stars: int = 20, margin: float = 5.0) -> Stars:
-    """Draw stars on the science pixels and a little beyond.
-
-    Parameters
-    ----------
-    draw : callable
-        Given by hypothesis.
-    max_stars : int
-        Largest number of stars; there may be none.
-    margin : float
-        Distance beyond the science pixels at which stars may lie, pixels.
-
-    Returns
-    -------
-    Stars
-        Stars of TESS magnitude 2 to 16.
-    """
+    """Draw stars on the science pixels and a little beyond."""
     count = draw(st.integers(0, max_stars))
 
     def column(low: float, high: float) -> Array:

@@ -14,7 +14,7 @@ from tica_fn.errors import FrameError
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
-from tica_fn.time_corrections import NAME as TIME_CORRECTION
+from tica_fn.wcs.time_corrections import NAME as TIME_CORRECTION
 
 __all__ = ["raw_counts", "step_grows"]
 
@@ -30,23 +30,10 @@ _WHOLE = 2.0**19
 def raw_counts(frame: Frame, models: Models, first: int, last: int) -> Array | None:
     """Raw counts of some rows of a frame, found again after calibration.
 
-    Parameters
-    ----------
-    frame : Frame
-        Raw frame, or one calibrated by steps of this package.
-    models : Models
-        Models that it was calibrated with.
-    first, last : int
-        Rows of the frame's pixels, half-open.
-
-    Returns
-    -------
-    ndarray or None
-        (last - first, columns) float64, ADU; None where a step can't be undone: one that is not of
-        this package, or of a product read from a file that does not hold its smear.
+    Gives (last - first, columns) float64, ADU.
     """
     from tica_fn import steps as known
-    from tica_fn.compose import inverse
+    from tica_fn.pipeline.compose import inverse
 
     strip = attrs.evolve(
         frame,
@@ -73,36 +60,7 @@ def _changes_no_pixels(step: str) -> bool:
 
 
 def step_grows(frame: Frame, models: Models, quantum: float, on_grid: float, bright: float) -> bool:
-    """Tell whether bright pixels have left the grid of the faint ones.
-
-    Parameters
-    ----------
-    frame : Frame
-        Raw frame, or one calibrated by steps of this package.
-    models : Models
-        Models that it was calibrated with.
-    quantum : float
-        Step of the grid, ADU.
-    on_grid : float
-        A raw count that is on it, ADU.
-    bright : float
-        Raw count from which the step would be twice as large, ADU.
-
-    Returns
-    -------
-    bool
-        True too where there are no bright pixels, or their raw counts can't be found.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tica_fn import Frame, neutral_models
-    >>> from tica_fn.uncertainty.requantisation import step_grows
-    >>> counts = 8 * np.arange(2078 * 2136).reshape(2078, 2136)
-    >>> frame = Frame(pixels=counts, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
-    >>> step_grows(frame, neutral_models(2, 3), 8.0, 0.0, 1000.0)
-    False
-    """
+    """Tell whether bright pixels have left the grid of the faint ones."""
     rows = min(frame.pixels.shape[0], max(SCIENCE_ROWS[1] - frame.row, 0))
     places = np.unique(np.linspace(0, max(rows - _ROWS_OF_STRIP, 0), _STRIPS).astype(int))
     found = []

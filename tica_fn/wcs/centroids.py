@@ -1,7 +1,8 @@
 """Where stars are: precise centroids tied to the flux centroid, and TICA's for comparison.
 
-The Gaussian-windowed centroid of a star is good to a few thousandths of a pixel; `tica_fn.wcs.tie`
-brings all of them to the flux centroid, which is what photometry calls the place of a star.
+The Gaussian-windowed centroid of a star is good to a few thousandths of a pixel;
+`tica_fn.wcs.flux_tie` brings all of them to the flux centroid, which is what photometry calls the
+place of a star.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.kernels import starlight as star
-from tica_fn.kernels.stamps import cell_medians
-from tica_fn.wcs.tie import tie_to_flux
+from tica_fn.kernels.stars import starlight as star
+from tica_fn.kernels.stars.stamps import cell_medians
+from tica_fn.wcs.flux_tie import tie_to_flux
 
 __all__ = ["FLAGS", "METHODS", "StarPositions", "measure_stars", "saturation_level"]
 
@@ -80,21 +81,7 @@ class StarPositions(Record):
 
 
 def saturation_level(exposure_s: float | None, unit: str = "electron") -> float:
-    """Pixel value from which on a star may bleed.
-
-    Parameters
-    ----------
-    exposure_s : float or None
-        Interval from one frame to the next, seconds.
-    unit : str
-        ``"electron"`` per exposure; for others no level is known.
-
-    Returns
-    -------
-    float
-        150,000 electrons in each of the 2 s exposures that are summed (0.8 of them after the
-        trimming of cosmic rays); infinite when it is not known.
-    """
+    """Pixel value from which on a star may bleed."""
     if exposure_s is None or unit != "electron":
         return float("inf")
     return FULL_WELL * exposure_s * 0.8 / 2.0

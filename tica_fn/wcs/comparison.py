@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from tica_fn.errors import AstrometryError
 from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.wcs.plate import fit_plate
 from tica_fn.wcs.pointing import Pointing
+from tica_fn.wcs.polynomial_fit import fit_plate
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
 
 __all__ = [
@@ -261,7 +261,7 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     OSError
         If it can't be read.
     """
-    from tica_fn.wcs.files import open_hdus
+    from tica_fn.wcs.image_file import open_hdus
 
     hdus, _ = open_hdus(path)
     for hdu in hdus[:2]:

@@ -48,7 +48,7 @@ def diagnose_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Any, list[E
     AstrometryError
         If no file has a solution.
     """
-    from tica_fn.wcs.files import open_hdus
+    from tica_fn.wcs.image_file import open_hdus
 
     headers, names = [], []
     errors: list[Exception] = []
@@ -118,18 +118,7 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
 
 
 def drift_of(headers: Sequence[Any]) -> dict[str, Any]:
-    """Pointing of frames against that of the median frame.
-
-    Parameters
-    ----------
-    headers : sequence of mapping
-        With CRPIX, CRVAL and CD.
-
-    Returns
-    -------
-    dict of str to ndarray
-        `crval1`, `crval2` [deg], `drift_columns`, `drift_rows` [pixel], `roll` [arcsec], `scale`.
-    """
+    """Pointing of frames against that of the median frame."""
     from tica_fn.wcs.sphere import angles_of_vectors, sky_to_plane, unit_vectors
 
     crval = np.array([[float(header["CRVAL1"]), float(header["CRVAL2"])] for header in headers])

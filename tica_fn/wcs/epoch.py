@@ -11,10 +11,10 @@ import attrs
 import numpy as np
 
 from tica_fn.immutable import Array
-from tica_fn.kernels.polynomial import polynomial_terms
+from tica_fn.kernels.stars.polynomial import polynomial_terms
 from tica_fn.wcs.catalog import DOUBTFUL, TOLD, UNDATED, StarCatalog
 from tica_fn.wcs.centroids import StarPositions
-from tica_fn.wcs.plate import DEGREE, fit_plate
+from tica_fn.wcs.polynomial_fit import DEGREE, fit_plate
 from tica_fn.wcs.solution import CRPIX, SCALE
 
 __all__ = ["settle_motion", "years_of_motion"]
@@ -30,17 +30,7 @@ the unknown true motions of real stars leave less than two."""
 def years_of_motion(stars: StarCatalog, columns: Array, rows: Array) -> tuple[float, float]:
     """Years of proper motion that catalogue places lack.
 
-    Parameters
-    ----------
-    stars : StarCatalog
-        Stars at the places that are assumed for the image.
-    columns, rows : ndarray
-        (n,) float64: where the image has them; NaN for those that do not count.
-
-    Returns
-    -------
-    years, error : float
-        Years, and its standard error; infinite error where nothing can be told.
+    `columns, rows`: (n,) float64.
     """
     motion = np.stack([stars.pm_ra, stars.pm_dec])
     use = np.isfinite(columns) & np.isfinite(rows) & (np.hypot(*motion) > 0.0)
@@ -66,24 +56,7 @@ def years_of_motion(stars: StarCatalog, columns: Array, rows: Array) -> tuple[fl
 def settle_motion(
     stars: StarCatalog, picked: Array, places: StarPositions, epoch: float
 ) -> StarCatalog:
-    """Correct the date of an undated catalogue, or believe doubtful motions that are confirmed.
-
-    Parameters
-    ----------
-    stars : StarCatalog
-        Stars moved to the date of the image as far as is known.
-    picked : ndarray
-        Indices of those that were measured.
-    places : StarPositions
-        Where the image has them.
-    epoch : float
-        Epoch of the catalogue as it is assumed.
-
-    Returns
-    -------
-    StarCatalog
-        The stars at the date of the image; the same where nothing is to be corrected.
-    """
+    """Correct the date of an undated catalogue, or believe doubtful motions that are confirmed."""
     if stars.motion == TOLD:
         return stars
     year = stars.epoch

@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike
 from tica_fn.errors import AstrometryError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.kernels.polynomial import polynomial_values
-from tica_fn.kernels.smooth import fit_smooth_field
-from tica_fn.kernels.stamps import cut_stamps, ring_background
+from tica_fn.kernels.stars.polynomial import polynomial_values
+from tica_fn.kernels.stars.smooth_field import fit_smooth_field
+from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
 from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.match import find_shift
-from tica_fn.wcs.plate import DEGREE, PlateFit, fit_plate
+from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
 from tica_fn.wcs.refstars import BLOCKS, ReferenceStars, check_full
 from tica_fn.wcs.solution import Solution
 

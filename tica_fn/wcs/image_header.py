@@ -25,26 +25,7 @@ def frame_of_header(
 ) -> Frame:
     """Make a frame of pixels and a header of any of the layouts.
 
-    Parameters
-    ----------
-    pixels : ndarray
-        (2078, 2136) image.
-    header : mapping
-        Cards of the image's and the primary header.
-    name : str
-        File name: for messages, and for the sector.
-    camera, ccd : int, optional
-        For headers that do not say.
-
-    Returns
-    -------
-    Frame
-        In electrons per exposure, or in ADU when it was not calibrated.
-
-    Raises
-    ------
-    FrameError
-        If camera and CCD are not known or contradict the header.
+    `pixels`: (2078, 2136) image.
     """
     camera = _agree(name, "camera", camera, header, ("CAMERA", "CAM", "CAMNUM"))
     ccd = _agree(name, "ccd", ccd, header, ("CCD", "CCDNUM"))

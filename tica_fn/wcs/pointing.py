@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from tica_fn.detector import check_ccd
 from tica_fn.errors import FrameError
 from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.kernels.polynomial import polynomial_terms, polynomial_values
+from tica_fn.kernels.stars.polynomial import polynomial_terms, polynomial_values
 from tica_fn.wcs.sphere import aberrate, plane_to_sky, separation, sky_to_plane
 
 __all__ = ["Pointing", "earth_velocity", "predict_pointing", "sector_mid_time"]
@@ -121,38 +121,14 @@ class Pointing(Record):
 
 
 def sector_mid_time(sector: int) -> float:
-    """Middle of a sector as tess-point has it.
-
-    Parameters
-    ----------
-    sector : int
-        Sector number.
-
-    Returns
-    -------
-    float
-        Julian date.
-
-    Raises
-    ------
-    FrameError
-        If the installed tess-point does not know the sector.
-    """
+    """Middle of a sector as tess-point has it."""
     return float(_sector_data(sector).midtimes[0])
 
 
 def earth_velocity(julian_date: float) -> Array:
     """Velocity of the Earth about the barycentre: TESS moves within 4 km/s of it.
 
-    Parameters
-    ----------
-    julian_date : float
-        TDB; a day more or less changes it by 0.5 km/s, 0.3 arcsec of aberration at most.
-
-    Returns
-    -------
-    ndarray
-        (3,) km/s, equatorial axes of J2000.
+    Gives (3,) km/s, equatorial axes of J2000.
     """
     from astropy.coordinates import get_body_barycentric_posvel
     from astropy.time import Time

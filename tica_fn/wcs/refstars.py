@@ -19,8 +19,8 @@ from tica_fn.wcs.catalog import StarCatalog, default_catalog
 from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.epoch import settle_motion
 from tica_fn.wcs.match import FieldMatch, match_field
-from tica_fn.wcs.plate import fit_plate
 from tica_fn.wcs.pointing import Pointing, predict_pointing, sector_mid_time
+from tica_fn.wcs.polynomial_fit import fit_plate
 
 __all__ = ["BLOCKS", "ReferenceStars", "block_of", "find_reference_stars", "frame_year"]
 
@@ -95,21 +95,7 @@ class ReferenceStars(Record):
 def block_of(columns: ArrayLike, rows: ArrayLike) -> Array:
     """Block of the science area that a pixel lies in.
 
-    Parameters
-    ----------
-    columns, rows : array_like
-        (n,) pixels of the full readout, the first one's centre at 1.
-
-    Returns
-    -------
-    ndarray
-        (n,) int64: 5 * row block + column block; pixels outside count to the nearest block.
-
-    Examples
-    --------
-    >>> from tica_fn.wcs.refstars import block_of
-    >>> block_of([45.0, 2092.0, 1069.0], [1.0, 1.0, 2048.0])
-    array([ 0,  4, 22])
+    `columns, rows`: (n,) pixels of the full readout, the first one's centre at 1; gives (n,) int64.
     """
     across = np.floor((np.asarray(columns, float) - 44.5) / 2048.0 * BLOCKS)
     up = np.floor((np.asarray(rows, float) - 0.5) / 2048.0 * BLOCKS)
@@ -118,20 +104,7 @@ def block_of(columns: ArrayLike, rows: ArrayLike) -> Array:
 
 
 def frame_year(frame: Frame, sector: int | None = None) -> float:
-    """Julian year of the middle of a frame.
-
-    Parameters
-    ----------
-    frame : Frame
-        Its `times` are used where it has them.
-    sector : int, optional
-        Else the middle of this sector.
-
-    Returns
-    -------
-    float
-        Julian year, such as 2021.2.
-    """
+    """Julian year of the middle of a frame."""
     return 2000.0 + (_julian_date(frame, sector) - 2451545.0) / 365.25
 
 
@@ -199,18 +172,7 @@ def find_reference_stars(
 
 
 def check_full(frame: Frame) -> None:
-    """Refuse a frame that is not a full readout.
-
-    Parameters
-    ----------
-    frame : Frame
-        Any frame.
-
-    Raises
-    ------
-    AstrometryError
-        If it is a piece of one.
-    """
+    """Refuse a frame that is not a full readout."""
     if frame.pixels.shape != SHAPE:
         height, width = frame.pixels.shape
         raise AstrometryError(

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.kernels.plate import normal_equations, solve_normal
-from tica_fn.kernels.polynomial import polynomial_terms, polynomial_values
+from tica_fn.kernels.stars.normal_equations import normal_equations, solve_normal
+from tica_fn.kernels.stars.polynomial import polynomial_terms, polynomial_values
 from tica_fn.wcs.sphere import plane_to_sky, sky_to_plane
 
 __all__ = ["CRPIX", "PIXEL_ARCSEC", "SCALE", "Solution", "make_solution"]
@@ -164,23 +164,8 @@ def make_solution(
 ) -> Solution:
     """Make a solution of fitted polynomials of the tangent plane.
 
-    Parameters
-    ----------
-    crval : array_like
-        (2,) tangent point, degrees.
-    plane : ndarray
-        (2, terms) float64: xi and eta in degrees as polynomials of ``u / SCALE``, ``v / SCALE``
-        without a constant, ordered as in `tica_fn.kernels.polynomial`.
-    order : int
-        Order of the SIP polynomials; terms above the polynomials' own degree are 0, so that
-        headers are of one length whatever was fitted.
-    crpix : array_like
-        (2,) reference pixel.
-
-    Returns
-    -------
-    Solution
-        With the inverse fitted over the whole readout.
+    `crval`: (2,) tangent point, degrees; `plane`: (2, terms) float64; `crpix`: (2,) reference
+    pixel.
     """
     cd = plane[:, 1:3] / SCALE
     bent = np.linalg.solve(cd, plane)

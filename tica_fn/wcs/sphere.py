@@ -26,21 +26,7 @@ LIGHT_KM_S = 299792.458
 def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> Array:
     """Make unit vectors of directions.
 
-    Parameters
-    ----------
-    ra, dec : array_like
-        (n,) degrees.
-
-    Returns
-    -------
-    ndarray
-        (n, 3) float64.
-
-    Examples
-    --------
-    >>> from tica_fn.wcs.sphere import unit_vectors
-    >>> unit_vectors([0.0], [0.0])
-    array([[1., 0., 0.]])
+    `ra, dec`: (n,) degrees; gives (n, 3) float64.
     """
     a, d = np.deg2rad(np.asarray(ra, float)), np.deg2rad(np.asarray(dec, float))
     return np.stack([np.cos(a) * np.cos(d), np.sin(a) * np.cos(d), np.sin(d)], axis=-1)
@@ -49,15 +35,7 @@ def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> Array:
 def angles_of_vectors(vectors: Array) -> tuple[Array, Array]:
     """Right ascension and declination of vectors of any length.
 
-    Parameters
-    ----------
-    vectors : ndarray
-        (n, 3) float64.
-
-    Returns
-    -------
-    ra, dec : ndarray
-        (n,) degrees; right ascension from 0 to 360.
+    `vectors`: (n, 3) float64; gives `ra, dec` (n,) degrees.
     """
     x, y, z = np.moveaxis(np.asarray(vectors, float), -1, 0)
     ra = np.rad2deg(np.arctan2(y, x)) % 360.0
@@ -65,45 +43,13 @@ def angles_of_vectors(vectors: Array) -> tuple[Array, Array]:
 
 
 def separation(ra_a: ArrayLike, dec_a: ArrayLike, ra_b: ArrayLike, dec_b: ArrayLike) -> Array:
-    """Angle between directions, good for small angles too.
-
-    Parameters
-    ----------
-    ra_a, dec_a, ra_b, dec_b : array_like
-        Degrees.
-
-    Returns
-    -------
-    ndarray
-        Degrees.
-    """
+    """Angle between directions, good for small angles too."""
     chord = np.linalg.norm(unit_vectors(ra_a, dec_a) - unit_vectors(ra_b, dec_b), axis=-1)
     return np.asarray(np.rad2deg(2.0 * np.arcsin(np.clip(chord / 2.0, 0.0, 1.0))))
 
 
 def sky_to_plane(ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float) -> tuple[Array, Array]:
-    """Project directions on the plane that touches the sphere at (ra0, dec0).
-
-    Parameters
-    ----------
-    ra, dec : array_like
-        Degrees.
-    ra0, dec0 : float
-        Point of contact, degrees.
-
-    Returns
-    -------
-    xi, eta : ndarray
-        Degrees, towards rising right ascension and declination; NaN for directions 90 degrees
-        or more away.
-
-    Examples
-    --------
-    >>> from tica_fn.wcs.sphere import sky_to_plane
-    >>> xi, eta = sky_to_plane([11.0], [0.0], 10.0, 0.0)
-    >>> round(float(xi[0]), 4), round(float(eta[0]), 4)
-    (1.0001, 0.0)
-    """
+    """Project directions on the plane that touches the sphere at (ra0, dec0)."""
     a = np.deg2rad(np.asarray(ra, float) - ra0)
     d, d0 = np.deg2rad(np.asarray(dec, float)), np.deg2rad(dec0)
     cos_d = np.cos(d)
@@ -115,20 +61,7 @@ def sky_to_plane(ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float) -> tupl
 
 
 def plane_to_sky(xi: ArrayLike, eta: ArrayLike, ra0: float, dec0: float) -> tuple[Array, Array]:
-    """Inverse of `sky_to_plane`.
-
-    Parameters
-    ----------
-    xi, eta : array_like
-        Degrees on the tangent plane.
-    ra0, dec0 : float
-        Point of contact, degrees.
-
-    Returns
-    -------
-    ra, dec : ndarray
-        Degrees; right ascension from 0 to 360.
-    """
+    """Inverse of `sky_to_plane`."""
     x, y = np.deg2rad(np.asarray(xi, float)), np.deg2rad(np.asarray(eta, float))
     d0 = np.deg2rad(dec0)
     along = np.cos(d0) - y * np.sin(d0)
@@ -140,25 +73,8 @@ def plane_to_sky(xi: ArrayLike, eta: ArrayLike, ra0: float, dec0: float) -> tupl
 def aberrate(ra: ArrayLike, dec: ArrayLike, velocity_km_s: ArrayLike) -> tuple[Array, Array]:
     """Directions as a moving observer sees them.
 
-    Parameters
-    ----------
-    ra, dec : array_like
-        (n,) degrees, as seen by an observer at rest in the barycentre.
-    velocity_km_s : array_like
-        (3,) km/s: the observer's velocity, equatorial axes of J2000.  Its negative undoes the
-        aberration to first order in v/c, which is 0.002 arcsec for the Earth.
-
-    Returns
-    -------
-    ra, dec : ndarray
-        (n,) degrees.
-
-    Examples
-    --------
-    >>> from tica_fn.wcs.sphere import aberrate
-    >>> ra, dec = aberrate([0.0], [0.0], [0.0, 29.79, 0.0])
-    >>> round(float(ra[0]) * 3600, 1)  # constant of aberration, arcsec
-    20.5
+    `ra, dec`: (n,) degrees, as seen by an observer at rest in the barycentre; `velocity_km_s`: (3,)
+    km/s; gives `ra, dec` (n,) degrees.
     """
     n = unit_vectors(ra, dec)
     beta = np.asarray(velocity_km_s, float) / LIGHT_KM_S

@@ -61,25 +61,7 @@ def read_catalog(path: str | os.PathLike[str], epoch: float | None = None) -> St
 
 
 def read_table(path: str | os.PathLike[str]) -> Any:
-    """Read a table of any kind that astropy knows.
-
-    Parameters
-    ----------
-    path : path-like
-        Told by its name or content; else taken for plain text.
-
-    Returns
-    -------
-    astropy.table.Table
-        The table.
-
-    Raises
-    ------
-    ValueError
-        If it is no table.
-    OSError
-        If it can't be read.
-    """
+    """Read a table of any kind that astropy knows."""
     import warnings
 
     from astropy.table import Table

@@ -22,8 +22,8 @@ from tica_fn.fits.blocks import BLOCK, RawHDU
 from tica_fn.fits.checksum import add_sums, encode, sum_bytes
 from tica_fn.fits.header import CARD, Cards, split_cards
 from tica_fn.immutable import Array
-from tica_fn.wcs.files import ImageFile
-from tica_fn.wcs.header import Card
+from tica_fn.wcs.cards import Card
+from tica_fn.wcs.image_file import ImageFile
 
 __all__ = ["HISTORY_MARK", "STARS_NAME", "format_card", "update_image"]
 
@@ -40,28 +40,7 @@ _UNITS = {"FLXCOL": "pix", "FLXROW": "pix", "FLX": "count", "BKG": "count"}
 
 
 def format_card(key: str, value: Any, comment: str = "") -> str:
-    """Format one card, numbers with all their digits.
-
-    Parameters
-    ----------
-    key : str
-        Up to eight letters, digits, ``-`` or ``_``.
-    value : bool, int, float or str
-        The value; a string of up to 68 characters.
-    comment : str
-        Comment; cut where there is no room for it.
-
-    Returns
-    -------
-    str
-        80 characters.
-
-    Examples
-    --------
-    >>> from tica_fn.wcs.update import format_card
-    >>> format_card("CRPIX1", 1069.0, "[pixel]").rstrip()
-    'CRPIX1  =               1069.0 / [pixel]'
-    """
+    """Format one card, numbers with all their digits."""
     if isinstance(value, bool | np.bool_):
         text = f"{'T' if value else 'F':>20}"
     elif isinstance(value, int | np.integer):

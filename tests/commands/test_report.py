@@ -1,0 +1,95 @@
+"""``tica-fn report``: tables, pictures, and pedestals that are out of family."""
+
+import attrs
+import numpy as np
+import pytest
+from astropy.io import fits
+
+import tica_fn
+from tica_fn.cli import main
+from tica_fn.detector import AMPLIFIERS, SCIENCE_COLUMNS
+from tica_fn.frame import Frame
+from tica_fn.products.report import amplifier_table
+
+LEVELS = (100.0, 200.0, 300.0, 400.0)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """Each amplifier has its own level, the virtual pixels have 7."""
+    pixels = np.full((2078, 2136), 7.0, dtype=np.float32)
+    for a, level in enumerate(LEVELS):
+        first = SCIENCE_COLUMNS[0] + 512 * a
+        pixels[:2048, first : first + 512] = level
+    return Frame(
+        pixels=pixels, unit="electron", camera=2, ccd=3, exposure_s=600, coadds=240, sector=35,
+        cadence=1, steps=("subtract_bias", "subtract_pedestal"), pedestals=[1e5, 2e5, 3e5, 4e5],
+        header={"INT_TIME": 600},
+    )  # fmt: skip
+
+
+def numbers(line):
+    return [float(word) for word in line.split()[1:]]
+
+
+def test_the_table_is_of_each_amplifiers_pixels(frame):
+    lines = amplifier_table(frame)
+    for a, letter in enumerate(AMPLIFIERS):
+        assert lines[1 + a].startswith(letter)
+        assert numbers(lines[1 + a]) == [LEVELS[a], 0.0, 7.0, (a + 1) * 1e5]
+
+
+def test_trimmed_frames_have_their_own_columns_and_no_overclocks(frame):
+    lines = amplifier_table(tica_fn.trim_science(frame))
+    for a in range(4):
+        median, scatter, overclock, _ = numbers(lines[1 + a])
+        assert (median, scatter) == (LEVELS[a], 0.0)
+        assert np.isnan(overclock)
+
+
+def test_the_command_prints_and_draws(frame, tmp_path, capsys):
+    path = tmp_path / "one.cal.fits"
+    tica_fn.write(frame, path)
+    assert main(["report", str(path), "--outdir", str(tmp_path / "pictures")]) == 0
+    out = capsys.readouterr().out
+    assert "camera 2 CCD 3, 600 s, steps: subtract_bias, subtract_pedestal" in out
+    assert (tmp_path / "pictures" / "one.cal.png").stat().st_size > 10_000
+    assert "out of family" not in out
+
+
+def test_a_pedestal_out_of_family_is_told(frame, tmp_path, capsys):
+    paths = []
+    for n in range(7):
+        own = np.add(frame.pedestals, [0.0, n, 0.0, 900.0 if n == 4 else 0.0])
+        paths.append(tmp_path / f"frame{n}.cal.fits")
+        tica_fn.write(attrs.evolve(frame, pedestals=own, cadence=n), paths[-1])
+    assert main(["report", *map(str, paths), "--outdir", str(tmp_path)]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "out of family" in line]
+    levels = "400900.00 adu, others 400000.00"
+    assert said == [f"{paths[4]}: pedestal D of camera 2 CCD 3 is out of family: {levels}"]
+    # Of five frames no family can be told.
+    assert main(["report", *map(str, paths[2:7]), "--outdir", str(tmp_path)]) == 0
+    assert "out of family" not in capsys.readouterr().out
+
+
+def test_a_camera_frame_gives_four_tables(tmp_path, capsys):
+    path = tmp_path / "tess2021039000000-00116470-1-crm-ffi.fits"
+    pixels = np.zeros((4156, 4272), dtype=np.int32)
+    header = fits.Header({"CAM": 1, "INT_TIME": 600, "CADENCE": 116470})
+    fits.PrimaryHDU(pixels, header).writeto(path)
+    assert main(["report", str(path), "--outdir", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    for ccd in (1, 2, 3, 4):
+        assert f"camera 1 CCD {ccd}, 600 s" in out
+    assert path.with_suffix(".png").exists()
+
+
+def test_a_file_that_can_not_be_read_fails_alone(frame, tmp_path, capsys):
+    path = tmp_path / "one.cal.fits"
+    tica_fn.write(frame, path)
+    bad = tmp_path / "bad.fits"
+    bad.write_text("no FITS")
+    assert main(["report", str(bad), str(path), "--outdir", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert str(bad) in captured.err
+    assert "picture: " in captured.out

@@ -1,0 +1,149 @@
+"""The kernels that measure stars and fit smooth fields, in plain loops; imports no tica_fn."""
+
+import math
+
+import numpy as np
+
+from tests.kernels import wcs_twins as twins
+
+
+def mean_position(stamp, half, level, slope_x, slope_y):
+    """Mean position and flux of the middle square over a sloping background."""
+    middle = len(stamp) // 2
+    total = sum_x = sum_y = 0.0
+    for y in range(-half, half + 1):
+        for x in range(-half, half + 1):
+            value = stamp[middle + y][middle + x] - (level + slope_x * x + slope_y * y)
+            total, sum_x, sum_y = total + value, sum_x + x * value, sum_y + y * value
+    if not total > 0:
+        return math.nan, math.nan, total
+    return sum_x / total, sum_y / total, total
+
+
+def window(stamp, half, background, start, sigma, rounds, tolerance):
+    """Windowed centroid and the number of rounds; moments as sums over weighted pixels."""
+    level, slope_x, slope_y = background
+    middle = len(stamp) // 2
+    place = list(start)
+    for round_ in range(1, rounds + 1):
+        weighted = []
+        for y in range(-half, half + 1):
+            for x in range(-half, half + 1):
+                dx, dy = x - place[0], y - place[1]
+                light = stamp[middle + y][middle + x] - (level + slope_x * x + slope_y * y)
+                weighted.append((math.exp(-(dx**2 + dy**2) / (2 * sigma**2)) * light, dx, dy))
+        total = sum(w for w, _, _ in weighted)
+        if not total > 0:
+            return math.nan, math.nan, -1
+        moves = []
+        for axis in (1, 2):
+            mean = sum(item[0] * item[axis] for item in weighted) / total
+            variance = sum(item[0] * item[axis] ** 2 for item in weighted) / total - mean**2
+            moves.append(mean / (1 - min(max(variance / sigma**2, 0), 0.6)))
+        place = [place[0] + moves[0], place[1] + moves[1]]
+        if not max(abs(place[0]), abs(place[1])) <= half:
+            return *place, -1
+        if max(abs(moves[0]), abs(moves[1])) < tolerance:
+            return *place, round_
+    return *place, -1
+
+
+def peak(stamp, reach):
+    """Top of the parabolas through the brightest pixel near the middle."""
+    side = len(stamp)
+    half = side // 2
+    near = range(half - reach, half + reach + 1)
+    finite = [(stamp[i][j], -i, -j) for i in near for j in near if math.isfinite(stamp[i][j])]
+    if not finite:
+        return math.nan, math.nan, math.nan
+    best, row, column = max(finite)
+    row, column = -row, -column
+    if not (1 <= row <= side - 2 and 1 <= column <= side - 2):
+        return math.nan, math.nan, math.nan
+    found = []
+    for before, after, at in (
+        (stamp[row][column - 1], stamp[row][column + 1], column - half),
+        (stamp[row - 1][column], stamp[row + 1][column], row - half),
+    ):
+        bend = before + after - 2 * best
+        if not math.isfinite(bend):
+            return math.nan, math.nan, math.nan
+        found.append(at + ((before - after) / (2 * bend) if bend < 0 else 0.0))
+    return *found, best
+
+
+def summary(stamp, half):
+    middle = len(stamp) // 2
+    inner = [stamp[middle + y][middle + x] for y in range(-half, half + 1)
+             for x in range(-half, half + 1)]  # fmt: skip
+    finite = [value for value in inner if math.isfinite(value)]
+    top = max(finite, default=-math.inf)
+    return top, sum(v >= 0.98 * top for v in inner), len(inner) - len(finite)
+
+
+def starlight(pixels, column, row, slopes, first, last, top, sigma, wing):
+    """The 22 numbers of one star."""
+    big = twins.cut_stamp(pixels, column, row, 11, first, last, top)
+    stamp = [line[6:17] for line in big[6:17]]
+    bright, plateau, missing = summary(stamp, 2)
+    out = [math.nan] * 22
+    out[2:8], out[13] = [bright, plateau, missing, 0, 0, 0], -1
+    level, scatter = twins.ring_background(stamp, 2)
+    if missing or math.isnan(level):
+        return out
+    whole = all(math.isfinite(value) for line in stamp for value in line)
+    alone, *contrasts = twins.isolation(stamp, level, 10.0, wing) if whole else (False, 0, 0)
+    x, y, flux = mean_position(stamp, 2, level, 0, 0)
+    out[0:2], out[5:8], out[8:11] = [level, scatter], [alone, *contrasts], [x, y, flux]
+    if not flux > 0:
+        return out
+    start = [min(max(at, -2), 2) for at in (x, y)]
+    out[11:14] = window(stamp, 5, (level, *slopes), start, sigma, 25, 1e-4)
+    outermost = [big[i][j] for i in range(23) for j in range(23) if {i, j} & {0, 22}]
+    level = twins.median([value for value in outermost if math.isfinite(value)])
+    for k, half in enumerate((8, 6, 5, 4)):
+        out[14 + 2 * k : 16 + 2 * k] = mean_position(big, half, level, *slopes)[:2]
+    return out
+
+
+def smooth_field(x, y, values, weights, highest, clip, rounds):
+    """Clipped least squares of the highest degree, then the degree of least criterion."""
+    used = (weights > 0) & np.isfinite(values).all(axis=0)
+    top = highest
+    while top > 0 and 3 * (top + 1) * (top + 2) // 2 > used.sum():
+        top -= 1
+    if used.sum() < 3:
+        return np.zeros((len(values), 1)), -1, used
+    terms = np.array(twins.polynomial_terms(x, y, top))
+    root = np.sqrt(weights)
+
+    def fitted(columns):
+        left = terms[used, :columns] * root[used, None]
+        return np.linalg.lstsq(left, (values[:, used] * root[used]).T, rcond=None)[0]
+
+    for _ in range(rounds + 1):
+        solved = fitted(terms.shape[1])
+        at = used.copy()
+        off = np.abs(values - (terms @ solved).T)
+        limits = [clip * 1.4826 * twins.median(line[used].tolist()) for line in off]
+        keep = used.copy()
+        for line, limit in zip(off, limits, strict=True):
+            if limit > 0:
+                keep &= ~(line > limit)
+        if (keep == used).all() or keep.sum() < 3 * terms.shape[1]:
+            break
+        used = keep
+    # The trials of lower degree rest on the places of the last fit.
+    last, used = used, at
+    best, found = math.inf, None
+    for degree in range(top + 1):
+        part = (degree + 1) * (degree + 2) // 2
+        trial = fitted(part)
+        off = values - (terms[:, :part] @ trial).T
+        score = len(values) * part * math.log(last.sum())
+        for line in off:
+            mean = (weights[last] * line[last] ** 2).sum() / weights[last].sum()
+            score += last.sum() * math.log(max(mean, 1e-16))
+        if score < best:
+            best, found = score, (trial.T, degree)
+    return *found, last

@@ -1,0 +1,257 @@
+"""Kernels that measure stars and fit smooth fields against plain twins, on anything at all."""
+
+import numpy as np
+import pytest
+
+from tests.kernels import star_twins as twins
+from tica_fn.kernels.stack import find_peaks, stack_boxes
+from tica_fn.kernels.stars.centroid import mean_centroid, windowed_centroid
+from tica_fn.kernels.stars.smooth_field import fit_smooth_field
+from tica_fn.kernels.stars.starlight import (
+    FLUX,
+    ISOLATED,
+    MEAN_X,
+    MEAN_Y,
+    PEAK,
+    STEPS,
+    WINDOW_X,
+    WINDOW_Y,
+    measure_starlight,
+)
+
+
+def some_stamp(random, side=13):
+    """A star somewhere, a slope, noise, and now and then a hole."""
+    y, x = np.mgrid[:side, :side] - side // 2
+    column, row = random.uniform(-3, 3, 2)
+    width = random.uniform(0.4, 3.0)
+    stamp = random.uniform(-300, 5e3) * np.exp(-((x - column) ** 2 + (y - row) ** 2) / width)
+    stamp += 90.0 + 4.0 * x - 3.0 * y + random.normal(0, 2, (side, side))
+    if random.random() < 0.2:
+        stamp[random.integers(0, side), random.integers(0, side)] = np.nan
+    return stamp
+
+
+def test_mean_centroid_over_a_slope():
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        stamp = some_stamp(random)
+        found = mean_centroid(stamp, 3, 90.0, 4.0, -3.0)
+        expected = twins.mean_position(stamp.tolist(), 3, 90.0, 4.0, -3.0)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rounds", [1, 3, 25])
+def test_windowed_centroid_takes_the_same_steps(rounds):
+    random = np.random.default_rng(2)
+    taken = []
+    for _ in range(40):
+        stamp, start = some_stamp(random), random.uniform(-2, 2, 2)
+        sigma = random.choice([0.7, 1.5])
+        found = windowed_centroid(stamp, 5, 90.0, 4.0, -3.0, *start, sigma, rounds, 1e-3)
+        expected = twins.window(
+            stamp.tolist(), 5, (90.0, 4.0, -3.0), start, sigma, rounds, 1e-3
+        )  # fmt: skip
+        assert found[2] == expected[2]
+        np.testing.assert_allclose(found[:2], expected[:2], rtol=1e-6, atol=1e-9)
+        taken.append(found[2])
+    assert rounds == 1 or len(set(taken)) > 2
+
+
+@pytest.mark.parametrize("reach", [2, 6])
+def test_find_peaks(reach):
+    random = np.random.default_rng(3)
+    stamps = np.stack([some_stamp(random) for _ in range(40)])
+    stamps[0], stamps[1], stamps[2] = np.nan, 5.0, -np.inf
+    stamps[3, 6, 6] = np.inf
+    edges = ((0, 5), (12, 6), (6, 0), (7, 12), (1, 6), (11, 5), (5, 1), (6, 11))
+    for k, (row, column) in enumerate(edges, start=4):
+        stamps[k] = random.normal(0, 1, (13, 13))
+        stamps[k, row, column] = 1e5
+    found = np.array(find_peaks(stamps, reach))
+    for k, stamp in enumerate(stamps):
+        np.testing.assert_allclose(found[:, k], twins.peak(stamp.tolist(), reach), rtol=1e-9)
+
+
+def test_stack_of_stamps_without_noise_or_background():
+    random = np.random.default_rng(4)
+    stamps = np.stack([some_stamp(random, 5) for _ in range(4)])
+    stamps[np.isnan(stamps)] = 90.0
+    level = np.array([90.0, np.nan, 90.0, 0.0])
+    scatter = np.array([0.0, 1.0, np.inf, 0.0])
+    found = stack_boxes(stamps, level, scatter, 1e5)
+    np.testing.assert_allclose(
+        found, twins.twins.stack(stamps.tolist(), level, scatter, 1e5), rtol=1e-12
+    )
+    assert not stack_boxes(stamps, np.full(4, np.nan), scatter, 60.0).any()
+    alone = stack_boxes(stamps[:1], level[:1], scatter[:1], 1e5)
+    np.testing.assert_allclose(
+        alone, twins.twins.stack(stamps[:1].tolist(), level[:1], scatter[:1], 1e5), rtol=1e-12
+    )
+
+
+def test_a_peak_beside_a_missing_pixel_is_at_no_fraction():
+    stamp = np.full((1, 11, 11), 90.0)
+    stamp[0, 5, 5] = 1000.0
+    for row, column in ((5, 6), (6, 5)):
+        broken = stamp.copy()
+        broken[0, row, column] = np.nan
+        assert np.isnan(np.array(find_peaks(broken, 3))).all()
+
+
+def test_starlight_is_that_of_plain_loops():
+    random = np.random.default_rng(5)
+    pixels = random.normal(100, 3, (70, 60))
+    pixels += 0.5 * np.arange(60) - 0.3 * np.arange(70)[:, None]
+    y, x = np.mgrid[:70, :60]
+    places = random.uniform(0, (60, 70), (14, 2))
+    for column, row in places:
+        light = random.choice([40.0, 3e3, 2e4])
+        pixels += light * np.exp(-((x - column) ** 2 + (y - row) ** 2) / 1.5)
+    pixels[random.random((70, 60)) < 0.002] = np.nan
+    columns, rows = random.integers(-5, 65, 80), random.integers(-5, 75, 80)
+    columns[:28], rows[:28] = np.rint(np.tile(places, (2, 1))).astype(int).T
+    slope_x, slope_y = random.normal(0.5, 0.3, 80), random.normal(-0.3, 0.3, 80)
+    found = measure_starlight(pixels, columns, rows, slope_x, slope_y, 3, 58, 66, 1.5, 0.9)
+    for k in range(80):
+        expected = twins.starlight(
+            pixels.tolist(), int(columns[k]), int(rows[k]), (slope_x[k], slope_y[k]), 3, 58, 66,
+            1.5, 0.9,
+        )  # fmt: skip
+        np.testing.assert_allclose(found[:, k], expected, rtol=1e-6, atol=1e-7)
+    settled = found[13] > 0
+    assert 10 < settled.sum() < 70
+    assert 3 < found[5].sum() < 60
+
+
+@pytest.mark.parametrize(("light", "isolated"), [(10.5, 1.0), (9.5, 0.0), (0.5, 0.0)])
+def test_starlight_of_a_single_bright_pixel(light, isolated):
+    pixels, here = np.zeros((40, 40)), np.array([20])
+    pixels[20, 20] = light
+    found = measure_starlight(pixels, here, here, np.zeros(1), np.zeros(1), 0, 40, 40, 1.5, 0.9)
+    assert (found[ISOLATED, 0], found[PEAK, 0], found[FLUX, 0]) == (isolated, light, light)
+    assert found[WINDOW_X, 0] == found[WINDOW_Y, 0] == 0.0  # measured, however faint
+    dark = measure_starlight(
+        -pixels, here, here, np.zeros(1), np.zeros(1), 0, 40, 40, 1.5, 0.9
+    )  # fmt: skip
+    assert np.isnan(dark[WINDOW_X, 0])
+
+
+def measured(pixels, missing=()):
+    """Numbers of the star in the middle of 40 x 40 pixels, and those of the twin."""
+    for row, column in missing:
+        pixels[row, column] = np.nan
+    here, none = np.array([20]), np.zeros(1)
+    found = measure_starlight(pixels, here, here, none, none, 0, 40, 40, 1.5, 0.9)[:, 0]
+    expected = twins.starlight(pixels.tolist(), 20, 20, (0.0, 0.0), 0, 40, 40, 1.5, 0.9)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+    return found
+
+
+def some_pixels(seed=8):
+    pixels = np.random.default_rng(seed).normal(0, 0.1, (40, 40))
+    pixels[20, 20] = 500.0
+    return pixels
+
+
+@pytest.mark.parametrize(("lost", "enough"), [(35, True), (36, True), (37, False)])
+def test_half_of_the_ring_must_be_there(lost, enough):
+    y, x = np.mgrid[:40, :40]
+    far = np.maximum(abs(y - 20), abs(x - 20))
+    ring = np.argwhere((far == 4) | (far == 5))
+    assert len(ring) == 72
+    found = measured(some_pixels(), ring[:lost])
+    assert np.isfinite(found[FLUX]) == enough
+
+
+def test_a_star_without_light_has_no_centroid():
+    pixels = np.zeros((40, 40))
+    pixels[20, 24] = 100.0  # beside the middle, within the larger squares
+    found = measured(pixels)
+    assert found[FLUX] == 0.0
+    assert np.isnan(found[WINDOW_X:]).sum() == len(found) - WINDOW_X - 1
+    assert found[STEPS] == -1
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_first_guess_stays_near(axis, side):
+    """The mean of light and less than none may lie far outside."""
+    pixels = some_pixels()
+    pixels[20, 20] = 1.0
+    for place, value in ((2, 100.0), (-2, -98.0)):
+        step = np.roll([side * place, 0], axis)
+        pixels[20 + step[0], 20 + step[1]] = value
+    found = measured(pixels)
+    assert abs(found[MEAN_Y if axis == 0 else MEAN_X]) > 10
+
+
+def test_a_star_between_two_does_not_settle():
+    y, x = np.mgrid[-20:20, -20:20]
+    lights = ((1000.0, 1.6), (990.0, -1.6))
+    pixels = sum(light * np.exp(-((x - at) ** 2 + y**2)) for light, at in lights)
+    found = measured(pixels)
+    assert found[STEPS] == -1
+    assert 0.05 < found[WINDOW_X] < 0.2  # and was still on its way
+
+
+@pytest.mark.parametrize("half", [2, 5])
+def test_centroids_of_faint_light_and_of_none(half):
+    stamp = np.zeros((13, 13))
+    assert np.isnan(mean_centroid(stamp, half, 0.0, 0.0, 0.0)[:2]).all()
+    assert np.isnan(windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 9, 1e-3)[:2]).all()
+    stamp[6, 7], stamp[6, 5] = 1.0, -1.0
+    assert np.isnan(mean_centroid(stamp, half, 0.0, 0.0, 0.0)[:2]).all()
+    assert np.isnan(windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 9, 1e-3)[:2]).all()
+    stamp[6, 7], stamp[6, 5] = 0.5, 0.0
+    assert mean_centroid(stamp, half, 0.0, 0.0, 0.0) == (1.0, 0.0, 0.5)
+    found = windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 1.0, 0.0, 1.5, 9, 1e-3)
+    assert found == (1.0, 0.0, 1)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_centroid_on_the_edge_of_its_square_is_inside(axis, side):
+    stamp = np.zeros((15, 15))
+    place = np.roll([side * 5, 0], axis)
+    stamp[7 + place[0], 7 + place[1]] = 90.0
+    start = float(place[1]), float(place[0])
+    found = windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 9, 1e-3)
+    assert found == (*start, 1)
+    # A step as long as the tolerance is too long.
+    assert windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 9, 0.0) == (*start, -1)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_step_as_long_as_the_tolerance_is_too_long(axis):
+    """The star is so narrow that a step is just the way to it: a quarter of a pixel."""
+    stamp = np.zeros((11, 11))
+    stamp[5, 5] = 64.0
+    start = np.roll([0.25, 0.0], axis)
+    once = windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 1, 0.25)
+    assert once == (0.0, 0.0, -1)
+    assert windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 1, 0.26) == (0.0, 0.0, 1)
+
+
+@pytest.mark.parametrize("count", [4, 5, 10, 11, 14, 19, 20, 31, 32, 150])
+@pytest.mark.parametrize("rounds", [0, 1, 6])
+def test_smooth_field(count, rounds):
+    for seed in range(4):
+        random = np.random.default_rng([6, count, seed])
+        x, y = random.uniform(-1, 1, (2, count))
+        values = np.stack([0.3 + 0.05 * x * y * seed, -0.2 + 0.1 * y - 0.2 * (seed > 1) * x**2])
+        values += random.normal(0, 0.01, values.shape)
+        values[:, ::9] += random.normal(0, 1, values[:, ::9].shape)
+        values[1, 3] = np.nan
+        weights = random.uniform(0.3, 2.0, count)
+        weights[count // 2] = 0.0
+        coefficients, degree, used = fit_smooth_field(x, y, values, weights, 3, 3.5, rounds)
+        expected, expected_degree, kept = twins.smooth_field(
+            x, y, values, weights, 3, 3.5, rounds
+        )  # fmt: skip
+        assert degree == expected_degree
+        assert coefficients.shape == (2, 10)
+        np.testing.assert_array_equal(used, kept)
+        part = expected.shape[1]
+        np.testing.assert_allclose(coefficients[:, :part], expected, rtol=1e-6, atol=1e-9)
+        assert not coefficients[:, part:].any()

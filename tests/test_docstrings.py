@@ -1,0 +1,78 @@
+"""Docstrings of what users call agree with their signatures; numpydoc's own check tells."""
+
+import importlib
+import inspect
+import re
+from enum import Enum
+from pathlib import Path
+
+import pytest
+from numpydoc.validate import validate
+
+import tica_fn
+from tica_fn import compare, kernels, simulate, steps, testing, wcs
+
+CHECKS = {"GL08", "PR01", "PR02", "PR03", "PR04", "PR10", "RT01", "RT03", "SS01", "SS04"}
+API = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+
+
+def public_names() -> list[str]:
+    """Where the stubs, `__all__` of packages and the API reference find what users call."""
+    found = set()
+
+    def add(value: object) -> None:
+        value = getattr(value, "py_func", value)
+        module, name = getattr(value, "__module__", ""), getattr(value, "__qualname__", "")
+        if (module or "").startswith("tica_fn") and name and "<locals>" not in name:
+            if not (inspect.isclass(value) and issubclass(value, Enum)):  # takes no parameters
+                found.add(f"{module}.{name}")
+            if inspect.isclass(value) and not issubclass(value, Enum):
+                found.update(
+                    f"{module}.{name}.{own}"
+                    for own, what in vars(value).items()
+                    if not own.startswith("_") and inspect.isfunction(what)
+                )
+
+    for package in (tica_fn, wcs, kernels, simulate, compare, testing, steps):
+        for name in package.__all__:
+            add(getattr(package, name))
+    for module_name, options in re.findall(r"automodule:: (\S+)\n((?: +:.*\n)+)", API):
+        module = importlib.import_module(module_name)
+        named = re.search(r":members:(.*)", options)[1].split(",")
+        for name in named if named[0].strip() else module.__all__:
+            add(getattr(module, name.strip()))
+    return sorted(found)
+
+
+NAMES = public_names()
+
+
+def complaints(name: str) -> list[str]:
+    """What numpydoc finds wrong, of what this project holds to."""
+    return [f"{code} {text}" for code, text in validate(name)["errors"] if code in CHECKS]
+
+
+def misleading(x):
+    """Do.
+
+    Parameters
+    ----------
+    y : int
+        Y.
+    """
+
+
+def test_public_names_are_found():
+    assert len(NAMES) > 200
+    assert "tica_fn.kernels.smear.measure_smear" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstring(name):
+    assert not complaints(name)
+
+
+def test_the_check_can_fail(monkeypatch):
+    monkeypatch.setattr(tica_fn, "misleading", misleading, raising=False)
+    codes = {complaint.split()[0] for complaint in complaints("tica_fn.misleading")}
+    assert {"PR01", "PR02"} <= codes

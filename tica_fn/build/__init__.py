@@ -1,0 +1,1 @@
+"""Models built from stacks of raw frames."""

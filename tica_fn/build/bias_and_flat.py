@@ -1,0 +1,289 @@
+"""Make calibration models from raw frames: a 2-D bias from dark ones, a flat from illuminated ones.
+
+**Bias.** Each frame's four pedestals (mean of the amplifier's overclock pixels) are subtracted, so
+that their drift from frame to frame does not widen the scatter; the frames are averaged by
+`tica_fn.build.clipped_mean.stack_clipped`; the mean pedestals are added again.  The model is thus
+the mean dark frame, in ADU per exposure.
+
+**Flat.** Each frame is calibrated up to the smear, in electrons, and divided by its own median over
+the science pixels; the frames are averaged with weights proportional to these medians, as the
+variance of their photon noise asks for; the mean is divided by its median.  Pixels that collect no
+light (virtual columns, buffer, smear and virtual rows) have no flat: 1.  So have dead ones, below
+5 % of the median; their uncertainty is NaN.  What the model holds is the response *and* the pattern
+of the light that fell in; that the light was even, or is known, is for its maker to see to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.build.clipped_mean import Stack, stack_clipped
+from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE, amplifier_of_columns
+from tica_fn.errors import FrameError, ModelError
+from tica_fn.frame import ADU, Frame
+from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.models import Models
+from tica_fn.pipeline.compose import Pipeline, compose
+from tica_fn.steps import (
+    apply_gain,
+    correct_linearity,
+    subtract_bias,
+    subtract_pedestal,
+    subtract_smear,
+)
+
+__all__ = ["BuiltModel", "build_bias", "build_flat"]
+
+_SCIENCE = (slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS))
+_DEAD = 0.05
+"""Response, relative to the median, below which a pixel is dead."""
+
+T = TypeVar("T")
+Read = Callable[[T], Frame]
+
+
+def _image(value: ArrayLike) -> Array:
+    return frozen_array(value, np.float32)
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class BuiltModel(Record):
+    """A model made from a stack of frames.
+
+    Parameters
+    ----------
+    kind : str
+        ``"bias"`` or ``"flat"``.
+    camera, ccd : int
+        Numbers 1 to 4.
+    image : ndarray
+        (2078, 2136) float32: ADU per exposure, or relative response.
+    uncertainty : ndarray
+        (2078, 2136) float32, its standard deviation in the same unit, from the scatter of the
+        frames; NaN where it is not known.
+    count : ndarray
+        (2078, 2136) int32: frames that each pixel's mean was made from.
+    exposure_s, coadds : float
+        Exposure time in seconds and number of coadded exposures of the frames.
+    frames : int
+        Length of the stack.
+    limit : float
+        Standard deviations at which values were clipped.
+    levels : ndarray
+        (frames,) float64: each frame's median signal in electrons (flat), or its mean pedestal in
+        ADU (bias).
+    """
+
+    kind: str
+    camera: int
+    ccd: int
+    image: Array = attrs.field(converter=_image)
+    uncertainty: Array = attrs.field(converter=_image)
+    count: Array = attrs.field(converter=frozen_array)
+    exposure_s: float
+    coadds: float
+    frames: int
+    limit: float
+    levels: Array = attrs.field(converter=frozen_array)
+
+    @property
+    def clipped(self) -> int:
+        """Values of all pixels and frames that were left out."""
+        return int(self.frames * self.count.size - self.count.sum(dtype=np.int64))
+
+
+@attrs.define(kw_only=True)
+class _Alike:
+    """Sees to it that all frames of a stack are raw frames of one CCD and exposure time."""
+
+    read: Callable[[Any], Frame]
+    first: Frame | None = None
+
+    @property
+    def coadds(self) -> float:
+        """Coadded exposures of each frame."""
+        assert self.first is not None
+        return self.first.coadds
+
+    def __call__(self, item: Any) -> Frame:
+        frame = self.read(item)
+        if frame.pixels.shape != SHAPE or frame.unit != ADU or frame.steps:
+            raise FrameError(f"{item}: a raw full readout in ADU is wanted")
+        if self.first is None:
+            self.first = attrs.evolve(frame, pixels=np.zeros((1, 1)))
+        first = self.first
+        if (frame.camera, frame.ccd) != (first.camera, first.ccd):
+            raise FrameError(f"{item}: it is of {frame.name}, the first of {first.name}")
+        for name in ("exposure_s", "coadds"):
+            this, other = getattr(frame, name), getattr(first, name)
+            if not np.isclose(this, other, rtol=0.01, atol=0.0):
+                raise FrameError(f"{item}: its {name} is {this:g}, that of the first {other:g}")
+        return frame
+
+
+def build_bias(items: Sequence[T], read: Read[T], *, limit: float = 5.0) -> BuiltModel:
+    """Make a 2-D bias model from dark raw frames.
+
+    Parameters
+    ----------
+    items : sequence
+        What the frames are read from: paths, or anything `read` takes.
+    read : callable
+        Gives an item's raw frame, such as `tica_fn.read`.  It is called two or three times for
+        each item, so that only a few frames are ever held.
+    limit : float
+        Standard deviations from the mean up to which values are kept.
+
+    Returns
+    -------
+    BuiltModel
+        The mean dark frame, ADU per exposure.
+
+    Raises
+    ------
+    FrameError
+        If there are fewer than three frames, or they are not raw frames of one CCD and exposure.
+
+    Notes
+    -----
+    See `tica_fn.build.clipped_mean` for the algorithm and its bias.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, build_bias
+    >>> def read(seed):
+    ...     pixels = np.random.default_rng(seed).normal(1000, 5, (2078, 2136)).round()
+    ...     return Frame(pixels=pixels, unit="adu", camera=1, ccd=1, exposure_s=20, coadds=10)
+    >>> bias = build_bias([1, 2, 3, 4], read)
+    >>> round(float(bias.image.mean()), 1), round(float(np.median(bias.uncertainty)), 1)
+    (1000.0, 2.2)
+    """
+    alike = _Alike(read=read)
+    pedestals: dict[int, Array] = {}
+
+    def load(index: int) -> tuple[Array, float]:
+        after = subtract_pedestal()(alike(items[index]))
+        assert after.pedestals is not None
+        pedestals[index] = after.pedestals
+        return after.pixels, 1.0
+
+    stack = stack_clipped(range(len(items)), load, limit=limit)
+    each = np.array([pedestals[index] for index in range(len(items))])
+    columns = each.mean(axis=0)[amplifier_of_columns()]
+    return _built(
+        "bias", alike, stack, limit, stack.mean + columns, stack.uncertainty, each.mean(axis=1)
+    )
+
+
+def build_flat(
+    items: Sequence[T], read: Read[T], models: Models, *, limit: float = 5.0
+) -> BuiltModel:
+    """Make a flat-field model from illuminated raw frames.
+
+    Parameters
+    ----------
+    items : sequence
+        What the frames are read from: paths, or anything `read` takes.
+    read : callable
+        Gives an item's raw frame, such as `tica_fn.read`.  It is called two or three times for
+        each item, so that only a few frames are ever held.
+    models : Models
+        Bias and amplifier constants of the CCD; their flat is not used.
+    limit : float
+        Standard deviations from the mean up to which values are kept.
+
+    Returns
+    -------
+    BuiltModel
+        Response relative to the median of the science pixels; 1 where there is none.
+
+    Raises
+    ------
+    FrameError
+        If there are fewer than three frames, they are not raw frames of one CCD and exposure, or
+        one has no light in it, or too much.
+    ModelError
+        If the models are of another CCD or exposure time.
+
+    Notes
+    -----
+    See `tica_fn.build.clipped_mean` for the algorithm and its bias.
+    """
+    alike = _Alike(read=read)
+    steps = _up_to_smear(models)
+    levels: dict[int, float] = {}
+
+    def load(index: int) -> tuple[Array, float]:
+        electrons = steps(alike(items[index])).pixels
+        level = float(np.median(electrons[_SCIENCE]))
+        _check_level(level, items[index], alike.coadds, models)
+        levels[index] = level
+        return electrons / level, level
+
+    stack = stack_clipped(range(len(items)), load, limit=limit)
+    response = stack.mean[_SCIENCE]
+    scale = float(np.median(response))
+    image, uncertainty = np.ones(SHAPE), np.zeros(SHAPE)
+    alive = response > _DEAD * scale
+    if not alive.any():
+        raise ModelError("no pixel responds to light: these are no illuminated frames")
+    image[_SCIENCE] = np.where(alive, response / scale, 1.0)
+    uncertainty[_SCIENCE] = np.where(alive, stack.uncertainty[_SCIENCE] / scale, np.nan)
+    each = np.array([levels[index] for index in range(len(items))])
+    return _built("flat", alike, stack, limit, image, uncertainty, each)
+
+
+def _check_level(level: float, item: object, coadds: float, models: Models) -> None:
+    """Refuse a frame with no light, or with more than the linearity was measured for."""
+    if not level > 0.0:
+        raise FrameError(f"{item}: no light in it: its median signal is {level:.1f} electrons")
+    amplifiers = models.amplifiers
+    adu_per_read = level / (coadds * float(amplifiers.gain.mean()))
+    most = float(amplifiers.max_domain_adu.min())
+    if adu_per_read > most:
+        raise FrameError(
+            f"{item}: too much light: its median signal is {adu_per_read:.0f} ADU per read, and "
+            f"linearity was measured up to {most:.0f}"
+        )
+
+
+def _up_to_smear(models: Models) -> Pipeline:
+    return compose(
+        subtract_bias(models),
+        subtract_pedestal(models),
+        apply_gain(models),
+        correct_linearity(models),
+        subtract_smear(models),
+    )
+
+
+def _built(
+    kind: str,
+    alike: _Alike,
+    stack: Stack,
+    limit: float,
+    image: Array,
+    uncertainty: Array,
+    levels: Array,
+) -> BuiltModel:
+    first = alike.first
+    assert first is not None
+    return BuiltModel(
+        kind=kind,
+        camera=first.camera,
+        ccd=first.ccd,
+        image=image,
+        uncertainty=uncertainty,
+        count=stack.count,
+        exposure_s=first.exposure_s,
+        coadds=first.coadds,
+        frames=stack.frames,
+        limit=limit,
+        levels=levels,
+    )

@@ -1,0 +1,216 @@
+"""Two FITS files held to each other, HDU by HDU."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tica_fn.compare.findings import Comparison, Difference, Level, Rules
+from tica_fn.compare.headers import compare_headers
+from tica_fn.compare.values import unequal
+from tica_fn.errors import BadFileError
+from tica_fn.immutable import Array
+
+__all__ = ["compare_files", "compare_images", "compare_tables", "load"]
+
+Hdu = tuple[str, Any, Array | None]
+
+
+def load(path: Path) -> list[Hdu]:
+    """Read all of a FITS file: the kind, header and stored values of every HDU."""
+    from astropy.io import fits
+    from astropy.utils.exceptions import AstropyUserWarning
+
+    try:
+        with warnings.catch_warnings():
+            # A truncated file is told by a warning only; to a comparison it is no file.
+            warnings.simplefilter("error", AstropyUserWarning)
+            with fits.open(path, memmap=False, do_not_scale_image_data=True) as hdus:
+                return [_loaded(hdu) for hdu in hdus]
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, Warning) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadFileError(f"{path}: cannot be read as FITS: {reason}") from error
+
+
+def _loaded(hdu: Any) -> Hdu:
+    from astropy.io import fits
+
+    kind = "table" if isinstance(hdu, fits.BinTableHDU | fits.TableHDU) else "image"
+    data = hdu.data
+    if data is None:
+        return kind, hdu.header.copy(), None
+    if kind == "image":
+        return kind, hdu.header.copy(), np.array(data)
+    stored = np.array(data.view(np.ndarray))
+    for name, form in zip(hdu.columns.names, hdu.columns.formats, strict=True):
+        if "P" in form or "Q" in form:
+            stored = _unrolled(stored, name, data[name])
+    return kind, hdu.header.copy(), stored
+
+
+def _unrolled(table: Array, name: str, rows: Any) -> Array:
+    """Table in which a column of variable length holds its bytes, not where they are stored."""
+    held = [np.frombuffer(np.ascontiguousarray(row).tobytes(), dtype=np.uint8) for row in rows]
+    longest = max((row.size for row in held), default=0)
+    # Each row's length stands before its bytes, so that padding is not taken for values.
+    kind = np.dtype([("length", "i8"), ("bytes", "u1", (longest,))])
+    fields = [
+        (n, table.dtype[n]) if n != name else (n, "u1", (kind.itemsize,))
+        for n in table.dtype.names or ()
+    ]
+    out = np.zeros(len(table), dtype=np.dtype(fields))
+    for other in table.dtype.names or ():
+        if other != name:
+            out[other] = table[other]
+    for number, row in enumerate(held):
+        value = np.zeros((), dtype=kind)
+        value["length"] = row.size
+        value["bytes"][: row.size] = row
+        out[name][number] = np.frombuffer(value.tobytes(), dtype=np.uint8)
+    return out
+
+
+def compare_files(gold: str | Path, test: str | Path, rules: Rules | None = None) -> Comparison:
+    """Compare two FITS files: pixels, headers and tables.
+
+    Parameters
+    ----------
+    gold : path
+        The file as it should be.
+    test : path
+        The file as it is.
+    rules : Rules, optional
+        What may differ; by default only what must: dates, checksums, versions.
+
+    Returns
+    -------
+    Comparison
+        All differences; a file that cannot be read is one of them.
+    """
+    gold, test, rules = Path(gold), Path(test), rules or Rules()
+    try:
+        before, after = load(gold), load(test)
+    except OSError as error:
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        broken = Difference(level=Level.FAILURE, where="file", what="reading", text=text)
+        return Comparison(gold=gold, test=test, differences=(broken,))
+    found: list[Difference] = []
+    if len(before) != len(after):
+        text = f"{len(before)} HDUs are now {len(after)}"
+        found.append(Difference(level=Level.FAILURE, where="file", what="HDUs", text=text))
+    for number, (old, new) in enumerate(zip(before, after, strict=False)):
+        name = old[1].get("EXTNAME", "")
+        where = f"HDU {number}" + (f" {name}" if name else "")
+        if old[0] != new[0]:
+            text = f"{old[0]} is now {new[0]}"
+            found.append(Difference(level=Level.FAILURE, where=where, what="kind", text=text))
+            continue
+        found += compare_headers(old[1], new[1], where, rules)
+        compare = compare_tables if old[0] == "table" else compare_images
+        found += compare(old[2], new[2], where, rules)
+    return Comparison(gold=gold, test=test, differences=tuple(found))
+
+
+def _shape_and_type(values: Array | None) -> str:
+    if values is None:
+        return "no values"
+    kind = values.dtype.name if values.dtype.names is None else "table"
+    return f"{' x '.join(map(str, values.shape))} {kind}"
+
+
+def compare_images(
+    gold: Array | None, test: Array | None, where: str, rules: Rules
+) -> list[Difference]:
+    """Compare the pixels of two images.
+
+    Parameters
+    ----------
+    gold, test : ndarray or None
+        Pixels as they are stored.
+    where : str
+        What the HDU is called in the differences.
+    rules : Rules
+        What may differ.
+
+    Returns
+    -------
+    list of Difference
+        At most one.
+    """
+    if gold is None and test is None:
+        return []
+    before, after = _shape_and_type(gold), _shape_and_type(test)
+    if gold is None or test is None or before != after:
+        text = f"{before} is now {after}"
+        return [Difference(level=Level.FAILURE, where=where, what="pixels", text=text)]
+    bad = unequal(gold, test, rules.ulp)
+    if bad is None:
+        return []
+    return [
+        Difference(
+            level=Level.FAILURE,
+            where=where,
+            what="pixels",
+            text=bad.describe("pixel"),
+            count=bad.count,
+            largest=bad.largest,
+        )
+    ]
+
+
+def compare_tables(
+    gold: Array | None, test: Array | None, where: str, rules: Rules
+) -> list[Difference]:
+    """Compare the columns of two tables, NaN being equal to NaN.
+
+    Parameters
+    ----------
+    gold, test : ndarray or None
+        Structured arrays as they are stored.
+    where : str
+        What the HDU is called in the differences.
+    rules : Rules
+        What may differ.
+
+    Returns
+    -------
+    list of Difference
+        Missing and new columns, another number of rows, and one for each column that differs.
+    """
+    before = gold.dtype.names or () if gold is not None else ()
+    after = test.dtype.names or () if test is not None else ()
+    found = []
+
+    def add(level: Level, what: str, text: str, count: int = 1, largest: float = 0.0) -> None:
+        found.append(
+            Difference(level=level, where=where, what=what, text=text, count=count, largest=largest)
+        )
+
+    for name in before:
+        if name not in after:
+            add(Level.FAILURE, name, "column is missing")
+    for name in after:
+        if name not in before:
+            add(rules.soft, name, "column is new")
+    if gold is None or test is None:
+        return found
+    if len(gold) != len(test):
+        add(Level.FAILURE, "rows", f"{len(gold)} rows are now {len(test)}")
+        return found
+    for name in before:
+        if name not in after:
+            continue
+        old, new = gold[name], test[name]
+        if old.shape != new.shape or old.dtype.newbyteorder("=") != new.dtype.newbyteorder("="):
+            add(Level.FAILURE, name, f"{_shape_and_type(old)} is now {_shape_and_type(new)}")
+            continue
+        bad = unequal(old, new, rules.ulp)
+        if bad is not None:
+            add(Level.FAILURE, name, bad.describe("value"), bad.count, bad.largest)
+    return found

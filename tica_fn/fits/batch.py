@@ -1,0 +1,152 @@
+"""Many files: each is calibrated by itself, and one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+from tica_fn.fits.model_files import load_models
+from tica_fn.models import Models
+from tica_fn.quality.known_models import unexpected_models
+
+__all__ = ["DONE", "FAILED", "SKIPPED", "ModelShelf", "Outcome", "Slots", "attempt", "run_batch"]
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What became of one input file."""
+
+    source: Path
+    state: str
+    outputs: tuple[Path, ...] = ()
+    frames: int = 0
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: BaseException | None = None
+
+
+class Slots:
+    """Leave for so many threads to compute at a time; others may wait for the disk meanwhile."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+        self._mine = threading.local()
+
+    def __enter__(self) -> Self:
+        self._free.acquire()
+        self._mine.held = True
+        return self
+
+    def give_back(self) -> None:
+        """Let another thread compute, as this one only waits."""
+        if self._mine.held:
+            self._mine.held = False
+            self._free.release()
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+
+class ModelShelf:
+    """Models of a folder, each CCD's loaded once however many threads ask for it."""
+
+    def __init__(self, folder: Path, *, errors: bool = False) -> None:
+        self.folder = folder
+        self.errors = errors
+        self._lock = threading.Lock()
+        self._models: dict[tuple[int, int], Models | Exception] = {}
+        self._remarked: set[tuple[int, int, int | None]] = set()
+
+    def __call__(self, camera: int, ccd: int) -> Models:
+        """Give the models of one CCD."""
+        with self._lock:
+            if (camera, ccd) not in self._models:
+                try:
+                    self._models[camera, ccd] = load_models(
+                        self.folder, camera, ccd, errors=self.errors
+                    )
+                except (ValueError, OSError) as error:
+                    self._models[camera, ccd] = error
+            found = self._models[camera, ccd]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def resolved(self) -> ModelShelf:
+        """Give the same shelf under its folder's full name, for processes that run elsewhere."""
+        return _shelf(self.folder.resolve(), self.errors)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What travels to another process is the name; there, one shelf serves all files.
+        return _shelf, (self.folder, self.errors)
+
+    def remarks(self, camera: int, ccd: int, sector: int | None) -> tuple[str, ...]:
+        """Say, once for each CCD and sector, what is unexpected of the models."""
+        with self._lock:
+            asked = camera, ccd, sector
+            if asked in self._remarked:
+                return ()
+            self._remarked.add(asked)
+        return unexpected_models(self(camera, ccd), sector)
+
+
+@cache
+def _shelf(folder: Path, errors: bool) -> ModelShelf:
+    return ModelShelf(folder, errors=errors)
+
+
+def attempt(source: Path, work: Callable[[Path], Outcome]) -> Outcome:
+    """Do the work for one file; what it raises becomes a failure."""
+    start = time.perf_counter()
+    try:
+        outcome = work(source)
+    except Exception as error:
+        outcome = Outcome(source=source, state=FAILED, error=error)
+    return attrs.evolve(outcome, seconds=time.perf_counter() - start)
+
+
+def run_batch(
+    sources: Sequence[Path],
+    work: Callable[[Path, Callable[[], None]], Outcome],
+    jobs: int = 1,
+    spare: int | None = None,
+) -> Iterator[Outcome]:
+    """Do the work for every file and give the outcomes as they come."""
+    slots = Slots(jobs)
+
+    def one(source: Path) -> Outcome:
+        with slots:
+            return attempt(source, lambda path: work(path, slots.give_back))
+
+    if spare is None:
+        spare = jobs if jobs > 1 else 0
+    if jobs + spare == 1:
+        yield from map(one, sources)
+        return
+    waiting = iter(sources)
+    with ThreadPoolExecutor(jobs + spare) as pool:
+        running: set[Future[Outcome]] = set()
+        try:
+            while True:
+                # Few at a time, so that memory does not grow with the number of files.
+                for source in waiting:
+                    running.add(pool.submit(one, source))
+                    if len(running) >= 2 * jobs + spare:
+                        break
+                if not running:
+                    return
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        finally:
+            for future in running:
+                future.cancel()

@@ -1,0 +1,82 @@
+"""Which version each file of a model folder is: ``provenance.json`` in the folder.
+
+A version is the hash of the DVC listing that named the file.  What is recorded is found again by
+the file's place *and* its SHA-256, so a file that was changed or replaced by hand has no version
+rather than a false one.  While files are being replaced the record holds both the old and the new.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tica_fn.errors import BadFileError
+from tica_fn.fits.atomic import write_whole
+
+__all__ = [
+    "RECORD_NAME",
+    "Origin",
+    "find_origin",
+    "read_origins",
+    "recorded_versions",
+    "write_origins",
+]
+
+RECORD_NAME = "provenance.json"
+_FORMAT = 1
+
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where one installed file comes from."""
+
+    path: str
+    sha256: str
+    md5: str
+    size_bytes: int
+    source: str
+    remote: str
+    output: str = ""
+    version: str = ""
+    object_md5: str = ""
+    hash_kind: str = "md5"
+
+
+def read_origins(folder: Path) -> tuple[Origin, ...]:
+    """Read a folder's record."""
+    path = folder / RECORD_NAME
+    if not path.is_file():
+        return ()
+    try:
+        content: Any = json.loads(path.read_text())
+        if content["format"] != _FORMAT:
+            raise BadFileError(f"{path}: format {content['format']} is not known; update tica-fn")
+        return tuple(Origin(**item) for item in content["files"])
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise BadFileError(f"{path}: damaged ({error}); remove it and fetch again") from None
+
+
+def write_origins(folder: Path, origins: tuple[Origin, ...]) -> None:
+    """Replace a folder's record, at once."""
+    ordered = sorted(origins, key=lambda o: (o.path, o.sha256))
+    content = {"format": _FORMAT, "files": [attrs.asdict(origin) for origin in ordered]}
+    write_whole(folder / RECORD_NAME, [(json.dumps(content, indent=1) + "\n").encode()])
+
+
+def recorded_versions(folder: Path) -> dict[tuple[str, str], str]:
+    """Read the versions of a folder's files."""
+    return {
+        (origin.path.rsplit("/", 1)[-1], origin.sha256): origin.version
+        for origin in read_origins(folder)
+    }
+
+
+def find_origin(folder: Path, path: str, sha256: str) -> Origin | None:
+    """Look up the version of an installed file."""
+    for origin in read_origins(folder):
+        if (origin.path, origin.sha256) == (path, sha256):
+            return origin
+    return None

@@ -1,0 +1,54 @@
+"""Medians of short runs of numbers, in place, without allocation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.types import Array
+
+__all__ = ["median_and_scatter", "median_in_place"]
+
+
+@kernel
+def median_in_place(values: Array, count: int) -> float:
+    """Median of the first numbers of an array, which is put in another order."""
+    if count == 0:
+        return np.nan
+    target = count // 2
+    low, high = 0, count
+    while True:  # what stands at the target becomes the pivot, until it is in its place
+        pivot = values[target]
+        # Smaller ones to the front, without a branch that the processor could mispredict.
+        split = low
+        for k in range(low, high):
+            value = values[k]
+            values[k] = values[split]
+            values[split] = value
+            split += value < pivot
+        if target < split:
+            high = split
+        elif split > low:
+            low = split
+        else:  # the pivot is the least of them: all that equal it come next
+            for k in range(low, high):
+                value = values[k]
+                values[k] = values[split]
+                values[split] = value
+                split += value == pivot
+            if target < split:
+                break
+            low = split
+    middle = float(values[target])
+    if count % 2 == 0:
+        middle = 0.5 * (middle + np.max(values[:target]))
+    return middle
+
+
+@kernel
+def median_and_scatter(values: Array, count: int) -> tuple[float, float]:
+    """Median, and 1.4826 times the median distance from it, of the first numbers of an array."""
+    middle = median_in_place(values, count)
+    for k in range(count):
+        values[k] = abs(values[k] - middle)
+    return middle, 1.4826 * median_in_place(values, count)

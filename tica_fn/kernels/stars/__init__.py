@@ -1,0 +1,1 @@
+"""Kernels of stars and solutions: stamps, centroids, starlight, polynomials over a field."""

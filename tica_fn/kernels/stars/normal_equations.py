@@ -1,0 +1,181 @@
+"""The sums of a weighted linear fit, their solution, and clipping of residuals by magnitude."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.medians import median_and_scatter
+from tica_fn.kernels.types import Array
+
+__all__ = [
+    "clip_groups",
+    "dot_product",
+    "factorise",
+    "normal_equations",
+    "residuals",
+    "solve_factorised",
+    "solve_normal",
+]
+
+
+@kernel
+def normal_equations(terms: Array, weights: Array, values: Array) -> tuple[Array, Array]:
+    """Sums of the normal equations of a weighted fit of several values.
+
+    `terms`: (n, p) float64; `weights`: (n,) float64; `values`: (m, n) float64; gives `gram` (p, p)
+    float64; `right` (p, m) float64.
+    """
+    n, p = terms.shape
+    m = len(values)
+    gram, right = np.empty((p, p)), np.empty((p, m))
+    columns = np.ascontiguousarray(terms.T)
+    known = np.empty((m, n))
+    for j in range(m):
+        for k in range(n):
+            known[j, k] = values[j, k] if weights[k] != 0.0 else 0.0
+    weighted = np.empty(n)
+    for a in range(p):
+        for k in range(n):
+            weighted[k] = weights[k] * columns[a, k]
+        for b in range(a + 1):
+            gram[a, b] = gram[b, a] = dot_product(weighted, columns[b])
+        for j in range(m):
+            right[a, j] = dot_product(weighted, known[j])
+    return gram, right
+
+
+@kernel
+def dot_product(left: Array, right: Array) -> float:
+    """Sum of the products of two rows, in eight interleaved sums that the processor does at once.
+
+    The order of the additions is fixed, so that the result is the same on every machine.
+
+    `left, right`: (n,) float64.
+    """
+    n = left.size
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+    stop = n - n % 8
+    for k in range(0, stop, 8):
+        s0 += left[k] * right[k]
+        s1 += left[k + 1] * right[k + 1]
+        s2 += left[k + 2] * right[k + 2]
+        s3 += left[k + 3] * right[k + 3]
+        s4 += left[k + 4] * right[k + 4]
+        s5 += left[k + 5] * right[k + 5]
+        s6 += left[k + 6] * right[k + 6]
+        s7 += left[k + 7] * right[k + 7]
+    for k in range(stop, n):
+        s0 += left[k] * right[k]
+    return ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7))
+
+
+@kernel
+def factorise(gram: Array, out: Array) -> int:
+    """Fill `out` with the Cholesky factor L of normal equations, ``gram = L L^T``.
+
+    The factor of the first terms alone is the corner of the factor of all: one factorisation
+    serves every degree of a polynomial.
+
+    `gram`: (p, p) float64, symmetric; `out`: (p, p) float64.
+    """
+    p = len(gram)
+    out[:] = 0.0
+    for a in range(p):
+        for b in range(a + 1):
+            total = gram[a, b]
+            for k in range(b):
+                total -= out[a, k] * out[b, k]
+            if a == b:
+                if not total > 1e-13 * gram[a, a]:
+                    return int(a)
+                out[a, a] = np.sqrt(total)
+            else:
+                out[a, b] = total / out[b, b]
+    return int(p)
+
+
+@kernel
+def solve_factorised(factor: Array, count: int, right: Array, out: Array) -> None:
+    """Fill `out` with the solution of normal equations of the first terms.
+
+    `factor`: (p, p) float64, what `factorise` fills; `right`: (p, m) float64; `out`: (m, p)
+    float64.
+    """
+    out[:] = 0.0
+    for j in range(right.shape[1]):
+        solved = out[j]
+        for a in range(count):
+            total = right[a, j]
+            for k in range(a):
+                total -= factor[a, k] * solved[k]
+            solved[a] = total / factor[a, a]
+        for a in range(count - 1, -1, -1):
+            total = solved[a]
+            for k in range(a + 1, count):
+                total -= factor[k, a] * solved[k]
+            solved[a] = total / factor[a, a]
+
+
+@kernel
+def solve_normal(gram: Array, right: Array) -> Array:
+    """Solve normal equations, their unknowns scaled to be alike.
+
+    `gram`: (p, p) float64, symmetric and positive definite; `right`: (p, m) float64; gives (m, p)
+    float64.
+    """
+    p, m = right.shape
+    scaled, sides = np.empty((p, p)), np.empty((p, m))
+    scale, factor, out = np.empty(p), np.empty((p, p)), np.empty((m, p))
+    for a in range(p):
+        scale[a] = 1.0 / np.sqrt(gram[a, a]) if gram[a, a] > 0.0 else 0.0
+        for b in range(a + 1):
+            scaled[a, b] = scaled[b, a] = gram[a, b] * scale[a] * scale[b]
+        for j in range(m):
+            sides[a, j] = right[a, j] * scale[a]
+    solve_factorised(factor, factorise(scaled, factor), sides, out)
+    for j in range(m):
+        for a in range(p):
+            out[j, a] *= scale[a]
+    return out
+
+
+@kernel
+def residuals(terms: Array, coefficients: Array, values: Array) -> Array:
+    """Values less the sums of the terms that were fitted to them.
+
+    `terms`: (n, p) float64; `coefficients`: (m, p) float64; `values`: (m, n) float64; gives (m, n)
+    float64.
+    """
+    m, n = values.shape
+    out = np.empty((m, n))
+    for j in range(m):
+        for k in range(n):
+            out[j, k] = values[j, k] - dot_product(terms[k], coefficients[j])
+    return out
+
+
+@kernel
+def clip_groups(residual: Array, order: Array, groups: int, sigma: float) -> Array:
+    """Tell residuals that depart from those of their group.
+
+    `residual`: (m, n) float64; `order`: (k,) int64; gives (n,) bool.
+    """
+    m, n = residual.shape
+    far = np.zeros(n, dtype=np.bool_)
+    count = order.size
+    values = np.empty(count)
+    for axis in range(m):
+        for k in range(count):
+            values[k] = residual[axis, order[k]]
+        _, overall = median_and_scatter(values, count)
+        for group in range(groups):
+            start, stop = group * count // groups, (group + 1) * count // groups
+            for k in range(start, stop):
+                values[k - start] = residual[axis, order[k]]
+            middle, scatter = median_and_scatter(values, stop - start)
+            limit = sigma * max(scatter, 0.5 * overall)
+            for k in range(start, stop):
+                if abs(residual[axis, order[k]] - middle) > limit:
+                    far[order[k]] = True
+    return far

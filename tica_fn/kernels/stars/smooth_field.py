@@ -1,0 +1,110 @@
+"""Robust fits of a smooth field to scattered values, and its degree chosen by the data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.medians import median_in_place
+from tica_fn.kernels.stars.normal_equations import factorise, normal_equations, solve_factorised
+from tica_fn.kernels.stars.polynomial import polynomial_terms
+from tica_fn.kernels.types import Array
+
+__all__ = ["fit_smooth_field"]
+
+
+@kernel
+def fit_smooth_field(
+    x: Array, y: Array, values: Array, weights: Array, highest: int, clip: float, rounds: int
+) -> tuple[Array, int, Array]:
+    """Fit polynomials of the field to several values at once, clipped, of the fitting degree.
+
+    Values beyond `clip` robust standard deviations of the residual are left out, round by round,
+    against a fit of the highest degree.  Then the degree is the one of least
+    ``n ln(sum of squares) + p ln(n)`` (the Bayesian information criterion, p coefficients): a
+    field that does not vary is not given terms that only follow the noise.
+
+    `x, y`: (n,) float64; `values`: (m, n) float64; `weights`: (n,) float64; gives `coefficients`
+    (m, terms of `highest`) float64, zero beyond the chosen degree; `used` (n,) bool.
+    """
+    m, n = values.shape
+    terms = polynomial_terms(x, y, highest)
+    columns = np.ascontiguousarray(terms.T)
+    full = terms.shape[1]
+    coefficients = np.zeros((m, full))
+    used = weights > 0.0
+    for k in range(n):
+        for j in range(m):
+            if not np.isfinite(values[j, k]):
+                used[k] = False
+    count = np.sum(used)
+    if count < 3:
+        return coefficients, -1, used
+    top = highest
+    while 3 * (top + 1) * (top + 2) // 2 > count:
+        top -= 1
+    size = (top + 1) * (top + 2) // 2
+    right, factor = np.zeros((size, m)), np.zeros((size, size))
+    solved, residual = np.zeros((m, size)), np.zeros((m, n))
+    determined = size
+    distances, held = np.empty(n), np.empty(n)
+    for _ in range(rounds + 1):
+        for k in range(n):
+            held[k] = weights[k] if used[k] else 0.0
+        gram, right = normal_equations(terms[:, :size], held, values)
+        for a in range(size):
+            gram[a, a] *= 1.0 + 1e-12
+        determined = factorise(gram, factor)
+        solve_factorised(factor, determined, right, solved)
+        for j in range(m):
+            _take_off(columns, solved[j], values[j], residual[j])
+        changed = False
+        keep = used.copy()
+        for j in range(m):
+            taken = 0
+            for k in range(n):
+                if used[k]:
+                    distances[taken] = abs(residual[j, k])
+                    taken += 1
+            scatter = 1.4826 * median_in_place(distances, taken)
+            for k in range(n):
+                if used[k] and abs(residual[j, k]) > clip * scatter and scatter > 0.0:
+                    keep[k] = False
+                    changed = True
+        if not changed or np.sum(keep) < 3 * size:
+            break
+        used = keep
+    count, total_weight = np.sum(used), np.sum(weights[used])
+    best = np.inf
+    degree = 0
+    for d in range(top + 1):
+        part = (d + 1) * (d + 2) // 2
+        if part > determined:
+            break
+        solve_factorised(factor, part, right, solved)
+        score = m * part * np.log(count)
+        for j in range(m):
+            squares = 0.0
+            _take_off(columns, solved[j, :part], values[j], residual[j])
+            for k in range(n):
+                if used[k]:
+                    squares += weights[k] * residual[j, k] * residual[j, k]
+            score += count * np.log(max(squares / total_weight, 1e-16))
+        if score < best:
+            best = score
+            degree = d
+            for j in range(m):
+                for a in range(size):
+                    coefficients[j, a] = solved[j, a]
+    return coefficients, degree, used
+
+
+@kernel
+def _take_off(columns: Array, coefficients: Array, values: Array, out: Array) -> None:
+    """Fill `out` with values less the field: term by term, so that the places go side by side."""
+    for k in range(values.size):
+        out[k] = values[k]
+    for a in range(coefficients.size):
+        coefficient = coefficients[a]
+        for k in range(values.size):
+            out[k] -= columns[a, k] * coefficient

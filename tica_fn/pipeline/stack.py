@@ -1,0 +1,166 @@
+"""Stacks of frames as one array, for pipeline builders; and the small part of a frame that counts.
+
+Pedestals and smear are measured on a few rows and columns.  `measured_part` makes a frame of these
+alone; it goes through the very steps and checks of a whole frame, and what it measures serves one
+sweep over the whole array, without copies of it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import attrs
+import numpy as np
+from numpy.typing import DTypeLike
+
+from tica_fn.detector import (
+    OVERCLOCK_COLUMNS,
+    PEDESTAL_FIRST_ROW,
+    SHAPE,
+    SMEAR_MEDIAN_ROWS,
+)
+from tica_fn.errors import FrameError
+from tica_fn.frame import ADU, Frame, Place
+from tica_fn.immutable import Array
+from tica_fn.models import Models
+from tica_fn.pipeline.compose import Pipeline, standard_steps
+from tica_fn.pipeline.fuse import can_follow
+from tica_fn.pipeline.sweep_plan import SweepPlan
+from tica_fn.steps import Step
+
+__all__ = ["CalibratedStack", "calibrate_stack", "can_sweep", "measured_part", "plan_of"]
+
+_TYPES = (np.dtype(np.int32), np.dtype(np.float32), np.dtype(np.float64))
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class CalibratedStack:
+    """What `calibrate_stack` gives.
+
+    `pixels`: (n, 2078, 2136) float32 or float64, electron; `pedestals`: (n, 4) float64, ADU;
+    `smear`: (n, 2136) float64, electron.
+    """
+
+    pixels: Array
+    pedestals: Array
+    smear: Array
+
+
+def can_sweep(steps: Pipeline) -> bool:
+    """Tell whether a pipeline of raw frames is one sweep that ends with the flat field."""
+    before: Step | None = None
+    for step in steps.steps:
+        if not can_follow(step, before):
+            return False
+        before = cast("Step", step)
+    return before is not None and before.name == "divide_flat"
+
+
+def measured_part(image: Array, **facts: Any) -> Frame:
+    """Make a frame of nothing but the smear rows, with the overclocks as its collateral.
+
+    `image`: (2078, 2136), any number type, ADU.
+    """
+    first, last = SMEAR_MEDIAN_ROWS
+    column = OVERCLOCK_COLUMNS[0]
+    frame = Frame(pixels=image[first:last], row=first, unit=ADU, **facts)
+    overclocks = attrs.evolve(
+        frame, pixels=image[PEDESTAL_FIRST_ROW:, column:], row=PEDESTAL_FIRST_ROW, column=column
+    )
+    return attrs.evolve(frame, collateral=(overclocks,))
+
+
+def plan_of(steps: Pipeline, measured: Frame) -> SweepPlan:
+    """Plan the sweep over the whole readout from what its small part measured."""
+    models = {step.name: step.models for step in steps.steps if isinstance(step, Step)}
+    return SweepPlan.of(models, Place(coadds=measured.coadds), measured.pedestals)
+
+
+def calibrate_stack(
+    pixels: Array,
+    models: Models,
+    *,
+    exposure_s: float,
+    coadds: float,
+    dtype: DTypeLike = np.float32,
+    out: Array | None = None,
+    threads: int = 1,
+) -> CalibratedStack:
+    """Calibrate many raw frames of one CCD that stand in one array.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (n, 2078, 2136) int32, float32 or float64, C-contiguous, ADU; not modified.
+    models : Models
+        Models of the CCD and exposure time.
+    exposure_s : float
+        Nominal exposure time in seconds.
+    coadds : float
+        Number of 2 s exposures summed in each frame.
+    dtype : dtype
+        float32 or float64; the type of `out` where that is given.
+    out : ndarray, optional
+        (n, 2078, 2136), to be filled; a fresh array by default.
+    threads : int
+        Frames worked on at a time; the result does not depend on it.
+
+    Returns
+    -------
+    CalibratedStack
+        The frames, bit for bit as `calibrate` gives them one by one, with what was measured.
+
+    Raises
+    ------
+    FrameError
+        If an array is not of such a shape or type.
+    ModelError
+        If the models are of another exposure time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import calibrate_stack, neutral_models
+    >>> raw = np.full((2, 2078, 2136), 100, dtype=np.int32)
+    >>> stack = calibrate_stack(raw, neutral_models(2, 3), exposure_s=120, coadds=48)
+    >>> stack.pixels.shape, stack.pedestals[1].tolist()
+    ((2, 2078, 2136), [100.0, 100.0, 100.0, 100.0])
+    """
+    if pixels.ndim != 3 or pixels.shape[1:] != SHAPE or pixels.dtype not in _TYPES:
+        raise FrameError(
+            f"a stack is (n, {SHAPE[0]}, {SHAPE[1]}) int32, float32 or float64, not "
+            f"{pixels.shape} {pixels.dtype}"
+        )
+    if not pixels.flags.c_contiguous:
+        raise FrameError("a stack must be C-contiguous; numpy.ascontiguousarray makes it so")
+    if out is None:
+        out = np.empty(pixels.shape, dtype=dtype)
+    if out.shape != pixels.shape or not out.flags.c_contiguous or out.dtype not in _TYPES[1:]:
+        raise FrameError(
+            f"the result is C-contiguous {pixels.shape} float32 or float64, not {out.shape} "
+            f"{out.dtype}"
+        )
+    steps = standard_steps(models)
+    pedestals, smear = np.empty((len(pixels), 4)), np.empty((len(pixels), SHAPE[1]))
+    facts = {
+        "camera": models.camera,
+        "ccd": models.ccd,
+        "exposure_s": exposure_s,
+        "coadds": coadds,
+    }
+    raw = pixels.view()
+    raw.setflags(write=False)
+
+    def one(n: int) -> None:
+        measured = steps(measured_part(raw[n], **facts))
+        plan_of(steps, measured).fill(raw[n], measured.smear, out[n])
+        pedestals[n], smear[n] = measured.pedestals, measured.smear
+
+    if threads == 1:
+        for n in range(len(pixels)):
+            one(n)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(one, range(len(pixels))))
+    return CalibratedStack(pixels=out, pedestals=pedestals, smear=smear)

@@ -1,0 +1,168 @@
+"""Pictures and tables of frames: what a person looks at first."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from tica_fn.detector import (
+    AMPLIFIER_COLUMNS,
+    AMPLIFIERS,
+    OVERCLOCK_COLUMNS,
+    ROWS,
+    SCIENCE_COLUMNS,
+    SCIENCE_ROWS,
+    VIRTUAL_COLUMNS,
+)
+from tica_fn.frame import Frame
+from tica_fn.immutable import Array
+from tica_fn.quality.frame_flags import pedestals_out_of_family
+
+__all__ = [
+    "MeasuredPedestals",
+    "amplifier_table",
+    "pedestal_remarks",
+    "robust_scatter",
+    "save_picture",
+]
+
+_MAD_TO_SIGMA = 1.4826
+
+
+def robust_scatter(values: Array) -> float:
+    """Scatter of values about their median, as a standard deviation."""
+    middle = np.nanmedian(values)
+    return float(_MAD_TO_SIGMA * np.nanmedian(np.abs(values - middle)))
+
+
+def amplifier_table(frame: Frame) -> list[str]:
+    """Lines of a table with the numbers that tell a good frame from a broken one."""
+    names = f"{'':3s} {'median':>12s} {'scatter':>10s} {'overclock':>12s} {'pedestal':>13s}"
+    lines = [f"{names}  [{frame.unit}; pedestal in adu]"]
+    for a, letter in enumerate(AMPLIFIERS):
+        first = SCIENCE_COLUMNS[0] + a * AMPLIFIER_COLUMNS
+        science = _part(frame, SCIENCE_ROWS, (first, first + AMPLIFIER_COLUMNS))
+        last = OVERCLOCK_COLUMNS[0] + VIRTUAL_COLUMNS * (a + 1)
+        overclock = _part(frame, (0, ROWS), (last - 8, last))
+        pedestal = np.nan if frame.pedestals is None else frame.pedestals[a]
+        lines.append(
+            f"{letter:3s} {_median(science):12.2f} {robust_scatter(science):10.2f} "
+            f"{_median(overclock):12.2f} {pedestal:13.2f}"
+        )
+    return lines
+
+
+@attrs.frozen(kw_only=True)
+class MeasuredPedestals:
+    """Pedestals of one frame, and what they may be compared by."""
+
+    source: str
+    name: str
+    exposure_s: float
+    coadds: float
+    pedestals: tuple[float, ...]
+
+
+def pedestal_remarks(measured: Iterable[MeasuredPedestals]) -> list[str]:
+    """Say which pedestals are far from those of the other frames."""
+    families: dict[tuple[str, float, float], list[MeasuredPedestals]] = {}
+    for one in measured:
+        families.setdefault((one.name, one.exposure_s, one.coadds), []).append(one)
+    said = []
+    for (name, _, coadds), family in families.items():
+        values = np.array([one.pedestals for one in family])
+        for k, a in np.argwhere(pedestals_out_of_family(values, coadds)):
+            middle = np.nanmedian(np.delete(values[:, a], k))
+            said.append(
+                f"{family[k].source}: pedestal {AMPLIFIERS[a]} of {name} is out of family: "
+                f"{values[k, a]:.2f} adu, others {middle:.2f}"
+            )
+    return said
+
+
+def _part(frame: Frame, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
+    """Pixels of a part of the readout, as far as the frame has them."""
+    place = zip((rows, columns), (frame.row, frame.column), frame.shape, strict=True)
+    ranges = [
+        slice(*(min(max(edge - start, 0), size) for edge in edges)) for edges, start, size in place
+    ]
+    return frame.pixels[tuple(ranges)]
+
+
+def _median(values: Array) -> float:
+    return float(np.median(values)) if values.size else math.nan
+
+
+def save_picture(
+    frames: Sequence[tuple[str, Frame]], path: str | os.PathLike[str], title: str = ""
+) -> Path:
+    """Save frames side by side as a picture, amplifiers and virtual pixels visible."""
+    from astropy.visualization import AsinhStretch, ImageNormalize, ZScaleInterval
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0 * len(frames), 6.2), layout="constrained")
+    axes: Any = figure.subplots(1, len(frames), squeeze=False)[0]
+    for axis, (caption, frame) in zip(axes, frames, strict=True):
+        known = np.isfinite(frame.pixels)
+        low, high = ZScaleInterval().get_limits(frame.pixels) if known.any() else (0.0, 1.0)
+        # Room above zscale's upper limit shows stars; the lower one shows the virtual pixels.
+        top = min(high + 4.0 * (high - low), np.max(frame.pixels, initial=low, where=known))
+        norm = ImageNormalize(
+            vmin=low, vmax=max(top, low + 1.0), stretch=AsinhStretch(0.1), clip=True
+        )
+        rows, columns = frame.pixels.shape
+        extent = (
+            frame.column - 0.5,
+            frame.column + columns - 0.5,
+            frame.row - 0.5,
+            frame.row + rows - 0.5,
+        )
+        shown = axis.imshow(
+            frame.pixels,
+            origin="lower",
+            norm=norm,
+            cmap="gray",
+            extent=extent,
+            # A narrow stamp is stretched to be seen; a readout keeps its shape.
+            aspect="auto" if rows > 3 * columns else "equal",
+            interpolation="nearest" if columns < 100 else "antialiased",
+        )
+        label = f"{frame.unit} per exposure"
+        bar = figure.colorbar(shown, ax=axis, label=label, shrink=0.8)
+        levels = norm.inverse(np.linspace(0.0, 1.0, 6))
+        bar.set_ticks(levels, labels=[f"{level:,.0f}" for level in levels])
+        _mark_detector(axis, frame)
+        axis.set(title=caption, xlabel="column (from 0)", ylabel="row (from 0)")
+    figure.suptitle(title)
+    target = Path(path)
+    figure.savefig(target, dpi=150)
+    return target
+
+
+def _mark_detector(axis: Any, frame: Frame) -> None:
+    """Draw the bounds of the science pixels and of the amplifiers, as far as they are in view."""
+    rows, columns = frame.pixels.shape
+    edges = [SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS for k in range(5)]
+    for edge in edges:
+        if frame.column < edge < frame.column + columns:
+            axis.axvline(edge - 0.5, color="tab:orange", linewidth=0.6, linestyle=":")
+    for edge in SCIENCE_ROWS:
+        if frame.row < edge < frame.row + rows:
+            axis.axhline(edge - 0.5, color="tab:orange", linewidth=0.6, linestyle=":")
+    for letter, first in zip(AMPLIFIERS, edges, strict=False):
+        middle = first + 0.5 * AMPLIFIER_COLUMNS
+        if frame.column < middle < frame.column + columns:
+            axis.text(
+                middle,
+                frame.row + 0.97 * rows,
+                letter,
+                color="tab:orange",
+                ha="center",
+                va="top",
+            )

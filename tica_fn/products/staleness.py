@@ -1,0 +1,106 @@
+"""Whether an output that is there already is the one that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tica_fn.errors import FrameError
+from tica_fn.fits.blocks import read_blocks
+from tica_fn.fits.provenance import steps_of
+from tica_fn.fits.tiled import TILE_COMPRESSION
+from tica_fn.models import SourceFile
+from tica_fn.pipeline.compose import Pipeline
+from tica_fn.products.options import Product
+
+__all__ = ["Wanted", "wanted_of", "why_again"]
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """What an output must say of itself to be left as it is."""
+
+    input_crc32: str
+    models: frozenset[str]
+    steps: tuple[str, ...]
+    columns: int | None
+    extensions: frozenset[str] = frozenset()
+    segment: str | None = None
+    packing: str | None = None
+    collateral: frozenset[str] = frozenset()
+
+
+def wanted_of(
+    source: SourceFile | None,
+    pipelines: Sequence[Pipeline],
+    product: Product,
+    *,
+    compress: str = "none",
+    before: tuple[str, ...] = (),
+    collateral: Sequence[SourceFile] | None = None,
+) -> Wanted:
+    """What the output of a raw file must say of itself."""
+    columns = 2048 if product.trim else 2136
+    names = {
+        "UNCERTAINTY": product.uncertainty and product.layout == "tica",
+        "PIXEL_QUALITY": product.quality,
+    }
+    image = collateral is None
+    models = [getattr(step, "models", None) for steps in pipelines for step in steps.steps]
+    return Wanted(
+        input_crc32=source.crc32 if source else "",
+        models=frozenset(file.sha256 for one in models if one for file in one.files),
+        steps=(*before, *(str(getattr(s, "name", s)) for s in pipelines[0].steps)),
+        columns=(2 * columns if product.assemble else columns) if image else None,
+        extensions=frozenset(name for name, wanted in names.items() if wanted and image),
+        segment=product.segment if image else None,
+        packing=TILE_COMPRESSION.get(compress) if image else None,
+        collateral=frozenset(file.crc32 for file in collateral or ()),
+    )
+
+
+def why_again(target: Path, wanted: Wanted) -> tuple[str, ...] | None:
+    """Decide about an output that may be there."""
+    if not target.exists():
+        return ()
+    try:
+        headers: list[Any] = [hdu.header for hdu in read_blocks(target)]
+    except OSError as error:
+        why = str(error).removeprefix(f"{target}: ")
+        return (f"{target.name}: made again, as it was not whole ({why})",)
+    header = next((h for h in headers if "RAWCRC" in h), headers[0])
+    maker = next((key for key in _MAKERS if key in header), None)
+    if "RAWCRC" not in header and maker and not str(header[maker]).startswith("tica-fn"):
+        raise FrameError(
+            f"{target}: is there already and not by tica-fn ({maker} = {header[maker]!r}); "
+            "--overwrite replaces it"
+        )
+    image: Any = headers[1] if headers[0].get("NAXIS") == 0 and len(headers) > 1 else headers[0]
+    names = {str(extension.get("EXTNAME", "")) for extension in headers[1:]}
+    segment = header.get("ORB_SEG")
+    reasons = {
+        "it was made from another input": header.get("RAWCRC") != wanted.input_crc32,
+        "it was made with other models": _values(header, "MODSHA") != wanted.models,
+        "it was made with other collateral": _values(header, "COLCRC") != wanted.collateral,
+        "it was made by other steps": steps_of(header) != wanted.steps,
+        "it has other pixels": wanted.columns is not None
+        and image.get("ZNAXIS1", image.get("NAXIS1")) != wanted.columns,
+        "it has other extensions": {"UNCERTAINTY", "PIXEL_QUALITY"} & names != wanted.extensions,
+        "it is of another orbit segment": wanted.segment not in (None, segment),
+        "it was packed in another way": image.get("ZCMPTYPE") != wanted.packing,
+    }
+    for reason, true in reasons.items():
+        if true:
+            return (f"{target.name}: made again, as {reason}",)
+    return None
+
+
+_MAKERS = ("TICAVER", "CREATOR", "PROCVER", "ORIGIN")
+
+
+def _values(header: Any, keyword: str) -> frozenset[str]:
+    """Values of all keywords that begin so."""
+    return frozenset(str(value) for name, value in header.items() if name.startswith(keyword))

@@ -1,0 +1,284 @@
+"""Flags of whole frames: pedestals, scattered light, full or dead amplifiers.
+
+Frames of zeros, or of one value, do occur in the archive with a quality of 0.  SPOC's own bits stay
+what they are (`SpocQuality`); `as_dquality` says which of them a flag found here stands for.
+"""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tica_fn.detector import (
+    AMPLIFIERS,
+    OVERCLOCK_COLUMNS,
+    SCIENCE_COLUMNS,
+    SCIENCE_ROWS,
+    VIRTUAL_COLUMNS,
+    amplifier_of_columns,
+)
+from tica_fn.frame import ADU, Frame
+from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.models import Models
+from tica_fn.quality.pixels import FULL_WELL_E
+from tica_fn.steps.electrons import electrons_before_smear
+from tica_fn.uncertainty.noise import counts_of_virtual_columns
+
+__all__ = [
+    "FrameFlag",
+    "FrameQuality",
+    "SpocQuality",
+    "as_dquality",
+    "flag_frame",
+    "pedestals_out_of_family",
+]
+
+_ROW_STEP = 4
+_LOW_PERCENTILE = 20
+_FULL_SHARE = 0.5
+_FAMILY_SIGMAS = 6.0
+_LEAST_SPREAD_ADU = 0.02
+_MAD_TO_SIGMA = 1.4826
+
+
+class FrameFlag(IntFlag):
+    """What is wrong with a frame as a whole."""
+
+    PEDESTAL = 1
+    SCATTERED_LIGHT = 2
+    SATURATED_CHANNEL = 4
+    ALL_ZERO = 8
+    CONSTANT = 16
+
+
+class SpocQuality(IntFlag):
+    """Bits of SPOC's ``QUALITY`` and ``DQUALITY``, which are one CCD's."""
+
+    ATTITUDE_TWEAK = 1
+    SAFE_MODE = 2
+    COARSE_POINT = 4
+    EARTH_POINT = 8
+    ARGABRIGHTENING = 16
+    MOMENTUM_DUMP = 32
+    COSMIC_RAY_IN_APERTURE = 64
+    MANUAL_EXCLUDE = 128
+    DISCONTINUITY = 256
+    IMPULSIVE_OUTLIER = 512
+    COSMIC_RAY_IN_COLLATERAL = 1024
+    STRAY_LIGHT = 2048
+    SCATTERED_LIGHT = 4096
+    PLANET_SEARCH_EXCLUDE = 8192
+    BAD_CALIBRATION = 16384
+    INSUFFICIENT_TARGETS = 32768
+
+
+def as_dquality(flags: FrameFlag) -> int:
+    """Bits of SPOC's quality that a frame's flags stand for, to be added to the original ones.
+
+    Parameters
+    ----------
+    flags : FrameFlag
+        Flags of a frame.
+
+    Returns
+    -------
+    int
+        ``DQUALITY`` bits: scattered light 4096; an amplifier that is dead, full or out of family
+        16384.
+
+    Examples
+    --------
+    >>> from tica_fn.quality.frame_flags import FrameFlag, as_dquality
+    >>> as_dquality(FrameFlag.SCATTERED_LIGHT | FrameFlag.ALL_ZERO)
+    20480
+    """
+    bits = 0
+    if flags & FrameFlag.SCATTERED_LIGHT:
+        bits |= SpocQuality.SCATTERED_LIGHT.value
+    if flags & ~FrameFlag.SCATTERED_LIGHT:
+        bits |= SpocQuality.BAD_CALIBRATION.value
+    return bits
+
+
+def _four(value: ArrayLike) -> Array:
+    return frozen_array(value, np.float64)
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class FrameQuality(Record):
+    """Flags of a frame, and the numbers behind them, amplifier by amplifier.
+
+    Parameters
+    ----------
+    flags : FrameFlag
+        All flags of the frame.
+    by_amplifier : tuple of FrameFlag
+        Flags of A, B, C and D.
+    pedestals : ndarray
+        (4,) float64, ADU; NaN where not measured.
+    background : ndarray
+        (4,) float64, electron per second: 20th percentile of the science pixels, smear taken off;
+        NaN where not measured.
+    saturated : ndarray
+        (4,) float64: part of the science pixels that is saturated; NaN where not measured.
+    """
+
+    flags: FrameFlag
+    by_amplifier: tuple[FrameFlag, ...]
+    pedestals: Array = attrs.field(converter=_four)
+    background: Array = attrs.field(converter=_four)
+    saturated: Array = attrs.field(converter=_four)
+
+    @property
+    def words(self) -> str:
+        """Flags in words, such as ``ALL_ZERO (B), SCATTERED_LIGHT (A C)``; empty without any."""
+        said = []
+        for flag in FrameFlag:
+            where = [a for a, f in zip(AMPLIFIERS, self.by_amplifier, strict=True) if f & flag]
+            if where:
+                said.append(f"{flag.name} ({' '.join(where)})")
+        return ", ".join(said)
+
+
+def flag_frame(
+    frame: Frame,
+    models: Models,
+    *,
+    family: ArrayLike | None = None,
+    brightest_sky: float = 1000.0,
+    full_well_e: float = FULL_WELL_E,
+) -> FrameQuality:
+    """Flag a frame as a whole.
+
+    Parameters
+    ----------
+    frame : Frame
+        Raw or calibrated frame; not modified.  In a raw one only counts can be looked at.
+    models : Models
+        Models that it was, or will be, calibrated with.
+    family : array_like, optional
+        (frames, 4) pedestals of other frames of the same CCD and exposure time, ADU, five or more:
+        a pedestal more than six robust standard deviations from their median is flagged.
+    brightest_sky : float
+        Electrons per second and pixel that the sky itself does not reach.
+    full_well_e : float
+        Electrons per read from which on a pixel counts as saturated.
+
+    Returns
+    -------
+    FrameQuality
+        The flags, and the numbers behind them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, flag_frame, neutral_models
+    >>> zeros = np.zeros((2078, 2136), dtype=np.int32)
+    >>> frame = Frame(pixels=zeros, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
+    >>> flag_frame(frame, neutral_models(2, 3)).words
+    'ALL_ZERO (A B C D)'
+    """
+    flags = [FrameFlag(0)] * 4
+    pedestals = np.full(4, np.nan) if frame.pedestals is None else np.array(frame.pedestals)
+    background, saturated = np.full(4, np.nan), np.full(4, np.nan)
+    lit = {"subtract_pedestal", "subtract_row_pedestal"} & set(frame.steps)
+    for a in range(4):
+        values = _counts(frame, models, a)
+        if values is not None:
+            flags[a] |= _sameness(values)
+        if lit and (light := _light(frame, models, a)) is not None:
+            electrons, smear = light
+            saturated[a] = float((electrons >= full_well_e * frame.coadds).mean())
+            background[a] = float(np.percentile(electrons - smear, _LOW_PERCENTILE)) / frame.live_s
+            if saturated[a] >= _FULL_SHARE:
+                flags[a] |= FrameFlag.SATURATED_CHANNEL
+            elif background[a] > brightest_sky:
+                flags[a] |= FrameFlag.SCATTERED_LIGHT
+            if not np.isfinite(pedestals[a]):
+                flags[a] |= FrameFlag.PEDESTAL
+        if family is not None and np.isfinite(pedestals[a]):
+            others = np.asarray(family, dtype=np.float64)[:, a]
+            if _apart(pedestals[a], others, frame.coadds):
+                flags[a] |= FrameFlag.PEDESTAL
+    return FrameQuality(
+        flags=flags[0] | flags[1] | flags[2] | flags[3],
+        by_amplifier=tuple(flags),
+        pedestals=pedestals,
+        background=background,
+        saturated=saturated,
+    )
+
+
+def _counts(frame: Frame, models: Models, amplifier: int) -> Array | None:
+    """Raw counts: science pixels of a raw frame, else those of the virtual columns."""
+    if frame.unit == ADU and not frame.steps:
+        here = _science(frame, amplifier)
+        if here is not None:
+            return frame.pixels[here][::_ROW_STEP]
+    first = OVERCLOCK_COLUMNS[0] + amplifier * VIRTUAL_COLUMNS
+    return counts_of_virtual_columns(frame, models, first, first + VIRTUAL_COLUMNS)
+
+
+def _sameness(counts: Array) -> FrameFlag:
+    known = counts[np.isfinite(counts)]
+    if known.size < 2 or np.ptp(known) > 1e-2:
+        return FrameFlag(0)
+    return FrameFlag.ALL_ZERO if abs(float(known.flat[0])) < 1e-2 else FrameFlag.CONSTANT
+
+
+def _science(frame: Frame, amplifier: int) -> tuple[slice, slice] | None:
+    """Science pixels of one amplifier within a frame."""
+    columns = np.arange(frame.column, frame.column + frame.pixels.shape[1])
+    inside = (columns >= SCIENCE_COLUMNS[0]) & (columns < SCIENCE_COLUMNS[1])
+    read_by = amplifier_of_columns(frame.column, frame.pixels.shape[1])
+    here = np.flatnonzero(inside & (read_by == amplifier))
+    last_row = min(SCIENCE_ROWS[1] - frame.row, frame.pixels.shape[0])
+    if not here.size or last_row <= 0:
+        return None
+    return slice(0, last_row), slice(int(here[0]), int(here[-1]) + 1)
+
+
+def _light(frame: Frame, models: Models, amplifier: int) -> tuple[Array, Array] | None:
+    """Electrons of science pixels, every fourth row, and the smear of their columns."""
+    here = _science(frame, amplifier)
+    if here is None:
+        return None
+    rows = slice(here[0].start, here[0].stop, _ROW_STEP)
+    electrons = electrons_before_smear(frame, models, rows, here[1])
+    known = np.isfinite(electrons).all(axis=1)
+    if not known.any():
+        return None
+    smear = np.zeros(electrons.shape[1]) if frame.smear is None else frame.smear[here[1]]
+    return electrons[known], smear
+
+
+def pedestals_out_of_family(pedestals: ArrayLike, coadds: float) -> Array:
+    """Find pedestals that are far from those of the other frames.
+
+    `pedestals`: (frames, 4) pedestals of frames of one CCD and exposure time, ADU; gives (frames,
+    4) bool.
+    """
+    values = np.asarray(pedestals, dtype=np.float64)
+    return np.array(
+        [
+            [
+                bool(np.isfinite(value)) and _apart(value, np.delete(values[:, a], k), coadds)
+                for a, value in enumerate(row)
+            ]
+            for k, row in enumerate(values)
+        ],
+        dtype=bool,
+    ).reshape(values.shape)
+
+
+def _apart(pedestal: float, others: Array, coadds: float) -> bool:
+    """Tell whether a pedestal is far from those of other frames."""
+    known = others[np.isfinite(others)]
+    if len(known) < 5:
+        return False
+    middle = np.median(known)
+    spread = max(_MAD_TO_SIGMA * np.median(np.abs(known - middle)), _LEAST_SPREAD_ADU * coadds)
+    return bool(abs(pedestal - middle) > _FAMILY_SIGMAS * spread)

@@ -1,0 +1,233 @@
+"""Variance of the pixels: see `tica_fn.kernels.variance` for the terms."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from tica_fn import kernels
+from tica_fn.detector import (
+    PEDESTAL_COLUMNS,
+    PEDESTAL_FIRST_ROW,
+    ROWS,
+    SMEAR_MEDIAN_ROWS,
+    amplifier_of_columns,
+)
+from tica_fn.errors import FrameError
+from tica_fn.frame import ADU, RATE, Frame
+from tica_fn.immutable import Array, Record, freeze
+from tica_fn.models import Models
+from tica_fn.steps.bias import bias_factor
+from tica_fn.steps.flat import DivideFlat
+from tica_fn.steps.linearity import linearity_of_runs
+from tica_fn.steps.order import check_order
+from tica_fn.steps.poc_linearity import poc_linearity_of_runs
+from tica_fn.steps.step import window
+from tica_fn.uncertainty.noise import Noise, measure_noise
+
+__all__ = ["EstimateVariance", "estimate_variance"]
+
+_LARGEST_ORDER = 10
+"""Highest order in row of a pedestal; its variance grows with it."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class EstimateVariance(Record):
+    """The step made by `estimate_variance`."""
+
+    models: Models
+    noise: Noise | None = None
+
+    @property
+    def name(self) -> str:
+        """Name for messages and for the steps of a frame."""
+        return "estimate_variance"
+
+    def __repr__(self) -> str:
+        return f"{self.name}({self.models.name})"
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Give a frame its variance."""
+        check_order(self.name, frame.steps)
+        if not {"subtract_pedestal", "subtract_row_pedestal"} & set(frame.steps):
+            raise FrameError(
+                f"{self.name} needs a frame whose pedestals were subtracted: they are no signal"
+            )
+        DivideFlat(self.models).check_models(frame)
+        noise = measure_noise(frame, self.models) if self.noise is None else self.noise
+        pieces = tuple(self._with_variance(piece, noise) for piece in frame.collateral)
+        return attrs.evolve(self._with_variance(frame, noise), collateral=pieces)
+
+    def inverse(self, frame: Frame) -> Frame:
+        """Take a frame's variance away again."""
+        if frame.steps[-1:] != (self.name,):
+            raise FrameError(f"inverse({self.name}) needs a frame whose last step is {self.name}")
+        pieces = tuple(_without_variance(piece) for piece in frame.collateral)
+        return attrs.evolve(_without_variance(frame), collateral=pieces)
+
+    def _with_variance(self, piece: Frame, noise: Noise) -> Frame:
+        columns = piece.pixels.shape[1]
+        runs, numbers = _runs(piece, self.models, noise)
+        smear = np.zeros(columns) if piece.smear is None else np.array(piece.smear)
+        of_smear = np.zeros(columns)
+        bias, factor = self._bias(piece, noise)
+        first, last = (row - piece.row for row in SMEAR_MEDIAN_ROWS)
+        if piece.smear is not None:
+            level = np.repeat(numbers[:, 0], runs[:, 1] - runs[:, 0])
+            in_smear_rows = level + self._bias_of_smear_rows(piece)
+            kernels.smear_variance(smear, in_smear_rows, runs, numbers, of_smear)
+            if piece.smear_variance is not None:
+                known = np.isfinite(piece.smear_variance)
+                of_smear[known] = piece.smear_variance[known]
+        else:
+            first = last = 0
+        out = np.empty(piece.pixels.shape, dtype=np.float32)
+        kernels.pixel_variance(
+            piece.pixels,
+            _plane(self.models.flat if "divide_flat" in piece.steps else None, 1.0, piece),
+            _plane(self.models.flat_error if "divide_flat" in piece.steps else None, 0.0, piece),
+            self._bias_error(piece),
+            bias,
+            factor,
+            smear,
+            of_smear,
+            runs,
+            numbers,
+            first,
+            last,
+            out,
+        )
+        return attrs.evolve(
+            piece,
+            variance=freeze(out),
+            smear_variance=None if piece.smear is None else of_smear,
+            steps=(*piece.steps, self.name),
+        )
+
+    def _bias(self, piece: Frame, noise: Noise) -> tuple[Array, float]:
+        """Bias that tells how high the raw count was, where the step depends on that."""
+        if "subtract_bias" not in piece.steps or not noise.quantum_growth:
+            return _plane(None, 0.0, piece), 0.0
+        return window(self.models.bias, piece), bias_factor(self.models, piece)
+
+    def _bias_of_smear_rows(self, piece: Frame) -> Array:
+        columns = piece.pixels.shape[1]
+        if "subtract_bias" not in piece.steps:
+            return np.zeros(columns)
+        rows = self.models.bias[slice(*SMEAR_MEDIAN_ROWS), piece.column : piece.column + columns]
+        return np.asarray(rows.mean(axis=0, dtype=np.float64) * bias_factor(self.models, piece))
+
+    def _bias_error(self, piece: Frame) -> Array:
+        error = self.models.bias_error if "subtract_bias" in piece.steps else None
+        if error is None:
+            return _plane(None, 0.0, piece)
+        factor = np.float32(bias_factor(self.models, piece))
+        return freeze(window(error, piece) * factor)
+
+
+def _without_variance(piece: Frame) -> Frame:
+    known = "subtract_robust_smear" in piece.steps
+    return attrs.evolve(
+        piece,
+        variance=None,
+        smear_variance=piece.smear_variance if known else None,
+        steps=piece.steps[:-1],
+    )
+
+
+def _plane(image: Array | None, neutral: float, piece: Frame) -> Array:
+    if image is None:
+        return freeze(np.full((1, piece.pixels.shape[1]), neutral, dtype=np.float32))
+    return window(image, piece)
+
+
+def _runs(piece: Frame, models: Models, noise: Noise) -> tuple[Array, Array]:
+    """Runs of columns that one amplifier reads, with or without linearity, and their numbers."""
+    columns = piece.pixels.shape[1]
+    amplifier = amplifier_of_columns(piece.column, columns)
+    gain = models.amplifiers.gain
+    reads = noise.trimming * piece.coadds * noise.read_noise**2
+    level = np.zeros(4) if piece.pedestals is None else np.array(piece.pedestals)
+    scale = np.full(4, piece.live_s if piece.unit == RATE else 1.0)
+    table = [
+        level - noise.quantum_zero,
+        _pedestal_variance(piece, reads / gain**2 + noise.quantum_adu**2 / 12.0),
+        gain if piece.unit == ADU else scale,
+        np.full(4, noise.trimming),
+        reads,
+        gain,
+        np.full(4, noise.quantum_adu),
+        np.full(4, noise.quantum_growth),
+    ]
+    numbers = np.concatenate(
+        [np.stack(table, axis=1)[amplifier], _linearity_of_columns(models, piece)], axis=1
+    )
+    kind = np.stack([amplifier, numbers[:, len(table)]], axis=1)
+    edges = np.flatnonzero((kind[1:] != kind[:-1]).any(axis=1)) + 1
+    starts = np.concatenate([[0], edges])
+    runs = np.stack([starts, np.concatenate([edges, [columns]])], axis=1).astype(np.int64)
+    return runs, np.ascontiguousarray(numbers[starts])
+
+
+def _pedestal_variance(piece: Frame, of_overclock: Array) -> Array:
+    """Variance of the pedestal of each amplifier, ADU squared."""
+    if piece.row_pedestals is not None:
+        return of_overclock * (_LARGEST_ORDER + 1) / (ROWS * PEDESTAL_COLUMNS)
+    return of_overclock / ((ROWS - PEDESTAL_FIRST_ROW) * PEDESTAL_COLUMNS)
+
+
+def _linearity_of_columns(models: Models, piece: Frame) -> Array:
+    """Model of linearity that was applied to each column, and its coefficients."""
+    out = np.zeros((piece.pixels.shape[1], 6))
+    if "correct_linearity" in piece.steps:
+        kind, (runs, coefficients) = 1, linearity_of_runs(models, piece)
+    elif "correct_poc_linearity" in piece.steps:
+        kind, (runs, coefficients) = 2, poc_linearity_of_runs(models, piece)
+    else:
+        return out
+    for (first, last), values in zip(runs, coefficients, strict=True):
+        out[first:last, 0] = kind
+        out[first:last, 1 : 1 + len(values)] = values
+    return out
+
+
+def estimate_variance(models: Models, noise: Noise | None = None) -> EstimateVariance:
+    """Bind the step that gives a calibrated frame the variance of its pixels.
+
+    Shot noise, read noise, on-board trimming of cosmic rays, requantisation, the smear's own noise
+    and, where the models know them, errors of flat field and 2-D bias, in one pass over the result
+    of any of the other steps; the pixels stay as they are.  It comes last.
+
+    Parameters
+    ----------
+    models : Models
+        Models that the frame was calibrated with.
+    noise : Noise, optional
+        Noise of the frame; measured in its overclock pixels where not given.
+
+    Returns
+    -------
+    EstimateVariance
+        Step that adds `Frame.variance` (unit squared, float32) and `Frame.smear_variance`
+        (electron squared); the input is not modified.
+
+    Notes
+    -----
+    Pixels of one column share the error of its smear: see `tica_fn.variance_of_sum`.
+    An error of gain or linearity model scales all pixels of an amplifier and is not part of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, calibrate, estimate_variance, neutral_models
+    >>> from tica_fn.uncertainty.noise import Noise
+    >>> raw = np.zeros((2078, 2136), dtype=np.int32)
+    >>> raw[:2048, 44:2092] = 10_000
+    >>> frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=20, coadds=10)
+    >>> models = neutral_models(2, 3, gain=5.0)
+    >>> noise = Noise(read_noise=8.0, trimming=1.0)
+    >>> out = estimate_variance(models, noise)(calibrate(frame, models))
+    >>> round(float(out.variance[100, 100]))  # 50,000 + 640 (1 + 0.2104) + 2 * 25 / 12
+    50779
+    """
+    return EstimateVariance(models, noise)

@@ -1,0 +1,205 @@
+"""Solutions for many files, some at a time."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from errno import EACCES
+from functools import cache
+from pathlib import Path
+
+from tica_fn.errors import FrameError
+from tica_fn.fits.batch import DONE, Outcome, Slots, run_batch
+from tica_fn.wcs.cards import solution_cards, star_columns
+from tica_fn.wcs.ephemeris import Ephemeris, LkSpacecraft, read_ephemeris
+from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
+from tica_fn.wcs.image_file import ImageFile, read_image
+from tica_fn.wcs.refstars import ReferenceStars
+from tica_fn.wcs.refstars_file import read_reference_stars
+from tica_fn.wcs.update import update_image
+
+__all__ = ["describe_solution", "fit_file", "fit_files", "solve_file"]
+
+Result = tuple[str, str, BaseException | None]
+
+
+def fit_files(
+    paths: Sequence[str | os.PathLike[str]],
+    refstars: str | os.PathLike[str],
+    jobs: int = 1,
+    output_dir: str | os.PathLike[str] | None = None,
+    method: str = "precise",
+    ephemeris: str | os.PathLike[str] | None = None,
+) -> Iterator[Result]:
+    """Fit and write the solution of each of many files.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Images; updated in place unless `output_dir` is given.
+    refstars : path-like
+        Reference stars.
+    jobs : int
+        Frames solved at a time; as many threads and one more write those that are solved.
+    output_dir : path-like, optional
+        Folder that updated copies are written to.
+    method : str
+        ``"precise"`` or ``"tica"``.
+    ephemeris : path-like, optional
+        Table of the spacecraft's positions, or the word ``lkspacecraft``.
+
+    Yields
+    ------
+    path : str
+        The file; they come as they are done.
+    line : str
+        What was found, in one line.
+    error : BaseException or None
+        What went wrong with it; the others go on.
+
+    Raises
+    ------
+    ValueError
+        If copies in `output_dir` would replace their images or one another, `jobs` is less than 1,
+        or a file of reference stars or positions is none.
+    OSError
+        If the reference stars or the ephemeris can't be read.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}; it must be 1 or more")
+    names = list(dict.fromkeys(Path(path) for path in paths))
+    if output_dir is not None:
+        _check_targets(names, Path(output_dir))
+    stars = read_reference_stars(refstars)
+    table = None if ephemeris is None else _ephemeris(os.fspath(ephemeris))
+    if output_dir is not None:
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
+    solving = Slots(jobs)
+
+    def fit(path: Path, _: Callable[[], None]) -> Outcome:
+        target = None if output_dir is None else Path(output_dir) / path.name
+        if target is None and path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(EACCES, "is read-only; use --output-dir", str(path))
+        image = read_image(path, anonymous=True)
+        with solving:
+            found, write = _solve(image, stars, method, table, target)
+        return Outcome(
+            source=path, state=DONE, outputs=(write(),), notes=(describe_solution(found),)
+        )
+
+    # Others read and write meanwhile: that is mostly the system's work, and the disk's.
+    for outcome in run_batch(names, fit, 2 * jobs + 1, spare=0):
+        yield str(outcome.source), " ".join(outcome.notes), outcome.error
+
+
+def _check_targets(paths: Sequence[Path], folder: Path) -> None:
+    """Refuse copies that would replace their images or one another."""
+    count = Counter(path.name for path in paths)
+    for path in paths:
+        target = folder / path.name
+        if count[path.name] > 1:
+            raise ValueError(f"several images would be written to {target}; fit them apart")
+        if target.resolve() == path.resolve():
+            raise ValueError(f"{path}: the copy would replace the image; give another folder")
+
+
+def describe_solution(found: FrameSolution) -> str:
+    """Put a solution in one line."""
+    good, total = int((found.valid == 1).sum()), found.valid.size
+    line = (
+        f"{good} of {total} stars, residual {found.rms['RMSA']:.4f} arcsec, "
+        f"shift {found.shift[0]:+.3f} {found.shift[1]:+.3f} pixel"
+    )
+    if found.good_fraction == 0.0:
+        return "no star can be measured: the pointing of the reference image is kept"
+    if found.bad_blocks:
+        line += f", {found.bad_blocks} bad blocks"
+    return line
+
+
+def fit_file(
+    path: str | os.PathLike[str],
+    stars: ReferenceStars,
+    method: str = "precise",
+    ephemeris: Ephemeris | LkSpacecraft | None = None,
+    target: str | os.PathLike[str] | None = None,
+) -> FrameSolution:
+    """Fit the solution of one file and write it there.
+
+    Parameters
+    ----------
+    path : path-like
+        Image; updated in place unless `target` is given.
+    stars : ReferenceStars
+        Reference stars.
+    method : str
+        ``"precise"`` or ``"tica"``.
+    ephemeris : Ephemeris or LkSpacecraft, optional
+        Positions of the spacecraft.
+    target : path-like, optional
+        File to write instead.
+
+    Returns
+    -------
+    FrameSolution
+        What was found.
+
+    Raises
+    ------
+    ValueError
+        If the image can't be solved.
+    OSError
+        If a file can't be read or written.
+    """
+    found, write = solve_file(path, stars, method, ephemeris, target)
+    write()
+    return found
+
+
+def solve_file(
+    path: str | os.PathLike[str],
+    stars: ReferenceStars,
+    method: str = "precise",
+    ephemeris: Ephemeris | LkSpacecraft | None = None,
+    target: str | os.PathLike[str] | None = None,
+) -> tuple[FrameSolution, Callable[[], Path]]:
+    """Fit the solution of one file, to be written later."""
+    return _solve(read_image(path, anonymous=True), stars, method, ephemeris, target)
+
+
+def _solve(
+    image: ImageFile,
+    stars: ReferenceStars,
+    method: str,
+    ephemeris: Ephemeris | LkSpacecraft | None,
+    target: str | os.PathLike[str] | None,
+) -> tuple[FrameSolution, Callable[[], Path]]:
+    """Fit the solution of an image that was read, to be written later."""
+    try:
+        found = fit_frame(image.frame, stars, method)
+        state = None
+        if ephemeris is not None:
+            if image.frame.times is None:
+                raise FrameError("the header has no time to look up in the ephemeris")
+            state = ephemeris.state(image.frame.times.mid + image.frame.times.zero)
+    except ValueError as error:
+        raise type(error)(f"{image.path}: {error}") from error
+    history = [
+        f"version {_version()}, centroid {method}, degree {found.degree}",
+        f"reference stars of {stars.name}"[:50],
+    ]
+    cards = solution_cards(found, image.frame, state)
+    columns = star_columns(found)
+    return found, lambda: update_image(image, cards, columns, history, target)
+
+
+@cache
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("tica-fn")
+
+
+def _ephemeris(path: str) -> Ephemeris | LkSpacecraft:
+    return LkSpacecraft() if path == "lkspacecraft" else read_ephemeris(path)
