@@ -12,7 +12,7 @@ import tica_fn
 PACKAGE = Path(tica_fn.__file__).parent
 LAYERS = (
     ("errors", "immutable", "kernels"),
-    ("detector",),
+    ("clock", "detector"),
     ("models",),
     ("frame",),
     ("steps",),
@@ -32,8 +32,6 @@ FLOOR = {room: floor for floor, rooms in enumerate(LAYERS) for room in rooms}
 FREE_OF_FILES = FLOOR["fits"]
 """Rooms below this one know neither files nor astropy."""
 OPEN = {
-    ("fits", "wcs"),
-    ("uncertainty", "wcs"),
     ("steps", "uncertainty"),
 }
 """Imports upwards that are still to be mended; the list only shrinks."""

@@ -42,6 +42,7 @@ __all__ = [
     "CAMERAS",
     "CCDS",
     "COLUMNS",
+    "KEPT_FRACTION",
     "LIVE_FRACTION",
     "OVERCLOCK_COLUMNS",
     "PEDESTAL_COLUMNS",
@@ -94,6 +95,8 @@ READ_INTERVAL_S = 2.0
 """Time from one read to the next, in seconds."""
 LIVE_FRACTION = 0.99
 """Part of a 2 s exposure in which light is collected: 1.98 s."""
+KEPT_FRACTION = 0.8
+"""Part of the exposures that the on-board cosmic-ray mitigation keeps."""
 
 
 def check_ccd(camera: int, ccd: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 
+from tica_fn.clock import CORRECTION_STEP, TIME_CORRECTIONS
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame, Times
 
@@ -51,12 +52,10 @@ def spacecraft_times(times: Times) -> Times:
 
 def correction_cards(frame: Frame) -> Cards:
     """Cards that record which corrections of the clock a frame's times have."""
-    from tica_fn.wcs.time_corrections import CORRECTIONS, NAME
-
-    done = [step.removeprefix(NAME) for step in frame.steps if step.startswith(NAME)]
+    steps = [step for step in frame.steps if step.startswith(CORRECTION_STEP)]
     cards: Cards = []
-    for name in done:
-        correction = CORRECTIONS[name]
+    for step in steps:
+        correction = TIME_CORRECTIONS[step.removeprefix(CORRECTION_STEP)]
         for keyword, seconds in correction.cards(frame.ccd):
             cards.append(card(keyword, seconds, f"[s] in TSTART, TSTOP: {correction.what}"))
     return cards

@@ -28,7 +28,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from tica_fn.detector import CAMERAS, CCDS, LIVE_FRACTION
+from tica_fn.detector import CAMERAS, CCDS, KEPT_FRACTION, LIVE_FRACTION, READ_INTERVAL_S
 from tica_fn.errors import BadFileError
 from tica_fn.fits.orbits import sector_of_orbit
 from tica_fn.frame import Times
@@ -45,11 +45,6 @@ __all__ = [
     "times_of",
     "whole_number",
 ]
-
-KEPT_FRACTION = 0.8
-"""Part of the exposures that the on-board cosmic-ray mitigation keeps."""
-READ_S = 2.0
-"""Time from one read of the CCD to the next, in seconds."""
 
 Header = Mapping[str, Any]
 
@@ -124,7 +119,7 @@ def coadds_of(path: str | os.PathLike[str], header: Header, exposure_s: float) -
     """Number of exposures that were summed."""
     reads = number(path, header, "NREADOUT")
     if reads is None:
-        return exposure_s * KEPT_FRACTION / READ_S
+        return exposure_s * KEPT_FRACTION / READ_INTERVAL_S
     if reads <= 0:
         raise BadFileError(f"{path}: NREADOUT is {reads:g}, which is impossible")
     return reads

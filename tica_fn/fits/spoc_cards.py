@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from tica_fn.clock import DAY_S, readout_delay
 from tica_fn.detector import (
     AMPLIFIER_COLUMNS,
     AMPLIFIERS,
@@ -36,10 +37,7 @@ from tica_fn.frame import Frame, Times
 
 __all__ = ["image_cards", "primary_cards", "uncertainty_cards"]
 
-_DAY_S = 86400.0
 _OF_THE_INPUT = ("ORIGIN", "CREATOR", "PROCVER", "DATE", "FILEVER", "RAWFILE", "RAWCRC")
-_CAMERA_DELAY_S = (0.0, 1.5, 0.5, 1.0)
-_CCD_DELAY_S = 0.02
 
 
 def _times(frame: Frame) -> Times:
@@ -123,11 +121,11 @@ def image_cards(frame: Frame) -> Cards:
     far = times.place == "barycenter"
     here = spacecraft_times(times)
     offset = times.zero - 2400000.5
-    live = frame.live_s / _DAY_S
+    live = frame.live_s / DAY_S
     shift = _shift(frame)
     gains = frame.provenance.gain if frame.provenance is not None else ()
     name = f"CAMERA.CCD {frame.camera}.{frame.ccd} cal"
-    delay = _CAMERA_DELAY_S[frame.camera - 1] + _CCD_DELAY_S * (frame.ccd - 1)
+    delay = readout_delay(frame.camera, frame.ccd)
     delay_keyword = f"TMOFST{frame.camera}{frame.ccd}"
     quality = frame_quality(frame) & 0x7FFFFFFF
     frames = round(frame.exposure_s / READ_INTERVAL_S)
@@ -170,7 +168,7 @@ def image_cards(frame: Frame) -> Cards:
         card("READTIME", 0.02, "[s] readout time per frame"),
         card("FRAMETIM", READ_INTERVAL_S, "[s] frame time (INT_TIME + READTIME)"),
         card("NUM_FRM", frames, "number of frames per time stamp"),
-        card("TIMEDEL", frame.exposure_s / _DAY_S, "[d] time resolution of data"),
+        card("TIMEDEL", frame.exposure_s / DAY_S, "[d] time resolution of data"),
         card("BACKAPP", False, "background is subtracted"),
         card("DEADAPP", True, "deadtime applied"),
         card("VIGNAPP", "divide_flat" in frame.steps, "vignetting correction applied"),

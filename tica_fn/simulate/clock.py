@@ -7,25 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from tica_fn.clock import DAY_S, readout_delay
 from tica_fn.frame import Times
 
-__all__ = ["SECONDS_PER_DAY", "barycentric_days", "frame_times", "readout_delay", "utc"]
+__all__ = ["barycentric_days", "frame_times", "utc"]
 
-SECONDS_PER_DAY = 86400.0
-_CAMERA_STAGGER_S = (0.0, 1.5, 0.5, 1.0)
-_CCD_STAGGER_S = 0.02
-_LIGHT_DAYS_PER_KM = 1.0 / 299792.458 / SECONDS_PER_DAY
-
-
-def readout_delay(camera: int, ccd: int) -> float:
-    """Time by which a CCD is read after the first (``TMOFST``)."""
-    return _CAMERA_STAGGER_S[camera - 1] + _CCD_STAGGER_S * (ccd - 1)
+_LIGHT_DAYS_PER_KM = 1.0 / 299792.458 / DAY_S
 
 
 def frame_times(start_tjd: float, exposure_s: float, camera: int, ccd: int) -> Times:
     """Start, middle and end of an exposure of one CCD, at the spacecraft."""
-    start = start_tjd + readout_delay(camera, ccd) / SECONDS_PER_DAY
-    length = exposure_s / SECONDS_PER_DAY
+    start = start_tjd + readout_delay(camera, ccd) / DAY_S
+    length = exposure_s / DAY_S
     return Times(start=start, mid=start + length / 2, end=start + length)
 
 

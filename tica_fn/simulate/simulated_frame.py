@@ -8,11 +8,12 @@ from typing import Any
 import attrs
 import numpy as np
 
+from tica_fn.clock import DAY_S
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
 from tica_fn.simulate.background import Background
-from tica_fn.simulate.clock import SECONDS_PER_DAY, frame_times
+from tica_fn.simulate.clock import frame_times
 from tica_fn.simulate.electrons import Blemishes, sky_electrons
 from tica_fn.simulate.instrument import Instrument, exposures_summed
 from tica_fn.simulate.pointing import catalogue_stars
@@ -192,7 +193,7 @@ def full_frame(
     )
     if start_tjd is None:
         start_tjd = sector_mid_time(sector) - 2457000.0
-    start = start_tjd + number * exposure_s / SECONDS_PER_DAY
+    start = start_tjd + number * exposure_s / DAY_S
     made = read_out(
         sky,
         models,

@@ -6,10 +6,12 @@ TM-0014) and the headers of collateral files of sector 6.
 
 from __future__ import annotations
 
+from tica_fn.clock import DAY_S, readout_delay
 from tica_fn.detector import (
     AMPLIFIER_COLUMNS,
     AMPLIFIERS,
     BUFFER_ROWS,
+    KEPT_FRACTION,
     LIVE_FRACTION,
     OVERCLOCK_COLUMNS,
     SCIENCE_COLUMNS,
@@ -21,7 +23,7 @@ from tica_fn.detector import (
     amplifiers,
 )
 from tica_fn.frame import Frame, Times
-from tica_fn.simulate.clock import SECONDS_PER_DAY, barycentric_days, readout_delay, utc
+from tica_fn.simulate.clock import barycentric_days, utc
 from tica_fn.simulate.pointing import sip_cards
 from tica_fn.simulate.raw_file import Card
 
@@ -32,7 +34,7 @@ _INT_TIME, _READTIME = 1.98, 0.02
 
 def times_of(frame: Frame) -> Times:
     """Times of a frame, or those of day zero where it has none."""
-    length = frame.exposure_s / SECONDS_PER_DAY
+    length = frame.exposure_s / DAY_S
     return frame.times or Times(start=0.0, mid=length / 2, end=length)
 
 
@@ -77,7 +79,7 @@ def detector_cards(frame: Frame, outputs: str = "ABCD") -> list[Card]:
         ("READTIME", _READTIME, "[s] readout time per frame"),
         ("FRAMETIM", _INT_TIME + _READTIME, "[s] frame time (INT_TIME + READTIME)"),
         ("NUM_FRM", round(interval / 2.0), "number of frames per time stamp"),
-        ("TIMEDEL", interval / SECONDS_PER_DAY, "[d] time resolution of data"),
+        ("TIMEDEL", interval / DAY_S, "[d] time resolution of data"),
         ("BACKAPP", False, "background is subtracted"),
         ("DEADAPP", False, "deadtime applied"),
         ("VIGNAPP", False, "vignetting or collimator correction applied"),
@@ -132,9 +134,9 @@ def image_cards(frame: Frame) -> list[Card]:
     if wcs:
         late = barycentric_days(times.mid, sky["CRVAL1"], sky["CRVAL2"])
     start, end = times.start + late, times.end + late
-    live = frame.coadds * _INT_TIME / SECONDS_PER_DAY
+    live = frame.coadds * _INT_TIME / DAY_S
     # Readers take the interval from this, as of a frame with on-board mitigation.
-    exposure = frame.exposure_s * 0.8 * LIVE_FRACTION / SECONDS_PER_DAY
+    exposure = frame.exposure_s * KEPT_FRACTION * LIVE_FRACTION / DAY_S
     cards: list[Card] = [
         ("INHERIT", True, "inherit the primary header"),
         ("EXTNAME", f"CAMERA.CCD {frame.camera}.{frame.ccd} raw", "name of extension"),

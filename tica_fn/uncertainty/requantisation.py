@@ -9,12 +9,12 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from tica_fn.clock import CORRECTION_STEP
 from tica_fn.detector import SCIENCE_ROWS
 from tica_fn.errors import FrameError
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
-from tica_fn.wcs.time_corrections import NAME as TIME_CORRECTION
 
 __all__ = ["raw_counts", "step_grows"]
 
@@ -56,7 +56,7 @@ def raw_counts(frame: Frame, models: Models, first: int, last: int) -> Array | N
 
 
 def _changes_no_pixels(step: str) -> bool:
-    return step == "estimate_variance" or step.startswith(TIME_CORRECTION)
+    return step == "estimate_variance" or step.startswith(CORRECTION_STEP)
 
 
 def step_grows(frame: Frame, models: Models, quantum: float, on_grid: float, bright: float) -> bool:

@@ -1,70 +1,25 @@
 """Corrections of a frame's times, each by name and recorded; the raw values stay in its header.
 
-``poc``
-    The clock of POC/TSO files is late: in sectors 27 to 37 their start is 1.95 s after that of the
-    mission's corrected files, their end 1.97 s.  Whether POC changed it later is not known.
-``ccd``
-    The CCDs of a camera are read one after the other, 0.02 s apart; POC/TSO files give all four
-    the time of the first.
-``barycenter``
-    Light travel time from the spacecraft to the solar system's barycentre for the direction that
-    the CCD's reference pixel looks in.  Over a CCD it varies by minutes: for one star use
-    `tica_fn.wcs.barycentric_time`.
-
-Sources: start times of 355,664 TICA and 4,482,130 SPOC frames compared (catalogues of tess-cloud);
-the corrections that tasoc applies to early SPOC data agree.
+What they are stands in `tica_fn.clock`.  The light travel time is that of the direction that the
+CCD's reference pixel looks in.  Over a CCD it varies by minutes: for one star use
+`tica_fn.wcs.barycentric_time`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
 
+from tica_fn.clock import CORRECTION_STEP, DAY_S, TIME_CORRECTIONS
 from tica_fn.errors import FrameError
 from tica_fn.frame import Frame, Times
 
-__all__ = ["CORRECTIONS", "NAME", "Correction", "correct_times"]
+__all__ = ["correct_times"]
 
-NAME = "correct_time_"
-"""What the names of these corrections start with among a frame's steps."""
-
-_DAY_S = 86400.0
-_POC_START_S, _POC_END_S = -1.95, -1.97
-_CCD_STAGGER_S = 0.02
 _REFERENCE_PIXEL = (1069.0, 1024.0)
 """Column and row, 1-based, near the middle of the science area."""
-
-
-@attrs.frozen(kw_only=True)
-class Correction:
-    """A correction of the clock."""
-
-    what: str
-    keywords: tuple[str, ...]
-    seconds: Callable[[int], tuple[float, float]]
-
-    def cards(self, ccd: int) -> tuple[tuple[str, float], ...]:
-        """Keywords and their values."""
-        return tuple(zip(self.keywords, self.seconds(ccd), strict=False))
-
-
-def _stagger(ccd: int) -> tuple[float, float]:
-    late = _CCD_STAGGER_S * (ccd - 1)
-    return late, late
-
-
-CORRECTIONS = {
-    "poc": Correction(
-        what="POC clock",
-        keywords=("TCPOCBEG", "TCPOCEND"),
-        seconds=lambda ccd: (_POC_START_S, _POC_END_S),  # noqa: ARG005
-    ),
-    "ccd": Correction(what="CCD read-out order", keywords=("TCCCD",), seconds=_stagger),
-    "barycenter": Correction(what="light travel time", keywords=(), seconds=lambda _: (0.0, 0.0)),
-}
-"""The corrections by their names."""
 
 
 def correct_times(frame: Frame, names: Iterable[str], state: Any = None) -> Frame:
@@ -94,7 +49,7 @@ def correct_times(frame: Frame, names: Iterable[str], state: Any = None) -> Fram
 
     Notes
     -----
-    Numbers and sources are in the module's description.
+    The numbers and their sources are those of `tica_fn.clock`.
 
     Examples
     --------
@@ -108,13 +63,13 @@ def correct_times(frame: Frame, names: Iterable[str], state: Any = None) -> Fram
     (-1.89, ('correct_time_poc', 'correct_time_ccd'))
     """
     wanted = set(names)
-    unknown = wanted - set(CORRECTIONS)
+    unknown = wanted - set(TIME_CORRECTIONS)
     if unknown:
         raise ValueError(
             f"no such correction of times: {', '.join(sorted(unknown))}; there are "
-            f"{', '.join(CORRECTIONS)}"
+            f"{', '.join(TIME_CORRECTIONS)}"
         )
-    for name in (name for name in CORRECTIONS if name in wanted):
+    for name in (name for name in TIME_CORRECTIONS if name in wanted):
         frame = _corrected(frame, name, state)
     return frame
 
@@ -123,7 +78,7 @@ def _corrected(frame: Frame, name: str, state: Any) -> Frame:
     times = frame.times
     if times is None:
         raise FrameError(f"{frame.name}: the frame has no times that could be corrected")
-    if NAME + name in frame.steps:
+    if CORRECTION_STEP + name in frame.steps:
         raise FrameError(f"{frame.name}: its times were corrected for {name} before")
     if name == "barycenter":
         after = _barycentric(frame, times, state)
@@ -135,14 +90,14 @@ def _corrected(frame: Frame, name: str, state: Any) -> Frame:
                 f"{frame.name}: correction {name} is for the clock of POC/TSO files (STARTTJD), "
                 "not for SPOC's"
             )
-        first, last = (seconds / _DAY_S for seconds in CORRECTIONS[name].seconds(frame.ccd))
+        first, last = (seconds / DAY_S for seconds in TIME_CORRECTIONS[name].seconds(frame.ccd))
         after = attrs.evolve(
             times,
             start=times.start + first,
             mid=times.mid + 0.5 * (first + last),
             end=times.end + last,
         )
-    return attrs.evolve(frame, times=after, steps=(*frame.steps, NAME + name))
+    return attrs.evolve(frame, times=after, steps=(*frame.steps, CORRECTION_STEP + name))
 
 
 def _barycentric(frame: Frame, times: Times, state: Any) -> Times:
@@ -151,7 +106,7 @@ def _barycentric(frame: Frame, times: Times, state: Any) -> Times:
     from tica_fn.wcs.barycenter import barycentric_correction
 
     ra, dec = _direction(frame)
-    late = float(barycentric_correction(ra, dec, frame if state is None else state)[0]) / _DAY_S
+    late = float(barycentric_correction(ra, dec, frame if state is None else state)[0]) / DAY_S
     return attrs.evolve(
         times,
         start=times.start + late,
