@@ -165,6 +165,34 @@ def test_files_from_a_list(raws, calibrate, tmp_path):
     assert list(contents(tmp_path / "out")) == sorted(expected)
 
 
+def test_inputs_of_one_stem_may_have_products_of_their_own(made, calibrate, tmp_path):
+    """Under names that the headers give, files of one name in two folders are no two of a kind."""
+    paths = []
+    for cadence in (11612, 11613):
+        folder = tmp_path / str(cadence)
+        folder.mkdir()
+        how = {"camera": CAMERA, "ccd": CCD, "exposure_s": EXPOSURE_S}
+        primary = {"FFIINDEX": cadence}
+        name = inputs.name_of(0, CAMERA, CCD)
+        paths.append(inputs.raw_ffi(folder / name, made[0], primary=primary, **how))
+    options = ["--name", "hlsp", "--orbit-segment", "o1"]
+    assert "2 done, 0 skipped, 0 failed" in calibrate(*paths, options=options)
+    names = [
+        f"hlsp_tica_tess_ffi_s0006-o1-{c:08d}-cam4-ccd3_tess_v01_img.fits" for c in (11612, 11613)
+    ]
+    assert sorted(contents(tmp_path / "out")) == names
+    twin = tmp_path / "twin" / paths[0].name
+    twin.parent.mkdir()
+    twin.write_bytes(paths[0].read_bytes())
+    printed = calibrate(paths[0], twin, options=[*options, "--overwrite"], code=1)
+    assert "1 done, 0 skipped, 1 failed" in printed
+    assert "give one of them" in printed
+    in_place = tmp_path / "out" / names[0]
+    in_place.write_bytes(paths[0].read_bytes())
+    printed = calibrate(in_place, options=[*options, "--overwrite"], code=1)
+    assert in_place.read_bytes() == paths[0].read_bytes()
+
+
 def test_a_file_named_twice_is_calibrated_once(raws, calibrate, tmp_path):
     (tmp_path / "list").write_text(f"{raws[0]}\n")
     printed = calibrate(raws[0], raws[0], options=["--list", tmp_path / "list", "--overwrite"])

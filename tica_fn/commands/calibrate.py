@@ -77,13 +77,13 @@ def run(args: argparse.Namespace) -> int:
 
     date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
     from tica_fn.products.job import Job
-    from tica_fn.products.raw_files import calibrate_file, output_name
+    from tica_fn.products.raw_files import calibrate_file
 
     named = [*args.files, *(_listed(args.list) if args.list else ())]
     sources = list(dict.fromkeys(named))
     if not sources:
         raise ValueError("no input files: name some, or give --list")
-    _refuse_collisions(sources, args, output_name)
+    _refuse_collisions(sources, args)
     if args.outdir.exists() and not args.outdir.is_dir():
         raise OSError(f"{args.outdir}: the output folder is a file")
     args.outdir.mkdir(parents=True, exist_ok=True)
@@ -124,15 +124,18 @@ def _listed(path: Path) -> list[Path]:
     return [Path(line) for line in lines if line]
 
 
-def _refuse_collisions(sources: list[Path], args: argparse.Namespace, name: Any) -> None:
+def _refuse_collisions(sources: list[Path], args: argparse.Namespace) -> None:
+    """Refuse inputs of one stem where products are named after it, before anything is written."""
+    from tica_fn.fits.names import product_name
+
+    if args.name != "stem":
+        return  # Only the headers tell the names, and each product is claimed when it is made.
     first: dict[str, Path] = {}
     for source in sources:
-        output = name(source, args.compress)
+        output = product_name(source, layout=args.layout, compress=args.compress)
         other = first.setdefault(output, source)
         if other is not source:
             raise ValueError(
                 f"{other} and {source} would both write {args.outdir / output}: calibrate them "
                 "into different folders"
             )
-        if (args.outdir / output).resolve() == source.resolve():
-            raise ValueError(f"{source}: the output would replace the input")

@@ -19,6 +19,8 @@ class Claims:
 
     def __call__(self, target: Path, source: Path) -> None:
         """Claim an output for an input."""
+        if target.resolve() == source.resolve():
+            raise FrameError(f"{source}: the output would replace the input")
         with self._lock:
             first = self._first.setdefault(target, source)
         if first != source:

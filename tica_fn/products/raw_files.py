@@ -14,6 +14,7 @@ from tica_fn.fits.batch import DONE, SKIPPED, Outcome
 from tica_fn.fits.blocks import Buffer, RawHDU, content, crc32, read_blocks, verify_sums
 from tica_fn.fits.collateral import KINDS, Collateral, find_collateral, read_collateral
 from tica_fn.fits.files import frame_of, kind_of
+from tica_fn.fits.names import product_name
 from tica_fn.fits.spoc import spoc_facts
 from tica_fn.fits.stream import can_stream, stream_spoc
 from tica_fn.fits.target import TargetPixels, target_of
@@ -27,17 +28,7 @@ from tica_fn.products.job import Job
 from tica_fn.products.options import steps_for
 from tica_fn.products.staleness import wanted_of, why_again
 
-__all__ = ["calibrate_file", "output_name"]
-
-_ENDINGS = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
-
-
-def output_name(source: Path, compress: str = "none") -> str:
-    """Name of the calibrated file, as TICA names it."""
-    stem = source.name.removesuffix(".gz")
-    for ending in (".fits", ".fit"):
-        stem = stem.removesuffix(ending)
-    return f"{stem}.cal.fits{_ENDINGS[compress]}"
+__all__ = ["calibrate_file"]
 
 
 def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None = None) -> Outcome:
@@ -45,7 +36,7 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
     data = content(source, _buffer())
     hdus = read_blocks(source, data, verify=False)
     stamp = SourceFile(name=source.name, crc32=crc32(data))
-    target = job.outdir / output_name(source, job.compress)
+    target = job.outdir / product_name(source, compress=job.compress)
     if any(hdu.header.get("ZIMAGE") for hdu in hdus):
         verify_sums(source, hdus)
         hdus = untiled(source, data, hdus)
