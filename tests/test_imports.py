@@ -23,6 +23,7 @@ LAYERS = (
     ("compare", "remote", "wcs"),
     ("simulate",),
     ("products", "testing"),
+    ("run",),
     ("commands",),
     ("cli",),
     ("__main__",),

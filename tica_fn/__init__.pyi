@@ -1,3 +1,4 @@
+from . import run as run
 from . import wcs as wcs
 from .build.bias_and_flat import BuiltModel as BuiltModel
 from .build.bias_and_flat import build_bias as build_bias

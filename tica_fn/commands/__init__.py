@@ -17,6 +17,7 @@ NAMES = (
     "wcs",
     "models",
     "compare",
+    "select_dark",
     "report",
     "simulate",
     "demo",

@@ -1,0 +1,58 @@
+"""TICA's background mode against numpy's own histogram, and at every edge."""
+
+import numpy as np
+import pytest
+
+from tica_fn.kernels import background_mode
+
+EDGES = np.logspace(2.7, 7.7, 4000)
+
+
+def twin(pixels):
+    """The definition, in numpy's words."""
+    if (pixels < 500).sum() > pixels.size / 2:
+        return 0.0
+    counts, edges = np.histogram(pixels, bins=EDGES)
+    return 0.5 * (edges[counts.argmax()] + edges[counts.argmax() + 1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("level", [510.0, 2e3, 4e4, 3e6, 4.9e7])
+def test_mode_of_noise(dtype, level):
+    random = np.random.default_rng(int(level))
+    pixels = random.normal(level, np.sqrt(level) * 3, (207, 204)).astype(dtype)
+    pixels[random.random(pixels.shape) < 0.02] = np.inf
+    pixels[random.random(pixels.shape) < 0.02] = -1e30
+    assert background_mode(pixels) == twin(pixels)
+    assert twin(pixels) > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_edge_and_its_neighbours(dtype):
+    for edge in EDGES.tolist():
+        for value in (edge, np.nextafter(edge, 0), np.nextafter(edge, 1e9)):
+            pixels = np.full((1, 1), value, dtype)
+            assert background_mode(pixels) == twin(pixels)
+
+
+def test_first_of_equals():
+    assert background_mode(np.array([[3e4, 2e4, 2e4, 3e4]])) == twin(np.array([[2e4]]))
+
+
+def test_half_faint_is_still_measured_and_more_is_0():
+    half = np.array([[499.9, 499.9, 2e4, 3e4]])
+    assert background_mode(half) == twin(half) > 0
+    more = np.array([[499.9, -5.0, 499.0, 2e4, 2e4]])
+    assert background_mode(more) == twin(more) == 0.0
+
+
+def test_nan_counts_nowhere():
+    pixels = np.array([[np.nan, np.nan, np.nan, 2e4, 100.0]])
+    with np.errstate(invalid="ignore"):
+        assert background_mode(pixels) == twin(pixels) > 0
+
+
+def test_a_window_of_a_larger_image():
+    image = np.random.default_rng(3).normal(4e4, 200, (60, 80)).astype(np.float32)
+    window = image[:, 11:70]
+    assert background_mode(window) == twin(window)

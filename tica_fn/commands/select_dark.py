@@ -1,0 +1,116 @@
+"""``tica-fn select-dark``: bad calibrations, dark time and reference frames of a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tica_fn.run.choice_files import CameraChoices
+
+_OPTIONS = {
+    "pedestal_sigmas": ("X", float, "robust sigmas from which on a pedestal is bad"),
+    "dark_factor": ("X", float, "dark is under lowest mode + X sqrt(lowest mode)"),
+    "gap": ("N", int, "gaps shorter than N frames are filled"),
+    "fewest_dark": ("N", int, "with fewer dark frames take all under --dark-share"),
+    "dark_share": ("X", float, "part of the lowest mode under which frames are dark then"),
+    "levels": ("N", int, "the reference list takes the N lowest modes"),
+    "fewest_references": ("N", int, "more modes are taken until there are N frames"),
+    "references": ("N", int, "length of the reference list"),
+    "frames_per_day": ("X", float, "frames in a day (by the exposure time; of a file, 432)"),
+}
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "select-dark",
+        help="bad calibrations, dark time, reference frames and lists",
+        description="Choose frames by TICA's rules from TICA's own cal_timeseries.txt. "
+        " Writes one ECSV table, or TICA's files with --tica.",
+    )
+    parser.add_argument(
+        "--timeseries",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        required=True,
+        help="cal_timeseries.txt, one a camera",
+    )
+    parser.add_argument("--tica", type=Path, metavar="DIR", help="write TICA's files there")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="table to write (select_dark.ecsv)"
+    )
+    parser.add_argument("--picture", type=Path, metavar="DIR", help="draw each camera there")
+    parser.add_argument(
+        "--one-list",
+        action="store_true",
+        help="take the frames of camera 1, CCD 1's reference list on every CCD (with --tica)",
+    )
+    rules = parser.add_argument_group("rules")
+    for name, (what, kind, text) in _OPTIONS.items():
+        rules.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=what, help=text)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Choose, write, and say what was chosen."""
+    from tica_fn.run.choice_files import choices_table, draw_choices, write_tica_files
+    from tica_fn.run.choices import Rules
+
+    if args.one_list and not args.tica:
+        raise ValueError("--one-list goes with --tica")
+    given = {name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None}
+    cameras = _of_files(args.timeseries, Rules(**given))
+    if args.tica:
+        for path in write_tica_files(cameras, args.tica, one_list=args.one_list):
+            print(path)
+    if args.output or not args.tica:
+        from tica_fn.wcs.image_file import replacing
+
+        output = args.output or Path("select_dark.ecsv")
+        with replacing(output) as aside:
+            choices_table(cameras).write(aside, format="ascii.ecsv", overwrite=True)
+        print(output)
+    pictures = args.picture or args.tica
+    if pictures:
+        pictures.mkdir(parents=True, exist_ok=True)
+        for one in cameras:
+            print(draw_choices(one, pictures / f"cam{one.camera}_dark_time.png"))
+    for one in cameras:
+        _tell(one)
+    return 0
+
+
+def _of_files(paths: list[Path], rules: Any) -> list[CameraChoices]:
+    from tica_fn.run.choice_files import choose_of_camera
+    from tica_fn.run.time_series import camera_of_name, read_time_series
+
+    found: dict[int, Any] = {}
+    for path in paths:
+        series = read_time_series(path)
+        cameras = {camera_of_name(name) for name in series.names}
+        if len(cameras) != 1 or None in cameras:
+            raise ValueError(f"{path}: the names in it do not say one camera")
+        camera = cameras.pop()
+        if camera in found:
+            raise ValueError(f"{path}: camera {camera} was given already")
+        found[camera or 0] = series
+    return [choose_of_camera(camera, found[camera], rules) for camera in sorted(found)]
+
+
+def _tell(one: CameraChoices) -> None:
+    for ccd, chosen in one.by_ccd.items():
+        count = int((one.series.modes[:, ccd - 1] == one.series.modes[:, ccd - 1]).sum())
+        line = f"camera {one.camera} CCD {ccd}: {count} frames, "
+        if chosen.reference < 0:
+            print(f"{line}none good")
+            continue
+        cadence = int(one.series.cadences[chosen.reference])
+        name = f"cadence {cadence}" if cadence >= 0 else one.files(ccd, [chosen.reference])[0]
+        print(
+            f"{line}{int(chosen.bad.sum())} bad, {int(chosen.dark.sum())} dark in "
+            f"{len(chosen.dark_intervals())} intervals under {chosen.threshold:.2f} e-, "
+            f"{chosen.references.size} in the reference list, reference {name}"
+        )

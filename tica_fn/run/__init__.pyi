@@ -1,0 +1,13 @@
+from .choice_files import CameraChoices as CameraChoices
+from .choice_files import choices_table as choices_table
+from .choice_files import choose_of_camera as choose_of_camera
+from .choice_files import write_tica_files as write_tica_files
+from .choices import Choices as Choices
+from .choices import Rules as Rules
+from .choices import bad_calibrations as bad_calibrations
+from .choices import choose_frames as choose_frames
+from .choices import fill_gaps as fill_gaps
+from .time_series import TimeSeries as TimeSeries
+from .time_series import read_time_series as read_time_series
+from .time_series import time_series_text as time_series_text
+from .time_series import write_time_series as write_time_series
