@@ -22,7 +22,7 @@ LAYERS = (
     ("fits",),
     ("compare", "remote", "wcs"),
     ("simulate",),
-    ("products", "testing"),
+    ("products", "testing", "views"),
     ("run",),
     ("commands",),
     ("cli",),
@@ -41,12 +41,28 @@ OPEN = {
 def imported(text: str) -> set[str]:
     """Modules that a source imports anywhere in it."""
     names = set()
-    for node in ast.walk(ast.parse(text)):
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []  # For readers and type checkers alone.
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return names
+
+
+def hooks(text: str) -> list[str]:
+    """Modules that a source loads by name."""
+    return [
+        node.args[0].value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ]
 
 
 def rooms_upwards(room: str, text: str) -> set[str]:
@@ -75,6 +91,13 @@ def test_no_import_upwards():
         for other in rooms_upwards(room_of(path), path.read_text())
     }
     assert found == OPEN
+
+
+def test_only_frames_reach_up_and_only_for_their_views():
+    found = {(room_of(path), name) for path in SOURCES for name in hooks(path.read_text())}
+    assert {(room, name) for room, name in found if name.startswith("tica_fn")} == {
+        ("frame", "tica_fn.views")
+    }
 
 
 def test_an_import_upwards_is_found():

@@ -1,0 +1,94 @@
+"""The WCS, the times and the pixels of a frame as astropy's objects."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any, Self
+
+from astropy.io import fits
+from astropy.time import Time
+from astropy.units import Quantity
+from astropy.wcs import WCS, FITSFixedWarning
+
+from tica_fn.fits.physical_wcs import origin_of
+from tica_fn.frame import Frame
+
+__all__ = ["ExposureTime", "map_header", "quantity_of", "time_of", "wcs_of"]
+
+_MAP = re.compile(
+    r"WCSAXES|(CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|P[VS][12]_\d+|"
+    r"LONPOLE|LATPOLE|RADESYS|EQUINOX|(A|B|AP|BP)_(\d_\d|ORDER|DMAX)"
+)
+
+
+def map_header(frame: Frame) -> fits.Header:
+    """Cards of the celestial WCS, counted from the frame's own first pixel.  Empty without one."""
+    header = frame.header
+    found = fits.Header()
+    if not str(header.get("CTYPE1", "")).startswith("RA"):
+        return found
+    for keyword in header:
+        value = header[keyword] if _MAP.fullmatch(keyword) else None
+        if value is not None and not isinstance(value, fits.card.Undefined):
+            found[keyword] = value
+    row, column = origin_of(header)
+    for keyword, shift in (("CRPIX1", column - frame.column), ("CRPIX2", row - frame.row)):
+        if keyword in found:
+            found[keyword] = found[keyword] + shift
+    return found
+
+
+def wcs_of(frame: Frame) -> WCS | None:
+    """The celestial WCS in a frame's header; None where there is none."""
+    header = map_header(frame)
+    if not header:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        found = WCS(header, relax=True)
+    if not found.has_celestial:
+        return None
+    found.array_shape = frame.shape
+    return found
+
+
+class ExposureTime(Time):  # type: ignore[misc]
+    """The middle of an exposure as a `~astropy.time.Time`, with its start and end.
+
+    Attributes
+    ----------
+    start, mid, end : astropy.time.Time
+        Moments of the exposure, in the same scale.
+    place : str
+        ``"spacecraft"``, or ``"barycenter"`` where the light travel time has been taken out.
+    """
+
+    start: Time
+    mid: Time
+    end: Time
+    place: str
+
+    @classmethod
+    def of(cls, start: Time, mid: Time, end: Time, place: str) -> Self:
+        """Put three moments together."""
+        made = cls(mid)
+        made.start, made.mid, made.end, made.place = start, mid, end, place
+        return made
+
+
+def time_of(frame: Frame) -> ExposureTime | None:
+    """The time of a frame: None where its header tells none."""
+    times = frame.times
+    if times is None:
+        return None
+
+    def moment(days: float) -> Any:
+        return Time(times.zero, days, format="jd", scale=times.scale)
+
+    return ExposureTime.of(moment(times.start), moment(times.mid), moment(times.end), times.place)
+
+
+def quantity_of(frame: Frame) -> Quantity:
+    """The pixels with their unit; they are shared, and read-only."""
+    return Quantity(frame.pixels, frame.unit, copy=False, dtype=frame.pixels.dtype)
