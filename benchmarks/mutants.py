@@ -104,9 +104,14 @@ class Mutant:
     function: str
 
 
+def path_of(module: str) -> Path:
+    """Source of a kernel module."""
+    return KERNELS / f"{module.replace('.', '/')}.py"
+
+
 def mutants(module: str) -> Iterator[Mutant]:
-    """Every mutant of a module."""
-    tree = ast.parse((KERNELS / f"{module}.py").read_text())
+    """Every mutant of a module, named by its place below the kernels: `flat`, `stars.stamps`."""
+    tree = ast.parse(path_of(module).read_text())
     for path, node in _places(tree):
         for new in changes(node):
             was = " ".join(ast.unparse(node).split())[:60]
@@ -116,5 +121,5 @@ def mutants(module: str) -> Iterator[Mutant]:
                 continue  # plain Python that stands for an overload and is never compiled
             # A changed constant of the module may stand in any of its functions.
             function = top.name if isinstance(top, ast.FunctionDef) else ""
-            text = f"{module}.py:{getattr(node, 'lineno', 0)}: {was} -> {now}"
+            text = f"{module}:{getattr(node, 'lineno', 0)}: {was} -> {now}"
             yield Mutant(module, text, _replaced(tree, path, new), function)

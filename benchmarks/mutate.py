@@ -25,7 +25,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from benchmarks.mutants import KERNELS, Mutant, mutants
+from benchmarks.mutants import KERNELS, Mutant, mutants, path_of
 
 ROOT = Path(__file__).resolve().parent.parent
 TWINS, SIMULATED = "tests/kernels/test_twins.py", "tests/simulate/test_twins.py"
@@ -60,20 +60,21 @@ STAGES = {
     "undershoot": [[OPTIONS, "-k", "undershoot"], [OPTIONS], [LAWS]],
     "row_pedestal": [[OPTIONS, "-k", "rows or pedestal"], [ROWS], [LAWS]],
     "robust_smear": [[OPTIONS, "-k", "level or fall_off"], [SMEAR], [LAWS]],
-    "quality": [FLAGS[:1], FLAGS[1:], ["tests/commands/test_sirius.py"]],
+    "flags": [FLAGS[:1], FLAGS[1:], ["tests/commands/test_sirius.py"]],
     "variance": [["tests/kernels/test_variance.py"], [VARIANCE], FLAGS],
     "clipped_mean": [
         [CLIPPED, "-k", "naive or medians"], [CLIPPED], ["tests/build/test_bias_and_flat.py"]
     ],
     "sky": [["tests/simulate/test_sky.py", SIMULATED, "-k", "naive or tile or glow or background"],
             [SIMULATED, "tests/simulate/test_sky.py"], WIDE],
-    "bleed": _simulated("bleed"), "noise": _simulated("stream or noise or digit or counts"),
+    "bleed": _simulated("bleed"),
+    "random_numbers": _simulated("stream or noise or digit or counts"),
     "cosmic": _simulated("tracks or deposits"),
-    "polynomial": _wcs("polynomials"), "select": _wcs("median"),
-    "stamps": _wcs("stamps or ring or isolation or summary or cell or floor or wing or alone"),
-    "centroid": _wcs("centroid or tolerance"), "stack": _wcs("stack or peaks"),
-    "starlight": _wcs("starlight or star_ or half or guess"),
-    "plate": _wcs("normal or clip"), "smooth": _wcs("smooth"),
+    "stars.polynomial": _wcs("polynomials"), "medians": _wcs("median"),
+    "stars.stamps": _wcs("stamps or ring or isolation or summary or cell or floor or wing or alone"),
+    "stars.centroid": _wcs("centroid or tolerance"), "stack": _wcs("stack or peaks"),
+    "stars.starlight": _wcs("starlight or star_ or half or guess"),
+    "stars.normal_equations": _wcs("normal or clip"), "stars.smooth_field": _wcs("smooth"),
 }  # fmt: skip
 """Arguments of pytest, stage by stage: near tests first, wider ones for what they let live."""
 
@@ -121,15 +122,17 @@ class _Mutated:
         """Take over the import of the changed modules."""
         from importlib.util import spec_from_loader
 
-        origin = str(KERNELS / f"{name.rpartition('.')[2]}.py")
-        return spec_from_loader(name, self, origin=origin) if name in self.trees else None
+        if name not in self.trees:
+            return None
+        origin = str(path_of(name.removeprefix("tica_fn.kernels.")))
+        return spec_from_loader(name, self, origin=origin)
 
     def create_module(self, *_: object) -> None:
         """Leave it to Python."""
 
     def exec_module(self, module) -> None:
         """Run the changed code."""
-        module.__file__ = str(KERNELS / f"{module.__name__.rpartition('.')[2]}.py")
+        module.__file__ = str(path_of(module.__name__.removeprefix("tica_fn.kernels.")))
         exec(compile(self.trees[module.__name__], module.__file__, "exec"), module.__dict__)
 
 
@@ -228,8 +231,8 @@ def main() -> int:
     for stage in range(4):
         ready = set()
         for module in dict.fromkeys(m.module for m in alive):
-            tree = ast.parse((KERNELS / f"{module}.py").read_text())
-            if survivors([Mutant(module, f"{module}.py unchanged", tree, "")], stage, 1):
+            tree = ast.parse(path_of(module).read_text())
+            if survivors([Mutant(module, f"{module} unchanged", tree, "")], stage, 1):
                 ready.add(module)
             elif stage > 0:
                 print(f"{module}: {STAGES[module][stage - 1]} fail without any mutation")
