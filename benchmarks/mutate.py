@@ -71,7 +71,9 @@ STAGES = {
     "random_numbers": _simulated("stream or noise or digit or counts"),
     "cosmic": _simulated("tracks or deposits"),
     "stars.polynomial": _wcs("polynomials"), "medians": _wcs("median"),
-    "stars.stamps": _wcs("stamps or ring or isolation or summary or cell or floor or wing or alone"),
+    "stars.stamps": _wcs(
+        "stamps or ring or isolation or summary or cell or floor or wing or alone"
+    ),
     "stars.centroid": _wcs("centroid or tolerance"), "stack": _wcs("stack or peaks"),
     "stars.starlight": _wcs("starlight or star_ or half or guess"),
     "stars.normal_equations": _wcs("normal or clip"), "stars.smooth_field": _wcs("smooth"),

@@ -1,5 +1,6 @@
 """Docstrings of what users call agree with their signatures; numpydoc's own check tells."""
 
+import doctest
 import importlib
 import inspect
 import re
@@ -70,6 +71,14 @@ def test_public_names_are_found():
 @pytest.mark.parametrize("name", NAMES)
 def test_docstring(name):
     assert not complaints(name)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if ".kernels." in name])
+def test_every_kernel_has_an_example_that_is_run(name):
+    module, _, function = name.rpartition(".")
+    found = doctest.DocTestFinder(recurse=True).find(importlib.import_module(module))
+    examples = [example for test in found if test.name == name for example in test.examples]
+    assert any(f"{function}(" in example.source for example in examples)
 
 
 def test_the_check_can_fail(monkeypatch):

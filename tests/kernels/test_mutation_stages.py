@@ -1,4 +1,4 @@
-"""The list of tests that mutants are run against names every kernel module, and tests that exist."""
+"""The tests that mutants are run against: of every kernel module, and there."""
 
 from pathlib import Path
 

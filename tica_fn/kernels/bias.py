@@ -35,6 +35,16 @@ def subtract_bias(pixels: Image, bias: Image, factor: float, out: Image) -> None
         1, or the number of reads.
     out : ndarray
         (rows, columns) float64, ADU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import subtract_bias
+    >>> pixels, bias = np.full((2, 3), 100.0), np.full((2, 3), 0.5, dtype=np.float32)
+    >>> out = np.empty_like(pixels)
+    >>> subtract_bias(pixels, bias, 48.0, out)
+    >>> out[0]
+    array([76., 76., 76.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -55,6 +65,16 @@ def add_bias(pixels: Image, bias: Image, factor: float, out: Image) -> None:
         1, or the number of reads.
     out : ndarray
         (rows, columns) float64, ADU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import add_bias
+    >>> pixels, bias = np.full((2, 3), 76.0), np.full((2, 3), 0.5, dtype=np.float32)
+    >>> out = np.empty_like(pixels)
+    >>> add_bias(pixels, bias, 48.0, out)
+    >>> out[0]
+    array([100., 100., 100.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

@@ -48,6 +48,14 @@ def sum_words(words: Words) -> np.uint32:
     -------
     uint32
         Ones' complement sum of the big-endian words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import sum_words
+    >>> data = np.array([1, 2, 3], dtype=">i4")  # as they lie in a file
+    >>> int(sum_words(data.view(np.uint32)))
+    6
     """
     total = np.uint64(0)
     for i in range(words.shape[0]):
@@ -70,6 +78,15 @@ def from_big_endian(words: Words, out: Words) -> np.uint32:
     -------
     uint32
         Ones' complement sum of the big-endian words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import from_big_endian
+    >>> data, out = np.array([1, 2, 3], dtype=">i4"), np.empty(3, dtype=np.int32)
+    >>> total = from_big_endian(data.view(np.uint32), out.view(np.uint32))
+    >>> out, int(total)
+    (array([1, 2, 3], dtype=int32), 6)
     """
     total = np.uint64(0)
     for i in range(words.shape[0]):
@@ -94,6 +111,15 @@ def to_big_endian(words: Words, out: Words) -> np.uint32:
     -------
     uint32
         Ones' complement sum of the big-endian words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import to_big_endian
+    >>> values, out = np.array([1, 2, 3], dtype=np.int32), np.empty(3, dtype=np.uint32)
+    >>> total = to_big_endian(values.view(np.uint32), out)
+    >>> out.tobytes().hex(), int(total)
+    ('000000010000000200000003', 6)
     """
     total = np.uint64(0)
     for i in range(words.shape[0]):

@@ -8,12 +8,10 @@ from tica_fn.kernels.compile import kernel
 
 @kernel
 def bleed(full_well: float, rows: int, image: NDArray[np.float64]) -> float:
-    """Let charge above the full well run along the columns, half of it each way, in place.
+    """Let charge above the full well run along the columns of an image, half of it each way.
 
     Charge that reaches the lower edge runs into the serial register, and charge that reaches row
-    `rows` leaves at the upper edge: both are lost.
-
-    `image`: (rows, columns) float64.
+    `rows` leaves at the upper edge: the sum of both, which are lost, is returned.
     """
     lost = 0.0
     columns = image.shape[1]

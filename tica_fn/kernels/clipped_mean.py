@@ -42,6 +42,16 @@ def median_and_deviation(
     deviation : ndarray
         (rows, columns) float64 that is filled with the medians of
         ``|value - centre| * root_weight``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import median_and_deviation
+    >>> frames = np.array([1.0, 2.0, 9.0], dtype=np.float32).reshape(3, 1, 1)
+    >>> centre, deviation = np.empty((1, 1)), np.empty((1, 1))
+    >>> median_and_deviation(frames, np.ones(3), centre, deviation)
+    >>> centre, deviation
+    (array([[2.]]), array([[1.]]))
     """
     frames, rows, columns = sample.shape
     values = np.empty(frames)
@@ -112,6 +122,18 @@ def accumulate_clipped(
     total, mean, m2 : ndarray
         (rows, columns) float64: sum of weights, mean, and weighted sum of squares about it of the
         values kept so far; updated.  The mean is best begun near the values, not at zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import accumulate_clipped
+    >>> centre, reach = np.full((1, 2), 10.0), np.full((1, 2), 3.0)
+    >>> count = np.zeros((1, 2), dtype=np.int32)
+    >>> total, mean, m2 = np.zeros((1, 2)), np.full((1, 2), 10.0), np.zeros((1, 2))
+    >>> for values in ([[10.0, 10.0]], [[12.0, 500.0]]):
+    ...     accumulate_clipped(np.array(values), 1.0, centre, reach, count, total, mean, m2)
+    >>> count, mean
+    (array([[2, 1]], dtype=int32), array([[11., 10.]]))
     """
     root = np.sqrt(weight)
     for r in range(pixels.shape[0]):
@@ -141,6 +163,16 @@ def measure_spread(count: Image, m2: Image, shrink: float, floor: Image, out: Im
         (rows, columns) float64, what to use where fewer than two values were kept; not modified.
     out : ndarray
         (rows, columns) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import measure_spread
+    >>> count, m2 = np.array([[5, 1]], dtype=np.int32), np.array([[16.0, 0.0]])
+    >>> out = np.empty((1, 2))
+    >>> measure_spread(count, m2, 1.0, np.full((1, 2), 9.0), out)
+    >>> out
+    array([[2., 9.]])
     """
     for r in range(count.shape[0]):
         for c in range(count.shape[1]):

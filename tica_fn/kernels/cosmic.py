@@ -38,9 +38,8 @@ def trace_tracks(
     """Lay down the tracks of cosmic rays that strike an image.
 
     Directions are those of an isotropic flux on a flat detector, ``p(theta) ~ cos(theta)
-    sin(theta)``; the charge freed along a piece of track fluctuates by 30 %.
-
-    `pixel, block`: (capacity,) int64; `charge`: (capacity,) float64.
+    sin(theta)``; the charge freed along a piece of track fluctuates by 30 %.  Fills in where
+    (`pixel` of the flat image), when (`block`) and how much, as far as they reach; the count.
     """
     filled = 0
     for hit in range(hits):
@@ -81,10 +80,7 @@ def trace_tracks(
 def deposit(
     pixel: NDArray[np.int64], charge: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
-    """Add every charge to its pixel: no mitigation.
-
-    `pixel`: (n,) int64; `charge`: (n,) float64; `out`: (pixels,) float64.
-    """
+    """Add every charge to its pixel of a flat image: no mitigation."""
     for i in range(pixel.size):
         out[pixel[i]] += charge[i]
 
@@ -104,10 +100,7 @@ def deposit_trimmed(
 
     Of the hits on one pixel in one block of ten exposures the largest is dropped; the others
     stay.  The dropped one leaves ``min(charge, 1.485 sigma)``, sigma being the noise of one
-    exposure of that pixel.
-
-    `order`: (n,) int64; `pixel, block`: (n,) int64; `charge`: (n,) float64; `signal`: (pixels,)
-    float64; `read_noise`: (columns,) float64; `out`: (pixels,) float64.
+    exposure of that pixel.  `order` sorts the hits by pixel and block.
     """
     columns = read_noise.size
     i = 0

@@ -53,6 +53,29 @@ def signal_flags(
         (rows, columns) bool, filled: which pixels are saturated.
     out : ndarray
         (rows, columns) int32, changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import signal_flags
+    >>> pixels, quality = np.array([[10.0, 200.0, np.nan]]), np.zeros((1, 3), dtype=np.int32)
+    >>> flat, no_error = np.ones((1, 3), dtype=np.float32), np.zeros((1, 3), dtype=np.float32)
+    >>> limits = np.array([[100.0, np.inf]] * 3)
+    >>> full = np.empty((1, 3), dtype=np.bool_)
+    >>> signal_flags(
+    ...     pixels,
+    ...     flat,
+    ...     no_error,
+    ...     np.zeros(3),
+    ...     np.ones(3),
+    ...     limits,
+    ...     np.array([0.5, 2.0, 0.1]),
+    ...     np.array([1, 2, 4, 8]),
+    ...     full,
+    ...     quality,
+    ... )
+    >>> quality, full
+    (array([[0, 1, 8]], dtype=int32), array([[False,  True, False]]))
     """
     per_error = 1 if flat_error.shape[0] > 1 else 0
     for r in range(pixels.shape[0]):
@@ -83,6 +106,16 @@ def longest_runs(marked: Image, out: Table) -> None:
         (rows, columns) bool; not modified.
     out : ndarray
         (columns,) int64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import longest_runs
+    >>> marked = np.array([[True, False], [True, True], [False, True], [True, True]])
+    >>> runs = np.empty(2, dtype=np.int64)
+    >>> longest_runs(marked, runs)
+    >>> runs
+    array([2, 3])
     """
     now = np.zeros(out.size, dtype=np.int64)
     out[:] = now
@@ -98,10 +131,8 @@ def peaks_of_row(
 ) -> None:
     """Tell which pixels of a row may stand out: a first look, without branches.
 
-    A neighbour that is no number does not speak against a pixel.
-
-    `row`: (columns,) float32 or float64; `variance`: (columns,) float32, square of its unit;
-    `above, below`: (columns,); `out`: (columns,) bool or longer, filled.
+    A neighbour that is no number does not speak against a pixel.  All are as long as the row,
+    `variance` in the square of its unit; `out` is bool and may be longer.
     """
     width = row.size
     least = sigmas * sigmas
@@ -141,6 +172,17 @@ def isolated_pixels(
         The bit.
     out : ndarray
         (rows, columns) int32, changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import isolated_pixels
+    >>> pixels, variance = np.full((5, 5), 100.0), np.full((5, 5), 100.0, dtype=np.float32)
+    >>> pixels[2, 2] = 500.0  # 40 standard deviations, and nothing beside it
+    >>> quality = np.zeros((5, 5), dtype=np.int32)
+    >>> isolated_pixels(pixels, variance, np.array([[0, 5]]), 8.0, 0.3, 64, quality)
+    >>> np.argwhere(quality == 64)
+    array([[2, 2]])
     """
     rows, columns = pixels.shape
     around = np.empty(8)

@@ -31,6 +31,16 @@ def divide_flat(pixels: Image, flat: Image, out: Image) -> None:
         (rows, columns) float32, dimensionless, not zero.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import divide_flat
+    >>> pixels, flat = np.full((2, 3), 100.0), np.full((2, 3), 1.25, dtype=np.float32)
+    >>> out = np.empty_like(pixels)
+    >>> divide_flat(pixels, flat, out)
+    >>> out[0]
+    array([80., 80., 80.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -49,6 +59,16 @@ def multiply_flat(pixels: Image, flat: Image, out: Image) -> None:
         (rows, columns) float32, dimensionless.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import multiply_flat
+    >>> pixels, flat = np.full((2, 3), 80.0), np.full((2, 3), 1.25, dtype=np.float32)
+    >>> out = np.empty_like(pixels)
+    >>> multiply_flat(pixels, flat, out)
+    >>> out[0]
+    array([100., 100., 100.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

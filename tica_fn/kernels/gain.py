@@ -31,6 +31,15 @@ def apply_gain(pixels: Image, gain: Vector, out: Image) -> None:
         (columns,) float64, electron per ADU.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import apply_gain
+    >>> pixels, out = np.full((2, 3), 100.0), np.empty((2, 3))
+    >>> apply_gain(pixels, np.array([5.0, 5.0, 5.25]), out)
+    >>> out[0]
+    array([500., 500., 525.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -49,6 +58,15 @@ def remove_gain(pixels: Image, gain: Vector, out: Image) -> None:
         (columns,) float64, electron per ADU.
     out : ndarray
         (rows, columns) float64, ADU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import remove_gain
+    >>> pixels, out = np.full((2, 3), 525.0), np.empty((2, 3))
+    >>> remove_gain(pixels, np.array([5.0, 5.0, 5.25]), out)
+    >>> out[0]
+    array([105., 105., 100.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

@@ -60,6 +60,17 @@ def correct_linearity(pixels: Image, runs: Table, coefficients: Image, out: Imag
         (n, 5) float64: slope [1/electron], offset, c0, c1, c2 of each run.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import correct_linearity
+    >>> pixels, out = np.full((2, 3), 1000.0), np.empty((2, 3))
+    >>> runs = np.array([[1, 3]])  # the first column is a virtual one
+    >>> coefficients = np.array([[1e-3, 0.0, 1.0, 0.02, 0.0]])
+    >>> correct_linearity(pixels, runs, coefficients, out)
+    >>> out[0]
+    array([1000., 1020., 1020.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -87,6 +98,16 @@ def restore_nonlinearity(pixels: Image, runs: Table, coefficients: Image, out: I
         (n, 5) float64: slope [1/electron], offset, c0, c1, c2 of each run.
     out : ndarray
         (rows, columns) float64, electron; NaN where no signal gives the pixel's value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import restore_nonlinearity
+    >>> pixels, out = np.full((2, 3), 1020.0), np.empty((2, 3))
+    >>> runs, coefficients = np.array([[1, 3]]), np.array([[1e-3, 0.0, 1.0, 0.02, 0.0]])
+    >>> restore_nonlinearity(pixels, runs, coefficients, out)
+    >>> out[0].round(6)
+    array([1020., 1000., 1000.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

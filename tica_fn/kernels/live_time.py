@@ -26,6 +26,15 @@ def divide_live_time(pixels: Image, live_s: float, out: Image) -> None:
         Time in which light was collected, seconds.
     out : ndarray
         (rows, columns) float64, electron / s.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import divide_live_time
+    >>> pixels, out = np.full((2, 3), 99.0), np.empty((2, 3))
+    >>> divide_live_time(pixels, 1.98, out)
+    >>> out[0]
+    array([50., 50., 50.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -44,6 +53,15 @@ def multiply_live_time(pixels: Image, live_s: float, out: Image) -> None:
         Time in which light was collected, seconds.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import multiply_live_time
+    >>> pixels, out = np.full((2, 3), 50.0), np.empty((2, 3))
+    >>> multiply_live_time(pixels, 1.98, out)
+    >>> out[0]
+    array([99., 99., 99.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

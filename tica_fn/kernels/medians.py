@@ -12,7 +12,27 @@ __all__ = ["median_and_scatter", "median_in_place"]
 
 @kernel
 def median_in_place(values: Array, count: int) -> float:
-    """Median of the first numbers of an array, which is put in another order."""
+    """Median of the first numbers of an array, which is put in another order.
+
+    Parameters
+    ----------
+    values : ndarray
+        (n,) float32 or float64 without NaN among those; put in another order.
+    count : int
+        How many count.
+
+    Returns
+    -------
+    float
+        Median; NaN of none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.medians import median_in_place
+    >>> median_in_place(np.array([3.0, 1.0, 2.0, 99.0]), 3)
+    2.0
+    """
     if count == 0:
         return np.nan
     target = count // 2
@@ -47,7 +67,29 @@ def median_in_place(values: Array, count: int) -> float:
 
 @kernel
 def median_and_scatter(values: Array, count: int) -> tuple[float, float]:
-    """Median, and 1.4826 times the median distance from it, of the first numbers of an array."""
+    """Median, and 1.4826 times the median distance from it, of the first numbers of an array.
+
+    Parameters
+    ----------
+    values : ndarray
+        (n,) float64 without NaN among those; overwritten.
+    count : int
+        How many count.
+
+    Returns
+    -------
+    median : float
+        Median.
+    scatter : float
+        Standard deviation that normal numbers of that spread would have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.medians import median_and_scatter
+    >>> median_and_scatter(np.array([1.0, 2.0, 3.0, 4.0, 100.0]), 5)
+    (3.0, 1.4826)
+    """
     middle = median_in_place(values, count)
     for k in range(count):
         values[k] = abs(values[k] - middle)

@@ -44,6 +44,16 @@ def measure_pedestals(
         (n, 2) int64: columns of each mean, half-open.
     out : ndarray
         (n,) float64, ADU; NaN where there is no pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import measure_pedestals
+    >>> pixels = np.arange(12, dtype=np.int32).reshape(3, 4)
+    >>> no_bias, pedestals = np.zeros((1, 1), dtype=np.float32), np.empty(2)
+    >>> measure_pedestals(pixels, no_bias, 0.0, 1, np.array([[0, 2], [2, 4]]), pedestals)
+    >>> pedestals
+    array([6.5, 8.5])
     """
     per_row = 1 if bias.shape[0] > 1 else 0
     per_column = 1 if bias.shape[1] > 1 else 0
@@ -73,6 +83,15 @@ def subtract_pedestal(pixels: Image, pedestal: Vector, out: Image) -> None:
         (columns,) float64, ADU.
     out : ndarray
         (rows, columns) float64, ADU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import subtract_pedestal
+    >>> pixels, out = np.full((2, 3), 100.0), np.empty((2, 3))
+    >>> subtract_pedestal(pixels, np.array([10.0, 10.0, 20.0]), out)
+    >>> out[0]
+    array([90., 90., 80.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -91,6 +110,15 @@ def add_pedestal(pixels: Image, pedestal: Vector, out: Image) -> None:
         (columns,) float64, ADU.
     out : ndarray
         (rows, columns) float64, ADU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import add_pedestal
+    >>> pixels, out = np.full((2, 3), 90.0), np.empty((2, 3))
+    >>> add_pedestal(pixels, np.array([10.0, 10.0, 20.0]), out)
+    >>> out[0]
+    array([100., 100., 110.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

@@ -46,6 +46,16 @@ def correct_poc_linearity(pixels: Image, runs: Table, coefficients: Image, out: 
         (n, 2) float64: gain gain and gain loss of each run, 1/electron.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import correct_poc_linearity
+    >>> pixels, out = np.full((2, 3), 1000.0), np.empty((2, 3))
+    >>> runs = np.array([[1, 3]])  # the first column is a virtual one
+    >>> correct_poc_linearity(pixels, runs, np.array([[1e-5, 3e-5]]), out)
+    >>> out[0].round(3)
+    array([1000.   , 1020.721, 1020.721])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -69,6 +79,17 @@ def restore_poc_nonlinearity(pixels: Image, runs: Table, coefficients: Image, ou
         (n, 2) float64: gain gain and gain loss of each run, 1/electron.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import correct_poc_linearity, restore_poc_nonlinearity
+    >>> pixels, out = np.full((2, 3), 1000.0), np.empty((2, 3))
+    >>> runs, coefficients = np.array([[0, 3]]), np.array([[1e-5, 3e-5]])
+    >>> correct_poc_linearity(pixels, runs, coefficients, out)
+    >>> restore_poc_nonlinearity(out, runs, coefficients, pixels)
+    >>> pixels[0].round(6)
+    array([1000., 1000., 1000.])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

@@ -32,30 +32,21 @@ def _mix(z: np.uint64) -> np.uint64:
 
 @kernel
 def stream(seed: int, purpose: int, row: int) -> NDArray[np.uint64]:
-    """Start the stream of random numbers of one row.
-
-    Gives (1,) uint64.
-    """
+    """Start the stream of random numbers of one row: its state, one number in an array."""
     start = _mix(_mix(_mix(np.uint64(seed)) + np.uint64(purpose)) + (np.uint64(row) << _S32))
     return np.array([start])
 
 
 @kernel
 def uniform(state: NDArray[np.uint64]) -> float:
-    """Next number, evenly spread over [0, 1).
-
-    `state`: (1,) uint64.
-    """
+    """Next number, evenly spread over [0, 1)."""
     state[0] += _GAMMA
     return float(_mix(state[0]) >> _S11) * _UNIT
 
 
 @kernel
 def normal(state: NDArray[np.uint64]) -> float:
-    """Next number from the normal distribution of mean 0 and deviation 1.
-
-    `state`: (1,) uint64.
-    """
+    """Next number from the normal distribution of mean 0 and deviation 1."""
     while True:
         u = 2.0 * uniform(state) - 1.0
         v = 2.0 * uniform(state) - 1.0
@@ -78,10 +69,7 @@ def surely_refused(us: float, v: float, count: float) -> bool:
 
 @kernel
 def poisson(mean: float, state: NDArray[np.uint64]) -> float:
-    """Next count from the Poisson distribution.
-
-    `state`: (1,) uint64.
-    """
+    """Next count from the Poisson distribution."""
     if not mean > 0.0:
         return 0.0
     if mean < _PTRS_FROM:
@@ -117,10 +105,7 @@ def add_shot_noise(
     first_row: int,
     image: NDArray[np.float64],
 ) -> None:
-    """Replace expected electrons by counted ones, in place.
-
-    `image`: (rows, columns) float64.
-    """
+    """Replace an image's expected electrons by counted ones, in place."""
     rows, columns = image.shape
     for r in range(rows):
         state = stream(seed, purpose, first_row + r)
@@ -138,10 +123,7 @@ def add_read_noise(
     first_row: int,
     image: NDArray[np.float64],
 ) -> None:
-    """Add normal noise, in place.
-
-    `deviation`: (columns,) float64; `image`: (rows, columns) float64.
-    """
+    """Add normal noise, of one deviation a column, to an image in place."""
     rows, columns = image.shape
     for r in range(rows):
         state = stream(seed, purpose, first_row + r)
@@ -151,10 +133,7 @@ def add_read_noise(
 
 @kernel
 def digitize(low: float, high: float, image: NDArray[np.float64], out: NDArray[np.int32]) -> int:
-    """Round to whole counts and clip to what the converter can give.
-
-    `image`: (rows, columns) float64; `out`: (rows, columns) int32.
-    """
+    """Round to whole counts and clip to what the converter can give; the number clipped."""
     clipped = 0
     rows, columns = image.shape
     for r in range(rows):

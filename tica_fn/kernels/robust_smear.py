@@ -37,6 +37,15 @@ def fall_off(pixels: Image, out: Vector) -> None:
         (rows, columns) float64, electron: smear rows, at least three; not modified.
     out : ndarray
         (columns,) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import fall_off
+    >>> rows, fall = np.array([[9.0, 5.0]] * 3 + [[3.0, 5.0]] * 4), np.empty(2)
+    >>> fall_off(rows, fall)
+    >>> fall
+    array([6., 0.])
     """
     last = pixels.shape[0] - _ENDS
     for c in range(pixels.shape[1]):
@@ -71,6 +80,17 @@ def background_level(ordered: Vector, out: Vector) -> int:
     -------
     int
         Number of values that the level rests on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import background_level
+    >>> rng = np.random.default_rng(1)
+    >>> sky, stars = rng.normal(100, 5, 900), rng.uniform(100, 5000, 100)
+    >>> found = np.empty(2)
+    >>> count = background_level(np.sort(np.append(sky, stars)), found)
+    >>> count, found.round(1)
+    (896, array([99.9,  5. ]))
     """
     count = ordered.size
     while count > 0 and np.isnan(ordered[count - 1]):

@@ -31,6 +31,15 @@ def overclock_rows(pixels: Image, first_column: int, last_column: int, out: Vect
         Columns of the mean, half-open.
     out : ndarray
         (rows,) float64, ADU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import overclock_rows
+    >>> pixels, means = np.arange(12.0).reshape(3, 4), np.empty(3)
+    >>> overclock_rows(pixels, 2, 4, means)
+    >>> means
+    array([ 2.5,  6.5, 10.5])
     """
     for r in range(pixels.shape[0]):
         total = 0.0
@@ -61,6 +70,18 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
     -------
     int
         Its order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import fit_rows
+    >>> rows = np.arange(200.0)
+    >>> noise = np.random.default_rng(1).normal(0, 0.1, 200)
+    >>> fitted = np.empty(200)
+    >>> fit_rows(5.0 + 0.02 * rows + noise, np.ones(200), 10, fitted)
+    1
+    >>> np.abs(fitted - 5.0 - 0.02 * rows).max() < 0.05
+    np.True_
     """
     rows = values.size
     x, fit = np.empty(rows), np.zeros(rows)
@@ -113,6 +134,17 @@ def subtract_row_pedestal(pixels: Image, pedestals: Image, amplifier: Vector, ou
         (columns,) int64: 0 to 3.
     out : ndarray
         (rows, columns) float64, ADU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import subtract_row_pedestal
+    >>> pixels, out = np.full((2, 4), 100.0), np.empty((2, 4))
+    >>> pedestals = np.array([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0], [40.0, 41.0]])
+    >>> subtract_row_pedestal(pixels, pedestals, np.arange(4), out)
+    >>> out
+    array([[90., 80., 70., 60.],
+           [89., 79., 69., 59.]])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -133,6 +165,17 @@ def add_row_pedestal(pixels: Image, pedestals: Image, amplifier: Vector, out: Im
         (columns,) int64: 0 to 3.
     out : ndarray
         (rows, columns) float64, ADU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import add_row_pedestal
+    >>> pixels, out = np.zeros((2, 4)), np.empty((2, 4))
+    >>> pedestals = np.array([[10.0, 11.0], [20.0, 21.0], [30.0, 31.0], [40.0, 41.0]])
+    >>> add_row_pedestal(pixels, pedestals, np.arange(4), out)
+    >>> out
+    array([[10., 20., 30., 40.],
+           [11., 21., 31., 41.]])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

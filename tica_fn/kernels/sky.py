@@ -30,11 +30,9 @@ def add_stars(
 ) -> None:
     """Add stars to an image or to a tile of one.
 
-    What a pixel gets does not depend on the tile it is computed in.
-
-    `columns, rows`: (stars,) float64; `flux`: (stars,) float64; `weights`: (components,) float64;
-    `offsets`: (stars, components, 2) float64; `widths`: (stars, components) float64; `reach`:
-    (stars,) int64; `out`: (rows, columns) float64.
+    What a pixel gets does not depend on the tile it is computed in.  Each star is a sum of
+    components of given weights (components,), with offsets (stars, components, 2) and widths
+    (stars, components) of its own, within `reach` pixels (stars,) of its middle.
     """
     height, width = out.shape
     across, along = np.empty(width), np.empty(height)
@@ -80,10 +78,7 @@ def add_background(
     first_column: int,
     out: NDArray[np.float64],
 ) -> None:
-    """Add an even sky and a glow that falls off exponentially along one direction.
-
-    `out`: (rows, columns) float64.
-    """
+    """Add an even sky and a glow that falls off exponentially along one direction."""
     height, width = out.shape
     if glow == 0.0:
         out += level

@@ -36,6 +36,16 @@ def measure_smear(pixels: Image, first_row: int, last_row: int, out: Vector) -> 
         Rows of the median, half-open, at least one.
     out : ndarray
         (columns,) float64, electron; NaN where a value is NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import measure_smear
+    >>> pixels = np.array([[1.0, 5.0], [3.0, 5.0], [900.0, 6.0], [2.0, 7.0]])
+    >>> smear = np.empty(2)
+    >>> measure_smear(pixels, 1, 4, smear)
+    >>> smear
+    array([3., 6.])
     """
     count = last_row - first_row
     values = np.empty(count)
@@ -69,6 +79,15 @@ def subtract_smear(pixels: Image, smear: Vector, out: Image) -> None:
         (columns,) float64, electron.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import subtract_smear
+    >>> pixels, out = np.full((2, 3), 100.0), np.empty((2, 3))
+    >>> subtract_smear(pixels, np.array([0.0, 1.5, 3.0]), out)
+    >>> out[0]
+    array([100. ,  98.5,  97. ])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -87,6 +106,15 @@ def add_smear(pixels: Image, smear: Vector, out: Image) -> None:
         (columns,) float64, electron.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import add_smear
+    >>> pixels, out = np.full((2, 3), 100.0), np.empty((2, 3))
+    >>> add_smear(pixels, np.array([0.0, 1.5, 3.0]), out)
+    >>> out[0]
+    array([100. , 101.5, 103. ])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

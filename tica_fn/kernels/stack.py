@@ -17,8 +17,28 @@ def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) 
     A pixel that stands s times the scatter above the level counts ``s / (s + half_point)``, less
     than 1 however bright it is; one that is not finite counts nothing.
 
-    `stamps`: (n, side, side) float64; `level, scatter`: (n,) float64; gives (side, side) float64, 0
-    to 1.
+    Parameters
+    ----------
+    stamps : ndarray
+        (n, side, side) float64, side odd; not modified.
+    level, scatter : ndarray
+        (n,) float64, background and its scatter; a stamp where one is not finite is left out.
+    half_point : float
+        Scatters at which a pixel counts one half.
+
+    Returns
+    -------
+    ndarray
+        (side, side) float64, 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stack import stack_boxes
+    >>> stamps = np.zeros((2, 3, 3))
+    >>> stamps[:, 1, 2] = 100.0
+    >>> stack_boxes(stamps, np.zeros(2), np.ones(2), 20.0)[1].round(2)
+    array([0.  , 0.  , 0.83])
     """
     n, side = stamps.shape[0], stamps.shape[1]
     out = np.zeros((side, side))
@@ -40,7 +60,31 @@ def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) 
 def find_peaks(stamps: Array, reach: int) -> tuple[Array, Array, Array]:
     """Brightest finite pixel near the middle of each stamp, to a fraction of a pixel.
 
-    `stamps`: (n, side, side) float64; gives `x, y` (n,) float64; `peak` (n,) float64.
+    A parabola through the pixel and its two neighbours tells the fraction, along each axis.
+
+    Parameters
+    ----------
+    stamps : ndarray
+        (n, side, side) float64, side odd; not modified.
+    reach : int
+        Distance from the middle to look within, pixels.
+
+    Returns
+    -------
+    x, y : ndarray
+        (n,) float64, offset from the middle pixel; NaN where there is none with finite neighbours.
+    peak : ndarray
+        (n,) float64, the brightest value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stack import find_peaks
+    >>> stamps = np.zeros((1, 5, 5))
+    >>> stamps[0, 2, 2:4] = 80.0, 100.0
+    >>> x, y, peak = find_peaks(stamps, 1)
+    >>> x.round(2), y, peak
+    (array([0.67]), array([0.]), array([100.]))
     """
     n, side = stamps.shape[0], stamps.shape[1]
     half = side // 2

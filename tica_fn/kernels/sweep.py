@@ -185,6 +185,18 @@ def sweep(
     -------
     tuple of uint32
         Ones' complement sums of the words read and of those written; 0 for other types.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import sweep
+    >>> pixels, out = np.full((2, 3), 100, dtype=np.int32), np.empty((2, 3), dtype=np.float32)
+    >>> bias, flat = np.full((2, 3), 4.0, np.float32), np.full((2, 3), 0.5, np.float32)
+    >>> pedestal, gain, smear = np.full(3, 16.0), np.full(3, 5.0), np.zeros(3)
+    >>> runs, coefficients = np.empty((0, 2), dtype=np.int64), np.empty((0, 5))  # no linearity
+    >>> sums = sweep(pixels, bias, 1.0, pedestal, gain, runs, coefficients, smear, flat, out)
+    >>> out[0]
+    array([800., 800., 800.], dtype=float32)
     """
     # One row of a model that is left out stands for all.
     bias_step = np.uint64(1 if bias.shape[0] > 1 else 0)

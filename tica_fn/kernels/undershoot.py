@@ -33,6 +33,16 @@ def correct_undershoot(pixels: Image, runs: Table, fractions: Vector, out: Image
         (n,) float64: undershoot of each run.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import correct_undershoot
+    >>> pixels, out = np.array([[1000.0, -2.0, 0.0, -4.0, 2000.0]]), np.empty((1, 5))
+    >>> runs = np.array([[0, 1], [4, 2]])  # two amplifiers, the second read from right to left
+    >>> correct_undershoot(pixels, runs, np.array([0.002, 0.002]), out)
+    >>> out.round(6)
+    array([[1000.,    0.,    0.,    0., 2000.]])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
@@ -58,6 +68,16 @@ def restore_undershoot(pixels: Image, runs: Table, fractions: Vector, out: Image
         (n,) float64: undershoot of each run.
     out : ndarray
         (rows, columns) float64, electron.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import restore_undershoot
+    >>> pixels, out = np.array([[1000.0, 0.0, 0.0, 0.0, 2000.0]]), np.empty((1, 5))
+    >>> runs = np.array([[0, 1], [4, 2]])
+    >>> restore_undershoot(pixels, runs, np.array([0.002, 0.002]), out)
+    >>> out
+    array([[1000.,   -2.,    0.,   -4., 2000.]])
     """
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):

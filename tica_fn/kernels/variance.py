@@ -131,6 +131,18 @@ def smear_variance(smear: Vector, level: Vector, runs: Table, numbers: Image, ou
         As `pixel_variance` takes them.
     out : ndarray
         (columns,) float64, electron squared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import smear_variance
+    >>> numbers = np.zeros((1, 14))
+    >>> numbers[0, 2:6] = 1.0, 0.841, 48 * 10.0**2, 5.25  # scale, trimming, reads, gain
+    >>> variance = np.empty(3)
+    >>> smear = np.array([0.0, 100.0, 1000.0])
+    >>> smear_variance(smear, np.zeros(3), np.array([[0, 3]]), numbers, variance)
+    >>> variance.round(1)
+    array([1009.9, 1027.6, 1186.9])
     """
     for i in range(runs.shape[0]):
         k = numbers[i]
@@ -189,6 +201,34 @@ def pixel_variance(
         Rows that the smear is the median of, half-open; both 0 where no smear was subtracted.
     out : ndarray
         (rows, columns) float32 or float64, unit of `pixels` squared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import pixel_variance
+    >>> numbers = np.zeros((1, 14))
+    >>> numbers[0, 2:6] = 1.0, 0.841, 48 * 10.0**2, 5.25  # scale, trimming, reads, gain
+    >>> flat, none = np.ones((1, 3), dtype=np.float32), np.zeros((1, 3), dtype=np.float32)
+    >>> pixels = np.array([[0.0, 1000.0, 1e6]])
+    >>> variance = np.empty((1, 3))
+    >>> runs, smear = np.array([[0, 3]]), np.zeros(3)
+    >>> pixel_variance(
+    ...     pixels,
+    ...     flat,
+    ...     none,
+    ...     none,
+    ...     none,
+    ...     0.0,
+    ...     smear,
+    ...     np.zeros(3),
+    ...     runs,
+    ...     numbers,
+    ...     0,
+    ...     0,
+    ...     variance,
+    ... )
+    >>> np.sqrt(variance).round(1)
+    array([[ 69.3,  75.1, 919.7]])
     """
     per_flat = 1 if flat.shape[0] > 1 else 0
     per_flat_error = 1 if flat_error.shape[0] > 1 else 0

@@ -24,7 +24,33 @@ def mean_centroid(
 
     ``x = sum(f * x) / sum(f)``; 5 x 5 (`half` 2) is what TICA calls the position of a star.
 
-    `stamp`: (side, side) float64.
+    Parameters
+    ----------
+    stamp : ndarray
+        (side, side) float64, side odd; not modified.
+    half : int
+        Half side of the square, without its middle.
+    level : float
+        Background at the middle pixel.
+    slope_x, slope_y : float
+        Slopes of the background along columns and rows, per pixel.
+
+    Returns
+    -------
+    x, y : float
+        Offset from the middle pixel; NaN where the flux is not above 0.
+    flux : float
+        Sum over the square, background taken off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.centroid import mean_centroid
+    >>> x = np.arange(11) - 5.0
+    >>> star = 1000.0 * np.exp(-0.5 * ((x - 0.25) ** 2 + (x[:, np.newaxis] + 0.5) ** 2))
+    >>> x, y, flux = mean_centroid(star, 5, 0.0, 0.0, 0.0)
+    >>> round(x, 3), round(y, 3)
+    (0.25, -0.5)
     """
     middle = len(stamp) // 2
     total = sum_x = sum_y = 0.0
@@ -44,8 +70,31 @@ def mean_centroid(
 def mean_centroids(stamps: Array, half: int, level: Array) -> tuple[Array, Array, Array]:
     """`mean_centroid` of many stamps.
 
-    `stamps`: (n, side, side) float64; `level`: (n,) float64; gives `x, y` (n,) float64; `flux` (n,)
-    float64.
+    Parameters
+    ----------
+    stamps : ndarray
+        (n, side, side) float64, side odd; not modified.
+    half : int
+        Half side of the square, without its middle.
+    level : ndarray
+        (n,) float64, background of each.
+
+    Returns
+    -------
+    x, y : ndarray
+        (n,) float64.
+    flux : ndarray
+        (n,) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.centroid import mean_centroids
+    >>> x = np.arange(11) - 5.0
+    >>> star = 1000.0 * np.exp(-0.5 * ((x - 0.25) ** 2 + (x[:, np.newaxis] + 0.5) ** 2))
+    >>> x, y, flux = mean_centroids(np.stack([star, star.T]), 5, np.zeros(2))
+    >>> x.round(3), y.round(3)
+    (array([ 0.25, -0.5 ]), array([-0.5 ,  0.25]))
     """
     n = len(stamps)
     x, y, flux = np.empty(n), np.empty(n), np.empty(n)
@@ -74,7 +123,41 @@ def windowed_centroid(
     m being the weighted variance: for a Gaussian star this lands on it in one step, and nearly so
     for others.  (Same answer as the windowed positions of Bertin & Arnouts 1996.)
 
-    `stamp`: (side, side) float64.
+    Parameters
+    ----------
+    stamp : ndarray
+        (side, side) float64, side odd; not modified.
+    half : int
+        Half side of the square that is looked at.
+    level : float
+        Background at the middle pixel.
+    slope_x, slope_y : float
+        Slopes of the background along columns and rows, per pixel.
+    start_x, start_y : float
+        First guess, offset from the middle pixel.
+    sigma : float
+        Standard deviation of the window, pixels.
+    rounds : int
+        Most rounds.
+    tolerance : float
+        A round that moves less, pixels, is the last.
+
+    Returns
+    -------
+    x, y : float
+        Offset from the middle pixel; NaN where the light in the window is not above 0.
+    steps : int
+        Rounds that it took; -1 where it did not settle within the square.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.centroid import windowed_centroid
+    >>> x = np.arange(11) - 5.0
+    >>> star = 1000.0 * np.exp(-0.5 * ((x - 0.25) ** 2 + (x[:, np.newaxis] + 0.5) ** 2))
+    >>> x, y, steps = windowed_centroid(star, 5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 25, 1e-6)
+    >>> round(x, 3), round(y, 3), steps
+    (0.25, -0.5, 3)
     """
     start, side = len(stamp) // 2 - half, 2 * half + 1
     weight = np.empty(side)
@@ -128,8 +211,38 @@ def windowed_centroids(
 ) -> tuple[Array, Array, Array]:
     """`windowed_centroid` of many stamps.
 
-    `stamps`: (n, side, side) float64; `level`: (n,) float64; `start_x, start_y`: (n,) float64;
-    gives `x, y` (n,) float64; `steps` (n,) int64.
+    Parameters
+    ----------
+    stamps : ndarray
+        (n, side, side) float64, side odd; not modified.
+    level : ndarray
+        (n,) float64, background of each.
+    start_x, start_y : ndarray
+        (n,) float64, first guesses.
+    sigma : float
+        Standard deviation of the window, pixels.
+    rounds : int
+        Most rounds.
+    tolerance : float
+        A round that moves less, pixels, is the last.
+
+    Returns
+    -------
+    x, y : ndarray
+        (n,) float64.
+    steps : ndarray
+        (n,) int64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.centroid import windowed_centroids
+    >>> x = np.arange(11) - 5.0
+    >>> star = 1000.0 * np.exp(-0.5 * ((x - 0.25) ** 2 + (x[:, np.newaxis] + 0.5) ** 2))
+    >>> none = np.zeros(2)
+    >>> x, y, steps = windowed_centroids(np.stack([star, star.T]), none, none, none, 1.5, 25, 1e-6)
+    >>> x.round(3), y.round(3)
+    (array([ 0.25, -0.5 ]), array([-0.5 ,  0.25]))
     """
     n = len(stamps)
     x, y = np.empty(n), np.empty(n)

@@ -23,8 +23,30 @@ __all__ = [
 def normal_equations(terms: Array, weights: Array, values: Array) -> tuple[Array, Array]:
     """Sums of the normal equations of a weighted fit of several values.
 
-    `terms`: (n, p) float64; `weights`: (n,) float64; `values`: (m, n) float64; gives `gram` (p, p)
-    float64; `right` (p, m) float64.
+    Parameters
+    ----------
+    terms : ndarray
+        (n, p) float64, what the coefficients multiply at each place.
+    weights : ndarray
+        (n,) float64; a value of weight 0 may be NaN.
+    values : ndarray
+        (m, n) float64, what is fitted.
+
+    Returns
+    -------
+    gram : ndarray
+        (p, p) float64, symmetric.
+    right : ndarray
+        (p, m) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import normal_equations, solve_normal
+    >>> terms = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> gram, right = normal_equations(terms, np.ones(3), np.array([[1.0, 3.0, 5.0]]))
+    >>> solve_normal(gram, right).round(9)
+    array([[1., 2.]])
     """
     n, p = terms.shape
     m = len(values)
@@ -51,7 +73,22 @@ def dot_product(left: Array, right: Array) -> float:
 
     The order of the additions is fixed, so that the result is the same on every machine.
 
-    `left, right`: (n,) float64.
+    Parameters
+    ----------
+    left, right : ndarray
+        (n,) float64.
+
+    Returns
+    -------
+    float
+        The sum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import dot_product
+    >>> dot_product(np.arange(10.0), np.ones(10))
+    45.0
     """
     n = left.size
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
@@ -77,7 +114,29 @@ def factorise(gram: Array, out: Array) -> int:
     The factor of the first terms alone is the corner of the factor of all: one factorisation
     serves every degree of a polynomial.
 
-    `gram`: (p, p) float64, symmetric; `out`: (p, p) float64.
+    Parameters
+    ----------
+    gram : ndarray
+        (p, p) float64, symmetric; not modified.
+    out : ndarray
+        (p, p) float64, lower triangle; zero above it, and from the first term that depends on those
+        before it.
+
+    Returns
+    -------
+    int
+        Number of terms that are independent of those before them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import factorise
+    >>> factor = np.empty((2, 2))
+    >>> factorise(np.array([[4.0, 2.0], [2.0, 5.0]]), factor)
+    2
+    >>> factor
+    array([[2., 0.],
+           [1., 2.]])
     """
     p = len(gram)
     out[:] = 0.0
@@ -99,8 +158,26 @@ def factorise(gram: Array, out: Array) -> int:
 def solve_factorised(factor: Array, count: int, right: Array, out: Array) -> None:
     """Fill `out` with the solution of normal equations of the first terms.
 
-    `factor`: (p, p) float64, what `factorise` fills; `right`: (p, m) float64; `out`: (m, p)
-    float64.
+    Parameters
+    ----------
+    factor : ndarray
+        (p, p) float64, what `factorise` fills.
+    count : int
+        Number of terms to use.
+    right : ndarray
+        (p, m) float64.
+    out : ndarray
+        (m, p) float64: coefficients, 0 beyond those terms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import factorise, solve_factorised
+    >>> factor, solved = np.empty((2, 2)), np.empty((1, 2))
+    >>> count = factorise(np.array([[4.0, 2.0], [2.0, 5.0]]), factor)
+    >>> solve_factorised(factor, count, np.array([[8.0], [12.0]]), solved)
+    >>> solved
+    array([[1., 2.]])
     """
     out[:] = 0.0
     for j in range(right.shape[1]):
@@ -121,8 +198,24 @@ def solve_factorised(factor: Array, count: int, right: Array, out: Array) -> Non
 def solve_normal(gram: Array, right: Array) -> Array:
     """Solve normal equations, their unknowns scaled to be alike.
 
-    `gram`: (p, p) float64, symmetric and positive definite; `right`: (p, m) float64; gives (m, p)
-    float64.
+    Parameters
+    ----------
+    gram : ndarray
+        (p, p) float64, symmetric and positive definite.
+    right : ndarray
+        (p, m) float64.
+
+    Returns
+    -------
+    ndarray
+        (m, p) float64, the coefficients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import solve_normal
+    >>> solve_normal(np.array([[4.0, 2.0], [2.0, 5.0]]), np.array([[8.0], [12.0]]))
+    array([[1., 2.]])
     """
     p, m = right.shape
     scaled, sides = np.empty((p, p)), np.empty((p, m))
@@ -144,8 +237,27 @@ def solve_normal(gram: Array, right: Array) -> Array:
 def residuals(terms: Array, coefficients: Array, values: Array) -> Array:
     """Values less the sums of the terms that were fitted to them.
 
-    `terms`: (n, p) float64; `coefficients`: (m, p) float64; `values`: (m, n) float64; gives (m, n)
-    float64.
+    Parameters
+    ----------
+    terms : ndarray
+        (n, p) float64.
+    coefficients : ndarray
+        (m, p) float64.
+    values : ndarray
+        (m, n) float64.
+
+    Returns
+    -------
+    ndarray
+        (m, n) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import residuals
+    >>> terms = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> residuals(terms, np.array([[1.0, 2.0]]), np.array([[1.0, 3.5, 5.0]]))
+    array([[0. , 0.5, 0. ]])
     """
     m, n = values.shape
     out = np.empty((m, n))
@@ -159,7 +271,34 @@ def residuals(terms: Array, coefficients: Array, values: Array) -> Array:
 def clip_groups(residual: Array, order: Array, groups: int, sigma: float) -> Array:
     """Tell residuals that depart from those of their group.
 
-    `residual`: (m, n) float64; `order`: (k,) int64; gives (n,) bool.
+    The places are cut in groups of equal size along an order, such as that of brightness.  In
+    each, a residual is far where it differs from the median by more than `sigma` scatters of the
+    group, or half scatters of all where that is more.
+
+    Parameters
+    ----------
+    residual : ndarray
+        (m, n) float64.
+    order : ndarray
+        (k,) int64, indices of the places to look at.
+    groups : int
+        Number of groups.
+    sigma : float
+        Scatters (1.4826 times the median deviation) that are too many.
+
+    Returns
+    -------
+    ndarray
+        (n,) bool: far in any of the m residuals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import clip_groups
+    >>> residual = np.random.default_rng(1).normal(size=(2, 100))
+    >>> residual[0, 7] = 50.0
+    >>> np.flatnonzero(clip_groups(residual, np.arange(100), 4, 6.0))
+    array([7])
     """
     m, n = residual.shape
     far = np.zeros(n, dtype=np.bool_)

@@ -18,7 +18,24 @@ __all__ = ["polynomial_terms", "polynomial_values"]
 def polynomial_terms(x: Array, y: Array, degree: int) -> Array:
     """Every term of a polynomial at many places: the matrix of a linear fit.
 
-    `x, y`: (n,) float64; gives (n, (degree + 1) * (degree + 2) / 2) float64.
+    Parameters
+    ----------
+    x, y : ndarray
+        (n,) float64.
+    degree : int
+        Highest total degree.
+
+    Returns
+    -------
+    ndarray
+        (n, (degree + 1) * (degree + 2) / 2) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.polynomial import polynomial_terms
+    >>> polynomial_terms(np.array([2.0]), np.array([3.0]), 2)
+    array([[1., 2., 3., 4., 6., 9.]])
     """
     n = x.size
     count = (degree + 1) * (degree + 2) // 2
@@ -40,8 +57,26 @@ def polynomial_terms(x: Array, y: Array, degree: int) -> Array:
 def polynomial_values(coefficients: Array, x: Array, y: Array, degree: int) -> Array:
     """Values of several polynomials at many places.
 
-    `coefficients`: (m, (degree + 1) * (degree + 2) / 2) float64, ordered as `polynomial_terms`; `x,
-    y`: (n,) float64; gives (m, n) float64.
+    Parameters
+    ----------
+    coefficients : ndarray
+        (m, (degree + 1) * (degree + 2) / 2) float64, ordered as `polynomial_terms`.
+    x, y : ndarray
+        (n,) float64.
+    degree : int
+        Highest total degree.
+
+    Returns
+    -------
+    ndarray
+        (m, n) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.polynomial import polynomial_values
+    >>> polynomial_values(np.array([[1.0, 10.0, 100.0]]), np.array([2.0]), np.array([3.0]), 1)
+    array([[321.]])
     """
     n = x.size
     m, count = coefficients.shape

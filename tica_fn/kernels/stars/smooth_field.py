@@ -24,8 +24,41 @@ def fit_smooth_field(
     ``n ln(sum of squares) + p ln(n)`` (the Bayesian information criterion, p coefficients): a
     field that does not vary is not given terms that only follow the noise.
 
-    `x, y`: (n,) float64; `values`: (m, n) float64; `weights`: (n,) float64; gives `coefficients`
-    (m, terms of `highest`) float64, zero beyond the chosen degree; `used` (n,) bool.
+    Parameters
+    ----------
+    x, y : ndarray
+        (n,) float64, places; best within -1 to 1.
+    values : ndarray
+        (m, n) float64; a place with one that is not finite is left out.
+    weights : ndarray
+        (n,) float64; 0 leaves a place out.
+    highest : int
+        Highest degree to try; fewer where there are fewer than three places a coefficient.
+    clip : float
+        Robust standard deviations from which on a value is left out.
+    rounds : int
+        Most rounds of clipping.
+
+    Returns
+    -------
+    coefficients : ndarray
+        (m, terms of `highest`) float64, zero beyond the chosen degree.
+    degree : int
+        The chosen degree; -1 with fewer than three places.
+    used : ndarray
+        (n,) bool, places that took part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.smooth_field import fit_smooth_field
+    >>> rng = np.random.default_rng(1)
+    >>> x, y = rng.uniform(-1, 1, (2, 200))
+    >>> values = 3.0 + 2.0 * x[np.newaxis] + rng.normal(0, 0.01, (1, 200))
+    >>> values[0, 5] = 50.0
+    >>> coefficients, degree, used = fit_smooth_field(x, y, values, np.ones(200), 4, 5.0, 5)
+    >>> degree, coefficients[0, :3].round(1), bool(used[5])
+    (1, array([ 3.,  2., -0.]), False)
     """
     m, n = values.shape
     terms = polynomial_terms(x, y, highest)

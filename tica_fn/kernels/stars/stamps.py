@@ -29,7 +29,29 @@ def cut_stamp(
 ) -> None:
     """Copy the square around one place; NaN outside.
 
-    `pixels`: (rows, columns) int32, float32 or float64; `out`: (side, side) float64, filled.
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64; not modified.
+    column, row : int
+        The place, 0-based.
+    first, last : int
+        Columns that may be seen, half-open, 0-based.
+    top : int
+        One past the last row that may be seen.
+    out : ndarray
+        (side, side) float64, side odd.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.stamps import cut_stamp
+    >>> pixels, stamp = np.arange(20.0).reshape(4, 5), np.empty((3, 3))
+    >>> cut_stamp(pixels, 1, 3, 0, 5, 4, stamp)
+    >>> stamp
+    array([[10., 11., 12.],
+           [15., 16., 17.],
+           [nan, nan, nan]])
     """
     height, width = min(top, pixels.shape[0]), min(last, pixels.shape[1])
     side = len(out)
@@ -45,10 +67,34 @@ def cut_stamp(
 def cut_stamps(
     pixels: Array, columns: Array, rows: Array, half: int, first: int, last: int, top: int
 ) -> Array:
-    """Copy the squares around many places.
+    """Copy the squares around many places; NaN outside.
 
-    `pixels`: (rows, columns) int32, float32 or float64; `columns, rows`: (n,) int64; gives (n, 2 *
-    half + 1, 2 * half + 1) float64.
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64; not modified.
+    columns, rows : ndarray
+        (n,) int64, the places, 0-based.
+    half : int
+        Half side of a square, without its middle.
+    first, last : int
+        Columns that may be seen, half-open, 0-based.
+    top : int
+        One past the last row that may be seen.
+
+    Returns
+    -------
+    ndarray
+        (n, 2 * half + 1, 2 * half + 1) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.stamps import cut_stamps
+    >>> pixels = np.arange(20.0).reshape(4, 5)
+    >>> cut_stamps(pixels, np.array([1, 3]), np.array([1, 2]), 1, 0, 5, 4)[:, 1]
+    array([[ 5.,  6.,  7.],
+           [12., 13., 14.]])
     """
     stamps = np.empty((columns.size, 2 * half + 1, 2 * half + 1))
     for k in range(columns.size):
@@ -62,7 +108,31 @@ def cell_medians(
 ) -> Array:
     """Medians of a square grid of cells: the large-scale background.
 
-    `pixels`: (rows, columns) int32, float32 or float64; gives (count, count) float64.
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64; not modified.
+    first_row, first_column : int
+        Where the first cell begins, 0-based.
+    cell : int
+        Side of a cell, pixels.
+    count : int
+        Cells along each side.
+    step : int
+        Distance of the rows and columns that are looked at; 1 for all.
+
+    Returns
+    -------
+    ndarray
+        (count, count) float64; NaN where no pixel is finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.stamps import cell_medians
+    >>> cell_medians(np.arange(16.0).reshape(4, 4), 0, 0, 2, 2, 1)
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
     """
     out = np.empty((count, count))
     values = np.empty(cell * cell)
@@ -83,7 +153,30 @@ def cell_medians(
 def ring_values(stamp: Array, half: int, width: int, out: Array) -> int:
     """Gather the finite pixels of a square ring around the middle of a stamp.
 
-    `stamp`: (side, side) float64.
+    Parameters
+    ----------
+    stamp : ndarray
+        (side, side) float64, side odd; not modified.
+    half : int
+        Half side of the ring's outer square, without its middle.
+    width : int
+        Width of the ring.
+    out : ndarray
+        (n,) float64 of at least the ring's size; its first values are filled.
+
+    Returns
+    -------
+    int
+        How many there are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.stamps import ring_values
+    >>> values = np.empty(9)
+    >>> count = ring_values(np.arange(9.0).reshape(3, 3), 1, 1, values)
+    >>> values[:count]
+    array([0., 1., 2., 3., 5., 6., 7., 8.])
     """
     first, last = len(stamp) // 2 - half, len(stamp) // 2 + half
     hole, beyond = first + width, last - width + 1
@@ -106,7 +199,29 @@ def ring_values(stamp: Array, half: int, width: int, out: Array) -> int:
 def ring_background(stamps: Array, width: int) -> tuple[Array, Array]:
     """Median and scatter of the outermost pixels of each stamp.
 
-    `stamps`: (n, side, side) float64; gives `median` (n,) float64; `scatter` (n,) float64.
+    Parameters
+    ----------
+    stamps : ndarray
+        (n, side, side) float64, side odd; not modified.
+    width : int
+        Width of the ring.
+
+    Returns
+    -------
+    median : ndarray
+        (n,) float64; NaN where fewer than half of the pixels are finite.
+    scatter : ndarray
+        (n,) float64, 1.4826 times the median deviation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.stamps import ring_background
+    >>> stamps = np.random.default_rng(1).normal(100.0, 3.0, (1, 21, 21))
+    >>> stamps[0, 10, 10] = 1e5
+    >>> median, scatter = ring_background(stamps, 4)
+    >>> median.round(), scatter.round()
+    (array([100.]), array([3.]))
     """
     n, side, _ = stamps.shape
     median, scatter = np.empty(n), np.empty(n)
@@ -132,7 +247,34 @@ def isolation_of(
     profiles the peak stands at least `floor` above the lower wing, and no wing exceeds
     ``peak - wing_factor * (peak - lower wing)``.  (TICA 1.4's test.)
 
-    `stamp`: (side, side) float64.
+    Parameters
+    ----------
+    stamp : ndarray
+        (side, side) float64, side odd; not modified.
+    half : int
+        Half side of the square, without its middle.
+    level : float
+        Background.
+    floor : float
+        Least height of the peak above the lower wing.
+    wing_factor : float
+        See above.
+
+    Returns
+    -------
+    alone : bool
+        Whether it is isolated.
+    contrast_x, contrast_y : float
+        Peak over the higher wing in each profile; infinite where no wing is above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.stamps import isolation_of
+    >>> x = np.arange(11) - 5.0
+    >>> star = 1000.0 * np.exp(-0.5 * ((x - 0.25) ** 2 + (x[:, np.newaxis] + 0.5) ** 2))
+    >>> isolation_of(star, 5, 0.0, 10.0, 0.9)[0]
+    True
     """
     start, side = len(stamp) // 2 - half, 2 * half + 1
     along, across = np.zeros(side), np.zeros(side)
@@ -164,7 +306,30 @@ def _stands_alone(
 def summary_of(stamp: Array, half: int) -> tuple[float, int, int]:
     """Brightest pixel, flatness of the top and finiteness of the middle of a stamp.
 
-    `stamp`: (side, side) float64.
+    Parameters
+    ----------
+    stamp : ndarray
+        (side, side) float64, side odd; not modified.
+    half : int
+        Half side of the square that is looked at.
+
+    Returns
+    -------
+    peak : float
+        Brightest finite value.
+    plateau : int
+        Number of pixels of at least 0.98 of it: more than a few where a star is saturated.
+    missing : int
+        Number of values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.stamps import summary_of
+    >>> stamp = np.zeros((5, 5))
+    >>> stamp[2, 1:4] = 1000.0, 990.0, np.nan
+    >>> summary_of(stamp, 1)
+    (1000.0, 2, 1)
     """
     middle = len(stamp) // 2
     peak = -np.inf

@@ -74,8 +74,44 @@ def measure_starlight(
 ) -> Array:
     """Measure many stars.
 
-    `pixels`: (rows, columns) int32, float32 or float64; `columns, rows`: (n,) int64; `slope_x,
-    slope_y`: (n,) float64; gives (22, n) float64.
+    The rows of the result are named in this module: `BACKGROUND` and `SCATTER` of a ring of half
+    side 5; `PEAK`, `PLATEAU` and `MISSING` of the middle 5 x 5; `ISOLATED` with `CONTRAST_X` and
+    `CONTRAST_Y`; `MEAN_X`, `MEAN_Y` and `FLUX` of 5 x 5; `WINDOW_X`, `WINDOW_Y` and `STEPS` of the
+    windowed centroid; and from `FLUX_X` and `FLUX_Y` on pairs of flux centroids, one for each of
+    `MEAN_HALVES`.  Places are offsets from the given pixel.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64; not modified.
+    columns, rows : ndarray
+        (n,) int64, pixels the stars are in, 0-based.
+    slope_x, slope_y : ndarray
+        (n,) float64, slopes of the background, per pixel.
+    first, last : int
+        Columns that may be seen, half-open, 0-based.
+    top : int
+        One past the last row that may be seen.
+    sigma : float
+        Standard deviation of the centroid's window, pixels.
+    wing_factor : float
+        See `tica_fn.kernels.stars.stamps.isolation_of`.
+
+    Returns
+    -------
+    ndarray
+        (22, n) float64; NaN where a star could not be measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.starlight import measure_starlight
+    >>> x, y = np.arange(41) - 20.25, np.arange(41) - 19.5
+    >>> pixels = 1000.0 * np.exp(-0.5 * (x**2 + y[:, np.newaxis] ** 2))
+    >>> at, flat = np.array([20]), np.zeros(1)
+    >>> measured = measure_starlight(pixels, at, at, flat, flat, 0, 41, 41, 1.5, 0.9)
+    >>> measured[WINDOW_X].round(3), measured[WINDOW_Y].round(3)
+    (array([0.25]), array([-0.5]))
     """
     n = columns.size
     out = np.full((QUANTITIES, n), np.nan)
