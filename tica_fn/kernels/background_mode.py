@@ -56,6 +56,13 @@ def background_mode(pixels: Image) -> float:
     float
         Midpoint of the fullest bin, electron per exposure; 0 where more than half of the pixels
         are under 500 electrons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels import background_mode
+    >>> round(background_mode(np.array([[20000.0, 20001.0, 90000.0]])), 1)
+    19999.8
     """
     counts = np.zeros(len(MODE_EDGES) - 1, np.int64)
     faint = 0
