@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 
     from tica_fn.views import ExposureTime
 
-__all__ = ["ADU", "ELECTRON", "RATE", "Frame", "Place", "Times"]
+__all__ = ["ADU", "ELECTRON", "PER_COLUMN", "RATE", "Frame", "Place", "Times"]
 
 ADU = "adu"
 ELECTRON = "electron"
 RATE = "electron / s"
+PER_COLUMN = ("smear", "smear_variance")
+"""Fields of a frame with a value for each of its columns."""
 _UNITS = (ADU, ELECTRON, RATE)
 _PIXEL_TYPES = (np.dtype(np.int32), np.dtype(np.float32), np.dtype(np.float64))
 

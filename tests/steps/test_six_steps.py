@@ -12,8 +12,7 @@ from tests.data.made_frames import made_frame
 from tica_fn import Frame, Models, amplifiers, compose, inverse, neutral_models
 from tica_fn.errors import ExposureMismatchError, FrameError, MissingCollateralError, ModelError
 from tica_fn.immutable import is_frozen
-from tica_fn.pipeline.fuse import Fused
-from tica_fn.pipeline.stack import can_sweep
+from tica_fn.pipeline.fuse import Fused, is_one_sweep
 from tica_fn.steps import STANDARD_ORDER
 
 MAKERS = {name: getattr(tica_fn, name) for name in STANDARD_ORDER}
@@ -296,7 +295,7 @@ def test_a_step_made_of_another_acts_as_itself_in_a_pipeline(name, raw, models):
     assert np.array_equal(compose(Other(models))(frame).pixels, alone.pixels)
     steps = [Other(models) if step.name == name else step for step in every(models)]
     composed = compose(*steps)
-    assert not can_sweep(composed)
+    assert not is_one_sweep(composed.steps)
     assert np.array_equal(composed(raw).pixels, one_by_one(steps, raw).pixels)
 
 

@@ -28,14 +28,8 @@ from tica_fn.errors import FrameError, ModelError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
-from tica_fn.pipeline.compose import Pipeline, compose
-from tica_fn.steps import (
-    apply_gain,
-    correct_linearity,
-    subtract_bias,
-    subtract_pedestal,
-    subtract_smear,
-)
+from tica_fn.pipeline.compose import standard_steps
+from tica_fn.steps.pedestal import subtract_pedestal
 
 __all__ = ["BuiltModel", "build_bias", "build_flat"]
 
@@ -216,7 +210,7 @@ def build_flat(
     See `tica_fn.build.clipped_mean` for the algorithm and its bias.
     """
     alike = _Alike(read=read)
-    steps = _up_to_smear(models)
+    steps = standard_steps(models, without=("divide_flat",))
     levels: dict[int, float] = {}
 
     def load(index: int) -> tuple[Array, float]:
@@ -251,16 +245,6 @@ def _check_level(level: float, item: object, coadds: float, models: Models) -> N
             f"{item}: too much light: its median signal is {adu_per_read:.0f} ADU per read, and "
             f"linearity was measured up to {most:.0f}"
         )
-
-
-def _up_to_smear(models: Models) -> Pipeline:
-    return compose(
-        subtract_bias(models),
-        subtract_pedestal(models),
-        apply_gain(models),
-        correct_linearity(models),
-        subtract_smear(models),
-    )
 
 
 def _built(

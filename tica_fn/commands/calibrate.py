@@ -12,16 +12,7 @@ from tica_fn.commands import say_when_compiling
 from tica_fn.commands.arguments import positive
 from tica_fn.commands.outcomes import tell_outcomes
 from tica_fn.commands.product_options import add_options, product_of
-
-_STEPS = ("bias", "pedestal", "gain", "linearity", "smear", "flat")
-_VERBS = {
-    "bias": "subtract_bias",
-    "pedestal": "subtract_pedestal",
-    "gain": "apply_gain",
-    "linearity": "correct_linearity",
-    "smear": "subtract_smear",
-    "flat": "divide_flat",
-}
+from tica_fn.steps.table import STANDARD_PLACES, TABLE
 
 
 def add(subparsers: Any) -> None:
@@ -56,10 +47,10 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--without",
         action="append",
-        choices=_STEPS,
+        choices=STANDARD_PLACES,
         default=[],
         metavar="STEP",
-        help=f"leave a step out ({', '.join(_STEPS)}); may be given several times",
+        help=f"leave a step out ({', '.join(STANDARD_PLACES)}); may be given several times",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="make outputs anew that are there already"
@@ -94,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         models=ModelShelf(args.caldir, errors=product.needs_variance),
         outdir=args.outdir,
         compress=args.compress,
-        without=tuple(_VERBS[step] for step in args.without),
+        without=tuple(row.name for row in TABLE if row.standard and row.place in args.without),
         overwrite=args.overwrite,
         product=product,
     )

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tica_fn.steps.table import choices_at
+
 if TYPE_CHECKING:
     from tica_fn.products.options import Product
 
@@ -46,19 +48,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     steps = parser.add_argument_group("steps")
     steps.add_argument(
         "--smear",
-        choices=("median", "robust"),
+        choices=choices_at("smear"),
         default="median",
         help="robust: where stars bleed into the smear rows take the smear from the background",
     )
     steps.add_argument(
         "--pedestal",
-        choices=("mean", "row"),
+        choices=choices_at("pedestal"),
         default="mean",
         help="row: pedestals that change smoothly with the row",
     )
     steps.add_argument(
         "--linearity",
-        choices=("spoc", "poc", "none"),
+        choices=(*choices_at("linearity"), "none"),
         default="spoc",
         help="model of linearity (spoc), the older one (poc), or none",
     )

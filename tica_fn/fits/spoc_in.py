@@ -19,7 +19,7 @@ from tica_fn.fits.spoc import image_of, spoc_facts
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
 from tica_fn.models import SourceFile
-from tica_fn.steps import STANDARD_ORDER
+from tica_fn.steps.table import STANDARD_ORDER
 
 __all__ = ["frame_from_ffic", "is_ffic", "plane_of"]
 

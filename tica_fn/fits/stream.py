@@ -25,7 +25,8 @@ from tica_fn.fits.tica import finished_header, packed, says_comments, tica_heade
 from tica_fn.immutable import Array
 from tica_fn.models import SourceFile
 from tica_fn.pipeline.compose import Pipeline
-from tica_fn.pipeline.stack import can_sweep, measured_part, plan_of
+from tica_fn.pipeline.fuse import is_one_sweep
+from tica_fn.pipeline.stack import measured_part, plan_of
 
 __all__ = ["can_stream", "stream_spoc"]
 
@@ -38,7 +39,8 @@ def can_stream(hdus: list[RawHDU], steps: Pipeline) -> bool:
     header = hdus[1].header
     plain = header.get("BZERO", 0) == 0 and header.get("BSCALE", 1) == 1
     shape = (header["NAXIS"], header.get("NAXIS1"), header.get("NAXIS2"))
-    return plain and header["BITPIX"] == 32 and shape == (2, COLUMNS, ROWS) and can_sweep(steps)
+    whole = shape == (2, COLUMNS, ROWS)
+    return plain and header["BITPIX"] == 32 and whole and is_one_sweep(steps.steps)
 
 
 def stream_spoc(

@@ -24,7 +24,7 @@ from tica_fn.fits.spoc import image_of
 from tica_fn.fits.spoc_in import plane_of
 from tica_fn.frame import ELECTRON, Frame
 from tica_fn.models import SourceFile
-from tica_fn.steps import STANDARD_ORDER
+from tica_fn.steps.table import STANDARD_ORDER
 
 __all__ = ["frame_from_tica"]
 

@@ -18,16 +18,8 @@ from tica_fn.frame import Frame
 from tica_fn.immutable import Record, freeze
 from tica_fn.models import Models
 from tica_fn.pipeline.fuse import Fused, can_follow
-from tica_fn.steps import (
-    Inverse,
-    Step,
-    apply_gain,
-    correct_linearity,
-    divide_flat,
-    subtract_bias,
-    subtract_pedestal,
-    subtract_smear,
-)
+from tica_fn.steps.step import Inverse, Step
+from tica_fn.steps.table import STANDARD_ORDER, TABLE
 
 __all__ = ["Pipeline", "calibrate", "compose", "inverse", "standard_steps"]
 
@@ -180,18 +172,11 @@ def standard_steps(models: Models, without: tuple[str, ...] = ()) -> Pipeline:
     Pipeline
         The six steps, or fewer.
     """
-    makers = (
-        subtract_bias,
-        subtract_pedestal,
-        apply_gain,
-        correct_linearity,
-        subtract_smear,
-        divide_flat,
-    )
-    unknown = set(without) - {make.__name__ for make in makers}
+    unknown = set(without) - set(STANDARD_ORDER)
     if unknown:
         raise ValueError(f"no such step: {', '.join(sorted(unknown))}")
-    return compose(*(make(models) for make in makers if make.__name__ not in without))
+    rows = (row for row in TABLE if row.standard and row.name not in without)
+    return compose(*(row.maker(models) for row in rows))
 
 
 def calibrate(

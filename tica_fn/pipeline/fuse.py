@@ -6,6 +6,9 @@ bit that of the steps one by one; see `tica_fn.kernels.sweep`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeGuard
+
 import attrs
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,38 +17,35 @@ from tica_fn.detector import SMEAR_MEDIAN_ROWS
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, freeze
 from tica_fn.pipeline.sweep_plan import SweepPlan
-from tica_fn.steps.bias import SubtractBias
-from tica_fn.steps.flat import DivideFlat
-from tica_fn.steps.gain import ApplyGain
-from tica_fn.steps.linearity import CorrectLinearity
-from tica_fn.steps.order import check_order
-from tica_fn.steps.pedestal import SubtractPedestal, measure_pedestals
-from tica_fn.steps.smear import (
-    SmearRows,
-    SubtractSmear,
-    covers_smear_rows,
-    rows_of_median,
-    smear_of_columns,
-)
-from tica_fn.steps.step import Step
+from tica_fn.steps.pedestal import measure_pedestals
+from tica_fn.steps.smear import covers_smear_rows, rows_of_median, smear_of_readout
+from tica_fn.steps.step import Step, keep
+from tica_fn.steps.table import STANDARD_ORDER, check_order, row_of
 
-__all__ = ["Fused", "can_follow"]
+__all__ = ["Fused", "can_follow", "is_one_sweep"]
 
-_STANDARD: tuple[type[object], ...] = (
-    SubtractBias,
-    SubtractPedestal,
-    ApplyGain,
-    CorrectLinearity,
-    SubtractSmear,
-    DivideFlat,
-)
+
+def is_swept(step: object) -> TypeGuard[Step]:
+    """Tell whether the sweep can do a step."""
+    row = row_of(step.name) if isinstance(step, Step) else None
+    return row is not None and row.swept and type(step) is row.kind
 
 
 def can_follow(step: object, before: Step | None) -> bool:
     """Tell whether a step can be done in the same pass as the one before it."""
-    if type(step) not in _STANDARD:
+    if not is_swept(step):
         return False
-    return before is None or _STANDARD.index(type(step)) > _STANDARD.index(type(before))
+    return before is None or STANDARD_ORDER.index(step.name) > STANDARD_ORDER.index(before.name)
+
+
+def is_one_sweep(steps: Sequence[object]) -> bool:
+    """Tell whether steps of raw frames are one sweep that ends with the flat field."""
+    before: Step | None = None
+    for step in steps:
+        if not is_swept(step) or not can_follow(step, before):
+            return False
+        before = step
+    return before is not None and before.name == "divide_flat"
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -58,33 +58,32 @@ class Fused(Record):
         """Apply the steps."""
         self.check(frame)
         models = {step.name: step.models for step in self.steps}
-        pedestals = frame.pedestals
+        found: dict[str, Array] = {}
         if "subtract_pedestal" in models:
-            pedestals = measure_pedestals(frame, models.get("subtract_bias"))
+            found["pedestals"] = measure_pedestals(frame, models.get("subtract_bias"))
+        pedestals = found.get("pedestals", frame.pedestals)
         sweeps = [(piece, SweepPlan.of(models, piece, pedestals)) for piece in frame.pieces()]
-        rows: SmearRows | None = None
         if "subtract_smear" in models:
             rows = tuple(
                 (piece.column, _before_smear(sweep, piece))
                 for piece, sweep in sweeps
                 if covers_smear_rows(piece)
             )
+            found["smear"] = smear_of_readout(rows, frame)
         provenance = frame.provenance
         for used in models.values():
             provenance = used.provenance.merged(provenance) if used else provenance
         done = []
         for piece, sweep in sweeps:
-            smear = piece.smear if rows is None else smear_of_columns(rows, piece)
+            known = keep(piece, found)
             out = np.empty(piece.shape, dtype=dtype)
-            sweep.fill(piece.pixels, None if rows is None else smear, out, threads)
+            sweep.fill(piece.pixels, known.smear if "smear" in found else None, out, threads)
             done.append(
                 attrs.evolve(
-                    piece,
+                    known,
                     pixels=freeze(out),
                     unit=self.steps[-1].gives,
                     steps=(*piece.steps, *models),
-                    pedestals=pedestals,
-                    smear=smear,
                     provenance=provenance,
                 )
             )

@@ -8,7 +8,7 @@ sweep over the whole array, without copies of it.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import numpy as np
@@ -25,11 +25,10 @@ from tica_fn.frame import ADU, Frame, Place
 from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import Pipeline, standard_steps
-from tica_fn.pipeline.fuse import can_follow
 from tica_fn.pipeline.sweep_plan import SweepPlan
-from tica_fn.steps import Step
+from tica_fn.steps.step import Step
 
-__all__ = ["CalibratedStack", "calibrate_stack", "can_sweep", "measured_part", "plan_of"]
+__all__ = ["CalibratedStack", "calibrate_stack", "measured_part", "plan_of"]
 
 _TYPES = (np.dtype(np.int32), np.dtype(np.float32), np.dtype(np.float64))
 
@@ -45,16 +44,6 @@ class CalibratedStack:
     pixels: Array
     pedestals: Array
     smear: Array
-
-
-def can_sweep(steps: Pipeline) -> bool:
-    """Tell whether a pipeline of raw frames is one sweep that ends with the flat field."""
-    before: Step | None = None
-    for step in steps.steps:
-        if not can_follow(step, before):
-            return False
-        before = cast("Step", step)
-    return before is not None and before.name == "divide_flat"
 
 
 def measured_part(image: Array, **facts: Any) -> Frame:

@@ -18,7 +18,7 @@ from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
 from tica_fn.products.claims import Claims
 from tica_fn.products.staleness import Wanted, why_again
-from tica_fn.steps.estimate_variance import estimate_variance
+from tica_fn.uncertainty.estimate_variance import estimate_variance
 
 __all__ = ["Conversion", "convert_file"]
 

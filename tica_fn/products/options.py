@@ -8,21 +8,7 @@ import attrs
 
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import Pipeline, compose
-from tica_fn.steps import (
-    STANDARD_ORDER,
-    apply_gain,
-    correct_linearity,
-    correct_poc_linearity,
-    correct_undershoot,
-    divide_flat,
-    divide_live_time,
-    subtract_bias,
-    subtract_pedestal,
-    subtract_robust_smear,
-    subtract_row_pedestal,
-    subtract_smear,
-)
-from tica_fn.steps.estimate_variance import estimate_variance
+from tica_fn.steps.table import STANDARD_ORDER, TABLE, Row, choices_at
 
 __all__ = ["Product", "steps_for"]
 
@@ -71,9 +57,9 @@ class Product:
     segment: str | None = None
     uncertainty: bool = False
     quality: bool = False
-    pedestal: str = _one_of("mean", "row")
-    linearity: str = _one_of("spoc", "poc", "none")
-    smear: str = _one_of("median", "robust")
+    pedestal: str = _one_of(*choices_at("pedestal"))
+    linearity: str = _one_of(*choices_at("linearity"), "none")
+    smear: str = _one_of(*choices_at("smear"))
     undershoot: bool = False
     time_corrections: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     state: Any = None
@@ -144,20 +130,21 @@ def steps_for(models: Models, product: Product, without: tuple[str, ...] = ()) -
     unknown = set(without) - set(STANDARD_ORDER)
     if unknown:
         raise ValueError(f"no such step: {', '.join(sorted(unknown))}")
-    makers = {
-        "subtract_bias": subtract_bias,
-        "subtract_pedestal": _PEDESTALS[product.pedestal],
-        "apply_gain": apply_gain,
-        "correct_linearity": _LINEARITIES[product.linearity],
-        "correct_undershoot": correct_undershoot if product.undershoot else None,
-        "subtract_smear": _SMEARS[product.smear],
-        "divide_flat": divide_flat,
-        "divide_live_time": divide_live_time if product.layout == "spoc" else None,
-        "estimate_variance": estimate_variance if product.needs_variance else None,
+    left_out = {row.place for row in TABLE if row.name in without}
+    rows = (row for row in TABLE if _has(product, row) and row.place not in left_out)
+    return compose(*(row.maker(models) for row in rows))
+
+
+def _has(product: Product, row: Row) -> bool:
+    """Tell whether a step makes part of a product."""
+    optional = {
+        "undershoot": product.undershoot,
+        "live_time": product.layout == "spoc",
+        "variance": product.needs_variance,
     }
-    return compose(
-        *(make(models) for name, make in makers.items() if make is not None and name not in without)
-    )
+    if row.choice:
+        return bool(getattr(product, row.place) == row.choice)
+    return row.standard or optional.get(row.place, False)
 
 
 _OF_IMAGES = {
@@ -170,10 +157,3 @@ _OF_IMAGES = {
     "time_corrections": "--time-correction",
     "state": "--ephemeris",
 }
-_PEDESTALS: dict[str, Any] = {"mean": subtract_pedestal, "row": subtract_row_pedestal}
-_LINEARITIES: dict[str, Any] = {
-    "spoc": correct_linearity,
-    "poc": correct_poc_linearity,
-    "none": None,
-}
-_SMEARS: dict[str, Any] = {"median": subtract_smear, "robust": subtract_robust_smear}

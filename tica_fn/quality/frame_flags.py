@@ -24,7 +24,8 @@ from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
 from tica_fn.quality.pixels import FULL_WELL_E
-from tica_fn.steps.electrons import electrons_before_smear
+from tica_fn.steps.table import step_at
+from tica_fn.steps.undo import electrons_before_smear
 from tica_fn.uncertainty.noise import counts_of_virtual_columns
 
 __all__ = [
@@ -184,7 +185,7 @@ def flag_frame(
     flags = [FrameFlag(0)] * 4
     pedestals = np.full(4, np.nan) if frame.pedestals is None else np.array(frame.pedestals)
     background, saturated = np.full(4, np.nan), np.full(4, np.nan)
-    lit = {"subtract_pedestal", "subtract_row_pedestal"} & set(frame.steps)
+    lit = step_at("pedestal", frame.steps) is not None
     for a in range(4):
         values = _counts(frame, models, a)
         if values is not None:
@@ -246,8 +247,7 @@ def _light(frame: Frame, models: Models, amplifier: int) -> tuple[Array, Array] 
     here = _science(frame, amplifier)
     if here is None:
         return None
-    rows = slice(here[0].start, here[0].stop, _ROW_STEP)
-    electrons = electrons_before_smear(frame, models, rows, here[1])
+    electrons = electrons_before_smear(frame, models, *here)[::_ROW_STEP]
     known = np.isfinite(electrons).all(axis=1)
     if not known.any():
         return None

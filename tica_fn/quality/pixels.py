@@ -27,9 +27,10 @@ from tica_fn.frame import ADU, RATE, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
 from tica_fn.steps.contamination import contaminated_in_readout
-from tica_fn.steps.estimate_variance import estimate_variance
 from tica_fn.steps.gain import gain_of_columns
 from tica_fn.steps.step import window
+from tica_fn.steps.table import step_at
+from tica_fn.uncertainty.estimate_variance import estimate_variance
 from tica_fn.uncertainty.noise import Noise
 
 __all__ = ["FULL_WELL_E", "STRAP_COLUMNS", "Pixel", "flag_pixels"]
@@ -126,7 +127,7 @@ def flag_pixels(
     >>> Pixel(int(out.quality[110, 700]))
     <Pixel.SATURATED|BLEED_COLUMN: 80>
     """
-    if not {"subtract_pedestal", "subtract_row_pedestal"} & set(frame.steps):
+    if step_at("pedestal", frame.steps) is None:
         raise FrameError("flags need a frame whose pedestals were subtracted: they are no signal")
     noisy = frame
     if cosmic_rays and frame.variance is None:

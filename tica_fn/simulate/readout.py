@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 import numpy as np
 
-import tica_fn
 from tica_fn.detector import (
     COLUMNS,
     OVERCLOCK_COLUMNS,
@@ -27,7 +26,9 @@ from tica_fn.immutable import Array, Record, freeze, frozen_array
 from tica_fn.kernels.bleed import bleed
 from tica_fn.kernels.random_numbers import add_read_noise, add_shot_noise, digitize
 from tica_fn.models import Models
+from tica_fn.pipeline.compose import compose, inverse, standard_steps
 from tica_fn.simulate.instrument import Instrument, exposures_summed
+from tica_fn.steps.table import STANDARD_ORDER
 
 __all__ = ["FIXED_OFFSET", "Readout", "collect", "read_out", "usual_pedestals"]
 
@@ -37,14 +38,6 @@ FIXED_OFFSET = 209_700.0
 _SHOT_PURPOSE, _READ_PURPOSE = 1, 2
 _BELOW_BLACK = 5.0
 """ADU per read by which real overclocks lie below the black that is taken off on board."""
-STEPS = (
-    "subtract_bias",
-    "subtract_pedestal",
-    "apply_gain",
-    "correct_linearity",
-    "subtract_smear",
-    "divide_flat",
-)
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -132,18 +125,17 @@ def read_out(
         ccd=models.ccd,
         exposure_s=exposure_s,
         coadds=coadds,
-        steps=STEPS,
+        steps=STANDARD_ORDER,
         pedestals=usual_pedestals(models, detector, coadds),
         smear=smear,
         **known,
     )
-    light = tica_fn.compose(tica_fn.subtract_smear(), tica_fn.divide_flat(models))
-    amplifier = tica_fn.correct_linearity(models)
-    counts = tica_fn.compose(
-        tica_fn.subtract_bias(models), tica_fn.subtract_pedestal(), tica_fn.apply_gain(models)
-    )
+    # Noise comes in before and after the amplifier, the one step that is not linear.
+    steps = standard_steps(models).steps
+    place = STANDARD_ORDER.index("correct_linearity")
+    counts, amplifier, light = compose(*steps[:place]), steps[place], compose(*steps[place + 1 :])
 
-    frame = tica_fn.inverse(light)(truth)
+    frame = inverse(light)(truth)
     electrons = np.array(frame.pixels)
     cosmic_rays = None
     if detector.cosmic_rays.per_s:
@@ -153,13 +145,13 @@ def read_out(
     if cosmic_rays is not None:
         electrons += cosmic_rays
 
-    frame = tica_fn.inverse(amplifier)(attrs.evolve(frame, pixels=freeze(electrons)))
+    frame = inverse(amplifier)(attrs.evolve(frame, pixels=freeze(electrons)))
     electrons = np.array(frame.pixels)
     if detector.read_noise.any():
         deviation = detector.spread * np.sqrt(coadds) * detector.noise_of_columns()
         add_read_noise(deviation, seed, _READ_PURPOSE, 0, electrons)
 
-    frame = tica_fn.inverse(counts)(attrs.evolve(frame, pixels=freeze(electrons)))
+    frame = inverse(counts)(attrs.evolve(frame, pixels=freeze(electrons)))
     clipped = 0
     if detector.digitize:
         high = FIXED_OFFSET + coadds * (detector.converter_limit - detector.black.min())

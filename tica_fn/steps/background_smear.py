@@ -9,7 +9,7 @@ from tica_fn.detector import LIVE_FRACTION, SCIENCE_COLUMNS, SCIENCE_ROWS, ampli
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
-from tica_fn.steps.electrons import electrons_before_smear
+from tica_fn.steps.undo import electrons_before_smear
 
 __all__ = ["baseline", "smear_of_run"]
 

@@ -11,8 +11,8 @@ from tica_fn.detector import COLUMNS, SCIENCE_COLUMNS, SMEAR_MEDIAN_ROWS, SMEAR_
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
-from tica_fn.steps.electrons import electrons_before_smear
 from tica_fn.steps.smear import covers_smear_rows
+from tica_fn.steps.undo import electrons_before_smear
 
 __all__ = ["contaminated_in_readout", "find_contaminated_columns"]
 

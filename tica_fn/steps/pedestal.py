@@ -18,7 +18,7 @@ from tica_fn.detector import (
     amplifier_of_columns,
     amplifiers_of_columns,
 )
-from tica_fn.errors import FrameError, MissingCollateralError
+from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ADU, Frame, Place
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
@@ -94,18 +94,10 @@ class SubtractPedestal(Step):
     needs: ClassVar[str] = ADU
     gives: ClassVar[str] = ADU
     bound: ClassVar[bool] = False
+    measures: ClassVar[tuple[str, ...]] = ("pedestals",)
 
-    def apply(self, frame: Frame) -> Frame:  # noqa: D102
-        pedestals = measure_pedestals(frame)
-        pieces = tuple(attrs.evolve(p, pedestals=pedestals) for p in frame.collateral)
-        return Step.apply(self, attrs.evolve(frame, pedestals=pedestals, collateral=pieces))
-
-    def undo(self, frame: Frame) -> Frame:  # noqa: D102
-        if any(piece.pedestals is None for piece in frame.pieces()):
-            raise FrameError("inverse(subtract_pedestal) needs the pedestals that were subtracted")
-        before = Step.undo(self, frame)
-        pieces = tuple(attrs.evolve(p, pedestals=None) for p in before.collateral)
-        return attrs.evolve(before, pedestals=None, collateral=pieces)
+    def measure(self, frame: Frame) -> dict[str, Array]:  # noqa: D102
+        return {"pedestals": measure_pedestals(frame)}
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
         assert piece.pedestals is not None

@@ -9,13 +9,12 @@ import numpy as np
 
 from tica_fn import kernels
 from tica_fn.detector import COLUMNS, SCIENCE_COLUMNS, SCIENCE_ROWS
-from tica_fn.errors import FrameError
 from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.steps.background_smear import baseline, smear_of_run
 from tica_fn.steps.contamination import contaminated_in_readout
-from tica_fn.steps.smear import smear_of_columns, smear_rows
+from tica_fn.steps.smear import smear_of_readout, smear_rows
 from tica_fn.steps.step import Step, filled
 
 __all__ = ["SubtractRobustSmear", "measure_robust_smear", "subtract_robust_smear"]
@@ -79,29 +78,15 @@ class SubtractRobustSmear(Step):
     name: ClassVar[str] = "subtract_robust_smear"
     needs: ClassVar[str] = ELECTRON
     gives: ClassVar[str] = ELECTRON
+    measures: ClassVar[tuple[str, ...]] = ("smear", "smear_variance")
 
     models: Models
 
-    def apply(self, frame: Frame) -> Frame:  # noqa: D102
+    def measure(self, frame: Frame) -> dict[str, Array]:  # noqa: D102
         # The median refuses a frame whose smear rows are missing; so does this step.
-        smear_of_columns(smear_rows(frame), frame)
+        smear_of_readout(smear_rows(frame), frame)
         smear, variance = measure_robust_smear(frame, self.models)
-
-        def measured(piece: Frame) -> Frame:
-            here = slice(piece.column, piece.column + piece.pixels.shape[1])
-            return attrs.evolve(piece, smear=smear[here], smear_variance=variance[here])
-
-        pieces = tuple(measured(piece) for piece in frame.collateral)
-        return Step.apply(self, attrs.evolve(measured(frame), collateral=pieces))
-
-    def undo(self, frame: Frame) -> Frame:  # noqa: D102
-        if any(piece.smear is None for piece in frame.pieces()):
-            raise FrameError(f"inverse({self.name}) needs the smear that was subtracted")
-        before = Step.undo(self, frame)
-        pieces = tuple(
-            attrs.evolve(piece, smear=None, smear_variance=None) for piece in before.collateral
-        )
-        return attrs.evolve(before, smear=None, smear_variance=None, collateral=pieces)
+        return {"smear": smear, "smear_variance": variance}
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
         return filled(kernels.subtract_smear, piece, piece.smear)

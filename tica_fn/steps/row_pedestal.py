@@ -18,7 +18,7 @@ from tica_fn.detector import (
     amplifier_of_columns,
     amplifiers_of_columns,
 )
-from tica_fn.errors import FrameError, MissingCollateralError
+from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
@@ -97,25 +97,12 @@ class SubtractRowPedestal(Step):
     needs: ClassVar[str] = ADU
     gives: ClassVar[str] = ADU
     bound: ClassVar[bool] = False
+    measures: ClassVar[tuple[str, ...]] = ("row_pedestals", "pedestals")
 
-    def apply(self, frame: Frame) -> Frame:  # noqa: D102
+    def measure(self, frame: Frame) -> dict[str, Array]:  # noqa: D102
         by_row, _ = measure_row_pedestals(frame)
         means = freeze(by_row[:, PEDESTAL_FIRST_ROW:].mean(axis=1))
-
-        def measured(piece: Frame) -> Frame:
-            return attrs.evolve(piece, row_pedestals=by_row, pedestals=means)
-
-        pieces = tuple(measured(piece) for piece in frame.collateral)
-        return Step.apply(self, attrs.evolve(measured(frame), collateral=pieces))
-
-    def undo(self, frame: Frame) -> Frame:  # noqa: D102
-        if any(piece.row_pedestals is None for piece in frame.pieces()):
-            raise FrameError(f"inverse({self.name}) needs the pedestals that were subtracted")
-        before = Step.undo(self, frame)
-        pieces = tuple(
-            attrs.evolve(piece, row_pedestals=None, pedestals=None) for piece in before.collateral
-        )
-        return attrs.evolve(before, row_pedestals=None, pedestals=None, collateral=pieces)
+        return {"row_pedestals": by_row, "pedestals": means}
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
         return filled(kernels.subtract_row_pedestal, piece, *_table(piece))

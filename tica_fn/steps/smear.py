@@ -9,13 +9,13 @@ import numpy as np
 
 from tica_fn import kernels
 from tica_fn.detector import COLUMNS, SMEAR_MEDIAN_ROWS
-from tica_fn.errors import FrameError, MissingCollateralError
+from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ELECTRON, Frame
-from tica_fn.immutable import Array, freeze
+from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.steps.step import Step, filled
 
-__all__ = ["SmearRows", "SubtractSmear", "smear_of_columns", "smear_rows", "subtract_smear"]
+__all__ = ["SmearRows", "SubtractSmear", "smear_of_readout", "smear_rows", "subtract_smear"]
 
 SmearRows = tuple[tuple[int, Array], ...]
 """Pairs of first column in the readout, and (7, columns) float64 electrons of rows 2061:2068."""
@@ -45,24 +45,26 @@ def rows_of_median(piece: Frame) -> Array:
     return piece.pixels[first:last]
 
 
-def smear_of_columns(rows: SmearRows, piece: Frame) -> Array:
-    """Median of the smear rows in each column of a piece.
+def smear_of_readout(rows: SmearRows, frame: Frame) -> Array:
+    """Median of the smear rows in each column at hand; refused where a piece lacks some.
 
-    Gives (columns,) float64, electron, read-only.
+    Gives (2136,) float64, electron; NaN in columns that are not at hand.
     """
-    smear = np.empty(COLUMNS)
+    smear = np.full(COLUMNS, np.nan)
     seen = np.zeros(COLUMNS, dtype=bool)
     for column, values in rows:
         here = slice(column, column + values.shape[1])
         kernels.measure_smear(values, 0, len(values), smear[here])
         seen[here] = True
-    first, last = piece.column, piece.column + piece.shape[1]
-    if not seen[first:last].all():
-        raise MissingCollateralError(
-            f"the smear rows of column {first + int(np.argmin(seen[first:last]))} of {piece.name} "
-            "are missing: give the smear rows (smrow) as collateral, or go without the smear"
-        )
-    return freeze(smear[first:last].copy())
+    for piece in (*frame.collateral, frame):
+        first, last = piece.column, piece.column + piece.shape[1]
+        if not seen[first:last].all():
+            raise MissingCollateralError(
+                f"the smear rows of column {first + int(np.argmin(seen[first:last]))} of "
+                f"{piece.name} are missing: give the smear rows (smrow) as collateral, or go "
+                "without the smear"
+            )
+    return smear
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -73,19 +75,10 @@ class SubtractSmear(Step):
     needs: ClassVar[str] = ELECTRON
     gives: ClassVar[str] = ELECTRON
     bound: ClassVar[bool] = False
+    measures: ClassVar[tuple[str, ...]] = ("smear",)
 
-    def apply(self, frame: Frame) -> Frame:  # noqa: D102
-        rows = smear_rows(frame)
-        pieces = tuple(attrs.evolve(p, smear=smear_of_columns(rows, p)) for p in frame.collateral)
-        own = smear_of_columns(rows, frame)
-        return Step.apply(self, attrs.evolve(frame, smear=own, collateral=pieces))
-
-    def undo(self, frame: Frame) -> Frame:  # noqa: D102
-        if any(piece.smear is None for piece in frame.pieces()):
-            raise FrameError("inverse(subtract_smear) needs the smear that was subtracted")
-        before = Step.undo(self, frame)
-        pieces = tuple(attrs.evolve(p, smear=None) for p in before.collateral)
-        return attrs.evolve(before, smear=None, collateral=pieces)
+    def measure(self, frame: Frame) -> dict[str, Array]:  # noqa: D102
+        return {"smear": smear_of_readout(smear_rows(frame), frame)}
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
         return filled(kernels.subtract_smear, piece, piece.smear)

@@ -8,19 +8,19 @@ alike, and appends its name to the frame's `steps`.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import attrs
 import numpy as np
 
 from tica_fn.errors import ExposureMismatchError, FrameError, ModelError
-from tica_fn.frame import Frame, Place
+from tica_fn.frame import PER_COLUMN, Frame, Place
 from tica_fn.immutable import Array, Record, freeze
 from tica_fn.models import Models
-from tica_fn.steps.order import check_order, steps_so_far
+from tica_fn.steps.table import check_order, steps_so_far
 
-__all__ = ["Inverse", "Step", "filled", "window"]
+__all__ = ["Inverse", "Step", "filled", "keep", "window"]
 
 _SAME_EXPOSURE = 0.01
 """Relative difference up to which two exposure times are the same one, differently rounded."""
@@ -43,6 +43,9 @@ class Step(Record, abc.ABC):
     """Unit of the pixels it makes."""
     bound: ClassVar[bool] = True
     """Whether it can't do without models."""
+    measures: ClassVar[tuple[str, ...]] = ()
+    """Fields of the frame that keep what the step measured, the one it can't be undone without
+    first."""
 
     models: Models | None = None
 
@@ -110,6 +113,22 @@ class Step(Record, abc.ABC):
                 f"{models.exposure_s:g} s"
             )
 
+    def measure(self, frame: Frame) -> Mapping[str, Array]:  # noqa: ARG002
+        """Measure on a frame and its collateral what the step takes off.
+
+        Parameters
+        ----------
+        frame : Frame
+            A frame that passed `check`.
+
+        Returns
+        -------
+        mapping
+            One array for each name in `measures`, of the whole readout: (2136,) float64 for
+            values per column, of which each piece keeps its own.
+        """
+        return {}
+
     def apply(self, frame: Frame) -> Frame:
         """Do what the step does to the frame and its collateral.
 
@@ -123,8 +142,9 @@ class Step(Record, abc.ABC):
         Frame
             New frame.
         """
-        pieces = tuple(self._after(piece) for piece in frame.collateral)
-        return attrs.evolve(self._after(frame), collateral=pieces)
+        found = self.measure(frame)
+        pieces = tuple(self._after(keep(piece, found)) for piece in frame.collateral)
+        return attrs.evolve(self._after(keep(frame, found)), collateral=pieces)
 
     def undo(self, frame: Frame) -> Frame:
         """Do the opposite.
@@ -138,9 +158,22 @@ class Step(Record, abc.ABC):
         -------
         Frame
             New frame.
+
+        Raises
+        ------
+        FrameError
+            If a piece lacks what the step measured.
         """
+        if not all(self.keeps_what_it_measured(piece) for piece in frame.pieces()):
+            word = self.measures[0].removeprefix("row_")
+            verb = "were" if word.endswith("s") else "was"
+            raise FrameError(f"inverse({self.name}) needs the {word} that {verb} subtracted")
         pieces = tuple(self._before(piece) for piece in frame.collateral)
         return attrs.evolve(self._before(frame), collateral=pieces)
+
+    def keeps_what_it_measured(self, piece: Frame) -> bool:
+        """Tell whether a piece has the numbers that undoing the step takes."""
+        return not self.measures or getattr(piece, self.measures[0]) is not None
 
     @abc.abstractmethod
     def forward(self, piece: Frame) -> Array:
@@ -184,12 +217,14 @@ class Step(Record, abc.ABC):
 
     def _before(self, piece: Frame) -> Frame:
         steps = piece.steps[:-1]
+        forgotten: dict[str, Any] = dict.fromkeys(self.measures)
         return attrs.evolve(
             piece,
             pixels=freeze(self.backward(piece)),
             unit=self.needs,
             steps=steps,
             provenance=piece.provenance if steps else None,
+            **forgotten,
         )
 
 
@@ -225,6 +260,15 @@ class Inverse(Record):
 
     def __repr__(self) -> str:
         return f"inverse({self.step!r})"
+
+
+def keep(piece: Frame, found: Mapping[str, Array]) -> Frame:
+    """Give a piece what was measured of the readout, for its own columns."""
+    if not found:
+        return piece
+    here = slice(piece.column, piece.column + piece.shape[1])
+    own: dict[str, Any] = {k: v[here] if k in PER_COLUMN else v for k, v in found.items()}
+    return attrs.evolve(piece, **own)
 
 
 def filled(kernel: Callable[..., Any], piece: Frame, *arguments: object) -> Array:

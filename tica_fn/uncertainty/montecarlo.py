@@ -17,8 +17,8 @@ from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import compose, inverse, standard_steps
-from tica_fn.steps.estimate_variance import estimate_variance
 from tica_fn.steps.linearity import correct_linearity
+from tica_fn.uncertainty.estimate_variance import estimate_variance
 
 __all__ = ["LEVELS", "Scatter", "requantised", "scatter_of_errors"]
 

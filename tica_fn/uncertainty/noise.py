@@ -19,14 +19,15 @@ from tica_fn.detector import (
     READ_INTERVAL_S,
     ROWS,
     VIRTUAL_COLUMNS,
-    amplifier_of_columns,
     amplifiers_of_columns,
 )
 from tica_fn.errors import MissingCollateralError
-from tica_fn.frame import ADU, RATE, Frame
+from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
+from tica_fn.steps.step import window
+from tica_fn.steps.undo import undone
 from tica_fn.uncertainty.requantisation import step_grows
 
 __all__ = [
@@ -226,26 +227,14 @@ def _overclock_counts(frame: Frame, models: Models, amplifier: int) -> tuple[Arr
 
 
 def _counts(piece: Frame, models: Models, rows: slice, columns: slice) -> tuple[Array, Array]:
-    """Undo what the steps did to virtual columns, where linearity and undershoot do nothing."""
+    """Counts of a region given by rows and columns of the readout, and these less the 2-D bias."""
     along = slice(rows.start - piece.row, rows.stop - piece.row)
     across = slice(columns.start - piece.column, columns.stop - piece.column)
-    values = piece.pixels[along, across].astype(np.float64)
-    done = set(piece.steps)
-    if piece.unit == RATE:
-        values = values * piece.live_s
-    if "divide_flat" in done:
-        values = values * models.flat[rows, columns]
-    if piece.smear is not None:
-        values = values + piece.smear[across]
-    if piece.unit != ADU:
-        values = values / models.amplifiers.gain[amplifier_of_columns(columns.start, 1)[0]]
-    amplifier = amplifier_of_columns(columns.start, 1)[0]
-    if piece.row_pedestals is not None:
-        values = values + piece.row_pedestals[amplifier, rows][:, None]
-    elif piece.pedestals is not None:
-        values = values + piece.pedestals[amplifier]
-    bias = models.bias[rows, columns].astype(np.float64) * bias_factor(models, piece)
-    return (values + bias, values) if "subtract_bias" in done else (values, values - bias)
+    counts = undone(piece, models, "bias", along, across)
+    if "subtract_bias" in piece.steps:
+        return counts.pixels, undone(piece, models, "pedestal", along, across).pixels
+    bias = window(models.bias, counts).astype(np.float64) * bias_factor(models, counts)
+    return counts.pixels, counts.pixels - bias
 
 
 def counts_of_virtual_columns(frame: Frame, models: Models, first: int, last: int) -> Array | None:

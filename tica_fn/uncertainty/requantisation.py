@@ -11,10 +11,10 @@ import numpy as np
 
 from tica_fn.clock import CORRECTION_STEP
 from tica_fn.detector import SCIENCE_ROWS
-from tica_fn.errors import FrameError
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
+from tica_fn.steps.undo import can_be_undone, undone
 
 __all__ = ["raw_counts", "step_grows"]
 
@@ -30,33 +30,12 @@ _WHOLE = 2.0**19
 def raw_counts(frame: Frame, models: Models, first: int, last: int) -> Array | None:
     """Raw counts of some rows of a frame, found again after calibration.
 
-    Gives (last - first, columns) float64, ADU.
+    Gives (last - first, columns) float64, ADU; None where not all that was done can be undone.
     """
-    from tica_fn import steps as known
-    from tica_fn.pipeline.compose import inverse
-
-    strip = attrs.evolve(
-        frame,
-        pixels=frame.pixels[first:last].astype(np.float64),
-        row=frame.row + first,
-        collateral=(),
-        variance=None,
-        quality=None,
-        steps=tuple(name for name in frame.steps if not _changes_no_pixels(name)),
-    )
-    for name in reversed(strip.steps):
-        maker = getattr(known, name, None)
-        if maker is None:
-            return None
-        try:
-            strip = inverse(maker(models))(strip)
-        except FrameError:
-            return None
-    return strip.pixels
-
-
-def _changes_no_pixels(step: str) -> bool:
-    return step == "estimate_variance" or step.startswith(CORRECTION_STEP)
+    known = tuple(name for name in frame.steps if not name.startswith(CORRECTION_STEP))
+    if not can_be_undone(attrs.evolve(frame, steps=known), models):
+        return None
+    return undone(frame, models, "bias", slice(first, last)).pixels
 
 
 def step_grows(frame: Frame, models: Models, quantum: float, on_grid: float, bright: float) -> bool:

@@ -20,9 +20,9 @@ from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
 from tica_fn.steps.flat import DivideFlat
 from tica_fn.steps.linearity import linearity_of_runs
-from tica_fn.steps.order import check_order
 from tica_fn.steps.poc_linearity import poc_linearity_of_runs
 from tica_fn.steps.step import window
+from tica_fn.steps.table import check_order, step_at
 from tica_fn.uncertainty.noise import Noise, measure_noise
 
 __all__ = ["EstimateVariance", "estimate_variance"]
@@ -49,7 +49,7 @@ class EstimateVariance(Record):
     def __call__(self, frame: Frame) -> Frame:
         """Give a frame its variance."""
         check_order(self.name, frame.steps)
-        if not {"subtract_pedestal", "subtract_row_pedestal"} & set(frame.steps):
+        if step_at("pedestal", frame.steps) is None:
             raise FrameError(
                 f"{self.name} needs a frame whose pedestals were subtracted: they are no signal"
             )
