@@ -58,7 +58,7 @@ def run_refstars(args: argparse.Namespace) -> int:
     """Find reference stars and write them."""
     import numpy as np
 
-    from tica_fn.wcs.image_file import read_image, replacing
+    from tica_fn.fits.image_file import read_image, replacing
     from tica_fn.wcs.refstars import find_reference_stars
     from tica_fn.wcs.refstars_file import reference_stars_table, write_reference_stars
 
@@ -126,8 +126,8 @@ def run_compare(args: argparse.Namespace) -> int:
     """Print how far apart two solutions are."""
     from pathlib import Path
 
+    from tica_fn.fits.image_file import replacing
     from tica_fn.wcs.comparison import compare_solutions, comparison_table, read_solution
-    from tica_fn.wcs.image_file import replacing
     from tica_fn.wcs.refstars_file import read_reference_stars
 
     first, second = read_solution(args.first), read_solution(args.second)
@@ -162,8 +162,8 @@ def run_diagnose(args: argparse.Namespace) -> int:
     import numpy as np
 
     from tica_fn.errors import describe
+    from tica_fn.fits.image_file import replacing
     from tica_fn.wcs.diagnostics import diagnose_files
-    from tica_fn.wcs.image_file import replacing
 
     table, errors = diagnose_files(args.images)
     with replacing(args.output) as aside:

@@ -14,7 +14,7 @@ from tica_fn.clock import CORRECTION_STEP, TIME_CORRECTIONS
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame, Times
 
-__all__ = ["correction_cards", "reader_time_cards", "spacecraft_times", "utc_text"]
+__all__ = ["correction_cards", "raw_clock", "reader_time_cards", "spacecraft_times", "utc_text"]
 
 _MJD_ZERO = 2400000.5
 
@@ -50,6 +50,14 @@ def spacecraft_times(times: Times) -> Times:
     )
 
 
+def raw_clock(frame: Frame, here: Times) -> tuple[float, float]:
+    """Start and end by the raw clock, which no correction touches; else those given."""
+    first, last = frame.header.get("STARTTJD"), frame.header.get("ENDTJD")
+    if isinstance(first, int | float) and isinstance(last, int | float):
+        return first, last
+    return here.start, here.end
+
+
 def correction_cards(frame: Frame) -> Cards:
     """Cards that record which corrections of the clock a frame's times have."""
     steps = [step for step in frame.steps if step.startswith(CORRECTION_STEP)]
@@ -70,8 +78,7 @@ def reader_time_cards(frame: Frame) -> Cards:
     place = "at the barycentre" if far else "at the spacecraft"
     here = spacecraft_times(times)
     raw = frame.header
-    # The raw clock's own numbers are never touched; without them these are the spacecraft's.
-    first, last = raw.get("STARTTJD", here.start), raw.get("ENDTJD", here.end)
+    first, last = raw_clock(frame, here)
     offset = times.zero - _MJD_ZERO
     return [
         card("TIMEREF", "SOLARSYSTEM" if far else "LOCAL", "barycentric, or at the spacecraft"),

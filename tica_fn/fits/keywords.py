@@ -1,6 +1,7 @@
-"""What the headers of raw frames say: camera, CCD, exposure, coadds, times.
+"""What headers of frames say: camera, CCD, exposure, coadds, times.
 
-The one place that knows how the two kinds of raw full-frame image differ.
+The one place that knows how the two kinds of full-frame image differ; products have the keywords
+of the kind that they were made from.
 
 =============  ======================================  ====================================
 what           SPOC ``*_ffir.fits``                    POC/TSO camera frame
@@ -28,6 +29,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from tica_fn.clock import DAY_S
 from tica_fn.detector import CAMERAS, CCDS, KEPT_FRACTION, LIVE_FRACTION, READ_INTERVAL_S
 from tica_fn.errors import BadFileError
 from tica_fn.fits.orbits import sector_of_orbit
@@ -37,8 +39,8 @@ __all__ = [
     "coadds_of",
     "detector_number",
     "dquality_of",
-    "exposure_of_poc",
-    "exposure_of_spoc",
+    "exposure_of",
+    "facts_of",
     "is_spoc_header",
     "number",
     "sector_of",
@@ -46,6 +48,11 @@ __all__ = [
     "whole_number",
 ]
 
+_ZERO = 2457000.0
+"""Julian date that days are counted from where the header does not say."""
+_MJD_ZERO = 2400000.5
+_ROUNDING_D = 1e-8
+"""Days by which a middle may be off by the digits of a header alone."""
 Header = Mapping[str, Any]
 
 
@@ -89,24 +96,47 @@ def is_spoc_header(header: Header) -> bool:
     return "EXPOSURE" in header
 
 
-def exposure_of_spoc(path: str | os.PathLike[str], header: Header) -> float:
-    """Nominal exposure time of a SPOC full-frame image."""
-    days = number(path, header, "EXPOSURE")
+def facts_of(path: str | os.PathLike[str], header: Header, **known: int) -> dict[str, Any]:
+    """What a header says of its frame, whatever kind of file it is of.
+
+    `known` holds ``camera`` or ``ccd`` where the caller knows them better.
+    """
+    exposure_s = exposure_of(path, header)
+    coadds = coadds_of(path, header, exposure_s)
+    cadence = ("FFIINDEX", "CADENCE") if is_spoc_header(header) else ("CADENCE", "FFIINDEX")
+    return {
+        "camera": known.get("camera") or detector_number(path, header, "camera"),
+        "ccd": known.get("ccd") or detector_number(path, header, "CCD"),
+        "exposure_s": exposure_s,
+        "coadds": coadds,
+        "sector": sector_of(path, header),
+        "cadence": whole_number(path, header, *cadence),
+        "times": times_of(path, header, exposure_s),
+    }
+
+
+def exposure_of(path: str | os.PathLike[str], header: Header) -> float:
+    """Nominal exposure time, from one frame to the next."""
+    days, interval = number(path, header, "EXPOSURE"), number(path, header, "INT_TIME")
+    if interval is not None and interval <= 0:
+        raise BadFileError(f"{path}: INT_TIME is {interval:g} s, which is impossible")
     if days is None:
-        raise BadFileError(f"{path}: no exposure time (keyword EXPOSURE)")
+        if interval is None:
+            raise BadFileError(f"{path}: no exposure time (keyword EXPOSURE or INT_TIME)")
+        if interval < READ_INTERVAL_S:
+            raise BadFileError(
+                f"{path}: no exposure time (keyword EXPOSURE; INT_TIME is that of one read)"
+            )
+        return nominal(interval)
     if days <= 0:
         raise BadFileError(f"{path}: EXPOSURE is {days} days, which is impossible")
-    return nominal(days * 86400 / KEPT_FRACTION / LIVE_FRACTION)
-
-
-def exposure_of_poc(path: str | os.PathLike[str], header: Header) -> float:
-    """Nominal exposure time of a POC/TSO frame."""
-    seconds = number(path, header, "INT_TIME")
-    if seconds is None:
-        raise BadFileError(f"{path}: no exposure time (keyword INT_TIME)")
-    if seconds <= 0:
-        raise BadFileError(f"{path}: INT_TIME is {seconds} s, which is impossible")
-    return nominal(seconds)
+    seconds = nominal(days * DAY_S / KEPT_FRACTION / LIVE_FRACTION)
+    whole = interval is not None and interval >= READ_INTERVAL_S
+    if whole and not math.isclose(interval or 0.0, seconds, rel_tol=0.01):
+        raise BadFileError(
+            f"{path}: EXPOSURE says {seconds:g} s from frame to frame, INT_TIME {interval:g} s"
+        )
+    return seconds
 
 
 def nominal(seconds: float) -> float:
@@ -125,29 +155,55 @@ def coadds_of(path: str | os.PathLike[str], header: Header, exposure_s: float) -
     return reads
 
 
-def times_of(path: str | os.PathLike[str], header: Header) -> Times | None:
-    """Start, middle and end of the exposure, with their clock and place."""
-    raw = number(path, header, "STARTTJD"), number(path, header, "ENDTJD")
-    start, end = number(path, header, "TSTART"), number(path, header, "TSTOP")
-    if start is None or end is None:
-        start, end = raw
-    if start is None or end is None:
-        return None
-    middle = number(path, header, "MIDTJD") if (start, end) == raw else None
-    far = header.get("TIMEREF") == "SOLARSYSTEM"
-    return Times(
-        start=start,
-        mid=0.5 * (start + end) if middle is None else middle,
-        end=end,
-        place="barycenter" if far else "spacecraft",
-        light_d=(number(path, header, "BARYCORR") or 0.0) if far else 0.0,
-    )
+def times_of(path: str | os.PathLike[str], header: Header, exposure_s: float = 0.0) -> Times | None:
+    """Start, middle and end of the exposure, with their clock and place.
+
+    ``TSTART`` and ``TSTOP`` come first: in products they are what corrections made of the raw
+    clock's ``STARTTJD`` and ``ENDTJD``.
+    """
+
+    def numbers(*keywords: str) -> list[float | None]:
+        return [number(path, header, keyword) for keyword in keywords]
+
+    start, end, whole, part, light = numbers("TSTART", "TSTOP", "BJDREFI", "BJDREFF", "BARYCORR")
+    raw_start, raw_mid, raw_end, zero = numbers("STARTTJD", "MIDTJD", "ENDTJD", "TJD_ZERO")
+    zero = _ZERO if zero is None else zero
+    if start is not None and end is not None:
+        reference = header.get("TIMEREF")
+        far = reference == "SOLARSYSTEM" or (reference is None and bool(light))
+        mid = 0.5 * (start + end)
+        if raw_start is not None and raw_end is not None and raw_mid is not None:
+            # Corrections moved the raw middle as they moved start and end.
+            off = raw_mid - 0.5 * (raw_start + raw_end)
+            if (start, end) == (raw_start, raw_end):
+                mid = raw_mid
+            elif abs(off) > _ROUNDING_D:
+                mid += off
+        return Times(
+            start=start,
+            mid=mid,
+            end=end,
+            place="barycenter" if far else "spacecraft",
+            zero=(_ZERO if whole is None else whole) + (part or 0.0),
+            light_d=(light or 0.0) if far else 0.0,
+        )
+    if raw_start is not None and raw_end is not None:
+        mid = 0.5 * (raw_start + raw_end) if raw_mid is None else raw_mid
+        return Times(start=raw_start, mid=mid, end=raw_end, zero=zero)
+    if raw_mid is not None:
+        half = 0.5 * exposure_s / DAY_S
+        return Times(start=raw_mid - half, mid=raw_mid, end=raw_mid + half, zero=zero)
+    start, end = numbers("MJD-BEG", "MJD-END")
+    if start is not None and end is not None:
+        start, end = (day + _MJD_ZERO - zero for day in (start, end))
+        return Times(start=start, mid=0.5 * (start + end), end=end, zero=zero)
+    return None
 
 
 def sector_of(path: str | os.PathLike[str], header: Header) -> int | None:
     """Sector, from the header or the file's name."""
     value = whole_number(path, header, "SECTOR")
-    if value is not None:
+    if value:  # 0: not known
         return value
     match = re.search(r"[-_]s(\d{4})[-_]", PurePath(path).name)
     if match:

@@ -16,15 +16,7 @@ from tica_fn.detector import CCDS, SHAPE
 from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.header import OriginalHeader
-from tica_fn.fits.keywords import (
-    coadds_of,
-    detector_number,
-    exposure_of_poc,
-    number,
-    sector_of,
-    times_of,
-    whole_number,
-)
+from tica_fn.fits.keywords import detector_number, facts_of, number
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.quadrants import CAMERA_SHAPE, TRIMMED_SHAPE, take_ccd
 from tica_fn.fits.spoc import image_of
@@ -93,8 +85,6 @@ def _frame(
     path: str | os.PathLike[str], hdu: RawHDU, pixels: Array, ccd: int, source: SourceFile | None
 ) -> Frame:
     header = hdu.header
-    camera = detector_number(path, header, "camera")
-    exposure_s = exposure_of_poc(path, header)
     calibrated = str(header.get("UNITS", "")).strip() == "electrons"
     trimmed = pixels.shape == TRIMMED_SHAPE
     pedestals = [number(path, header, f"PED{ccd}_{letter}") for letter in "ABCD"]
@@ -102,13 +92,6 @@ def _frame(
     return Frame(
         pixels=pixels,
         unit=ELECTRON if calibrated else ADU,
-        camera=camera,
-        ccd=ccd,
-        exposure_s=exposure_s,
-        coadds=coadds_of(path, header, exposure_s),
-        sector=sector_of(path, header),
-        cadence=whole_number(path, header, "CADENCE", "FFIINDEX"),
-        times=times_of(path, header),
         row=0,
         column=44 if trimmed else 0,
         steps=steps_of(header) or (),
@@ -117,4 +100,5 @@ def _frame(
         else [float("nan") if value is None else value for value in pedestals],
         header=OriginalHeader(hdu.text),
         source=source,
+        **facts_of(path, header, ccd=ccd),
     )

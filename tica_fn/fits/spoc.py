@@ -13,14 +13,7 @@ from tica_fn.detector import SHAPE
 from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.header import OriginalHeader
-from tica_fn.fits.keywords import (
-    coadds_of,
-    detector_number,
-    exposure_of_spoc,
-    sector_of,
-    times_of,
-    whole_number,
-)
+from tica_fn.fits.keywords import facts_of
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import SourceFile
@@ -73,14 +66,4 @@ def frame_from_spoc(
 def spoc_facts(path: str | os.PathLike[str], hdus: list[RawHDU]) -> dict[str, Any]:
     """What the headers of a raw full-frame image say of its frame."""
     merged: Any = ChainMap(hdus[1].header, hdus[0].header)
-    exposure_s = exposure_of_spoc(path, merged)
-    return {
-        "camera": detector_number(path, merged, "camera"),
-        "ccd": detector_number(path, merged, "CCD"),
-        "exposure_s": exposure_s,
-        "coadds": coadds_of(path, merged, exposure_s),
-        "sector": sector_of(path, merged),
-        "cadence": whole_number(path, merged, "FFIINDEX", "CADENCE"),
-        "times": times_of(path, merged),
-        "header": OriginalHeader(hdus[0].text, hdus[1].text),
-    }
+    return {**facts_of(path, merged), "header": OriginalHeader(hdus[0].text, hdus[1].text)}

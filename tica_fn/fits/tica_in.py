@@ -7,17 +7,7 @@ import os
 from tica_fn.detector import AMPLIFIERS, SCIENCE_COLUMNS, SHAPE
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.header import OriginalHeader
-from tica_fn.fits.keywords import (
-    coadds_of,
-    detector_number,
-    exposure_of_poc,
-    exposure_of_spoc,
-    is_spoc_header,
-    number,
-    sector_of,
-    times_of,
-    whole_number,
-)
+from tica_fn.fits.keywords import facts_of, number
 from tica_fn.fits.provenance import provenance_of, steps_of
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.spoc import image_of
@@ -36,8 +26,6 @@ def frame_from_tica(
     header = hdus[0].header
     steps = steps_of(header)
     pedestals = [number(path, header, f"PEDEST_{letter}") for letter in AMPLIFIERS]
-    exposure_of = exposure_of_spoc if is_spoc_header(header) else exposure_of_poc
-    exposure_s = exposure_of(path, header)
     trimmed = (int(header["NAXIS2"]), int(header["NAXIS1"])) == TRIMMED_SHAPE
     shape = TRIMMED_SHAPE if trimmed else SHAPE
     error = plane_of(path, hdus, "UNCERTAINTY", shape)
@@ -45,13 +33,6 @@ def frame_from_tica(
         pixels=image_of(path, hdus[0], shape),
         column=SCIENCE_COLUMNS[0] if trimmed else 0,
         unit=ELECTRON,
-        camera=detector_number(path, header, "camera"),
-        ccd=detector_number(path, header, "CCD"),
-        exposure_s=exposure_s,
-        coadds=coadds_of(path, header, exposure_s),
-        sector=sector_of(path, header),
-        cadence=whole_number(path, header, "FFIINDEX", "CADENCE"),
-        times=times_of(path, header),
         steps=STANDARD_ORDER if steps is None else steps,
         pedestals=None
         if all(p is None for p in pedestals)
@@ -61,4 +42,5 @@ def frame_from_tica(
         quality=plane_of(path, hdus, "PIXEL_QUALITY", shape),
         source=source,
         provenance=provenance_of(header),
+        **facts_of(path, header),
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tica_fn.fits.clocks import raw_clock, spacecraft_times
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.wcs.barycenter import barycentric_correction
@@ -89,21 +90,23 @@ def solution_cards(
     list of tuple
         Keyword, value and comment of each card.
     """
+    times = None if frame.times is None else spacecraft_times(frame.times)
     cards: list[Card] = [
         ("EQUINOX", 2000.0, "equinox of the coordinates"),
         ("INSTRUME", "TESS Photometer", "instrument"),
         ("TELESCOP", "TESS", "telescope"),
         ("FILTER", "TESS", "bandpass"),
-        ("EXPTIME", round(frame.exposure_s * 0.8 * 0.99, 6), "[s] time on source"),
+        ("EXPTIME", round(frame.live_s, 6), "[s] time on source"),
     ]
-    if frame.times is not None:
-        offset = frame.times.zero - 2400000.5
+    if times is not None:
+        offset = times.zero - 2400000.5
+        start, end = (day + offset for day in raw_clock(frame, times))
         cards += [
             ("TIMESYS", "TDB", "time scale of MJD-BEG and MJD-END"),
-            ("MJD-BEG", frame.times.start + offset, "[d] TDB, start of exposure"),
-            ("MJD-END", frame.times.end + offset, "[d] TDB, end of exposure"),
-            ("DATE-BEG", _date(frame.times.start + offset), "TDB, start of exposure"),
-            ("DATE-END", _date(frame.times.end + offset), "TDB, end of exposure"),
+            ("MJD-BEG", start, "[d] TDB, start of exposure"),
+            ("MJD-END", end, "[d] TDB, end of exposure"),
+            ("DATE-BEG", _date(start), "TDB, start of exposure"),
+            ("DATE-END", _date(end), "TDB, end of exposure"),
         ]
     if state is not None:
         keys = ("TESS_X", "TESS_Y", "TESS_Z", "TESS_VX", "TESS_VY", "TESS_VZ")
@@ -111,10 +114,10 @@ def solution_cards(
         for key, value, unit in zip(keys, np.asarray(state, float), units, strict=True):
             digits = 2 if unit == "km" else 6
             cards.append((key, round(float(value), digits), f"[{unit}] barycentric, J2000"))
-        if frame.times is not None:
+        if times is not None:
             seconds = float(barycentric_correction(*found.solution.crval, state)[0])
-            middle = frame.times.mid + seconds / 86400.0
-            comment = f"[d] BJD - {frame.times.zero:.0f}, mid exposure, at CRVAL"
+            middle = times.mid + seconds / 86400.0
+            comment = f"[d] BJD - {times.zero:.0f}, mid exposure, at CRVAL"
             cards.append(("MIDBTJD", middle, comment))
     cards += wcs_cards(found.solution)
     cards += [

@@ -261,7 +261,7 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     OSError
         If it can't be read.
     """
-    from tica_fn.wcs.image_file import open_hdus
+    from tica_fn.fits.image_file import open_hdus
 
     hdus, _ = open_hdus(path)
     for hdu in hdus[:2]:

@@ -48,7 +48,7 @@ def diagnose_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Any, list[E
     AstrometryError
         If no file has a solution.
     """
-    from tica_fn.wcs.image_file import open_hdus
+    from tica_fn.fits.image_file import open_hdus
 
     headers, names = [], []
     errors: list[Exception] = []

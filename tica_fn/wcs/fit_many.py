@@ -11,10 +11,11 @@ from pathlib import Path
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.batch import DONE, Outcome, Slots, run_batch
+from tica_fn.fits.clocks import spacecraft_times
+from tica_fn.fits.image_file import ImageFile, read_image
 from tica_fn.wcs.cards import solution_cards, star_columns
 from tica_fn.wcs.ephemeris import Ephemeris, LkSpacecraft, read_ephemeris
 from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
-from tica_fn.wcs.image_file import ImageFile, read_image
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 from tica_fn.wcs.update import update_image
@@ -182,7 +183,8 @@ def _solve(
         if ephemeris is not None:
             if image.frame.times is None:
                 raise FrameError("the header has no time to look up in the ephemeris")
-            state = ephemeris.state(image.frame.times.mid + image.frame.times.zero)
+            times = spacecraft_times(image.frame.times)
+            state = ephemeris.state(times.mid + times.zero)
     except ValueError as error:
         raise type(error)(f"{image.path}: {error}") from error
     history = [

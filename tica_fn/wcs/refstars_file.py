@@ -107,7 +107,7 @@ def write_reference_stars(stars: ReferenceStars, path: str | os.PathLike[str]) -
     """
     import h5py
 
-    from tica_fn.wcs.image_file import replacing
+    from tica_fn.fits.image_file import replacing
 
     with replacing(path) as aside, h5py.File(aside, "w", track_order=False) as file:
         for key, field in _DATASETS.items():

@@ -21,9 +21,9 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK, RawHDU
 from tica_fn.fits.checksum import add_sums, encode, sum_bytes
 from tica_fn.fits.header import CARD, Cards, split_cards
+from tica_fn.fits.image_file import ImageFile
 from tica_fn.immutable import Array
 from tica_fn.wcs.cards import Card
-from tica_fn.wcs.image_file import ImageFile
 
 __all__ = ["HISTORY_MARK", "STARS_NAME", "format_card", "update_image"]
 

@@ -1,0 +1,221 @@
+"""Images that a solution can be fitted to: full readouts, with headers as lenient as that allows.
+
+The strict reading of a header (`tica_fn.fits.keywords`) is done here too, on a header whose gaps
+are filled first: numbers that are written as text, camera and CCD that the caller names, and an
+exposure time that is told in another way or goes by the sector.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from tica_fn.detector import KEPT_FRACTION, LIVE_FRACTION, SHAPE
+from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.blocks import RawHDU, content, read_blocks
+from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.keywords import facts_of, nominal, number, sector_of
+from tica_fn.fits.spoc import image_of
+from tica_fn.frame import ADU, ELECTRON, Frame
+from tica_fn.immutable import Array, freeze
+
+__all__ = ["ImageFile", "open_hdus", "read_image", "replacing"]
+
+_KEYWORDS = {"camera": ("CAMERA", "CAMNUM", "CAM"), "ccd": ("CCD", "CCDNUM")}
+_RATES = ("e-/s", "electron/s", "electrons/s", "e/s", "electron / s")
+
+
+@attrs.frozen(eq=False)
+class ImageFile:
+    """An image file that was read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where it is.
+    hdus : list of RawHDU
+        What is in it.
+    image : int
+        Index of the HDU with the image.
+    gzipped : bool
+        Whether it is compressed as a whole.
+    frame : Frame
+        The image.
+    """
+
+    path: Path
+    hdus: list[RawHDU]
+    image: int
+    gzipped: bool
+    frame: Frame
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a file whole or not at all: aside, to disk, then renamed."""
+    path = Path(path).resolve()
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path.parent)) from error
+    aside = Path(name)
+    try:
+        os.fchmod(handle, 0o644)
+        os.close(handle)
+        yield aside
+        if path.exists():
+            shutil.copymode(path, aside)
+        with aside.open("rb+") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def read_image(
+    path: str | os.PathLike[str],
+    camera: int | None = None,
+    ccd: int | None = None,
+    *,
+    anonymous: bool = False,
+) -> ImageFile:
+    """Read a full readout with its headers.
+
+    Parameters
+    ----------
+    path : path-like
+        TICA layout (image in the primary HDU), SPOC layout (``*ffic*``, image in HDU 1), or raw
+        (``*ffir*``); plain, ``.gz``, or tile-compressed.  Checksums it holds are verified.
+    camera, ccd : int, optional
+        For files whose header does not say; a header that says another is an error.
+    anonymous : bool
+        Take camera 1 and CCD 1 where neither header nor caller says, for those who do not care.
+
+    Returns
+    -------
+    ImageFile
+        The image as a frame, and the file's parts.
+
+    Raises
+    ------
+    BadFileError
+        If it is not such a file.
+    FrameError
+        If camera and CCD are not known or contradict the header.
+    OSError
+        If it can't be read.
+    """
+    path = Path(path)
+    hdus, gzipped = open_hdus(path, verify=True)
+    index = next((k for k, hdu in enumerate(hdus[:2]) if _image_shape(hdu.header) == SHAPE), -1)
+    if index < 0:
+        shapes = ", ".join(str(_image_shape(hdu.header)) for hdu in hdus)
+        raise BadFileError(
+            f"{path}: no {SHAPE[0]} x {SHAPE[1]} image of a CCD in HDU 0 or 1 (it has {shapes})"
+        )
+    image = hdus[index]
+    if image.header.get("ZIMAGE"):
+        from astropy.io import fits
+
+        with fits.open(path, memmap=False) as opened:
+            pixels = freeze(np.array(opened[index].data, copy=True))
+    else:
+        pixels = image_of(path, image, SHAPE)
+    header: Any = ChainMap(image.header, hdus[0].header) if index else image.header
+    given = {"camera": camera, "ccd": ccd}
+    if anonymous:
+        header = ChainMap(header, {"CAMNUM": 1, "CCDNUM": 1})
+    try:
+        frame = _frame(path, pixels, header, given)
+    except BadFileError as error:
+        raise FrameError(str(error)) from error
+    texts = [hdus[0].text, image.text] if index else [image.text]
+    frame = attrs.evolve(frame, header=OriginalHeader(*texts))
+    return ImageFile(path, hdus, index, gzipped, frame)
+
+
+class _Filled(Mapping[str, Any]):
+    """A header whose numbers may be written as text; what is empty is not there."""
+
+    def __init__(self, header: Any) -> None:
+        self._header = header
+
+    def __getitem__(self, keyword: str) -> Any:
+        value = self._header[keyword]
+        if not isinstance(value, str):
+            return value
+        with contextlib.suppress(ValueError):
+            return float(value)
+        return value if value.strip() else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._header)
+
+    def __len__(self) -> int:
+        return len(self._header)
+
+
+def _frame(path: Path, pixels: Array, found: Any, given: dict[str, int | None]) -> Frame:
+    """Make a frame of a full readout and its header."""
+    header: Any = _Filled(found)
+    for what, keywords in _KEYWORDS.items():
+        told, asked = number(path, header, *keywords), given[what]
+        if told is not None and asked is not None and told != asked:
+            raise FrameError(f"{path}: {what} {asked} was asked for, the header says {told:g}")
+        if told is None and asked is None:
+            raise FrameError(f"{path}: the header has no {' or '.join(keywords)}; give --{what}")
+        if told is None:
+            header = ChainMap({keywords[0]: asked}, header)
+    if not (number(path, header, "EXPOSURE") or 0.0) > 0.0:
+        header = ChainMap({"EXPOSURE": None, "INT_TIME": _interval(path, header)}, header)
+    facts = facts_of(path, header)
+    unit = str(header.get("BUNIT", header.get("UNITS", ""))).strip().lower()
+    raw = "ffir" in path.name or unit.startswith(("adu", "count", "dn"))
+    raw = raw or (not unit and pixels.dtype.kind in "iu")
+    frame = Frame(pixels=pixels, unit=ADU if raw else ELECTRON, **facts)
+    if unit in _RATES:
+        electrons = np.asarray(pixels * np.float32(frame.live_s), np.float32)
+        frame = attrs.evolve(frame, pixels=electrons)
+    return frame
+
+
+def _interval(path: Path, header: Any) -> float:
+    """Time from frame to frame where ``EXPOSURE`` does not say it."""
+    interval = number(path, header, "INT_TIME") or 0.0
+    if interval >= 10:  # In SPOC's headers it is 1.98, of one read.
+        return interval
+    live = number(path, header, "EXPTIME") or 0.0
+    if live > 0:
+        return nominal(live / KEPT_FRACTION / LIVE_FRACTION)
+    sector = sector_of(path, header)
+    if sector is None or sector <= 26:
+        return 1800.0
+    return 600.0 if sector <= 55 else 200.0
+
+
+def open_hdus(path: str | os.PathLike[str], *, verify: bool = False) -> tuple[list[RawHDU], bool]:
+    """Split a file into HDUs without reading more of it than is looked at."""
+    path = Path(path)
+    with path.open("rb") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+    if gzipped or not path.stat().st_size:
+        return read_blocks(path, content(path), verify=verify), gzipped
+    # A plain file is only looked at where it is: what replaces it is another file.
+    whole: Any = np.memmap(path, np.uint8, "r")
+    return read_blocks(path, memoryview(whole), verify=verify), gzipped
+
+
+def _image_shape(header: Any) -> tuple[int, ...]:
+    key = "ZNAXIS" if header.get("ZIMAGE") else "NAXIS"
+    if str(header.get("XTENSION", "IMAGE")).strip() != "IMAGE" and key == "NAXIS":
+        return ()
+    return tuple(int(header[f"{key}{k}"]) for k in range(int(header[key]), 0, -1))
