@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         for path in write_tica_files(cameras, args.tica, one_list=args.one_list):
             print(path)
     if args.output or not args.tica:
-        from tica_fn.wcs.image_file import replacing
+        from tica_fn.fits.image_file import replacing
 
         output = args.output or Path("select_dark.ecsv")
         with replacing(output) as aside:
