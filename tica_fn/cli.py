@@ -12,6 +12,7 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # Names of files may be any bytes.
     args = make_parser().parse_args(argv)
+    warnings.formatwarning = lambda message, *_args, **_more: f"tica-fn: {message}\n"
     # The commands' linear algebra is small: its own threads would only wait, and busily.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:

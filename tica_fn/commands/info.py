@@ -29,5 +29,5 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
             found = "not installed"
         print(f"{package:13s} {found}")
     print(f"processors    {os.cpu_count()}")
-    print(f"kernels       {cache_folder()}")
+    print(f"kernels       {cache_folder() or 'in memory only'}")
     return 0

@@ -22,6 +22,8 @@ import numba
 from numba.core import event
 from numba.extending import overload, register_jitable
 
+from tica_fn.kernels.code_cache import CodeCache, safe_folder, say_once
+
 __all__ = ["before_compiling", "cache_folder", "chosen_by_type", "formula", "kernel"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,13 +33,9 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": F
 
 def kernel(function: F) -> F:
     """Compile a function of arrays and numbers with the project's options, cached on disk."""
-    config: Any = numba.config
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_folder())
-    try:
-        return numba.njit(cache=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
-    finally:
-        config.CACHE_DIR = before
+    compiled: Any = numba.njit(**_OPTIONS)(function)
+    compiled._cache = CodeCache(function, cache_folder)
+    return compiled  # type: ignore[no-any-return]
 
 
 def formula(function: F) -> F:
@@ -58,31 +56,50 @@ def chosen_by_type(function: Callable[..., Any]) -> Callable[[F], F]:
 
 
 @cache
-def cache_folder() -> Path:
+def cache_folder() -> Path | None:
     """Folder of the machine code that belongs to exactly these kernel sources.
 
-    It lies in ``NUMBA_CACHE_DIR`` where that is set, else in the package's ``__pycache__``, else
-    (a read-only installation) in the user's cache folder.
+    It lies in ``NUMBA_CACHE_DIR`` where that is set, else in the package's ``__pycache__``, in the
+    user's cache folder or in one of the user's own under the temporary folder: in the first that
+    is safe.  None where no folder is: kernels then live in memory only, which is said once.
     """
-    name = f"numba-{_source_hash()}"
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    places = [Path(__file__).parent / "__pycache__", home / "tica-fn", Path(tempfile.gettempdir())]
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        places.insert(0, Path(os.environ["NUMBA_CACHE_DIR"]))
-    for place in places:
-        folder = place / name
+    refused = []
+    for place, own in _places():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
+            folder = safe_folder(place, (*own, f"numba-{_source_hash()}"))
+        except OSError as error:
+            refused.append(f"{error.filename}: {error.strerror}")
             continue
-    tried = ", ".join(str(place) for place in places)
-    raise OSError(f"no folder can be written to keep compiled kernels in (tried {tried})")
+        if refused and os.environ.get("NUMBA_CACHE_DIR"):
+            say_once(f"NUMBA_CACHE_DIR is not used ({refused[0]}); compiled kernels go to {folder}")
+        return folder
+    say_once(
+        f"compiled kernels are kept in memory only, as no folder is safe ({'; '.join(refused)})"
+    )
+    return None
+
+
+def _places() -> list[tuple[Path, tuple[str, ...]]]:
+    """Folders to try, each with the folders of ours below it."""
+    places: list[tuple[Path, tuple[str, ...]]] = []
+    if named := os.environ.get("NUMBA_CACHE_DIR"):
+        places.append((Path(named), ()))
+    places.append((Path(__file__).parent / "__pycache__", ()))
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    if not Path(home).is_absolute():  # The standard says to ignore such a one.
+        try:
+            home = str(Path.home() / ".cache")
+        except RuntimeError:  # HOME is not set, and the system does not know the user.
+            home = ""
+    if home:
+        places.append((Path(home), ("tica-fn",)))
+    places.append((Path(tempfile.gettempdir()), (f"tica-fn-{os.geteuid()}",)))
+    return places
 
 
 def before_compiling(tell: Callable[[], None]) -> None:
     """Have a function called when a kernel is about to be compiled, which takes seconds."""
+    cache_folder()  # Says here, in the main process, where nothing can be kept.
     event.register(_COMPILING, _Once(tell))  # type: ignore[no-untyped-call]
 
 

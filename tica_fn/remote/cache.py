@@ -27,9 +27,14 @@ Report = Callable[[int, "int | None"], None]
 
 def default_folder() -> Path:
     """Folder in which models are kept where no other is named."""
-    import pooch
+    from platformdirs import user_cache_path
 
-    return Path(os.environ.get("TICA_FN_CACHE") or pooch.os_cache("tica-fn"))
+    if named := os.environ.get("TICA_FN_CACHE"):
+        return Path(named)
+    folder = user_cache_path("tica-fn")
+    if folder.is_relative_to(os.devnull):
+        raise FileNotFoundError(2, "no home folder; name one in TICA_FN_CACHE", "cache of models")
+    return folder
 
 
 @attrs.frozen(kw_only=True)
