@@ -15,13 +15,14 @@ from benchmarks.commands import _inputs
 from tica_fn.fits import stream
 from tica_fn.fits.batch import ModelShelf
 from tica_fn.pipeline.sweep_plan import SweepPlan
+from tica_fn.products import image_plans
 from tica_fn.products.job import Job
 
 STAGES = (
     ("read the file", files, "content"),
     ("split it into headers and data", files, "read_blocks"),
     ("CRC of the input", files, "crc32"),
-    ("pedestals and smear (small frame)", stream, "measured_part"),
+    ("pedestals and smear (small frame)", image_plans, "measured_part"),
     ("the sweep: swap, sum, six steps, swap, sum", SweepPlan, "fill_file"),
     ("cards of the product", stream, "tica_header"),
     ("write to the disk", stream, "write_whole"),

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.steps.table import choices_at
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ _CORRECTIONS = ("poc", "ccd", "barycenter")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    default = next(iter(LAYOUTS))
     group = parser.add_argument_group("products")
     group.add_argument(
         "--layout",
-        choices=("tica", "spoc"),
-        default="tica",
-        help="tica: image in the primary HDU, electrons per exposure (default); spoc: as the "
-        "mission's ffic files, image and uncertainty in extensions, electrons per second",
+        choices=tuple(LAYOUTS),
+        default=default,
+        help="; ".join(
+            f"{name}: {layout.what}{' (default)' * (name == default)}"
+            for name, layout in LAYOUTS.items()
+        ),
     )
     group.add_argument(
         "--assemble", action="store_true", help="put the four CCDs of a camera frame in one file"

@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.clocks import spacecraft_times, utc_text
+from tica_fn.fits.layouts import LAYOUTS, PACKINGS
 from tica_fn.fits.orbits import orbits_of_sector
 from tica_fn.frame import Frame
 
@@ -16,8 +17,6 @@ __all__ = ["SEGMENTS", "hlsp_name", "is_hlsp_name", "product_name", "segment_of"
 
 SEGMENTS = ("o1", "o2", "o3", "o4", "o1a", "o1b", "o2a", "o2b", "o3a", "o3b", "o4a", "o4b")
 """Orbits of a sector, and their halves, as ``ORB_SEG`` and the names at MAST say them."""
-
-_PACKED = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
 
 
 def _stem(path: str | os.PathLike[str]) -> str:
@@ -43,7 +42,7 @@ def product_name(
     ccd : int, optional
         CCD that was taken out of a camera frame.
     layout : str
-        ``"tica"``, ``"spoc"``, or ``"raw"`` for pixels that were not calibrated.
+        One of `LAYOUTS`, or ``"raw"`` for pixels that were not calibrated.
     compress : str
         ``"none"``, ``"gzip"``, ``"rice"`` or ``"gzip2"``.
 
@@ -64,11 +63,9 @@ def product_name(
     'tess2018349182459-s0006-2-3-0126-s_ffic.fits'
     """
     stem = _stem(source) + (f"_ccd{ccd}" if ccd is not None else "")
-    if layout == "spoc":
-        stem = stem.removesuffix(".cal")
-        stem = stem.replace("ffir", "ffic") if "ffir" in stem else f"{stem}_ffic"
-    middle = ".cal" if layout == "tica" else ""
-    return f"{stem}{middle}.fits{_PACKED[compress]}"
+    if layout != "raw":
+        stem = LAYOUTS[layout].stem(stem)
+    return f"{stem}.fits{PACKINGS[compress]}"
 
 
 def segment_of(frame: Frame) -> str | None:
@@ -138,7 +135,7 @@ def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") 
         raise FrameError(f"{frame.name}: ORB_SEG is {segment!r}, not one of {', '.join(SEGMENTS)}")
     return (
         f"hlsp_tica_tess_ffi_s{frame.sector:04d}-{segment}-{frame.cadence:08d}"
-        f"-cam{frame.camera}-ccd{frame.ccd}_tess_v01_img.fits{_PACKED[compress]}"
+        f"-cam{frame.camera}-ccd{frame.ccd}_tess_v01_img.fits{PACKINGS[compress]}"
     )
 
 
@@ -201,7 +198,7 @@ def spoc_name(frame: Frame, compress: str = "none") -> str:
     number = scid if isinstance(scid, int) else 0
     return (
         f"tess{stamp}-s{frame.sector:04d}-{frame.camera}-{frame.ccd}-{number:04d}-s_ffic.fits"
-        f"{_PACKED[compress]}"
+        f"{PACKINGS[compress]}"
     )
 
 

@@ -21,16 +21,7 @@ from tica_fn.immutable import Array
 from tica_fn.models import SourceFile
 from tica_fn.steps.table import STANDARD_ORDER
 
-__all__ = ["frame_from_ffic", "is_ffic", "plane_of"]
-
-
-def is_ffic(hdus: list[RawHDU]) -> bool:
-    """Tell a calibrated full-frame image from a raw one."""
-    header = hdus[1].header
-    said = str(header.get("EXTNAME", "")).strip().endswith("cal") or (
-        str(header.get("IMAGTYPE", "")).strip() == "cal"
-    )
-    return int(header["BITPIX"]) < 0 and (said or len(hdus) > 2)
+__all__ = ["frame_from_ffic", "plane_of"]
 
 
 def plane_of(

@@ -20,50 +20,53 @@ from tica_fn.detector import COLUMNS, ROWS, SHAPE
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK, RawHDU, verify_sums
 from tica_fn.fits.checksum import add_sums, sum_bytes
-from tica_fn.fits.spoc import spoc_facts
 from tica_fn.fits.tica import finished_header, packed, says_comments, tica_header
+from tica_fn.frame import Frame
 from tica_fn.immutable import Array
-from tica_fn.models import SourceFile
 from tica_fn.pipeline.compose import Pipeline
-from tica_fn.pipeline.fuse import is_one_sweep
-from tica_fn.pipeline.stack import measured_part, plan_of
+from tica_fn.pipeline.stack import plan_of
 
-__all__ = ["can_stream", "stream_spoc"]
+__all__ = ["stream", "words_of"]
 
 _SIZE = ROWS * COLUMNS * 4
 _kept = threading.local()
 
 
-def can_stream(hdus: list[RawHDU], steps: Pipeline) -> bool:
-    """Tell whether a file and a pipeline can go the short way."""
-    header = hdus[1].header
+def words_of(hdu: RawHDU) -> Array | None:
+    """Counts of a whole readout as they stand in a file, or None if they are no plain integers.
+
+    Gives (2078, 2136) big-endian int32.
+    """
+    header = hdu.header
     plain = header.get("BZERO", 0) == 0 and header.get("BSCALE", 1) == 1
     shape = (header["NAXIS"], header.get("NAXIS1"), header.get("NAXIS2"))
-    whole = shape == (2, COLUMNS, ROWS)
-    return plain and header["BITPIX"] == 32 and whole and is_one_sweep(steps.steps)
+    if not plain or header["BITPIX"] != 32 or shape != (2, COLUMNS, ROWS):
+        return None
+    return np.frombuffer(hdu.data, dtype=">i4", count=ROWS * COLUMNS).reshape(SHAPE)
 
 
-def stream_spoc(
+def stream(
     path: Path,
     hdus: list[RawHDU],
-    source: SourceFile,
+    place: int,
     steps: Pipeline,
+    measured: Frame,
     target: Path,
     on_written: Callable[[], None] | None = None,
 ) -> None:
-    """Calibrate a raw full-frame image into a file of TICA's layout.
+    """Calibrate the counts of an HDU into a file of TICA's layout.
 
-    The bytes written are those that `tica_fn.write` writes of the frame that the steps give.
+    `measured` is the frame's small part, calibrated.  The bytes written are those that
+    `tica_fn.write` writes of the frame that the steps give.
     """
-    image = np.frombuffer(hdus[1].data, dtype=">i4", count=ROWS * COLUMNS).reshape(SHAPE)
-    done = steps(measured_part(image, source=source, **spoc_facts(path, hdus)))
-    words = np.frombuffer(hdus[1].data, dtype=np.uint32, count=ROWS * COLUMNS).reshape(SHAPE)
-    cards = tica_header(done, comments=says_comments(done, target))
+    data = hdus[place].data
+    words = np.frombuffer(data, dtype=np.uint32, count=ROWS * COLUMNS).reshape(SHAPE)
+    cards = tica_header(measured, comments=says_comments(measured, target))
     start = len(finished_header(cards, datasum=0))
     file = _memory("file", start + -(-_SIZE // BLOCK) * BLOCK)
     out = file[start : start + _SIZE].view(np.uint32).reshape(SHAPE)
-    read, written = plan_of(steps, done).fill_file(words, done.smear, out)
-    verify_sums(path, hdus, {1: add_sums(read, sum_bytes(hdus[1].data[_SIZE:]))})
+    read, written = plan_of(steps, measured).fill_file(words, measured.smear, out)
+    verify_sums(path, hdus, {place: add_sums(read, sum_bytes(data[_SIZE:]))})
     file[:start] = np.frombuffer(finished_header(cards, written), dtype=np.uint8)
     file[start + _SIZE :] = 0
     if target.suffix == ".gz":

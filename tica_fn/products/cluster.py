@@ -15,8 +15,7 @@ import attrs
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.batch import FAILED, Outcome, attempt
-from tica_fn.products.claims import Claims
-from tica_fn.products.job import Job
+from tica_fn.products.job import Claims, Job
 from tica_fn.products.raw_files import calibrate_file
 
 __all__ = ["run_on_cluster"]

@@ -9,15 +9,15 @@ import attrs
 from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.batch import DONE, SKIPPED, ModelShelf, Outcome
 from tica_fn.fits.blocks import content, crc32, read_blocks
-from tica_fn.fits.files import kind_of
+from tica_fn.fits.files import frames_of
+from tica_fn.fits.kinds import kind_of
 from tica_fn.fits.names import product_name, spoc_name
 from tica_fn.fits.spoc_out import write_spoc
-from tica_fn.fits.tica_in import frame_from_tica
 from tica_fn.fits.tiled import untiled
 from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
-from tica_fn.products.claims import Claims
-from tica_fn.products.staleness import Wanted, why_again
+from tica_fn.products.job import Claims
+from tica_fn.products.staleness import Expected, why_again
 from tica_fn.uncertainty.estimate_variance import estimate_variance
 
 __all__ = ["Conversion", "convert_file"]
@@ -42,11 +42,14 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     data = content(source)
     stamp = SourceFile(name=source.name, crc32=crc32(data))
     hdus = untiled(source, data, read_blocks(source, data))
-    if (kind := kind_of(source, hdus)) != "tica":
+    kind = kind_of(source, hdus)
+    if "converted" not in kind.becomes:
+        one = "products" in kind.becomes and not kind.ccds
+        how = ", to be calibrated with --layout spoc" if one else ""
         raise BadFileError(
-            f"{source}: {_KINDS[kind]}; what is converted is products of one CCD in TICA's layout"
+            f"{source}: {kind.what}{how}; what is converted is products of one CCD in TICA's layout"
         )
-    frame = frame_from_tica(source, hdus, stamp)
+    (frame,) = frames_of(source, hdus, stamp)
     name = (
         spoc_name(frame, job.compress)
         if job.name == "spoc"
@@ -55,7 +58,7 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     target = job.outdir / name
     job.claim(target, source)
     frame, notes = _with_variance(source, frame, job.models)
-    redo = () if job.overwrite else why_again(target, _wanted(frame))
+    redo = () if job.overwrite else why_again(target, _expected(frame))
     if redo is None:
         return Outcome(source=source, state=SKIPPED, outputs=(target,))
     stars = [
@@ -65,15 +68,6 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     ]
     write_spoc(frame, target, quality=frame.quality is not None, tables=stars)
     return Outcome(source=source, state=DONE, outputs=(target,), frames=1, notes=(*redo, *notes))
-
-
-_KINDS = {
-    "spoc": "a raw frame, to be calibrated with --layout spoc",
-    "poc": "a raw frame, to be calibrated with --layout spoc",
-    "camera": "a camera frame",
-    "ffic": "in SPOC's layout already",
-    "target": "target pixels",
-}
 
 
 def _with_variance(
@@ -95,9 +89,9 @@ def _with_variance(
     return estimate_variance(own)(frame), models.remarks(frame.camera, frame.ccd, frame.sector)
 
 
-def _wanted(frame: Frame) -> Wanted:
+def _expected(frame: Frame) -> Expected:
     made = frame.provenance
-    return Wanted(
+    return Expected(
         input_crc32=frame.source.crc32 if frame.source else "",
         models=frozenset(file.sha256 for file in made.files) if made else frozenset(),
         steps=frame.steps,

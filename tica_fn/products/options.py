@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import Pipeline, compose
 from tica_fn.steps.table import STANDARD_ORDER, TABLE, Row, choices_at
@@ -50,7 +51,7 @@ class Product:
         From a Julian date (TDB) to position and velocity of the spacecraft, km and km/s.
     """
 
-    layout: str = _one_of("tica", "spoc")
+    layout: str = next(iter(LAYOUTS))
     assemble: bool = False
     trim: bool = False
     name: str = _one_of("stem", "hlsp", "spoc")
@@ -66,12 +67,18 @@ class Product:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what does not go together."""
-        if self.layout == "spoc" and (self.assemble or self.name == "hlsp"):
-            raise ValueError("SPOC's layout holds one CCD under SPOC's name: no camera, no HLSP")
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"there is no layout {self.layout}: {', '.join(LAYOUTS)}")
+        layout = LAYOUTS[self.layout]
+        if self.assemble and not layout.holds_cameras:
+            raise ValueError(f"the layout {self.layout} holds one CCD, no camera frame")
+        if self.name not in layout.names:
+            raise ValueError(
+                f"in the layout {self.layout} names are {' or '.join(layout.names)}, "
+                f"not {self.name}"
+            )
         if self.assemble and (self.uncertainty or self.quality or self.name == "hlsp"):
             raise ValueError("a camera frame has no extensions, and no HLSP name")
-        if self.name == "spoc" and self.layout != "spoc":
-            raise ValueError("SPOC's names are for SPOC's layout")
 
     @property
     def plain(self) -> bool:
@@ -81,7 +88,7 @@ class Product:
     @property
     def needs_variance(self) -> bool:
         """Whether the frame must have its variance."""
-        return self.uncertainty or self.layout == "spoc"
+        return self.uncertainty or LAYOUTS[self.layout].holds_variance
 
     @property
     def not_for_targets(self) -> tuple[str, ...]:
@@ -139,7 +146,7 @@ def _has(product: Product, row: Row) -> bool:
     """Tell whether a step makes part of a product."""
     optional = {
         "undershoot": product.undershoot,
-        "live_time": product.layout == "spoc",
+        "live_time": LAYOUTS[product.layout].per_second,
         "variance": product.needs_variance,
     }
     if row.choice:

@@ -1,4 +1,4 @@
-"""Whether an output that is there already is the one that is wanted."""
+"""Whether an output that is there already is the one that is expected."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tica_fn.models import SourceFile
 from tica_fn.pipeline.compose import Pipeline
 from tica_fn.products.options import Product
 
-__all__ = ["Wanted", "wanted_of", "why_again"]
+__all__ = ["Expected", "expected_of", "why_again"]
 
 
 @attrs.frozen(kw_only=True)
-class Wanted:
+class Expected:
     """What an output must say of itself to be left as it is."""
 
     input_crc32: str
@@ -33,7 +33,7 @@ class Wanted:
     collateral: frozenset[str] = frozenset()
 
 
-def wanted_of(
+def expected_of(
     source: SourceFile | None,
     pipelines: Sequence[Pipeline],
     product: Product,
@@ -41,7 +41,7 @@ def wanted_of(
     compress: str = "none",
     before: tuple[str, ...] = (),
     collateral: Sequence[SourceFile] | None = None,
-) -> Wanted:
+) -> Expected:
     """What the output of a raw file must say of itself."""
     columns = 2048 if product.trim else 2136
     names = {
@@ -50,19 +50,19 @@ def wanted_of(
     }
     image = collateral is None
     models = [getattr(step, "models", None) for steps in pipelines for step in steps.steps]
-    return Wanted(
+    return Expected(
         input_crc32=source.crc32 if source else "",
         models=frozenset(file.sha256 for one in models if one for file in one.files),
         steps=(*before, *(str(getattr(s, "name", s)) for s in pipelines[0].steps)),
         columns=(2 * columns if product.assemble else columns) if image else None,
-        extensions=frozenset(name for name, wanted in names.items() if wanted and image),
+        extensions=frozenset(name for name, there in names.items() if there and image),
         segment=product.segment if image else None,
         packing=TILE_COMPRESSION.get(compress) if image else None,
         collateral=frozenset(file.crc32 for file in collateral or ()),
     )
 
 
-def why_again(target: Path, wanted: Wanted) -> tuple[str, ...] | None:
+def why_again(target: Path, expected: Expected) -> tuple[str, ...] | None:
     """Decide about an output that may be there."""
     if not target.exists():
         return ()
@@ -82,15 +82,15 @@ def why_again(target: Path, wanted: Wanted) -> tuple[str, ...] | None:
     names = {str(extension.get("EXTNAME", "")) for extension in headers[1:]}
     segment = header.get("ORB_SEG")
     reasons = {
-        "it was made from another input": header.get("RAWCRC") != wanted.input_crc32,
-        "it was made with other models": _values(header, "MODSHA") != wanted.models,
-        "it was made with other collateral": _values(header, "COLCRC") != wanted.collateral,
-        "it was made by other steps": steps_of(header) != wanted.steps,
-        "it has other pixels": wanted.columns is not None
-        and image.get("ZNAXIS1", image.get("NAXIS1")) != wanted.columns,
-        "it has other extensions": {"UNCERTAINTY", "PIXEL_QUALITY"} & names != wanted.extensions,
-        "it is of another orbit segment": wanted.segment not in (None, segment),
-        "it was packed in another way": image.get("ZCMPTYPE") != wanted.packing,
+        "it was made from another input": header.get("RAWCRC") != expected.input_crc32,
+        "it was made with other models": _values(header, "MODSHA") != expected.models,
+        "it was made with other collateral": _values(header, "COLCRC") != expected.collateral,
+        "it was made by other steps": steps_of(header) != expected.steps,
+        "it has other pixels": expected.columns is not None
+        and image.get("ZNAXIS1", image.get("NAXIS1")) != expected.columns,
+        "it has other extensions": {"UNCERTAINTY", "PIXEL_QUALITY"} & names != expected.extensions,
+        "it is of another orbit segment": expected.segment not in (None, segment),
+        "it was packed in another way": image.get("ZCMPTYPE") != expected.packing,
     }
     for reason, true in reasons.items():
         if true:
