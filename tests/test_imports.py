@@ -134,3 +134,42 @@ def test_help_imports_nothing_heavy():
     loaded = set(said.stdout.split())
     assert "tica_fn.cli" in loaded
     assert not loaded & {"numpy", "numba", "astropy", "scipy", "matplotlib", "gwcs", "rich"}
+
+
+REACHABLE = """
+import ast, importlib, pkgutil, sys, types
+from pathlib import Path
+import tica_fn
+from {first} import {name}
+for room in {rooms}:  # none is imported by hand
+    assert isinstance(getattr(tica_fn, room), types.ModuleType), room
+modules = [m.name for m in pkgutil.walk_packages(tica_fn.__path__, "tica_fn.")]
+for module in modules:
+    module.endswith("__main__") or importlib.import_module(module)
+for package in (tica_fn, tica_fn.wcs):
+    tree = ast.parse(Path(package.__file__).with_suffix(".pyi").read_text())
+    for line in (node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module):
+        module = sys.modules[package.__name__ + "." + line.module]
+        for alias in line.names:
+            assert getattr(package, alias.name) is getattr(module, alias.name), alias.name
+public = {{"tica_fn.kernels." + name for name in tica_fn.kernels.__all__}}
+for module in set(modules) - public - {{"tica_fn.__main__"}}:
+    value = tica_fn
+    for part in module.split(".")[1:]:
+        value = getattr(value, part)
+    assert value is sys.modules[module], module
+print("reached", len(modules))
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "name"),
+    [("tica_fn.pipeline.compose", "Pipeline"), ("tica_fn.wcs.refstars", "ReferenceStars")],
+)
+def test_no_module_hides_a_function_and_all_are_reached(first, name):
+    """Importing a module binds its name in its package; no public name is lost to that."""
+    rooms = sorted(set(FLOOR) - {"cli", "commands", "__main__"})
+    code = REACHABLE.format(first=first, name=name, rooms=rooms)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert int(said.stdout.split()[1]) > 200
