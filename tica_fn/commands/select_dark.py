@@ -67,11 +67,10 @@ def run(args: argparse.Namespace) -> int:
         for path in write_tica_files(cameras, args.tica, one_list=args.one_list):
             print(path)
     if args.output or not args.tica:
-        from tica_fn.fits.image_file import replacing
+        from tica_fn.fits.whole_files import save_table
 
         output = args.output or Path("select_dark.ecsv")
-        with replacing(output) as aside:
-            choices_table(cameras).write(aside, format="ascii.ecsv", overwrite=True)
+        save_table(choices_table(cameras), output)
         print(output)
     pictures = args.picture or args.tica
     if pictures:

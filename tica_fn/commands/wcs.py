@@ -58,7 +58,8 @@ def run_refstars(args: argparse.Namespace) -> int:
     """Find reference stars and write them."""
     import numpy as np
 
-    from tica_fn.fits.image_file import read_image, replacing
+    from tica_fn.fits.image_file import read_image
+    from tica_fn.fits.whole_files import save_table
     from tica_fn.wcs.refstars import find_reference_stars
     from tica_fn.wcs.refstars_file import reference_stars_table, write_reference_stars
 
@@ -84,8 +85,7 @@ def run_refstars(args: argparse.Namespace) -> int:
         raise type(error)(f"{image.path}: {error}") from error
     write_reference_stars(stars, args.output)
     if args.ecsv:
-        with replacing(args.ecsv) as aside:
-            reference_stars_table(stars).write(aside, format="ascii.ecsv", overwrite=True)
+        save_table(reference_stars_table(stars), args.ecsv)
     few = int(np.sum(np.bincount(stars.blocks, minlength=25) < 5))
     warning = f"; {few} of 25 blocks have fewer than 5 and are extrapolated" if few else ""
     print(f"{args.output}: {len(stars)} reference stars{warning}")
@@ -126,7 +126,7 @@ def run_compare(args: argparse.Namespace) -> int:
     """Print how far apart two solutions are."""
     from pathlib import Path
 
-    from tica_fn.fits.image_file import replacing
+    from tica_fn.fits.whole_files import save_table
     from tica_fn.wcs.comparison import compare_solutions, comparison_table, read_solution
     from tica_fn.wcs.refstars_file import read_reference_stars
 
@@ -146,8 +146,7 @@ def run_compare(args: argparse.Namespace) -> int:
     shift = f"{numbers['mean_columns']:+.5f} columns {numbers['mean_rows']:+.5f} rows"
     print(f"{'mean':8}{shift:>36} [pixel]")
     if args.table:
-        with replacing(args.table) as aside:
-            comparison_table(found).write(aside, format="ascii.ecsv", overwrite=True)
+        save_table(comparison_table(found), args.table)
     if args.plot:
         from tica_fn.wcs.pictures import draw_comparison
 
@@ -162,12 +161,11 @@ def run_diagnose(args: argparse.Namespace) -> int:
     import numpy as np
 
     from tica_fn.errors import describe
-    from tica_fn.fits.image_file import replacing
+    from tica_fn.fits.whole_files import save_table
     from tica_fn.wcs.diagnostics import diagnose_files
 
     table, errors = diagnose_files(args.images)
-    with replacing(args.output) as aside:
-        table.write(aside, format="ascii.ecsv", overwrite=True)
+    save_table(table, args.output)
     residual, good = (np.asarray(table[key], float) for key in ("RMSA", "WCSGDF"))
     known = np.isfinite(residual)
     middle = f"{np.median(residual[known]):.4f} arcsec" if known.any() else "not known"

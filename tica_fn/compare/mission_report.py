@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.compare.mission import MissionComparison, rows_of
+from tica_fn.fits.whole_files import save_figure, save_table
 
 __all__ = ["draw_mission", "print_mission", "write_mission"]
 
@@ -61,7 +62,7 @@ def write_mission(found: MissionComparison, path: str | Path) -> None:
     table = Table(rows=rows_of(found), names=_NAMES)
     for name in ("low", "high", "offset", "scatter", "noise"):
         table[name].unit = "electron / s"
-    table.write(path, format=formats[path.suffix], overwrite=True)
+    save_table(table, path, formats[path.suffix])
 
 
 def draw_mission(found: MissionComparison, path: str | Path) -> None:
@@ -101,4 +102,4 @@ def draw_mission(found: MissionComparison, path: str | Path) -> None:
         axes.set_ylabel(name)
     ratio.legend(title="amplifier")
     figure.suptitle(f"{found.ours} against {found.mission}")
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dpi=100)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.compare.pair import load
+from tica_fn.fits.whole_files import save_figure
 from tica_fn.immutable import Array
 
 __all__ = ["draw_differences"]
@@ -51,7 +52,7 @@ def draw_differences(gold: str | Path, test: str | Path, path: str | Path) -> bo
     for line, (where, old, new) in zip(axes, rows, strict=True):
         _draw(figure, line, where, np.asarray(old), np.asarray(new))
     figure.suptitle(f"{Path(gold).name}: gold, test, and where they differ")
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dpi=100)
     return True
 
 

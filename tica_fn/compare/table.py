@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.compare.findings import Comparison, Level
+from tica_fn.fits.whole_files import save_table
 
 __all__ = ["as_rows", "print_table", "write_table"]
 
@@ -65,7 +66,7 @@ def write_table(comparisons: Sequence[Comparison], path: str | Path) -> None:
     rows = as_rows(comparisons)
     types = ["U256", "U8", "U80", "U80", "i8", "f8", "U512"]
     table = Table(rows=rows or None, names=COLUMNS, dtype=types)
-    table.write(path, format=formats[path.suffix], overwrite=True)
+    save_table(table, path, formats[path.suffix])
 
 
 def print_table(comparisons: Sequence[Comparison], console: Any) -> None:

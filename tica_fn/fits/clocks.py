@@ -9,25 +9,37 @@ images).  ``DATE-OBS`` is the same instant as ``TSTART``, in UTC.
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from tica_fn.clock import CORRECTION_STEP, TIME_CORRECTIONS
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame, Times
 
-__all__ = ["correction_cards", "raw_clock", "reader_time_cards", "spacecraft_times", "utc_text"]
+__all__ = [
+    "correction_cards",
+    "raw_clock",
+    "reader_time_cards",
+    "spacecraft_times",
+    "utc_moment",
+    "utc_text",
+]
 
 _MJD_ZERO = 2400000.5
 
 
-def utc_text(times: Times, days: float) -> str:
-    """Calendar date and time in UTC."""
+def utc_moment(times: Times, days: float) -> Any:
+    """Instant on a frame's clock as a time of astropy in UTC."""
     from astropy.time import Time
 
     with warnings.catch_warnings():
         # Leap seconds of years to come are not known yet.
         warnings.simplefilter("ignore")
-        moment = Time(times.zero, days, format="jd", scale=times.scale, precision=3)
-        return f"{moment.utc.isot}Z"
+        return Time(times.zero, days, format="jd", scale=times.scale, precision=3).utc
+
+
+def utc_text(times: Times, days: float) -> str:
+    """Calendar date and time in UTC."""
+    return f"{utc_moment(times, days).isot}Z"
 
 
 def _date(frame: Frame, what: str, keyword: str, days: float) -> str:

@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from tica_fn import kernels
 from tica_fn.errors import FrameError
-from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.checksum import sum_bytes
+from tica_fn.fits.hdu_bytes import extension_hdu, finished_header
 from tica_fn.fits.header import Cards, card, split_cards
 from tica_fn.fits.physical_wcs import physical_cards
-from tica_fn.fits.tica import finished_header
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
 
 __all__ = [
     "QUALITY_NAME",
     "UNCERTAINTY_NAME",
-    "float_image_hdu",
     "quality_hdu",
     "tiled_hdu",
     "uncertainty_cards",
@@ -34,28 +31,6 @@ QUALITY_NAME = "PIXEL_QUALITY"
 
 _TILE_ROWS = 64
 """Flags of neighbouring rows are much alike: together they pack well."""
-
-
-def float_image_hdu(cards: Cards, pixels: Array) -> bytes:
-    """Image extension of 32-bit reals.
-
-    `pixels`: (rows, columns), written as float32.
-    """
-    pixels = np.ascontiguousarray(pixels, dtype=np.float32)
-    rows, columns = pixels.shape
-    data = np.zeros(pixels.nbytes + -pixels.nbytes % BLOCK, dtype=np.uint8)
-    words = data[: pixels.nbytes].view(np.uint32)
-    datasum = int(kernels.to_big_endian(pixels.view(np.uint32).reshape(-1), words))
-    structure = [
-        card("XTENSION", "IMAGE", "image extension"),
-        card("BITPIX", -32, "array data type"),
-        card("NAXIS", 2, "number of array dimensions"),
-        card("NAXIS1", columns, "columns"),
-        card("NAXIS2", rows, "rows"),
-        card("PCOUNT", 0, "number of group parameters"),
-        card("GCOUNT", 1, "number of groups"),
-    ]
-    return finished_header([*structure, *cards], datasum) + data.tobytes()
 
 
 def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
@@ -109,7 +84,7 @@ def uncertainty_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
         raise FrameError(
             f"{path}: the frame has no variance; apply tica_fn.estimate_variance(models)"
         )
-    return float_image_hdu(uncertainty_cards(frame), np.sqrt(frame.variance))
+    return extension_hdu(uncertainty_cards(frame), np.sqrt(frame.variance))
 
 
 def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:

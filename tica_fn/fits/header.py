@@ -6,12 +6,14 @@ again, so nothing can change on the way.
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Hashable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
 from astropy.io import fits
 
 from tica_fn.immutable import Unchanging
@@ -24,6 +26,8 @@ _LEGAL = re.compile(
     r"(?:'(?:[^']|'')*'|\s*[TF]|\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[ED][+-]?\d+)?|\s*)"
     r"\s*(?:/.*)?"
 )
+_PLAIN_KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
+_REAL_COLUMNS = 20
 Cards = list[tuple[str, str]]
 """Pairs of keyword and text: 80 characters, or a multiple where CONTINUE cards follow."""
 
@@ -90,18 +94,48 @@ def printable(text: str) -> str:
 
 
 @lru_cache(maxsize=4096, typed=True)
-def card(keyword: str, value: Hashable, comment: str = "") -> tuple[str, str]:
-    """Format one card."""
-    with warnings.catch_warnings():
-        # Only the comment is cut, as stated above.
-        warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
-        if isinstance(value, str):
-            value = printable(value)
-        if keyword in ("HISTORY", "COMMENT"):
-            text = str(value)
-            parts = [text[i : i + 72] for i in range(0, len(text), 72)] or [""]
-            return keyword, "".join(f"{keyword:<8}{part:<72}" for part in parts)
-        return keyword, str(fits.Card(keyword, value, comment))
+def card(
+    keyword: str, value: Hashable, comment: str = "", *, whole: bool = False
+) -> tuple[str, str]:
+    """Format one card; a comment is cut where it has no room.
+
+    Reals take 20 columns and lose digits that don't fit; with `whole` they keep them all.
+    """
+    if isinstance(value, str):
+        value = printable(value)
+    if keyword in ("HISTORY", "COMMENT"):
+        text = str(value)
+        parts = [text[i : i + 72] for i in range(0, len(text), 72)] or [""]
+        return keyword, "".join(f"{keyword:<8}{part:<72}" for part in parts)
+    field = _value_text(keyword, value, whole)
+    if field is None or len(field) > CARD - 10 or not _PLAIN_KEYWORD.fullmatch(keyword):
+        with warnings.catch_warnings():
+            # Only the comment is cut, as stated above.
+            warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
+            return keyword, str(fits.Card(keyword, value, comment))
+    shown = f"{keyword:<8}= {field}" + (f" / {printable(comment)}" if comment else "")
+    return keyword, f"{shown[:CARD]:<{CARD}}"
+
+
+def _value_text(keyword: str, value: Hashable, whole: bool) -> str | None:
+    """Value as a card has it in its columns; None for kinds that are left to astropy."""
+    if isinstance(value, bool | np.bool_):
+        return f"{'T' if value else 'F':>20}"
+    if isinstance(value, int | np.integer):
+        return f"{int(value):>20d}"
+    if isinstance(value, float | np.floating):
+        if not math.isfinite(value):
+            raise ValueError(f"{keyword} is {value}; a header holds finite numbers only")
+        text = (repr(float(value)) if whole else str(value)).replace("e", "E")
+        if len(text) > _REAL_COLUMNS and not whole:
+            digits, mark, exponent = text.partition("E")
+            text = digits[: _REAL_COLUMNS - len(mark + exponent)] + mark + exponent
+        return f"{text:>20}"
+    if isinstance(value, str):
+        quoted = value.replace("'", "''")
+        text = f"'{quoted:<8}'"
+        return f"{text:<20}" if value else "''"
+    return None
 
 
 class OriginalHeader(Unchanging):

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,7 +26,7 @@ from tica_fn.fits.spoc import image_of
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array, freeze
 
-__all__ = ["ImageFile", "open_hdus", "read_image", "replacing"]
+__all__ = ["ImageFile", "open_hdus", "read_image"]
 
 _KEYWORDS = {"camera": ("CAMERA", "CAMNUM", "CAM"), "ccd": ("CCD", "CCDNUM")}
 _RATES = ("e-/s", "electron/s", "electrons/s", "e/s", "electron / s")
@@ -57,28 +55,6 @@ class ImageFile:
     image: int
     gzipped: bool
     frame: Frame
-
-
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write a file whole or not at all: aside, to disk, then renamed."""
-    path = Path(path).resolve()
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path.parent)) from error
-    aside = Path(name)
-    try:
-        os.fchmod(handle, 0o644)
-        os.close(handle)
-        yield aside
-        if path.exists():
-            shutil.copymode(path, aside)
-        with aside.open("rb+") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_image(

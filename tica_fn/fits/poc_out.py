@@ -8,18 +8,17 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tica_fn import kernels
 from tica_fn.detector import AMPLIFIERS, CCDS
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.blocks import BLOCK
+from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words, packed
 from tica_fn.fits.header import Cards, card
 from tica_fn.fits.keywords import is_spoc_header
 from tica_fn.fits.physical_wcs import physical_cards
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.quadrants import place_ccd
 from tica_fn.fits.reader_cards import reader_cards, science_pixels
-from tica_fn.fits.tica import finished_header, packed, raw_cards
+from tica_fn.fits.tica import raw_cards
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array
 from tica_fn.models import ModelFile
@@ -159,17 +158,6 @@ def _without(cards: Cards, own: Iterable[tuple[str, str]], *names: str) -> Cards
 
 def _write_image(path: str | os.PathLike[str], pixels: Array, cards: Cards) -> None:
     """Write 32-bit pixels in the primary HDU."""
-    rows, columns = pixels.shape
-    data = np.zeros(pixels.nbytes + -pixels.nbytes % BLOCK, dtype=np.uint8)
-    words = np.ascontiguousarray(pixels).view(np.uint32).reshape(-1)
-    datasum = int(kernels.to_big_endian(words, data[: pixels.nbytes].view(np.uint32)))
-    structure = [
-        card("SIMPLE", True, "conforms to FITS standard"),
-        card("BITPIX", 32 if pixels.dtype.kind == "i" else -32, "array data type"),
-        card("NAXIS", 2, "number of array dimensions"),
-        card("NAXIS1", columns, "columns"),
-        card("NAXIS2", rows, "rows"),
-        card("EXTEND", True, "extensions may follow"),
-    ]
-    head = finished_header([*structure, *cards], datasum)
-    write_whole(path, packed(path, head, data.data))
+    data, datasum = image_words(pixels)
+    head = finished_header([*image_structure(pixels.shape, pixels.dtype.kind), *cards], datasum)
+    write_whole(path, packed(path, head, data))

@@ -14,28 +14,22 @@ from __future__ import annotations
 from functools import cache
 
 from tica_fn.clock import DAY_S, readout_delay
-from tica_fn.detector import (
-    AMPLIFIER_COLUMNS,
-    AMPLIFIERS,
-    BUFFER_ROWS,
-    OVERCLOCK_COLUMNS,
-    READ_INTERVAL_S,
-    SCIENCE_COLUMNS,
-    SCIENCE_ROWS,
-    SMEAR_ROWS,
-    UNDERCLOCK_COLUMNS,
-    VIRTUAL_COLUMNS,
-    VIRTUAL_ROWS,
-)
+from tica_fn.detector import AMPLIFIERS, READ_INTERVAL_S
 from tica_fn.fits.clocks import correction_cards, spacecraft_times, utc_text
 from tica_fn.fits.header import Cards, card
 from tica_fn.fits.physical_wcs import origin_of, physical_cards
 from tica_fn.fits.provenance import date_card, provenance_cards, software, steps_of
 from tica_fn.fits.reader_cards import flag_cards, frame_quality
+from tica_fn.fits.spoc_readout import (
+    EXPOSED_S,
+    READ_OUT_S,
+    places_of_columns,
+    places_of_rows,
+)
 from tica_fn.fits.spoc_sky import fit_cards, raw_value, sky_cards
 from tica_fn.frame import Frame, Times
 
-__all__ = ["image_cards", "primary_cards", "uncertainty_cards"]
+__all__ = ["image_cards", "primary_cards", "spoc_uncertainty_cards"]
 
 _OF_THE_INPUT = ("ORIGIN", "CREATOR", "PROCVER", "DATE", "FILEVER", "RAWFILE", "RAWCRC")
 
@@ -164,8 +158,8 @@ def image_cards(frame: Frame) -> Cards:
         card("BUNIT", "electron/s", "unit of the image"),
         card("BARYCORR", times.light_d, "[d] light travel time in TSTART and TSTOP"),
         card("TIMECORR", times.light_d, "[d] the same as BARYCORR"),
-        card("INT_TIME", 1.98, "[s] photon accumulation time per frame"),
-        card("READTIME", 0.02, "[s] readout time per frame"),
+        card("INT_TIME", EXPOSED_S, "[s] photon accumulation time per frame"),
+        card("READTIME", READ_OUT_S, "[s] readout time per frame"),
         card("FRAMETIM", READ_INTERVAL_S, "[s] frame time (INT_TIME + READTIME)"),
         card("NUM_FRM", frames, "number of frames per time stamp"),
         card("TIMEDEL", frame.exposure_s / DAY_S, "[d] time resolution of data"),
@@ -199,7 +193,7 @@ def image_cards(frame: Frame) -> Cards:
     ]
 
 
-def uncertainty_cards(frame: Frame) -> Cards:
+def spoc_uncertainty_cards(frame: Frame) -> Cards:
     """Cards of the uncertainty's header behind those of the structure."""
     name = f"CAMERA.CCD {frame.camera}.{frame.ccd} uncert"
     return [
@@ -231,31 +225,27 @@ def _of_amplifiers(frame: Frame, stem: str, comment: str, known: tuple[float, ..
     ]
 
 
+_OF_COLUMNS = {
+    "LVCS": "leading virtual column start, output {}",
+    "LVCE": "leading virtual column end, output {}",
+    "TVCS": "trailing virtual column start, output {}",
+    "TVCE": "trailing virtual column end, output {}",
+    "SCCS": "science column start, output {}",
+    "SCCE": "science column end, output {}",
+    "SCICOLH": "science columns are read in rising order",
+}
+
+
 @cache
-def _readout_cards() -> tuple[tuple[str, str], ...]:
-    cards = []
-    for k, x in enumerate(AMPLIFIERS):
-        places = (
-            (
-                "LVC",
-                UNDERCLOCK_COLUMNS[0] + k * VIRTUAL_COLUMNS,
-                VIRTUAL_COLUMNS,
-                "leading virtual",
-            ),
-            (
-                "TVC",
-                OVERCLOCK_COLUMNS[0] + k * VIRTUAL_COLUMNS,
-                VIRTUAL_COLUMNS,
-                "trailing virtual",
-            ),
-            ("SCC", SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS, AMPLIFIER_COLUMNS, "science"),
-        )
-        for stem, first, count, what in places:
-            cards.append(card(f"{stem}S{x}", first + 1, f"{what} column start, output {x}"))
-            cards.append(card(f"{stem}E{x}", first + count, f"{what} column end, output {x}"))
-        cards.append(card(f"SCICOLH{x}", x in "AC", "science columns are read in rising order"))
-    rows = (("SCI", SCIENCE_ROWS), ("V", VIRTUAL_ROWS), ("SM", SMEAR_ROWS), ("BF", BUFFER_ROWS))
-    for stem, (first, stop) in rows:
-        cards.append(card(f"{stem}ROWS", first + 1, "first of these rows"))
-        cards.append(card(f"{stem}ROWE", stop, "last of these rows"))
-    return tuple(cards)
+def _readout_cards() -> Cards:
+    return [
+        *(
+            card(stem + x, value, _OF_COLUMNS[stem].format(x))
+            for x in AMPLIFIERS
+            for stem, value in places_of_columns(x)
+        ),
+        *(
+            card(keyword, value, f"{'first' if keyword.endswith('S') else 'last'} of these rows")
+            for keyword, value in places_of_rows()
+        ),
+    ]

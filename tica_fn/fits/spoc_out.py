@@ -16,13 +16,12 @@ import numpy as np
 from tica_fn.detector import SHAPE
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.checksum import sum_bytes
-from tica_fn.fits.extensions import float_image_hdu, quality_hdu
+from tica_fn.fits.extensions import quality_hdu
+from tica_fn.fits.hdu_bytes import Bytes, extension_hdu, finished_header, packed, table_parts
 from tica_fn.fits.header import CARD, Cards, OriginalHeader, card
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
-from tica_fn.fits.spoc_cards import image_cards, primary_cards, uncertainty_cards
-from tica_fn.fits.tica import finished_header, packed
+from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards
 from tica_fn.frame import ELECTRON, RATE, Frame
 from tica_fn.immutable import Array
 
@@ -37,16 +36,16 @@ def write_spoc(
     path: str | os.PathLike[str],
     *,
     quality: bool = False,
-    makers: tuple[MakeImage, MakeImage] = (float_image_hdu, float_image_hdu),
+    makers: tuple[MakeImage, MakeImage] = (extension_hdu, extension_hdu),
     tables: Sequence[bytes] = (),
 ) -> None:
     """Write a calibrated frame in SPOC's layout."""
     frame = _per_second(frame, path)
     assert frame.variance is not None
-    parts: list[bytes | memoryview] = []
+    parts: list[Bytes] = []
     make_image, make_error = makers
     parts.append(make_image(image_cards(frame), frame.pixels))
-    parts.append(make_error(uncertainty_cards(frame), np.sqrt(frame.variance)))
+    parts.append(make_error(spoc_uncertainty_cards(frame), np.sqrt(frame.variance)))
     count = 2
     if quality:
         parts.append(quality_hdu(frame, path))
@@ -81,32 +80,23 @@ def _per_second(frame: Frame, path: str | os.PathLike[str]) -> Frame:
     )
 
 
-def _raw_header_hdu(header: OriginalHeader) -> list[bytes | memoryview]:
+def _raw_header_hdu(header: OriginalHeader) -> list[Bytes]:
     """Table of the raw header's cards."""
-    rows = np.array(
-        [
-            (number, text[start : start + CARD].encode("ascii", "replace"))
-            for number, text in enumerate((header.primary, header.image))
-            for start in range(0, len(text), CARD)
-            if text[start : start + CARD].strip() not in ("", "END")
-        ],
-        dtype=[("HDU", ">i2"), ("CARD", f"S{CARD}")],
-    )
-    data = rows.tobytes()
-    data += bytes(-len(data) % BLOCK)
-    cards: Cards = [
-        card("XTENSION", "BINTABLE", "binary table extension"),
-        card("BITPIX", 8, "array data type"),
-        card("NAXIS", 2, "number of array dimensions"),
-        card("NAXIS1", rows.itemsize, "bytes a row"),
-        card("NAXIS2", len(rows), "rows"),
-        card("PCOUNT", 0, "number of group parameters"),
-        card("GCOUNT", 1, "number of groups"),
-        card("TFIELDS", 2, "number of columns"),
-        card("TTYPE1", "HDU", "0 for the primary header, 1 for the image's"),
-        card("TFORM1", "I"),
-        card("TTYPE2", "CARD", "card of the header"),
-        card("TFORM2", f"{CARD}A"),
-        card("EXTNAME", "RAW_HEADER", "header of the raw file"),
+    rows = [
+        (number, text[start : start + CARD].encode("ascii", "replace"))
+        for number, text in enumerate((header.primary, header.image))
+        for start in range(0, len(text), CARD)
+        if text[start : start + CARD].strip() not in ("", "END")
     ]
+    cards, data = table_parts(
+        {
+            "HDU": np.array([number for number, _ in rows], np.int16),
+            "CARD": np.array([text for _, text in rows], f"S{CARD}"),
+        },
+        comments={
+            "HDU": "0 for the primary header, 1 for the image's",
+            "CARD": "card of the header",
+        },
+    )
+    cards.append(card("EXTNAME", "RAW_HEADER", "header of the raw file"))
     return [finished_header(cards, sum_bytes(data)), data]

@@ -20,7 +20,8 @@ from tica_fn.detector import COLUMNS, ROWS, SHAPE
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK, RawHDU, verify_sums
 from tica_fn.fits.checksum import add_sums, sum_bytes
-from tica_fn.fits.tica import finished_header, packed, says_comments, tica_header
+from tica_fn.fits.hdu_bytes import Bytes, finished_header, is_gzip_name, packed
+from tica_fn.fits.tica import has_comments_for_history, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.pipeline.compose import Pipeline
@@ -61,7 +62,7 @@ def stream(
     """
     data = hdus[place].data
     words = np.frombuffer(data, dtype=np.uint32, count=ROWS * COLUMNS).reshape(SHAPE)
-    cards = tica_header(measured, comments=says_comments(measured, target))
+    cards = tica_header(measured, comments=has_comments_for_history(measured, target))
     start = len(finished_header(cards, datasum=0))
     file = _memory("file", start + -(-_SIZE // BLOCK) * BLOCK)
     out = file[start : start + _SIZE].view(np.uint32).reshape(SHAPE)
@@ -69,12 +70,12 @@ def stream(
     verify_sums(path, hdus, {place: add_sums(read, sum_bytes(data[_SIZE:]))})
     file[:start] = np.frombuffer(finished_header(cards, written), dtype=np.uint8)
     file[start + _SIZE :] = 0
-    if target.suffix == ".gz":
+    if is_gzip_name(target):
         file = _gathered(list(packed(target, file[:start].data, file[start:].data)))
     write_whole(target, [file.data], on_written)
 
 
-def _gathered(parts: list[bytes | memoryview]) -> Array:
+def _gathered(parts: list[Bytes]) -> Array:
     """Parts of a packed file, in memory that can be written at once."""
     out = _memory("packed", sum(len(part) for part in parts))
     place = 0

@@ -13,16 +13,16 @@ from astropy.io import fits
 from tica_fn.detector import AMPLIFIERS, amplifier_of_columns
 from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.hdu_bytes import packed
 from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
 from tica_fn.fits.provenance import date_card, provenance_cards
-from tica_fn.fits.tica import packed
 from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array
 from tica_fn.models import SourceFile
 from tica_fn.uncertainty.noise import trimming_of
 
-__all__ = ["flux_error", "read_noise_of_columns", "write_target"]
+__all__ = ["flux_error", "read_noise_of_columns", "write_target_product"]
 
 
 def read_noise_of_columns(
@@ -53,7 +53,7 @@ def flux_error(frame: Frame, read_noise: Array) -> Array:
     return out
 
 
-def write_target(
+def write_target_product(
     original: bytes | memoryview,
     frames: Iterable[Frame],
     read_s: float,

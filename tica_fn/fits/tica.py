@@ -11,18 +11,16 @@ TICA's at MAST do: readers of those stop at HISTORY.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tica_fn import kernels
 from tica_fn.detector import SHAPE
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.blocks import BLOCK
-from tica_fn.fits.checksum import ALL_ONES, add_sums, encode, sum_bytes
-from tica_fn.fits.header import CARD, Cards, OriginalHeader, card
+from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words, packed
+from tica_fn.fits.header import Cards, OriginalHeader, card
 from tica_fn.fits.keywords import is_spoc_header
 from tica_fn.fits.names import is_hlsp_name
 from tica_fn.fits.provenance import date_card, provenance_cards
@@ -32,9 +30,8 @@ from tica_fn.frame import ELECTRON, Frame
 
 __all__ = [
     "check_tica",
-    "finished_header",
+    "has_comments_for_history",
     "raw_cards",
-    "says_comments",
     "tica_header",
     "write_tica",
 ]
@@ -68,13 +65,7 @@ _STRUCTURE = frozenset(
     ]
 )
 _MAKER = ("ORIGIN", "DATE", "PROCVER", "FILEVER", "IMAGTYPE", "CREATOR")
-_GZIP_WINDOW = 16 + 9
-"""A gzip stream, which then holds no time and no name, with a window of 512 bytes: pixels are
-mostly noise, so a larger one packs no better and takes longer."""
-_CHUNK = 1 << 20
 _COMMENTARY = ("COMMENT", "HISTORY", "")
-_SUM_DIGITS = 10
-"""Of DATASUM, so that its length does not vary from frame to frame."""
 
 
 def raw_cards(header: Mapping[str, Any]) -> tuple[Cards, Cards]:
@@ -139,7 +130,6 @@ def tica_header(
     comments: bool = False,
 ) -> Cards:
     """Header of a product in TICA's layout, without CHECKSUM and DATASUM."""
-    rows, columns = shape
     cards, history = raw_cards(frame.header)
     own = [
         card("ORIGIN", "tica-fn", "institution or software responsible for this file"),
@@ -162,12 +152,7 @@ def tica_header(
     empty = [keyword for keyword, text in kept if text[8:10] == "= " and not _value(text)]
     history += [card("HISTORY", f"Original header {keyword} has no value") for keyword in empty]
     whole = [
-        card("SIMPLE", True, "conforms to FITS standard"),
-        card("BITPIX", -32, "array data type"),
-        card("NAXIS", 2, "number of array dimensions"),
-        card("NAXIS1", columns, "columns"),
-        card("NAXIS2", rows, "rows"),
-        card("EXTEND", True, "extensions may follow"),
+        *image_structure(shape, "f"),
         *(c for c in kept if c[0] not in empty),
         *own,
         *history,
@@ -180,26 +165,9 @@ def _as_comment(one: tuple[str, str]) -> tuple[str, str]:
     return ("COMMENT", f"COMMENT {text[8:]}") if keyword == "HISTORY" else one
 
 
-def says_comments(frame: Frame, path: str | os.PathLike[str]) -> bool:
+def has_comments_for_history(frame: Frame, path: str | os.PathLike[str]) -> bool:
     """Tell whether a product has COMMENT in the place of HISTORY."""
     return is_hlsp_name(path) or not is_spoc_header(frame.header)
-
-
-def finished_header(cards: Cards, datasum: int) -> bytes:
-    """Header as bytes, with DATASUM and CHECKSUM."""
-    text = "".join(text for _, text in cards)
-    long_strings = any(one.startswith("CONTINUE", CARD) for _, one in cards)
-    if long_strings and not any(keyword == "LONGSTRN" for keyword, _ in cards):
-        text += card("LONGSTRN", "OGIP 1.0", "strings may go on in the next card")[1]
-    text += card("DATASUM", f"{datasum:0{_SUM_DIGITS}d}", "data unit checksum")[1]
-    place = len(text) + 11  # the first zero of CHECKSUM
-    text += card("CHECKSUM", "0" * 16, "HDU checksum")[1] + f"{'END':<{CARD}}"
-    head = bytearray(text.encode("ascii"))
-    head += b" " * (-len(head) % BLOCK)
-    total = add_sums(sum_bytes(head), datasum)
-    head[place : place + 16] = encode(total).encode("ascii")
-    assert add_sums(sum_bytes(head), datasum) in (ALL_ONES, 0)
-    return bytes(head)
 
 
 def check_tica(frame: Frame, path: str | os.PathLike[str]) -> None:
@@ -217,28 +185,8 @@ def write_tica(
     """Write a calibrated full readout, or its science pixels, in TICA's layout."""
     check_tica(frame, path)
     pixels = frame.pixels.astype(np.float32, copy=False)
-    size = pixels.nbytes
-    data = np.zeros(size + -size % BLOCK, dtype=np.uint8)
-    words = pixels.view(np.uint32).reshape(-1)
-    datasum = int(kernels.to_big_endian(words, data[:size].view(np.uint32)))
-    comments = says_comments(frame, path)
+    data, datasum = image_words(pixels)
+    comments = has_comments_for_history(frame, path)
     cards = tica_header(frame, pixels.shape, (frame.row, frame.column), comments=comments)
     head = finished_header(cards, datasum)
-    write_whole(path, packed(path, head, data.data, *extensions))
-
-
-def packed(
-    path: str | os.PathLike[str], *parts: bytes | memoryview
-) -> Iterator[bytes | memoryview]:
-    """Parts of a file as they are written: gzipped where its name says so."""
-    if not os.fspath(path).endswith(".gz"):
-        yield from parts
-        return
-    from isal import isal_zlib
-
-    packer = isal_zlib.compressobj(level=1, wbits=_GZIP_WINDOW, memLevel=9)
-    for part in parts:
-        view = memoryview(part)
-        for start in range(0, len(view), _CHUNK):
-            yield packer.compress(view[start : start + _CHUNK])
-    yield packer.flush()
+    write_whole(path, packed(path, head, data, *extensions))

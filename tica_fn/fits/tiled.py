@@ -25,9 +25,10 @@ from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.extensions import quality_hdu, tiled_hdu, uncertainty_cards
+from tica_fn.fits.hdu_bytes import finished_header
 from tica_fn.fits.header import Cards, card
 from tica_fn.fits.spoc_out import write_spoc
-from tica_fn.fits.tica import check_tica, finished_header, says_comments, tica_header
+from tica_fn.fits.tica import check_tica, has_comments_for_history, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 
@@ -63,7 +64,7 @@ def write_tiled(
         return
     check_tica(frame, path)
     origin = frame.row, frame.column
-    cards = tica_header(frame, frame.shape, origin, comments=says_comments(frame, path))
+    cards = tica_header(frame, frame.shape, origin, comments=has_comments_for_history(frame, path))
     parts = [finished_header(_EMPTY_PRIMARY, 0), image(cards, frame.pixels)]
     if frame.variance is not None:
         parts.append(error(uncertainty_cards(frame), np.sqrt(frame.variance)))

@@ -20,6 +20,7 @@ from tica_fn.detector import (
     SCIENCE_ROWS,
     VIRTUAL_COLUMNS,
 )
+from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.quality.frame_flags import pedestals_out_of_family
@@ -140,9 +141,7 @@ def save_picture(
         _mark_detector(axis, frame)
         axis.set(title=caption, xlabel="column (from 0)", ylabel="row (from 0)")
     figure.suptitle(title)
-    target = Path(path)
-    figure.savefig(target, dpi=150)
-    return target
+    return save_figure(figure, path, dpi=150)
 
 
 def _mark_detector(axis: Any, frame: Frame) -> None:

@@ -10,7 +10,7 @@ from tica_fn.fits.blocks import verify_sums
 from tica_fn.fits.collateral import KINDS, Collateral, find_collateral, read_collateral
 from tica_fn.fits.names import product_name
 from tica_fn.fits.target import TargetPixels, target_of
-from tica_fn.fits.target_out import write_target
+from tica_fn.fits.target_out import write_target_product
 from tica_fn.fits.tiled import TILE_COMPRESSION
 from tica_fn.frame import Frame
 from tica_fn.products.job import Job
@@ -50,7 +50,7 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
     def write(
         frames: Iterable[Frame], target: Path, _: Callable[[], None] | None
     ) -> tuple[str, ...]:
-        write_target(raw.data, frames, pixels.read_s, target, files, notes)
+        write_target_product(raw.data, frames, pixels.read_s, target, files, notes)
         return ()
 
     return Plan(

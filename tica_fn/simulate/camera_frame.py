@@ -17,7 +17,7 @@ from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.simulate.clock import utc
 from tica_fn.simulate.raw_file import Card, check_counts, fill_header, save
-from tica_fn.simulate.spoc_header import times_of
+from tica_fn.simulate.spoc_header import times_or_zero
 
 __all__ = ["camera_frame_name", "join_ccds", "write_camera_frame"]
 
@@ -76,12 +76,12 @@ def camera_frame_name(frame: Frame) -> str:
     str
         Such as ``tess2018349182939-00009000-2-crm-ffi.fits``.
     """
-    stamp = utc(times_of(frame).start).strftime("%Y%j%H%M%S")
+    stamp = utc(times_or_zero(frame).start).strftime("%Y%j%H%M%S")
     return f"tess{stamp}-{frame.cadence or 0:08d}-{frame.camera}-crm-ffi.fits"
 
 
 def _cards(frame: Frame) -> list[Card]:
-    times = times_of(frame)
+    times = times_or_zero(frame)
     mitigation = bool(frame.header.get("CRMITEN", True))
     interval = int(frame.exposure_s) if frame.exposure_s == int(frame.exposure_s) else None
     orbit = 2 * (frame.sector or 1) + 7

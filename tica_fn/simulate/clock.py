@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from tica_fn.clock import DAY_S, readout_delay
+from tica_fn.fits.clocks import utc_moment
 from tica_fn.frame import Times
 
 __all__ = ["barycentric_days", "frame_times", "utc"]
@@ -24,12 +24,7 @@ def frame_times(start_tjd: float, exposure_s: float, camera: int, ccd: int) -> T
 
 def utc(tjd: float) -> Any:
     """Clock time in UTC of a TDB date."""
-    from astropy.time import Time
-
-    with warnings.catch_warnings():
-        # Leap seconds of years to come are not known yet.
-        warnings.simplefilter("ignore")
-        return Time(2457000.0, tjd, format="jd", scale="tdb", precision=3).utc
+    return utc_moment(Times(start=tjd, mid=tjd, end=tjd), tjd)
 
 
 def barycentric_days(tjd: float, ra_deg: float, dec_deg: float) -> float:

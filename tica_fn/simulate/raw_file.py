@@ -10,20 +10,27 @@ import numpy as np
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.hdu_bytes import gzipped_whole, is_gzip_name
+from tica_fn.fits.header import card
 from tica_fn.frame import ADU, Frame
 
 __all__ = ["Card", "check_counts", "fill_header", "save"]
 
 Card = tuple[str, Any, str]
-
-_ROOM = 80 - len("KEYWORD = ") - len(" / ")
+_LEVEL = 1
 
 
 def fill_header(header: Any, cards: list[Card]) -> None:
-    """Put cards into a header, in place; comments are cut where a card has no room for them."""
-    for keyword, value, comment in cards:
-        written = len(f"{value}") + 2 if isinstance(value, str) else len(f"{value!r}")
-        header[keyword] = (value, comment[: _ROOM - max(20, written)])
+    """Put cards into a header of astropy, in place."""
+    from astropy.io import fits
+
+    for one in cards:
+        keyword, text = card(*one)
+        made = fits.Card.fromstring(text)
+        if keyword in header:
+            header[keyword] = (made.value, made.comment)
+        else:
+            header.append(made, end=True)
 
 
 def save(hdus: Any, path: Path) -> Path:
@@ -33,11 +40,9 @@ def save(hdus: Any, path: Path) -> Path:
         # The usual comment tells the time: the same frame would give another file every time.
         hdu.add_checksum(when="of this HDU")
     hdus.writeto(memory)
-    content: bytes | memoryview = memory.getbuffer()
-    if path.suffix == ".gz":
-        from isal import igzip
-
-        content = igzip.compress(content, compresslevel=1, mtime=0)
+    content: Any = memory.getbuffer()
+    if is_gzip_name(path):
+        content = gzipped_whole(path, [content], _LEVEL)
     write_whole(path, [content])
     return path
 

@@ -7,40 +7,36 @@ TM-0014) and the headers of collateral files of sector 6.
 from __future__ import annotations
 
 from tica_fn.clock import DAY_S, readout_delay
-from tica_fn.detector import (
-    AMPLIFIER_COLUMNS,
-    AMPLIFIERS,
-    BUFFER_ROWS,
-    KEPT_FRACTION,
-    LIVE_FRACTION,
-    OVERCLOCK_COLUMNS,
-    SCIENCE_COLUMNS,
-    SCIENCE_ROWS,
-    SMEAR_ROWS,
-    UNDERCLOCK_COLUMNS,
-    VIRTUAL_COLUMNS,
-    VIRTUAL_ROWS,
-    amplifiers,
-)
+from tica_fn.detector import AMPLIFIERS, KEPT_FRACTION, LIVE_FRACTION, amplifiers
+from tica_fn.fits.spoc_readout import EXPOSED_S, READ_OUT_S, places_of_columns, places_of_rows
 from tica_fn.frame import Frame, Times
 from tica_fn.simulate.clock import barycentric_days, utc
 from tica_fn.simulate.pointing import sip_cards
 from tica_fn.simulate.raw_file import Card
 
-__all__ = ["detector_cards", "image_cards", "primary_cards", "times_of"]
+__all__ = ["detector_cards", "raw_image_cards", "raw_primary_cards", "times_or_zero"]
 
-_INT_TIME, _READTIME = 1.98, 0.02
+_OF_COLUMNS = {
+    "LVCS": "leading virtual column start, output {}",
+    "LVCE": "leading virtual column end, output {}",
+    "TVCS": "trailing virtual column start, output {}",
+    "TVCE": "trailing virtual column end, output {}",
+    "SCCS": "science col start, output {}",
+    "SCCE": "science col end, output {}",
+    "SCICOLH": "T science cols are read increasing order else d",
+}
+_OF_ROWS = {"SCI": "science", "V": "virtual", "SM": "smear", "BF": "buffer"}
 
 
-def times_of(frame: Frame) -> Times:
+def times_or_zero(frame: Frame) -> Times:
     """Times of a frame, or those of day zero where it has none."""
     length = frame.exposure_s / DAY_S
     return frame.times or Times(start=0.0, mid=length / 2, end=length)
 
 
-def primary_cards(frame: Frame) -> list[Card]:
+def raw_primary_cards(frame: Frame) -> list[Card]:
     """Cards of the primary HDU, the structure left out."""
-    times = times_of(frame)
+    times = times_or_zero(frame)
     return [
         ("NEXTEND", 1, "number of standard extensions"),
         ("EXTNAME", "PRIMARY", "name of extension"),
@@ -75,9 +71,9 @@ def detector_cards(frame: Frame, outputs: str = "ABCD") -> list[Card]:
     constants = amplifiers(frame.camera, frame.ccd)
     interval = frame.exposure_s
     cards: list[Card] = [
-        ("INT_TIME", _INT_TIME, "[s] photon accumulation time per frame"),
-        ("READTIME", _READTIME, "[s] readout time per frame"),
-        ("FRAMETIM", _INT_TIME + _READTIME, "[s] frame time (INT_TIME + READTIME)"),
+        ("INT_TIME", EXPOSED_S, "[s] photon accumulation time per frame"),
+        ("READTIME", READ_OUT_S, "[s] readout time per frame"),
+        ("FRAMETIM", EXPOSED_S + READ_OUT_S, "[s] frame time (INT_TIME + READTIME)"),
         ("NUM_FRM", round(interval / 2.0), "number of frames per time stamp"),
         ("TIMEDEL", interval / DAY_S, "[d] time resolution of data"),
         ("BACKAPP", False, "background is subtracted"),
@@ -95,28 +91,14 @@ def detector_cards(frame: Frame, outputs: str = "ABCD") -> list[Card]:
         ("NREADOUT", round(frame.coadds), "number of read per cadence"),
         ("FXDOFF", frame.header.get("FXDOFF", 0), "compression fixed offset"),
     ]
-    for k, x in enumerate(AMPLIFIERS):
-        if x not in outputs:
-            continue
-        virtual, science = k * VIRTUAL_COLUMNS, SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS
-        lead, trail = UNDERCLOCK_COLUMNS[0] + virtual, OVERCLOCK_COLUMNS[0] + virtual
-        cards += [
-            (f"LVCS{x}", lead + 1, f"leading virtual column start, output {x}"),
-            (f"LVCE{x}", lead + VIRTUAL_COLUMNS, f"leading virtual column end, output {x}"),
-            (f"TVCS{x}", trail + 1, f"trailing virtual column start, output {x}"),
-            (f"TVCE{x}", trail + VIRTUAL_COLUMNS, f"trailing virtual column end, output {x}"),
-            (f"SCCS{x}", science + 1, f"science col start, output {x}"),
-            (f"SCCE{x}", science + AMPLIFIER_COLUMNS, f"science col end, output {x}"),
-            (f"SCICOLH{x}", x in "AC", "T science cols are read increasing order else d"),
-        ]
-    for name, (first, stop), text in (
-        ("SCIROW", SCIENCE_ROWS, "science rows"),
-        ("VROW", VIRTUAL_ROWS, "virtual rows"),
-        ("SMROW", SMEAR_ROWS, "smear rows"),
-        ("BFROW", BUFFER_ROWS, "buffer rows"),
-    ):
-        cards.append((f"{name}S", first + 1, f"{text} start"))
-        cards.append((f"{name}E", stop, f"{text} end (inclusive)"))
+    cards += [
+        (stem + x, value, _OF_COLUMNS[stem].format(x))
+        for x in outputs
+        for stem, value in places_of_columns(x)
+    ]
+    for keyword, row in places_of_rows():
+        end = "start" if keyword.endswith("S") else "end (inclusive)"
+        cards.append((keyword, row, f"{_OF_ROWS[keyword[:-4]]} rows {end}"))
     delay = f"TMOFST{frame.camera}{frame.ccd}"
     cards.append((delay, readout_delay(frame.camera, frame.ccd), "[s] readout delay"))
     for x in outputs:
@@ -125,16 +107,16 @@ def detector_cards(frame: Frame, outputs: str = "ABCD") -> list[Card]:
     return cards
 
 
-def image_cards(frame: Frame) -> list[Card]:
+def raw_image_cards(frame: Frame) -> list[Card]:
     """Cards of the image HDU, the structure left out."""
-    times = times_of(frame)
+    times = times_or_zero(frame)
     wcs = sip_cards(frame.sector, frame.camera, frame.ccd) if frame.sector else ()
     sky = {name: value for name, value, _ in wcs}
     late = 0.0
     if wcs:
         late = barycentric_days(times.mid, sky["CRVAL1"], sky["CRVAL2"])
     start, end = times.start + late, times.end + late
-    live = frame.coadds * _INT_TIME / DAY_S
+    live = frame.coadds * EXPOSED_S / DAY_S
     # Readers take the interval from this, as of a frame with on-board mitigation.
     exposure = frame.exposure_s * KEPT_FRACTION * LIVE_FRACTION / DAY_S
     cards: list[Card] = [
@@ -159,7 +141,7 @@ def image_cards(frame: Frame) -> list[Card]:
         ("TSTOP", end, "observation stop time in BTJD"),
         ("DATE-OBS", f"{utc(start).isot}Z", "TSTART as UTC calendar date"),
         ("DATE-END", f"{utc(end).isot}Z", "TSTOP as UTC calendar date"),
-        ("DEADC", frame.coadds * _INT_TIME / frame.exposure_s, "deadtime correction"),
+        ("DEADC", frame.coadds * EXPOSED_S / frame.exposure_s, "deadtime correction"),
         ("TIMEPIXR", 0.5, "bin time beginning=0 middle=0.5 end=1"),
         ("TIERRELA", 1.16e-05, "[d] relative time error"),
         ("BTC_PIX1", float(sky.get("CRPIX1", 0.0)), "reference column of the time correction"),

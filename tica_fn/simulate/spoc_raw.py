@@ -9,7 +9,7 @@ import numpy as np
 from tica_fn.frame import Frame
 from tica_fn.simulate.clock import utc
 from tica_fn.simulate.raw_file import check_counts, fill_header, save
-from tica_fn.simulate.spoc_header import image_cards, primary_cards, times_of
+from tica_fn.simulate.spoc_header import raw_image_cards, raw_primary_cards, times_or_zero
 
 __all__ = ["spoc_raw_name", "write_spoc_raw"]
 
@@ -27,7 +27,7 @@ def spoc_raw_name(frame: Frame) -> str:
     str
         Such as ``tess2018349182939-s0006-2-3-0126-s_ffir.fits``.
     """
-    stamp = utc(times_of(frame).start).strftime("%Y%j%H%M%S")
+    stamp = utc(times_or_zero(frame).start).strftime("%Y%j%H%M%S")
     sector = frame.sector or 0
     configuration = 120 + sector
     return f"tess{stamp}-s{sector:04d}-{frame.camera}-{frame.ccd}-{configuration:04d}-s_ffir.fits"
@@ -60,7 +60,7 @@ def write_spoc_raw(frame: Frame, path: str | Path) -> Path:
     if path.is_dir():
         path = path / spoc_raw_name(frame)
     primary = fits.PrimaryHDU()
-    fill_header(primary.header, primary_cards(frame))
+    fill_header(primary.header, raw_primary_cards(frame))
     image = fits.ImageHDU(np.array(frame.pixels))
-    fill_header(image.header, image_cards(frame))
+    fill_header(image.header, raw_image_cards(frame))
     return save(fits.HDUList([primary, image]), path)

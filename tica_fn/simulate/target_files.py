@@ -26,11 +26,12 @@ from tica_fn.detector import (
     amplifier_of_columns,
 )
 from tica_fn.errors import FrameError
+from tica_fn.fits.spoc_readout import EXPOSED_S
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.simulate.clock import barycentric_days, utc
 from tica_fn.simulate.raw_file import Card, check_counts, fill_header, save
-from tica_fn.simulate.spoc_header import detector_cards, primary_cards, times_of
+from tica_fn.simulate.spoc_header import detector_cards, raw_primary_cards, times_or_zero
 
 __all__ = ["Stamp", "write_target"]
 
@@ -156,7 +157,7 @@ def write_target(frames: Iterable[Frame], stamp: Stamp, folder: str | Path) -> l
 
 
 def _name(frame: Frame, what: str, stamp: Stamp) -> str:
-    start = f"tess{utc(times_of(frame).start).strftime('%Y%j%H%M%S')}-s{frame.sector or 0:04d}"
+    start = f"tess{utc(times_or_zero(frame).start).strftime('%Y%j%H%M%S')}-s{frame.sector or 0:04d}"
     configuration = f"{120 + (frame.sector or 0):04d}"
     fast = "a_fast" if frame.exposure_s < _TWO_MINUTES else ""
     if what == "tp":
@@ -171,11 +172,11 @@ def _name(frame: Frame, what: str, stamp: Stamp) -> str:
 def _primary(frames: list[Frame], extra: list[Card]) -> Any:
     from astropy.io import fits
 
-    span = attrs.evolve(times_of(frames[0]), end=times_of(frames[-1]).end)
+    span = attrs.evolve(times_or_zero(frames[0]), end=times_or_zero(frames[-1]).end)
     frame = attrs.evolve(frames[0], times=span)
     left_out = ("NEXTEND", "FFIINDEX", "IMAGTYPE")
     hdu = fits.PrimaryHDU()
-    fill_header(hdu.header, [c for c in primary_cards(frame) if c[0] not in left_out] + extra)
+    fill_header(hdu.header, [c for c in raw_primary_cards(frame) if c[0] not in left_out] + extra)
     hdu.header["CAMERA"] = (frame.camera, "Camera number")
     hdu.header["SECTOR"] = (frame.sector or 0, "Observing sector")
     hdu.header["CCD"] = (frame.ccd, "CCD chip number")
@@ -183,8 +184,8 @@ def _primary(frames: list[Frame], extra: list[Card]) -> Any:
 
 
 def _table_cards(frames: list[Frame], outputs: str) -> list[Card]:
-    first, last = times_of(frames[0]), times_of(frames[-1])
-    live = frames[0].coadds * 1.98 / frames[0].exposure_s
+    first, last = times_or_zero(frames[0]), times_or_zero(frames[-1])
+    live = frames[0].coadds * EXPOSED_S / frames[0].exposure_s
     return [
         ("INHERIT", True, "inherit the primary header"),
         ("SIMDATA", True, "file is based on simulated data"),
@@ -206,7 +207,7 @@ def _collateral_hdus(cube: Array, frames: list[Frame], kind: str, letter: str) -
     from astropy.io import fits
 
     first = frames[0]
-    mids = np.array([times_of(frame).mid for frame in frames])
+    mids = np.array([times_or_zero(frame).mid for frame in frames])
     _, rows, columns = cube.shape
     size, shape = rows * columns, f"({columns},{rows})"
     name = kind.upper()
@@ -235,7 +236,7 @@ def _collateral_hdus(cube: Array, frames: list[Frame], kind: str, letter: str) -
 def _target_hdus(cube: Array, frames: list[Frame], stamp: Stamp) -> Any:
     from astropy.io import fits
 
-    mids = np.array([times_of(frame).mid for frame in frames])
+    mids = np.array([times_or_zero(frame).mid for frame in frames])
     late = np.array([barycentric_days(mid, stamp.ra, stamp.dec) for mid in mids.tolist()])
     size, shape = stamp.height * stamp.width, f"({stamp.width},{stamp.height})"
     empty = np.full(cube.shape, np.nan, dtype=np.float32)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tica_fn.fits.whole_files import save_figure
 from tica_fn.wcs.comparison import Comparison
 
 __all__ = ["draw_comparison", "draw_diagnostics"]
@@ -151,5 +152,4 @@ def _frame(axes: Any, title: str) -> None:
 
 def _save(figure: Any, path: Path) -> Path:
     # Without the program's version and date, equal pictures are equal files.
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
-    return path
+    return save_figure(figure, path, dpi=DPI, metadata={"Software": None})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.errors import BadFileError
+from tica_fn.fits.atomic import write_whole
 from tica_fn.immutable import Array
 from tica_fn.wcs.refstars import CONTRAST_FACTOR, WING_FACTOR, ReferenceStars
 
@@ -107,14 +108,16 @@ def write_reference_stars(stars: ReferenceStars, path: str | os.PathLike[str]) -
     """
     import h5py
 
-    from tica_fn.fits.image_file import replacing
-
-    with replacing(path) as aside, h5py.File(aside, "w", track_order=False) as file:
+    # In memory: what is written is the whole file, and no lock is asked of its file system.
+    with h5py.File("stars", "w", driver="core", backing_store=False, track_order=False) as file:
         for key, field in _DATASETS.items():
             file.create_dataset(key, data=_plain(getattr(stars, field)), compression="gzip")
         file.attrs["ref_FIN"] = stars.name
         file.attrs["wingFAC"] = np.float64(stars.wing_factor)
         file.attrs["contrastFAC"] = np.float64(stars.contrast_factor)
+        file.flush()
+        content = file.id.get_file_image()
+    write_whole(Path(path).resolve(), [content])
 
 
 def reference_stars_table(stars: ReferenceStars) -> Any:

@@ -1,0 +1,63 @@
+"""Changing some headers and tables of a FITS file; all other bytes stay.
+
+The new file is written aside, compared with what was meant, and renamed over the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.checksum import sum_bytes
+from tica_fn.fits.hdu_bytes import Bytes, gzipped_whole, header_bytes, summed_header
+from tica_fn.fits.header import Cards, split_cards
+
+__all__ = ["changed_header", "extension_name", "update_file"]
+
+_LEVEL = 2
+"""Of gzip, for files that were gzipped before."""
+
+
+def update_file(
+    path: Path,
+    hdus: Sequence[RawHDU],
+    changes: Mapping[int, Callable[[Cards], Cards]],
+    tables: Mapping[str, Sequence[Bytes]],
+    *,
+    gzipped: bool,
+) -> None:
+    """Write a file with some headers changed and tables put at its end.
+
+    `changes`: what becomes of the cards of an HDU, by its number; `tables`: header and data by
+    name, which replace those of the same name.
+    """
+    parts: list[Bytes] = []
+    for number, hdu in enumerate(hdus):
+        if extension_name(hdu) not in tables:
+            parts += [changed_header(hdu, changes.get(number)), hdu.data]
+    for table in tables.values():
+        parts += table
+    if gzipped:
+        parts = [gzipped_whole(path, parts, _LEVEL)]
+    real = path.resolve()  # A link stays, and what it points to is replaced.
+    mode = real.stat().st_mode & 0o7777 if real.exists() else None
+    write_whole(real, parts, verify=True, mode=mode)
+
+
+def extension_name(hdu: RawHDU) -> str:
+    """EXTNAME in upper case."""
+    return str(hdu.header.get("EXTNAME", "")).strip().upper()
+
+
+def changed_header(hdu: RawHDU, change: Callable[[Cards], Cards] | None) -> bytes:
+    """Bytes of a header whose cards were changed, with sums where it had some."""
+    if change is None:
+        return hdu.text.encode("ascii")
+    cards = change(split_cards(hdu.text))
+    if not any(name in ("CHECKSUM", "DATASUM") for name, _ in cards):
+        return header_bytes(cards)
+    # A sum that is there was verified as the file was read.
+    known = str(hdu.header.get("DATASUM", "")).strip()
+    return summed_header(cards, int(known) if known else sum_bytes(hdu.data) if hdu.data else 0)
