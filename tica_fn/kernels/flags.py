@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.types import Array, Image, Table, Vector
 
 __all__ = ["isolated_pixels", "longest_runs", "peaks_of_row", "signal_flags"]
+
+_CROWDED = 25
+"""Where more than one pixel in so many passes the first look, a second one pays."""
+_SLACK = 1e-6
+"""What rounding may do in the second look, as a part of the values in it."""
 
 
 @kernel
@@ -147,6 +152,88 @@ def peaks_of_row(
         out[c] = beside & (not row[c] <= row[abs(c - 1)] if width > 1 else True)
 
 
+@formula
+def lesser(a: float, b: float) -> float:
+    """The lesser of two numbers."""
+    return a if a < b else b
+
+
+@formula
+def greater(a: float, b: float) -> float:
+    """The greater of two numbers."""
+    return b if a < b else a
+
+
+@kernel
+def drop_companions(
+    row: Vector, above: Vector, below: Vector, share: float, room: Image, likely: Array
+) -> None:
+    """Drop pixels whose brightest neighbour surely has too large a share of their excess.
+
+    The median of eight and the greatest of them come from lesser and greater ones of pairs: without
+    branches, many pixels at once.  What rounding could decide, and what is beside a value that is
+    no number, stays.  `room` is (3, columns) for the three values of each column, sorted.
+    """
+    width = row.size
+    low, mid, high = room[0], room[1], room[2]
+    for c in range(width):
+        m0, m1 = lesser(above[c], below[c]), greater(above[c], below[c])
+        low[c] = lesser(row[c], m0)
+        mid[c] = lesser(greater(row[c], m0), m1)
+        high[c] = greater(row[c], m1)
+    for c in range(1, width - 1):
+        m0, m1 = lesser(above[c], below[c]), greater(above[c], below[c])
+        l0, l1, l2 = low[c - 1], mid[c - 1], high[c - 1]
+        r0, r1, r2 = low[c + 1], mid[c + 1], high[c + 1]
+        # Second to fifth of the six at the sides: the k-th of two sorted lists is the least, over
+        # all i + j = k, of the greater of the i-th of one and the j-th of the other.
+        s2 = lesser(lesser(l1, r1), greater(l0, r0))
+        s3 = lesser(lesser(l2, r2), lesser(greater(l1, r0), greater(l0, r1)))
+        s4 = lesser(greater(l2, r0), lesser(greater(l1, r1), greater(l0, r2)))
+        s5 = lesser(greater(l2, r1), greater(l1, r2))
+        fourth = lesser(s4, lesser(greater(s3, m0), greater(s2, m1)))
+        fifth = lesser(s5, lesser(greater(s4, m0), greater(s3, m1)))
+        top = greater(greater(l2, r2), m1)
+        total = l0 + l1 + l2 + r0 + r1 + r2 + m0 + m1 + row[c]
+        slack = _SLACK * (abs(row[c]) + abs(fourth) + abs(fifth) + abs(top))
+        background = 0.5 * (float(fourth) + float(fifth))
+        over = (top - background) - share * (row[c] - background)
+        likely[c] = likely[c] & ~((over > slack) & (total - total == 0.0))
+
+
+@formula
+def stands_alone(
+    pixels: Image,
+    r: int,
+    c: int,
+    first: int,
+    width: int,
+    variance: float,
+    sigmas: float,
+    share: float,
+    around: Vector,
+) -> bool:
+    """The test of one pixel, `c` counted from the first column of its run."""
+    count = 0
+    for y in range(max(r - 1, 0), min(r + 2, pixels.shape[0])):
+        for x in range(max(c - 1, 0), min(c + 2, width)):
+            value = float(pixels[y, first + x])
+            if (y != r or x != c) and not np.isnan(value):
+                place = count
+                while place > 0 and around[place - 1] > value:
+                    around[place] = around[place - 1]
+                    place -= 1
+                around[place] = value
+                count += 1
+    if count < 3:
+        return False
+    background = 0.5 * (around[(count - 1) // 2] + around[count // 2])
+    excess = float(pixels[r, first + c]) - background
+    return bool(
+        excess > sigmas * np.sqrt(variance) and around[count - 1] - background < share * excess
+    )
+
+
 @kernel
 def isolated_pixels(
     pixels: Image, variance: Image, runs: Table, sigmas: float, share: float, bit: int, out: Image
@@ -186,7 +273,10 @@ def isolated_pixels(
     """
     rows, columns = pixels.shape
     around = np.empty(8)
-    likely = np.empty(columns, dtype=np.bool_)
+    # Looked through eight at a time.
+    words = np.empty(columns // 8 + 1, dtype=np.uint64)
+    likely = words.view(np.bool_)
+    sorted_columns = np.empty((3, columns), dtype=pixels.dtype)
     for k in range(runs.shape[0]):
         first, last = runs[k, 0], runs[k, 1]
         width = last - first
@@ -195,21 +285,14 @@ def isolated_pixels(
             above = pixels[max(r - 1, 0), first:last]
             below = pixels[min(r + 1, rows - 1), first:last]
             peaks_of_row(v, noise, above, below, (1.0 - share) * sigmas, likely)
-            for c in range(width):
-                if not likely[c]:
+            if 0 < r < rows - 1 and np.sum(likely[:width]) > width // _CROWDED:
+                drop_companions(v, above, below, share, sorted_columns, likely)
+            likely[width : width // 8 * 8 + 8] = False
+            for word in range(width // 8 + 1):
+                if words[word] == 0:
                     continue
-                count = 0
-                for y in range(max(r - 1, 0), min(r + 2, rows)):
-                    for x in range(max(c - 1, 0), min(c + 2, width)):
-                        value = pixels[y, first + x]
-                        if (y != r or x != c) and not np.isnan(value):
-                            around[count] = value
-                            count += 1
-                if count < 3:
-                    continue
-                ordered = np.sort(around[:count])
-                background = 0.5 * (ordered[(count - 1) // 2] + ordered[count // 2])
-                excess = v[c] - background
-                least = sigmas * np.sqrt(noise[c])
-                if excess > least and ordered[count - 1] - background < share * excess:
-                    out[r, first + c] |= np.int32(bit)
+                for c in range(8 * word, 8 * word + 8):
+                    if likely[c] and stands_alone(
+                        pixels, r, c, first, width, noise[c], sigmas, share, around
+                    ):
+                        out[r, first + c] |= np.int32(bit)
