@@ -243,3 +243,47 @@ def test_no_input_replaces_what_was_made_of_another(camera_file, poc_models, tmp
     assert "1 done, 0 skipped, 1 failed" in printed.out
     assert f"is made from {camera_file} already" in printed.err
     assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+@pytest.mark.parametrize(
+    ("cards", "coadds"),
+    [
+        ({"CRM": True}, 240.0),
+        ({"CRM": False}, 300.0),
+        ({"CRM": None}, 240.0),
+        ({"CRM": True, "CRM_N": 20}, 270.0),
+        ({"CRM": False, "CRM_N": 20}, 300.0),
+        ({"CRM": None, "CRM_N": 0}, 300.0),
+        ({"CRM": False, "NREADOUT": 290}, 290.0),
+    ],
+)
+def test_exposures_summed_with_and_without_mitigation(camera_pixels, tmp_path, cards, coadds):
+    header = camera_header()
+    for keyword, value in cards.items():
+        header.remove(keyword, ignore_missing=True)
+        if value is not None:
+            header[keyword] = value
+    path = tmp_path / CAMERA_NAME
+    fits.PrimaryHDU(camera_pixels, header).writeto(path)
+    assert tica_fn.read(path, ccd=3).coadds == coadds
+
+
+@pytest.mark.parametrize("layout", ["tica", "spoc"])
+def test_a_frame_without_mitigation_is_no_brighter(poc_models, camera_pixels, tmp_path, layout):
+    """All 300 reads of ten minutes were summed, and every product of the frame says so."""
+    header = camera_header()
+    header["CRM"] = False
+    path, out = tmp_path / CAMERA_NAME, tmp_path / "out"
+    fits.PrimaryHDU(camera_pixels, header).writeto(path)
+    args = ["calibrate", path, "--caldir", poc_models, "--outdir", out, "--layout", layout]
+    assert main([*map(str, args), "--uncertainty"]) == 0
+    models = tica_fn.load_models(poc_models, 1, 3)
+    raw = tica_fn.read(path, ccd=3)
+    expected = tica_fn.estimate_variance(models)(tica_fn.calibrate(raw, models))
+    back = tica_fn.read(next(p for p in out.iterdir() if "ccd3" in p.name or "-3-" in p.name))
+    assert (back.coadds, back.exposure_s, back.live_s) == (300.0, 600.0, 594.0)
+    scale = 594.0 if layout == "spoc" else 1.0
+    assert np.allclose(back.pixels * scale, expected.pixels, rtol=1e-6, atol=1e-2)
+    assert np.allclose(back.variance * scale**2, expected.variance, rtol=1e-5)
+    # Nothing was trimmed: shot and read noise are those of all reads.
+    assert tica_fn.measure_noise(raw, models).trimming == 1.0

@@ -17,11 +17,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from tica_fn.detector import KEPT_FRACTION, LIVE_FRACTION, SHAPE
+from tica_fn.detector import LIVE_FRACTION, SHAPE
 from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
 from tica_fn.fits.header import OriginalHeader
-from tica_fn.fits.keywords import facts_of, nominal, number, sector_of
+from tica_fn.fits.keywords import facts_of, kept_fraction, nominal, number, sector_of
 from tica_fn.fits.spoc import image_of
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array, freeze
@@ -171,7 +171,7 @@ def _interval(path: Path, header: Any) -> float:
         return interval
     live = number(path, header, "EXPTIME") or 0.0
     if live > 0:
-        return nominal(live / KEPT_FRACTION / LIVE_FRACTION)
+        return nominal(live / kept_fraction(path, header) / LIVE_FRACTION)
     sector = sector_of(path, header)
     if sector is None or sector <= 26:
         return 1800.0

@@ -9,15 +9,17 @@ what           SPOC ``*_ffir.fits``                    POC/TSO camera frame
 image          HDU 1, one CCD, 2078 x 2136             primary, four CCDs, 4156 x 4272
 camera, CCD    ``CAMERA``, ``CCD``                     ``CAM``; the CCD by its quadrant
 exposure [s]   ``EXPOSURE`` [d] * 86400 / 0.8 / 0.99   ``INT_TIME``
-coadds         ``NREADOUT``                            ``INT_TIME * 0.8 / 2``
+coadds         ``NREADOUT``                            ``INT_TIME * 0.8 / 2``, see below
 cadence        ``FFIINDEX`` (from sector 6 on)         ``CADENCE``
 times          ``TSTART``, ``TSTOP``                   ``STARTTJD``, ``MIDTJD``, ``ENDTJD``
 sector         the file's name                         by the orbit, ``ORBIT_ID``
 flags          ``DQUALITY``                            ``COARSE``, ``RW_DESAT``, ``STRAYLT1..4``
 =============  ======================================  ====================================
 
-0.8 is the on-board cosmic-ray mitigation, which discards 2 of 10 exposures; 0.99 the live fraction
-of a 2 s exposure.  In a SPOC header ``INT_TIME`` is the 1.98 s of one exposure.
+0.8 is the on-board cosmic-ray mitigation, which discards 2 of 10 exposures; where the header says
+that it was off (``CRM = F``, ``CRMITEN = F``) nothing was discarded, and 2 of ``CRM_N`` where that
+is another number.  0.99 is the live fraction of a 2 s exposure.  In a SPOC header ``INT_TIME`` is
+the 1.98 s of one exposure.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ __all__ = [
     "exposure_of",
     "facts_of",
     "is_spoc_header",
+    "kept_fraction",
     "number",
     "sector_of",
     "times_of",
@@ -51,6 +54,8 @@ __all__ = [
 _ZERO = 2457000.0
 """Julian date that days are counted from where the header does not say."""
 _MJD_ZERO = 2400000.5
+_DROPPED = 2
+"""Exposures of a block that the mitigation drops: the highest and the lowest."""
 _ROUNDING_D = 1e-8
 """Days by which a middle may be off by the digits of a header alone."""
 Header = Mapping[str, Any]
@@ -130,7 +135,13 @@ def exposure_of(path: str | os.PathLike[str], header: Header) -> float:
         return nominal(interval)
     if days <= 0:
         raise BadFileError(f"{path}: EXPOSURE is {days} days, which is impossible")
-    seconds = nominal(days * DAY_S / KEPT_FRACTION / LIVE_FRACTION)
+    live, reads = days * DAY_S, number(path, header, "NREADOUT")
+    kept = KEPT_FRACTION
+    if reads is not None and math.isclose(
+        live, reads * READ_INTERVAL_S * LIVE_FRACTION, rel_tol=0.01
+    ):
+        kept = kept_fraction(path, header)
+    seconds = nominal(live / kept / LIVE_FRACTION)
     whole = interval is not None and interval >= READ_INTERVAL_S
     if whole and not math.isclose(interval or 0.0, seconds, rel_tol=0.01):
         raise BadFileError(
@@ -149,10 +160,25 @@ def coadds_of(path: str | os.PathLike[str], header: Header, exposure_s: float) -
     """Number of exposures that were summed."""
     reads = number(path, header, "NREADOUT")
     if reads is None:
-        return exposure_s * KEPT_FRACTION / READ_INTERVAL_S
+        return exposure_s * kept_fraction(path, header) / READ_INTERVAL_S
     if reads <= 0:
         raise BadFileError(f"{path}: NREADOUT is {reads:g}, which is impossible")
     return reads
+
+
+def kept_fraction(path: str | os.PathLike[str], header: Header) -> float:
+    """Part of the exposures that the on-board mitigation of cosmic rays left in the sum.
+
+    All where it was off (``CRM``, ``CRMITEN``); else all but two of a block (``CRM_N``,
+    ``CRBLKSZ``), of ten where the header does not say.
+    """
+    switches = [value for name in ("CRM", "CRMITEN") if (value := header.get(name)) is not None]
+    if switches and switches[0] in (False, "F"):
+        return 1.0
+    block = number(path, header, "CRM_N", "CRBLKSZ")
+    if block is None:
+        return KEPT_FRACTION
+    return (block - _DROPPED) / block if block > _DROPPED else 1.0
 
 
 def times_of(path: str | os.PathLike[str], header: Header, exposure_s: float = 0.0) -> Times | None:

@@ -85,7 +85,7 @@ def _exposure_cards(frame: Frame) -> Cards:
         whole = int(seconds) if seconds == int(seconds) else seconds
         cards.append(card("INT_TIME", whole, "[s] from one frame to the next"))
     if "NREADOUT" not in raw and not math.isclose(
-        frame.coadds, coadds_of("", {}, frame.exposure_s)
+        frame.coadds, coadds_of("", raw, frame.exposure_s)
     ):
         cards.append(card("NREADOUT", float(frame.coadds), "exposures summed"))
     return cards
