@@ -15,7 +15,7 @@ from tica_fn.kernels.stars.normal_equations import (
     solve_factorised,
     solve_normal,
 )
-from tica_fn.kernels.stars.polynomial import polynomial_terms, polynomial_values
+from tica_fn.kernels.stars.polynomial import chebyshev_terms, polynomial_terms, polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import (
     cell_medians,
@@ -47,6 +47,9 @@ def test_polynomials(degree):
     x, y = RNG.uniform(-1, 1, (2, 7))
     terms = polynomial_terms(x, y, degree)
     np.testing.assert_allclose(terms, twins.polynomial_terms(x, y, degree), rtol=1e-14)
+    products = chebyshev_terms(x, y, degree)
+    assert products.shape == terms.shape
+    np.testing.assert_allclose(products, twins.chebyshev_terms(x, y, degree), atol=1e-13)
     coefficients = RNG.normal(size=(2, terms.shape[1]))
     values = polynomial_values(coefficients, x, y, degree)
     np.testing.assert_allclose(values, coefficients @ terms.T, rtol=1e-12, atol=1e-14)

@@ -10,6 +10,18 @@ def polynomial_terms(x, y, degree):
     ]
 
 
+def chebyshev_terms(x, y, degree):
+    """By ``T_n(cos t) = cos(n t)``."""
+    return [
+        [
+            math.cos((d - j) * math.acos(px)) * math.cos(j * math.acos(py))
+            for d in range(degree + 1)
+            for j in range(d + 1)
+        ]
+        for px, py in zip(x, y, strict=True)
+    ]
+
+
 def cut_stamp(pixels, column, row, half, first, last, top):
     out = []
     for r in range(row - half, row + half + 1):

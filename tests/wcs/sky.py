@@ -147,12 +147,19 @@ def frame(
         )
         wcs.wcs.set()
     _, _, _, tmag, column, row = stars_on(wcs, year, moved=moved)
+    image = paint(column, row, tmag, psf(column, row), exposure, background, noise, seed, saturate)
+    return image, wcs
+
+
+def paint(
+    column, row, tmag, parts, exposure=600.0, background=120.0, noise=True, seed=1, saturate=True
+):
+    """Pixels [electron per exposure] float32 of stars at 1-based places, of shapes `parts`."""
     live = exposure * 0.8 * 0.99
     flux = 15000.0 * 10 ** (-0.4 * (tmag.astype(float) - 10.0)) * live
     image = np.zeros(SHAPE)
     sky = np.zeros(SHAPE)
     sky[:2048, 44:2092] = background * live
-    parts = psf(column, row)
     _draw(image, column - 1.0, row - 1.0, flux, *parts, 12)
     image[2048:] = 0
     image[:, :44] = 0
@@ -164,7 +171,7 @@ def frame(
         rng = np.random.default_rng(seed)
         coadds = exposure * 0.8 / 2.0
         image += rng.standard_normal(SHAPE) * np.sqrt(np.maximum(image, 0) + coadds * 9.5**2)
-    return image.astype(np.float32), wcs
+    return image.astype(np.float32)
 
 
 @numba.njit

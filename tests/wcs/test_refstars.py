@@ -19,7 +19,8 @@ from tica_fn.wcs import (
     solution_from_gwcs,
     solution_to_gwcs,
 )
-from tica_fn.wcs.refstars import block_of, frame_year
+from tica_fn.wcs.blocks import block_of
+from tica_fn.wcs.refstars import frame_year
 
 PLACE = (64, 2, 3)
 

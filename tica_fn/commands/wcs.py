@@ -36,6 +36,14 @@ def add(subparsers: Any) -> None:
     fit.add_argument("--jobs", type=int, default=1, metavar="N", help="frames at once (default 1)")
     fit.add_argument("--output-dir", metavar="DIR", help="write there, leave the images alone")
     fit.add_argument("--centroid", choices=("precise", "tica"), default="precise")
+    fit.add_argument(
+        "--degree",
+        "-fd",
+        type=int,
+        default=7,
+        metavar="N",
+        help="degree of the polynomials, 1 to 9 (default 7)",
+    )
     fit.add_argument("--ephemeris", metavar="FILE", help="table of positions, or lkspacecraft")
     fit.set_defaults(run=run_fit)
 
@@ -109,6 +117,7 @@ def run_fit(args: argparse.Namespace) -> int:
         output_dir=args.output_dir,
         method=args.centroid,
         ephemeris=args.ephemeris,
+        degree=args.degree,
     ):
         if error is None:
             print(f"{path}: {line}", flush=True)

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from tica_fn.errors import AstrometryError
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.wcs.pointing import Pointing
-from tica_fn.wcs.polynomial_fit import fit_plate
-from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
+from tica_fn.wcs.polynomial_fit import HIGHEST_DEGREE, fit_plate
+from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution, sip_solution
 
 __all__ = [
     "Comparison",
@@ -178,12 +178,13 @@ def solution_of_map(sky: Callable[[Array, Array], Any], what: str = "the map") -
     if not (np.isfinite(ra).all() and np.isfinite(dec).all()):
         raise AstrometryError(f"{what} is not finite over the CCD")
     flat = np.full(columns.size, 9.0)
-    fit = fit_plate(columns, rows, ra, dec, flat, np.full(columns.size, 1e-6), clip=False)
+    error = np.full(columns.size, 1e-6)
+    fit = fit_plate(columns, rows, ra, dec, flat, error, degree=HIGHEST_DEGREE, clip=False)
     worst = float(np.hypot(fit.residual_ra, fit.residual_dec).max())
     if worst > 0.1 * PIXEL_ARCSEC:
         raise AstrometryError(
-            f"{what} is no smooth map of this CCD: a polynomial of degree 6 follows it to "
-            f"{worst:.2g} arcsec only"
+            f"{what} is no smooth map of this CCD: a polynomial of degree {HIGHEST_DEGREE} "
+            f"follows it to {worst:.2g} arcsec only"
         )
     return fit.solution
 
@@ -217,7 +218,7 @@ def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solut
     Returns
     -------
     Solution
-        The same map; one with another reference pixel or degree is followed by a fit.
+        The same map, coefficient by coefficient; other projections are followed by a fit.
 
     Raises
     ------
@@ -231,12 +232,56 @@ def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solut
 
     if not str(header.get("CTYPE1", "")).startswith("RA--"):
         raise AstrometryError(f"{name}: the header holds no WCS (no CTYPE1 of right ascension)")
+    exact = _sip_of_header(header)
+    if exact is not None:
+        return exact
     with warnings.catch_warnings():
         # Dates that astropy mends are of no matter here.
         warnings.simplefilter("ignore")
         plain = {key: header[key] for key in header if key not in ("COMMENT", "HISTORY", "")}
         wcs = WCS(fits.Header([(key, value) for key, value in plain.items() if len(key) < 9]))
     return solution_of_map(lambda x, y: wcs.all_pix2world(x, y, 1), name)
+
+
+def _sip_of_header(header: Mapping[str, Any]) -> Solution | None:
+    """Take the coefficients of a plain TAN-SIP or TAN header as they are; None for others."""
+    kinds = (str(header.get("CTYPE1", "")).strip(), str(header.get("CTYPE2", "")).strip())
+    sip = kinds == ("RA---TAN-SIP", "DEC--TAN-SIP")
+    plain = float(header.get("LONPOLE", 180.0)) == 180.0
+    plain &= all(str(header.get(f"CUNIT{k}", "deg")).strip() in ("deg", "") for k in (1, 2))
+    turned = any(key in header for key in ("CROTA1", "CROTA2"))
+    if not (sip or kinds == ("RA---TAN", "DEC--TAN")) or not plain or turned:
+        return None
+    orders = [int(header.get(f"{name}_ORDER", 0)) for name in "AB"] if sip else [0]
+    order = max(*orders, 2)
+    shape = (2, order + 1, order + 1)
+    matrices = np.zeros(shape)
+    for k, name in enumerate("AB" if sip else ""):
+        for i in range(orders[k] + 1):
+            for j in range(orders[k] + 1 - i):
+                matrices[k, i, j] = float(header.get(f"{name}_{i}_{j}", 0.0))
+    if matrices[:, 0, 0].any() or matrices[:, 0, 1].any() or matrices[:, 1, 0].any():
+        return None
+    return sip_solution(
+        [float(header[f"CRVAL{k}"]) for k in (1, 2)],
+        [float(header[f"CRPIX{k}"]) for k in (1, 2)],
+        np.array(linear_terms(header)),
+        *matrices,
+    )
+
+
+def linear_terms(header: Mapping[str, Any]) -> list[list[float]]:
+    """The CD matrix of a header, [degree a pixel], be it written as CD or as PC and CDELT."""
+    pairs = [[(i, j) for j in (1, 2)] for i in (1, 2)]
+    if any(f"CD{i}_{j}" in header for row in pairs for i, j in row):
+        return [[float(header.get(f"CD{i}_{j}", 0.0)) for i, j in row] for row in pairs]
+    return [
+        [
+            float(header.get(f"CDELT{i}", 1.0)) * float(header.get(f"PC{i}_{j}", i == j))
+            for i, j in row
+        ]
+        for row in pairs
+    ]
 
 
 def read_solution(path: str | os.PathLike[str]) -> Solution:

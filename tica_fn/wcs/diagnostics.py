@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.errors import AstrometryError
+from tica_fn.wcs.comparison import linear_terms
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC
 
 __all__ = ["diagnose_files", "diagnose_headers", "drift_of"]
@@ -122,7 +123,7 @@ def drift_of(headers: Sequence[Any]) -> dict[str, Any]:
     from tica_fn.wcs.sphere import angles_of_vectors, sky_to_plane, unit_vectors
 
     crval = np.array([[float(header["CRVAL1"]), float(header["CRVAL2"])] for header in headers])
-    cd = np.array([_cd(header) for header in headers])
+    cd = np.array([linear_terms(header) for header in headers])
     offset = np.array(
         [[float(header["CRPIX1"]), float(header["CRPIX2"])] for header in headers]
     ) - np.array(CRPIX)
@@ -144,20 +145,6 @@ def drift_of(headers: Sequence[Any]) -> dict[str, Any]:
         "roll": np.rad2deg(angle - np.median(angle)) * 3600.0,
         "scale": size / np.median(size),
     }
-
-
-def _cd(header: Any) -> Any:
-    if "CD1_1" in header:
-        return [[_number(header.get(f"CD{i}_{j}")) for j in (1, 2)] for i in (1, 2)]
-    unit = ((1.0, 0.0), (0.0, 1.0))
-    return [
-        [
-            float(header.get(f"CDELT{i}", 1.0))
-            * float(header.get(f"PC{i}_{j}", unit[i - 1][j - 1]))
-            for j in (1, 2)
-        ]
-        for i in (1, 2)
-    ]
 
 
 def _number(value: Any) -> float:

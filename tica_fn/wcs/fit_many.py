@@ -16,6 +16,7 @@ from tica_fn.fits.image_file import ImageFile, read_image
 from tica_fn.wcs.cards import solution_cards, star_columns
 from tica_fn.wcs.ephemeris import Ephemeris, LkSpacecraft, read_ephemeris
 from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
+from tica_fn.wcs.polynomial_fit import DEGREE, check_degree
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 from tica_fn.wcs.update import update_image
@@ -32,6 +33,7 @@ def fit_files(
     output_dir: str | os.PathLike[str] | None = None,
     method: str = "precise",
     ephemeris: str | os.PathLike[str] | None = None,
+    degree: int = DEGREE,
 ) -> Iterator[Result]:
     """Fit and write the solution of each of many files.
 
@@ -49,6 +51,8 @@ def fit_files(
         ``"precise"`` or ``"tica"``.
     ephemeris : path-like, optional
         Table of the spacecraft's positions, or the word ``lkspacecraft``.
+    degree : int
+        Degree of the polynomials, 1 to 9.
 
     Yields
     ------
@@ -63,10 +67,11 @@ def fit_files(
     ------
     ValueError
         If copies in `output_dir` would replace their images or one another, `jobs` is less than 1,
-        or a file of reference stars or positions is none.
+        there is no such degree, or a file of reference stars or positions is none.
     OSError
         If the reference stars or the ephemeris can't be read.
     """
+    check_degree(degree)
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}; it must be 1 or more")
     names = list(dict.fromkeys(Path(path) for path in paths))
@@ -84,7 +89,7 @@ def fit_files(
             raise PermissionError(EACCES, "is read-only; use --output-dir", str(path))
         image = read_image(path, anonymous=True)
         with solving:
-            found, write = _solve(image, stars, method, table, target)
+            found, write = _solve(image, stars, method, table, target, degree)
         return Outcome(
             source=path, state=DONE, outputs=(write(),), notes=(describe_solution(found),)
         )
@@ -125,6 +130,7 @@ def fit_file(
     method: str = "precise",
     ephemeris: Ephemeris | LkSpacecraft | None = None,
     target: str | os.PathLike[str] | None = None,
+    degree: int = DEGREE,
 ) -> FrameSolution:
     """Fit the solution of one file and write it there.
 
@@ -140,6 +146,8 @@ def fit_file(
         Positions of the spacecraft.
     target : path-like, optional
         File to write instead.
+    degree : int
+        Degree of the polynomials, 1 to 9.
 
     Returns
     -------
@@ -153,7 +161,7 @@ def fit_file(
     OSError
         If a file can't be read or written.
     """
-    found, write = solve_file(path, stars, method, ephemeris, target)
+    found, write = solve_file(path, stars, method, ephemeris, target, degree)
     write()
     return found
 
@@ -164,9 +172,11 @@ def solve_file(
     method: str = "precise",
     ephemeris: Ephemeris | LkSpacecraft | None = None,
     target: str | os.PathLike[str] | None = None,
+    degree: int = DEGREE,
 ) -> tuple[FrameSolution, Callable[[], Path]]:
     """Fit the solution of one file, to be written later."""
-    return _solve(read_image(path, anonymous=True), stars, method, ephemeris, target)
+    image = read_image(path, anonymous=True)
+    return _solve(image, stars, method, ephemeris, target, degree)
 
 
 def _solve(
@@ -175,10 +185,11 @@ def _solve(
     method: str,
     ephemeris: Ephemeris | LkSpacecraft | None,
     target: str | os.PathLike[str] | None,
+    degree: int,
 ) -> tuple[FrameSolution, Callable[[], Path]]:
     """Fit the solution of an image that was read, to be written later."""
     try:
-        found = fit_frame(image.frame, stars, method)
+        found = fit_frame(image.frame, stars, method, degree)
         state = None
         if ephemeris is not None:
             if image.frame.times is None:

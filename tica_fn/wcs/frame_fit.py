@@ -18,10 +18,11 @@ from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
+from tica_fn.wcs.blocks import BLOCKS
 from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.match import find_shift
 from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
-from tica_fn.wcs.refstars import BLOCKS, ReferenceStars, check_full
+from tica_fn.wcs.refstars import ReferenceStars, check_full
 from tica_fn.wcs.solution import Solution
 
 __all__ = ["CORNERS", "FrameSolution", "fit_frame"]
@@ -107,7 +108,7 @@ def fit_frame(
     method : str
         ``"precise"`` or ``"tica"``, see `tica_fn.wcs.measure_stars`.
     degree : int
-        Degree of the polynomials.
+        Degree of the polynomials, 1 to 9; lowered as in `tica_fn.wcs.fit_plate`.
 
     Returns
     -------
@@ -118,6 +119,8 @@ def fit_frame(
     ------
     AstrometryError
         If the frame shows none of the stars though it should, being of another field.
+    ValueError
+        If there is no such degree.
     """
     check_full(frame)
     if len(stars) < 30:

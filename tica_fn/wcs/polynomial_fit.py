@@ -1,13 +1,21 @@
 """The fit of a solution to measured stars: robust, linear, its tangent point moved to CRPIX.
 
-Terms of degree five and six are held near zero with the strength of half and a quarter of a
-pixel at the edge: a thousand stars do not feel it, and corners without stars stay sane.
+The polynomials are sums of products of Chebyshev polynomials over the science area.  Those of
+degree five and more are held near zero, the more firmly the less the stars tell: a thousand
+stars do not feel it, and corners without stars stay sane.  (Held powers would bend the corners.)
+
+Every round judges all stars afresh against others as bright, so that one that a worse fit had
+left out comes back.  Whole blocks are left out only if their stars disagree among themselves:
+where they agree, it is the polynomial that is wrong.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
 import attrs
 import numpy as np
+from numpy.polynomial import Polynomial, chebyshev
 from numpy.typing import ArrayLike
 
 from tica_fn.immutable import Array, Record, frozen_array
@@ -17,19 +25,32 @@ from tica_fn.kernels.stars.normal_equations import (
     residuals,
     solve_normal,
 )
-from tica_fn.kernels.stars.polynomial import polynomial_terms
+from tica_fn.kernels.stars.polynomial import chebyshev_terms
+from tica_fn.wcs.blocks import BLOCKS, block_of
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, SCALE, Solution, make_solution
 from tica_fn.wcs.sphere import angles_of_vectors, plane_to_sky, sky_to_plane, unit_vectors
 
-__all__ = ["PlateFit", "fit_plate"]
+__all__ = ["DEGREE", "HIGHEST_DEGREE", "PlateFit", "check_degree", "fit_plate"]
 
-DEGREE = 6
+DEGREE = 7
+"""Degree that follows TESS's optics to some milliarcseconds; 6 is off by up to 0.4 arcsec."""
+HIGHEST_DEGREE = 9
+"""The SIP convention has coefficients of one digit."""
 CLIP_ARCSEC = 25.0
-CLIP_SIGMA = 4.0
+CLIP_SIGMA = 5.0
+HUBER_SIGMA = 2.0
 MAGNITUDE_BINS = 30
+ROUNDS = 15
 SETTLED_DEG = 1e-12
 """Constant of the polynomials from which on the tangent point is where it should be."""
-PRIOR_PIXELS = {5: 0.5, 6: 0.25}
+FLOOR_PIXELS = 0.005
+"""Added to every star's error, so that the brightest do not rule alone."""
+PRIOR_PIXELS = {5: 0.05, 6: 0.015, 7: 0.004, 8: 0.002, 9: 0.001}
+"""Sizes that Chebyshev coefficients are held to: some times those of TESS's optics."""
+AGREE_PIXELS = 0.02
+"""Scatter of a block's stars among themselves up to which they always agree."""
+MIDDLE, HALF = (1068.5, 1024.5), 1024.0
+DEG_PER_PIXEL = PIXEL_ARCSEC / 3600.0
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -81,55 +102,52 @@ def fit_plate(
     hold : array_like, optional
         (n,) bool: stars that are never clipped.
     degree : int
-        Degree of the polynomials; lowered when there are too few stars for it.
+        Degree of the polynomials, 1 to 9; lowered when there are too few stars for it, or none
+        in a whole row or column of the 5 x 5 blocks.
     clip : bool
-        Whether to clip: at 25 arcsec, then at 4 robust standard deviations, round by round.
+        Whether to clip: at 25 arcsec, then at 5 robust standard deviations, round by round.
 
     Returns
     -------
     PlateFit
-        Solution and residuals.
+        Solution and residuals; the SIP has the degree asked for, or 6 if that is more.
 
     Raises
     ------
     ValueError
-        If fewer than 6 stars have places.
+        If fewer than 6 stars have places, or there is no such degree.
     """
+    check_degree(degree)
     columns, rows = np.asarray(columns, float), np.asarray(rows, float)
     ra, dec, tmag = np.asarray(ra, float), np.asarray(dec, float), np.asarray(tmag, float)
     held = np.zeros(columns.size, bool) if hold is None else np.asarray(hold, bool)
-    used = np.isfinite(columns) & np.isfinite(rows) & np.isfinite(ra) & np.isfinite(dec)
-    while degree > 1 and np.count_nonzero(used) < 2 * (degree + 1) * (degree + 2) // 2:
+    error = np.asarray(error, float)
+    fine = np.isfinite(columns) & np.isfinite(rows) & np.isfinite(ra) & np.isfinite(dec)
+    fine &= np.isfinite(error)
+    if np.count_nonzero(fine) < 6:
+        raise ValueError(f"{np.count_nonzero(fine)} stars are too few to fit a solution to")
+    order = max(degree, 6)
+    blocks = block_of(np.where(fine, columns, CRPIX[0]), np.where(fine, rows, CRPIX[1]))
+    degree = min(degree, _highest_degree(blocks[fine & ~held] if clip else blocks[fine]))
+    while degree > 1 and np.count_nonzero(fine) < (degree + 1) * (degree + 2):
         degree -= 1
-    if np.count_nonzero(used) < 6:
-        raise ValueError(f"{np.count_nonzero(used)} stars are too few to fit a solution to")
-    u = np.where(used, (columns - CRPIX[0]) / SCALE, 0.0)
-    v = np.where(used, (rows - CRPIX[1]) / SCALE, 0.0)
-    terms = polynomial_terms(u, v, degree)
-    # Ten thousandths of a pixel are beyond any centroid: the brightest stars do not rule alone.
-    weights = 1.0 / (np.asarray(error, float) ** 2 + 0.005**2)
-    weights = np.where(np.isfinite(weights), weights, 0.0)
-    weights *= (3600.0 / PIXEL_ARCSEC) ** 2
-
-    centre = angles_of_vectors(unit_vectors(ra[used], dec[used]).mean(axis=0))
+    x = np.where(fine, (columns - MIDDLE[0]) / HALF, 0.0)
+    y = np.where(fine, (rows - MIDDLE[1]) / HALF, 0.0)
+    terms = chebyshev_terms(x, y, degree)
+    weights = np.where(fine, 1.0 / (error**2 + FLOOR_PIXELS**2), 0.0) / DEG_PER_PIXEL**2
+    centre = angles_of_vectors(unit_vectors(ra[fine], dec[fine]).mean(axis=0))
     crval = (float(centre[0]), float(centre[1]))
-    crval, _, _ = _solve(terms[:, :3], used, weights, ra, dec, crval, 1, 2)
-    plane = np.zeros((2, terms.shape[1]))
-    residual = np.zeros((2, columns.size))
-    for k in range(12):
-        crval, plane, residual = _solve(terms, used, weights, ra, dec, crval, degree, 1 + (k == 0))
-        if not clip:
-            break
-        keep = _clip(residual, used, held, tmag)
-        if np.array_equal(keep, used) or np.count_nonzero(keep) < 2 * terms.shape[1]:
-            break
-        used = keep
-    crval, plane, residual = _solve(terms, used, weights, ra, dec, crval, degree, 3)
-    plane[:, 0] = 0.0
-    fine = np.isfinite(columns) & np.isfinite(rows)
-    residual = np.where(fine, residual * 3600.0, np.nan)
+    crval, _ = _touch(terms[:, :3], weights, ra, dec, crval, 1, _prior(1), 2)
+    used, prior = fine, _prior(degree)
+    if clip:
+        aim = np.stack(sky_to_plane(ra, dec, *crval))
+        used, prior = _judge(terms, weights, aim, fine, held, tmag, blocks, degree)
+    crval, plane = _touch(terms, np.where(used, weights, 0.0), ra, dec, crval, degree, prior, 4)
+    aim = np.stack(sky_to_plane(ra, dec, *crval))
+    residual = np.where(fine, residuals(terms, plane, aim) * 3600.0, np.nan)
+    powers = plane @ _powers(degree)
     return PlateFit(
-        solution=make_solution(crval, plane),
+        solution=make_solution(crval, powers, order),
         used=used,
         residual_ra=residual[0],
         residual_dec=residual[1],
@@ -137,50 +155,126 @@ def fit_plate(
     )
 
 
-def _solve(
+def check_degree(degree: int) -> None:
+    """Refuse what is no degree of SIP polynomials."""
+    if not 1 <= degree <= HIGHEST_DEGREE:
+        raise ValueError(f"no degree {degree}: SIP polynomials have 1 to {HIGHEST_DEGREE}")
+
+
+def _judge(
     terms: Array,
-    used: Array,
+    weights: Array,
+    aim: Array,
+    fine: Array,
+    held: Array,
+    tmag: Array,
+    blocks: Array,
+    degree: int,
+) -> tuple[Array, Array]:
+    """Stars to be kept, and the prior as firm as their scatter makes it."""
+    used, soft, prior = fine, np.ones(fine.size), _prior(degree)
+    seen: list[Array] = []
+    for _ in range(ROUNDS):
+        plane = _solve(terms, np.where(used, weights, 0.0) * soft, aim, prior)
+        residual = residuals(terms, plane, aim)
+        size = np.hypot(*residual) * np.sqrt(weights)
+        # The median length of a pair of normal deviates is 1.1774.
+        scatter = max(float(np.median(size[used])) / 1.1774, 1e-3)
+        prior = _prior(degree) * scatter**2
+        with np.errstate(divide="ignore"):
+            soft = np.minimum(1.0, HUBER_SIGMA * scatter / size)
+        keep = _clip(residual * 3600.0, fine, held, tmag, blocks)
+        if np.count_nonzero(keep) < 2 * terms.shape[1]:
+            break
+        # Where it goes round in circles, any of the sets will do.
+        if any(np.array_equal(keep, before) for before in seen):
+            used = keep
+            break
+        seen.append(keep)
+        used = keep
+    return used, prior
+
+
+def _solve(terms: Array, weights: Array, aim: Array, prior: Array) -> Array:
+    gram, right = normal_equations(terms, weights, aim)
+    gram[np.diag_indices_from(gram)] += prior + 1e-12 * np.diag(gram)
+    return solve_normal(gram, right)
+
+
+def _touch(
+    terms: Array,
     weights: Array,
     ra: Array,
     dec: Array,
     crval: tuple[float, float],
     degree: int,
+    prior: Array,
     rounds: int,
-) -> tuple[tuple[float, float], Array, Array]:
-    """Weighted least squares, moving the tangent point to where the constant vanishes."""
-    weighted = np.where(used, weights, 0.0)
+) -> tuple[tuple[float, float], Array]:
+    """Weighted least squares, moving the tangent point to where CRPIX looks."""
+    to_powers = _powers(degree)
     plane = np.zeros((2, terms.shape[1]))
-    aim = np.zeros((2, ra.size))
     for k in range(rounds):
-        if k:
-            moved = plane_to_sky(plane[0, :1], plane[1, :1], *crval)
-            crval = (float(moved[0][0]), float(moved[1][0]))
         aim = np.stack(sky_to_plane(ra, dec, *crval))
-        gram, right = normal_equations(terms, weighted, aim)
-        gram[np.diag_indices_from(gram)] += _prior(degree) + 1e-12 * np.diag(gram)
-        plane = solve_normal(gram, right)
-        if np.hypot(*plane[:, 0]) < SETTLED_DEG:
+        plane = _solve(terms, weights, aim, prior)
+        xi, eta = plane @ to_powers[:, 0]
+        if np.hypot(xi, eta) < SETTLED_DEG or k == rounds - 1:
             break
-    return crval, plane, residuals(terms, plane, aim)
+        moved_ra, moved_dec = plane_to_sky(xi, eta, *crval)
+        crval = (float(moved_ra), float(moved_dec))
+    return crval, plane
+
+
+def _highest_degree(blocks: Array) -> int:
+    """Degree that may be fitted where whole rows or columns of blocks are empty."""
+    count = np.bincount(blocks, minlength=BLOCKS * BLOCKS).reshape(BLOCKS, BLOCKS)
+    empty = max(int(BLOCKS - np.count_nonzero(count.any(axis=axis))) for axis in (0, 1))
+    return (HIGHEST_DEGREE, 6, 5, 4, 3)[min(empty, 4)]
 
 
 def _prior(degree: int) -> Array:
     """Inverse variances that hold the highest terms near zero, on the scale of the weights."""
-    out = []
-    for d in range(degree + 1):
-        width = PRIOR_PIXELS.get(d, np.inf)
-        out += [(3600.0 / PIXEL_ARCSEC / width) ** 2 if np.isfinite(width) else 0.0] * (d + 1)
-    return np.array(out)
+    width = [PRIOR_PIXELS.get(d, np.inf) for d in range(degree + 1) for _ in range(d + 1)]
+    return (1.0 / (np.array(width) * DEG_PER_PIXEL)) ** 2
 
 
-def _clip(residual: Array, used: Array, held: Array, tmag: Array) -> Array:
-    """Stars within 25 arcsec, and within 4 robust sigma of stars of like magnitude."""
-    arcsec = residual * 3600.0
-    keep: Array = used & ((np.hypot(*arcsec) < CLIP_ARCSEC) | held)
+@cache
+def _powers(degree: int) -> Array:
+    """Matrix that takes Chebyshev coefficients to those of powers of ``(pixel - CRPIX) / SCALE``.
+
+    (terms, terms) float64.
+    """
+    inner = [Polynomial([(CRPIX[k] - MIDDLE[k]) / HALF, SCALE / HALF]) for k in range(2)]
+    single = np.zeros((2, degree + 1, degree + 1))
+    for k in range(2):
+        for d in range(degree + 1):
+            own = Polynomial(chebyshev.cheb2poly(np.eye(degree + 1)[d]))(inner[k]).coef
+            single[k, d, : own.size] = own[: degree + 1]
+    pairs = [(d - j, j) for d in range(degree + 1) for j in range(d + 1)]
+    out = [[single[0, i, a] * single[1, j, b] for a, b in pairs] for i, j in pairs]
+    return frozen_array(np.array(out), np.float64)
+
+
+def _clip(arcsec: Array, fine: Array, held: Array, tmag: Array, blocks: Array) -> Array:
+    """Stars within 25 arcsec, and within 5 robust sigma of stars of like magnitude."""
+    keep: Array = fine & ((np.hypot(*arcsec) < CLIP_ARCSEC) | held)
     free = np.flatnonzero(keep & ~held)
     if free.size < 20:
         return keep
     groups = max(1, min(MAGNITUDE_BINS, free.size // 15))
     order = free[np.argsort(tmag[free], kind="stable")]
     keep[clip_groups(arcsec, order, groups, CLIP_SIGMA)] = False
+    _restore_blocks(keep, arcsec, free, blocks)
     return keep
+
+
+def _restore_blocks(keep: Array, arcsec: Array, free: Array, blocks: Array) -> None:
+    """Take stars back into blocks that would lose most, where they agree among themselves."""
+    total = np.bincount(blocks[free], minlength=BLOCKS * BLOCKS)
+    kept = np.bincount(blocks[free], keep[free], minlength=BLOCKS * BLOCKS)
+    for block in np.flatnonzero((total >= 4) & (kept < 0.5 * total)):
+        here = free[blocks[free] == block]
+        apart = np.hypot(*(arcsec[:, here] - np.median(arcsec[:, here], axis=1)[:, None]))
+        limit = AGREE_PIXELS * PIXEL_ARCSEC
+        if np.median(apart) < limit:
+            keep[here[apart < CLIP_SIGMA * limit]] = True

@@ -15,6 +15,7 @@ from tica_fn.detector import SHAPE
 from tica_fn.errors import AstrometryError
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.wcs.blocks import BLOCKS, block_of
 from tica_fn.wcs.catalog import StarCatalog, default_catalog
 from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.epoch import settle_motion
@@ -22,9 +23,8 @@ from tica_fn.wcs.match import FieldMatch, match_field
 from tica_fn.wcs.pointing import Pointing, predict_pointing, sector_mid_time
 from tica_fn.wcs.polynomial_fit import fit_plate
 
-__all__ = ["BLOCKS", "ReferenceStars", "block_of", "find_reference_stars", "frame_year"]
+__all__ = ["ReferenceStars", "find_reference_stars", "frame_year"]
 
-BLOCKS = 5
 PER_BLOCK = 40
 CANDIDATES_PER_BLOCK = 150
 BRIGHTEST, FAINTEST = 7.5, 12.0
@@ -90,17 +90,6 @@ class ReferenceStars(Record):
     def __len__(self) -> int:
         """Count the stars."""
         return int(self.ids.size)
-
-
-def block_of(columns: ArrayLike, rows: ArrayLike) -> Array:
-    """Block of the science area that a pixel lies in.
-
-    `columns, rows`: (n,) pixels of the full readout, the first one's centre at 1; gives (n,) int64.
-    """
-    across = np.floor((np.asarray(columns, float) - 44.5) / 2048.0 * BLOCKS)
-    up = np.floor((np.asarray(rows, float) - 0.5) / 2048.0 * BLOCKS)
-    across, up = (np.clip(axis, 0, BLOCKS - 1).astype(np.int64) for axis in (across, up))
-    return np.asarray(up * BLOCKS + across)
 
 
 def frame_year(frame: Frame, sector: int | None = None) -> float:

@@ -19,7 +19,7 @@ from tica_fn.kernels.stars.normal_equations import normal_equations, solve_norma
 from tica_fn.kernels.stars.polynomial import polynomial_terms, polynomial_values
 from tica_fn.wcs.sphere import plane_to_sky, sky_to_plane
 
-__all__ = ["CRPIX", "PIXEL_ARCSEC", "SCALE", "Solution", "make_solution"]
+__all__ = ["CRPIX", "PIXEL_ARCSEC", "SCALE", "Solution", "make_solution", "sip_solution"]
 
 CRPIX = (1069.0, 1024.0)
 PIXEL_ARCSEC = 21.0
@@ -159,9 +159,7 @@ def _square(flat: Array, order: int) -> Array:
     return matrix
 
 
-def make_solution(
-    crval: ArrayLike, plane: Array, order: int = 6, crpix: ArrayLike = CRPIX
-) -> Solution:
+def make_solution(crval: ArrayLike, plane: Array, order: int, crpix: ArrayLike = CRPIX) -> Solution:
     """Make a solution of fitted polynomials of the tangent plane.
 
     `crval`: (2,) tangent point, degrees; `plane`: (2, terms) float64; `crpix`: (2,) reference
@@ -169,17 +167,25 @@ def make_solution(
     """
     cd = plane[:, 1:3] / SCALE
     bent = np.linalg.solve(cd, plane)
-    count = (order + 1) * (order + 2) // 2
-    padded = np.zeros((2, count))
+    padded = np.zeros((2, (order + 1) * (order + 2) // 2))
     padded[:, : bent.shape[1]] = bent
     padded[:, :3] = 0.0
-    inverse = _invert(padded, order)
+    return sip_solution(crval, crpix, cd, *(_square(flat, order) for flat in padded))
+
+
+def sip_solution(crval: ArrayLike, crpix: ArrayLike, cd: Array, a: Array, b: Array) -> Solution:
+    """Make a solution of its forward map; the inverse polynomials are fitted to it.
+
+    `crval, crpix`: (2,); `cd`: (2, 2) degrees a pixel; `a, b`: (order + 1, order + 1) float64.
+    """
+    order = a.shape[0] - 1
+    inverse = _invert(np.stack([_flat(a, order), _flat(b, order)]), order)
     return Solution(
         crval=crval,
         crpix=crpix,
         cd=cd,
-        a=_square(padded[0], order),
-        b=_square(padded[1], order),
+        a=a,
+        b=b,
         ap=_square(inverse[0], order),
         bp=_square(inverse[1], order),
     )

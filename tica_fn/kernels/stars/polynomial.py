@@ -11,7 +11,7 @@ import numpy as np
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.types import Array
 
-__all__ = ["polynomial_terms", "polynomial_values"]
+__all__ = ["chebyshev_terms", "polynomial_terms", "polynomial_values"]
 
 
 @kernel
@@ -49,6 +49,48 @@ def polynomial_terms(x: Array, y: Array, degree: int) -> Array:
                 terms[k, filled + i] = terms[k, start + i] * x[k]
             terms[k, filled + d] = terms[k, start + d - 1] * y[k]
             start = filled
+            filled += d + 1
+    return terms
+
+
+@kernel
+def chebyshev_terms(x: Array, y: Array, degree: int) -> Array:
+    """Products of Chebyshev polynomials, ordered as the powers of `polynomial_terms`.
+
+    ``T_0 = 1, T_1 = x, T_n = 2 x T_(n-1) - T_(n-2)``: over the square from -1 to 1 the products
+    are nearly independent of each other, which the powers are not.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        (n,) float64, between -1 and 1 for the terms to be so, too.
+    degree : int
+        Highest total degree.
+
+    Returns
+    -------
+    ndarray
+        (n, (degree + 1) * (degree + 2) / 2) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.polynomial import chebyshev_terms
+    >>> chebyshev_terms(np.array([0.5]), np.array([-1.0]), 2)
+    array([[ 1. ,  0.5, -1. , -0.5, -0.5,  1. ]])
+    """
+    n = x.size
+    terms = np.empty((n, (degree + 1) * (degree + 2) // 2))
+    along, across = np.ones(degree + 2), np.ones(degree + 2)
+    for k in range(n):
+        along[1], across[1] = x[k], y[k]
+        for d in range(2, degree + 1):
+            along[d] = 2.0 * x[k] * along[d - 1] - along[d - 2]
+            across[d] = 2.0 * y[k] * across[d - 1] - across[d - 2]
+        filled = 0
+        for d in range(degree + 1):
+            for j in range(d + 1):
+                terms[k, filled + j] = along[d - j] * across[j]
             filled += d + 1
     return terms
 
