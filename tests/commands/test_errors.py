@@ -257,6 +257,13 @@ MODELS = {
     "infinite bias": (spoiled(bias=(5, 7), value=np.inf), "twoDcorrect", "row 5, column 7"),
     "NaN in the flat": (spoiled(flat=(9, 3), value=np.nan), "image.fits", "row 9, column 3"),
     "zero in the flat": (spoiled(flat=(9, 3), value=0.0), "image.fits", "zero", "row 9, column 3"),
+    "flat 16 times too bright": (
+        spoiled(flat=(9, 50), value=0.0625), "image.fits", "0.1 to 10", "row 9, column 50: 0.0625"
+    ),
+    "flat far too dark": (spoiled(flat=(2047, 2091), value=11), "image.fits", "column 2091: 11"),
+    "negative flat": (spoiled(flat=(0, 44), value=-1.0), "image.fits", "row 0, column 44: -1"),
+    "bias no ADC can give": (spoiled(bias=(5, 7), value=1e9), "twoDcorrect", "row 5, column 7"),
+    "bias as far below": (spoiled(bias=(5, 7), value=-1e9), "twoDcorrect", "row 5, column 7"),
     "flat of another shape": (rewritten(np.ones((10, 10), "f4")), "image.fits", "10 x 10"),
     "flat without image": (rewritten(None), "image.fits"),
     "empty flat": (with_file("flatfields", lambda p: p.write_bytes(b"")), "image.fits", "empty"),

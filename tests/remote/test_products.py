@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from astropy.io import fits
 
 import tica_fn
 from tica_fn.detector import SHAPE
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, ModelError
 from tica_fn.remote.pointers import Output, pointer_text
 
 
@@ -76,11 +77,46 @@ def test_models_and_products_carry_the_version(folder, remote, tmp_path):
     assert written == versions
 
 
-def test_a_file_replaced_by_hand_has_no_version(folder, remote, tmp_path):
+@pytest.mark.parametrize("where", [100, 2880 + 1000, 9_000_003, -1], ids=str)
+@pytest.mark.parametrize("name", ["flatfields/cam2_ccd3_image", "twodbias/cam2_ccd3_twoDcorrect"])
+def test_one_changed_bit_of_a_fetched_model_is_an_error(folder, name, where):
+    path = folder / f"{name}.fits"
+    data = bytearray(path.read_bytes())
+    data[where] ^= 1
+    path.unlink()
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="changed since it was fetched") as refused:
+        tica_fn.load_models(folder, 2, 3)
+    assert str(path) in str(refused.value)
+    again = f"tica-fn models fetch 10min --camera 2 --ccd 3 --output {folder.parent}"
+    assert again in str(refused.value)
+
+
+def test_the_command_that_the_error_names_mends_it(folder, remote, serve, models, tmp_path):
+    path = folder / "flatfields" / "cam2_ccd3_image.fits"
+    path.unlink()
+    path.write_bytes(model_bytes(tmp_path, 0.75))
+    with pytest.raises(ModelError) as refused:
+        tica_fn.load_models(folder, 2, 3)
+    words = re.search(r"\(tica-fn models (.*)\)", str(refused.value))[1].split()
+    place, versions = remote
+    server = serve(place / "remote").url
+    code, _, err = models(*words, "--remote", server, "--pointers", place / "pointers")
+    assert code == 0, err
+    loaded = tica_fn.load_models(folder, 2, 3)
+    assert {file.name: file.version for file in loaded.files} == versions
+    assert loaded.flat[0, 0] == 0.5
+
+
+def test_a_file_taken_out_of_the_record_is_used_and_has_no_version(folder, remote, tmp_path):
     name = "cam2_ccd3_image.fits"
     flat = folder / "flatfields" / name
     flat.unlink()
     flat.write_bytes(model_bytes(tmp_path, 0.75))
+    record = folder / "provenance.json"
+    content = json.loads(record.read_text())
+    content["files"] = [file for file in content["files"] if not file["path"].endswith(name)]
+    record.write_text(json.dumps(content))
     loaded = tica_fn.load_models(folder, 2, 3)
     versions = {file.name: file.version for file in loaded.files}
     assert versions == remote[1] | {name: ""}

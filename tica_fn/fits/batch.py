@@ -15,6 +15,7 @@ import attrs
 from tica_fn.fits.model_files import load_models
 from tica_fn.models import Models
 from tica_fn.quality.known_models import unexpected_models
+from tica_fn.quality.model_sense import outside_sense
 
 __all__ = ["DONE", "FAILED", "SKIPPED", "ModelShelf", "Outcome", "Slots", "attempt", "run_batch"]
 
@@ -96,7 +97,9 @@ class ModelShelf:
             if asked in self._remarked:
                 return ()
             self._remarked.add(asked)
-        return unexpected_models(self(camera, ccd), sector)
+        models = self(camera, ccd)
+        odd = (f"the {k} of {models.name}: {text}" for k, text in outside_sense(models).items())
+        return (*odd, *unexpected_models(models, sector))
 
 
 @cache

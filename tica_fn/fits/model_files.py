@@ -24,12 +24,13 @@ from astropy.io import fits
 from tica_fn.detector import SHAPE, amplifiers, check_ccd
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
-from tica_fn.fits.model_origins import recorded_versions
+from tica_fn.fits.model_origins import Origin, checked_version, read_origins
 from tica_fn.fits.model_xml import amplifiers_from_xml
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.tiled import untiled
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import ModelFile, Models
+from tica_fn.quality.model_sense import outside_sense
 
 __all__ = ["exposure_of_folder", "load_models"]
 
@@ -60,7 +61,8 @@ def load_models(
     Raises
     ------
     ModelError
-        If there is no model of that CCD, more than one, or it holds values that can't be right.
+        If there is no model of that CCD, more than one, it is not what was fetched, or it holds
+        values that can't be right (a flat outside 0.1 to 10, a bias beyond the ADC's range).
     BadFileError
         If a file is damaged.
     """
@@ -69,9 +71,9 @@ def load_models(
     if not root.is_dir():
         raise ModelError(f"{root}: no such folder of calibration models")
     if (root / "twodbias").is_dir() or (root / "flatfields").is_dir():
-        return _with_versions(_load_tica(root, camera, ccd), root)
+        return _load_tica(root, camera, ccd)
     if any(root.glob("tess*-flat.fits*")) or any(root.glob("tess*-2dblack.fits*")):
-        return _with_versions(_load_spoc(root, camera, ccd, errors), root)
+        return _load_spoc(root, camera, ccd, errors)
     raise ModelError(
         f"{root}: neither a TICA folder (twodbias/, flatfields/) nor one of SPOC models "
         "(tess*-flat.fits, tess*-2dblack.fits)"
@@ -113,28 +115,17 @@ def exposure_of_folder(folder: Path) -> float:
     )
 
 
-def _with_versions(models: Models, root: Path) -> Models:
-    """Add the versions that were recorded when the files were fetched."""
-    known = recorded_versions(root)
-    files = [attrs.evolve(f, version=known.get((f.name, f.sha256), "")) for f in models.files]
-    return attrs.evolve(models, files=tuple(files))
-
-
 def _load_tica(root: Path, camera: int, ccd: int) -> Models:
     exposure_s = exposure_of_folder(root)
     bias = _one_file(root / "twodbias", f"cam{camera}_ccd{ccd}_twoDcorrect.fits", camera, ccd)
     flat = _one_file(root / "flatfields", f"cam{camera}_ccd{ccd}_image.fits", camera, ccd)
-    return _models(
-        camera, ccd, bias, flat, number=0, kind="tica", exposure_s=exposure_s, bias_per_read=False
-    )
+    return _models(root, camera, ccd, bias, flat, number=0, kind="tica", exposure_s=exposure_s)
 
 
 def _load_spoc(root: Path, camera: int, ccd: int, errors: bool) -> Models:
     bias = _one_file(root, f"tess*-{camera}-{ccd}-2dblack.fits", camera, ccd)
     flat = _one_file(root, f"tess*-{camera}-{ccd}-flat.fits", camera, ccd)
-    models = _models(
-        camera, ccd, bias, flat, number=1, kind="spoc", exposure_s=None, bias_per_read=True
-    )
+    models = _models(root, camera, ccd, bias, flat, number=1, kind="spoc", exposure_s=None)
     constants, files = amplifiers_from_xml(root, camera, ccd)
     error = _error_plane(flat) if errors else None
     return attrs.evolve(
@@ -149,6 +140,7 @@ def _error_plane(path: Path) -> Array | None:
 
 
 def _models(
+    root: Path,
     camera: int,
     ccd: int,
     bias: Path,
@@ -157,25 +149,30 @@ def _models(
     number: int,
     kind: str,
     exposure_s: float | None,
-    bias_per_read: bool,
 ) -> Models:
-    bias_image, bias_file = _read_image(bias, number, camera, ccd)
-    flat_image, flat_file = _read_image(flat, number, camera, ccd)
+    origins = read_origins(root)
+    bias_image, bias_file = _read_image(bias, number, camera, ccd, origins)
+    flat_image, flat_file = _read_image(flat, number, camera, ccd, origins)
     try:
-        return Models(
+        models = Models(
             camera=camera,
             ccd=ccd,
             bias=bias_image,
             flat=flat_image,
             amplifiers=amplifiers(camera, ccd),
             exposure_s=exposure_s,
-            bias_per_read=bias_per_read,
+            bias_per_read=exposure_s is None,
             kind=kind,
             files=(bias_file, flat_file),
         )
     except ModelError as error:
         culprit = flat if str(error).startswith("flat") else bias
         raise ModelError(f"{culprit}: {error}") from error
+    for name, text in outside_sense(models).items():
+        path, file = (flat, flat_file) if name == "flat" else (bias, bias_file)
+        if not file.version:  # One that is as it was fetched is told instead.
+            raise ModelError(f"{path}: no {name} can be like that: {text}")
+    return models
 
 
 def _one_file(folder: Path, pattern: str, camera: int, ccd: int) -> Path:
@@ -190,13 +187,17 @@ def _one_file(folder: Path, pattern: str, camera: int, ccd: int) -> Path:
     return found[0]
 
 
-def _read_image(path: Path, number: int, camera: int, ccd: int) -> tuple[Array, ModelFile]:
+def _read_image(
+    path: Path, number: int, camera: int, ccd: int, origins: tuple[Origin, ...]
+) -> tuple[Array, ModelFile]:
     """Image of a model file, rounded to float32 if it is float64, and the file's name and hash."""
     try:
         packed = path.read_bytes()
     except OSError as error:
         raise BadFileError(f"{path}: {error.strerror}") from error
-    file = ModelFile(name=path.name, sha256=hashlib.sha256(packed).hexdigest())
+    sha256 = hashlib.sha256(packed).hexdigest()
+    version = checked_version(path, sha256, origins, camera, ccd)
+    file = ModelFile(name=path.name, sha256=sha256, version=version)
     data = content(path) if path.suffix == ".gz" else memoryview(packed)
     hdus = read_blocks(path, data)
     _check_ccd_of_file(path, hdus, camera, ccd)

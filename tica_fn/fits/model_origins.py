@@ -1,8 +1,8 @@
 """Which version each file of a model folder is: ``provenance.json`` in the folder.
 
-A version is the hash of the DVC listing that named the file.  What is recorded is found again by
-the file's place *and* its SHA-256, so a file that was changed or replaced by hand has no version
-rather than a false one.  While files are being replaced the record holds both the old and the new.
+A version is the hash of the DVC listing that named the file.  A file that is recorded is used only
+while its SHA-256 is the recorded one.  While files are being replaced the record holds both the old
+and the new.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 import attrs
 
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.atomic import write_whole
 
 __all__ = [
     "RECORD_NAME",
     "Origin",
+    "checked_version",
     "find_origin",
     "read_origins",
-    "recorded_versions",
     "write_origins",
 ]
 
@@ -66,12 +66,22 @@ def write_origins(folder: Path, origins: tuple[Origin, ...]) -> None:
     write_whole(folder / RECORD_NAME, [(json.dumps(content, indent=1) + "\n").encode()])
 
 
-def recorded_versions(folder: Path) -> dict[tuple[str, str], str]:
-    """Read the versions of a folder's files."""
-    return {
-        (origin.path.rsplit("/", 1)[-1], origin.sha256): origin.version
-        for origin in read_origins(folder)
-    }
+def checked_version(
+    path: Path, sha256: str, origins: tuple[Origin, ...], camera: int, ccd: int
+) -> str:
+    """Version of a file that is as it was fetched; empty where nothing is recorded of it."""
+    recorded = {o.sha256: o for o in origins if o.path.rsplit("/", 1)[-1] == path.name}
+    if recorded and sha256 not in recorded:
+        last = list(recorded.values())[-1]
+        root = path.parents[last.path.count("/")]
+        which = "--source mast" if last.source == "mast" else root.name.removeprefix("calibration_")
+        raise ModelError(
+            f"{path}: changed since it was fetched: its SHA-256 is {sha256}, recorded is "
+            f"{last.sha256}; fetch it anew (tica-fn models fetch {which} --camera {camera} "
+            f"--ccd {ccd} --output {root.parent}), or, to use it as it is, take it out of "
+            f"{RECORD_NAME}"
+        )
+    return recorded[sha256].version if recorded else ""
 
 
 def find_origin(folder: Path, path: str, sha256: str) -> Origin | None:
