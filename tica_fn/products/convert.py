@@ -14,15 +14,16 @@ from tica_fn.fits.kinds import kind_of
 from tica_fn.fits.names import product_name, spoc_name
 from tica_fn.fits.spoc_out import write_spoc
 from tica_fn.fits.tiled import untiled
+from tica_fn.fits.update import extension_name
 from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
 from tica_fn.products.job import Claims
+from tica_fn.products.kept import kept_of, refuse_loss, told_loss
 from tica_fn.products.staleness import Expected, why_again
 from tica_fn.uncertainty.estimate_variance import estimate_variance
+from tica_fn.wcs.update import STARS_NAME
 
 __all__ = ["Conversion", "convert_file"]
-
-_STARS = "WCS_STARS"
 
 
 @attrs.frozen(kw_only=True)
@@ -64,8 +65,14 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     stars = [
         hdu.text.encode("ascii") + bytes(hdu.data)
         for hdu in hdus[1:]
-        if str(hdu.header.get("EXTNAME", "")).upper() == _STARS
+        if extension_name(hdu) == STARS_NAME
     ]
+    kept = kept_of(target, hdus)
+    if kept is not None and stars:  # The input's solution takes the place of the one there.
+        kept = attrs.evolve(kept, solution=None) if kept.added else None
+    if not job.overwrite:
+        refuse_loss(target, kept, f"{source.name} has nothing of the kind")
+    notes = (*notes, *told_loss(target, kept))
     write_spoc(frame, target, quality=frame.quality is not None, tables=stars)
     return Outcome(source=source, state=DONE, outputs=(target,), frames=1, notes=(*redo, *notes))
 

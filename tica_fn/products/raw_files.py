@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -19,8 +21,9 @@ from tica_fn.fits.tiled import untiled
 from tica_fn.models import SourceFile
 from tica_fn.products.image_plans import plans_of_image
 from tica_fn.products.job import Job
+from tica_fn.products.kept import Kept, kept_of, refuse_loss, told_loss, write_keeping
 from tica_fn.products.plan import Plan, RawFile
-from tica_fn.products.staleness import why_again
+from tica_fn.products.staleness import has_same_pixels, why_again
 from tica_fn.products.target_plan import plan_of_target
 
 __all__ = ["calibrate_file"]
@@ -38,15 +41,33 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
     if not todo:
         return outcome
     notes: list[str] = []
+    kept = {plan.target: _kept_of(plan, raw, job) for plan, _ in todo}
     for plan, why in todo:
         notes += [*why, *plan.notes]
+        if job.overwrite:
+            notes += told_loss(plan.target, kept.pop(plan.target))
         notes += [said for ccd in plan.ccds for said in job.models.remarks(*ccd)]
     # All are calibrated before the first is written: a CCD that fails leaves nothing behind.
     ready = [(plan, plan.calibrate()) for plan, _ in todo]
     for plan, result in ready:
-        notes += plan.write(result, plan.target, on_written)
+        write = partial(_write, plan, result, on_written)
+        notes += write_keeping(write, plan.target, kept.get(plan.target))
     frames = sum(plan.frames for plan, _ in todo)
     return attrs.evolve(outcome, state=DONE, frames=frames, notes=tuple(notes))
+
+
+def _kept_of(plan: Plan, raw: RawFile, job: Job) -> Kept | None:
+    """What the product that is there holds beside; refused where it can't be kept."""
+    kept = kept_of(plan.target, raw.hdus)
+    if kept is not None and not job.overwrite and not has_same_pixels(plan.target, plan.expected):
+        refuse_loss(plan.target, kept, "it belongs to pixels made in another way")
+    return kept
+
+
+def _write(
+    plan: Plan, result: Any, on_written: Callable[[], None] | None, target: Path
+) -> tuple[str, ...]:
+    return plan.write(result, target, on_written)
 
 
 def plans_of(raw: RawFile, job: Job) -> list[Plan]:

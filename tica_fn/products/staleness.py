@@ -10,13 +10,14 @@ import attrs
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.blocks import read_blocks
+from tica_fn.fits.image_file import open_hdus
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.tiled import TILE_COMPRESSION
 from tica_fn.models import SourceFile
 from tica_fn.pipeline.compose import Pipeline
 from tica_fn.products.options import Product
 
-__all__ = ["Expected", "expected_of", "why_again"]
+__all__ = ["Expected", "expected_of", "has_same_pixels", "why_again"]
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +97,25 @@ def why_again(target: Path, expected: Expected) -> tuple[str, ...] | None:
         if true:
             return (f"{target.name}: made again, as {reason}",)
     return None
+
+
+def has_same_pixels(target: Path, expected: Expected) -> bool:
+    """Tell whether a file holds the pixels that are expected, whatever else it holds."""
+    headers: list[Any] = [hdu.header for hdu in open_hdus(target)[0]]
+    header = next((h for h in headers if "RAWCRC" in h), headers[0])
+    image: Any = headers[1] if headers[0].get("NAXIS") == 0 and len(headers) > 1 else headers[0]
+    return (
+        header.get("RAWCRC") == expected.input_crc32
+        and _values(header, "MODSHA") == expected.models
+        and _values(header, "COLCRC") == expected.collateral
+        and _of_pixels(steps_of(header) or ()) == _of_pixels(expected.steps)
+        and expected.columns in (None, image.get("ZNAXIS1", image.get("NAXIS1")))
+    )
+
+
+def _of_pixels(steps: tuple[str, ...]) -> tuple[str, ...]:
+    """Steps that change pixels: not the one that only adds their variance."""
+    return tuple(step for step in steps if step != "estimate_variance")
 
 
 _MAKERS = ("TICAVER", "CREATOR", "PROCVER", "ORIGIN")

@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import attrs
+
+from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import is_gzip_name, summed_header, table_parts
-from tica_fn.fits.header import Cards, card
+from tica_fn.fits.header import Cards, card, split_cards
 from tica_fn.fits.image_file import ImageFile
 from tica_fn.fits.update import extension_name, update_file
 from tica_fn.immutable import Array
 from tica_fn.wcs.cards import Card
 
-__all__ = ["HISTORY_MARK", "STARS_NAME", "update_image"]
+__all__ = [
+    "HISTORY_MARK",
+    "STARS_NAME",
+    "WrittenSolution",
+    "put_solution",
+    "update_image",
+    "written_solution",
+]
 
 HISTORY_MARK = "tica-fn wcs fit:"
 STARS_NAME = "WCS_STARS"
@@ -30,6 +40,13 @@ _MAP = re.compile(
     r"RADESYS|(A|B|AP|BP)_(\d+_\d+|ORDER|DMAX)"
 )
 _SIP = re.compile(r"(A|B|AP|BP)_(\d+_\d+|DMAX)")
+_SOLUTION = re.compile(
+    _MAP.pattern
+    + r"|EQUINOX|INSTRUME|TELESCOP|FILTER|EXPTIME|TIMESYS|MJD-(BEG|END)|DATE-(BEG|END)|"
+    r"TESS_V?[XYZ]|MIDBTJD|(RA|DEC)_TARG|RMS([ABF]|[ABF]P|BF|X\d)|WCSGDF|CTRP(COL|ROW)|FLXWIN|"
+    r"WCSDEG|WCSBADB"
+)
+"""Cards that a solution sets."""
 _UNITS = {"FLXCOL": "pix", "FLXROW": "pix", "FLX": "count", "BKG": "count"}
 
 
@@ -70,16 +87,57 @@ def update_image(
     """
     path = Path(target) if target is not None else image.path
     here, primary = _places(image, cards)
-    said: dict[int, Sequence[Card]] = {0: primary, image.image: here}
-    bare = not image.hdus[0].header["NAXIS"]
-    changes = {
-        number: partial(_changed, cards=new, history=() if number else history, bare=bare)
-        for number, new in said.items()
-    }
+    made = WrittenSolution(
+        here=[card(*one, whole=True) for one in here],
+        primary=[card(*one, whole=True) for one in primary],
+        history=tuple(history),
+        table=_table(stars),
+    )
+    changes = put_solution(made, image.hdus, image.image)
     # A tile-compressed or plain file is written as it is, one that was gzipped is so again.
     zipped = image.gzipped if target is None else is_gzip_name(path)
-    update_file(path, image.hdus, changes, {STARS_NAME: _table(stars)}, gzipped=zipped)
+    update_file(path, image.hdus, changes, {STARS_NAME: made.table}, gzipped=zipped)
     return path
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class WrittenSolution:
+    """A solution as it stands in a file: cards of the two headers, history, table of stars."""
+
+    here: Cards
+    primary: Cards
+    history: tuple[str, ...]
+    table: tuple[bytes, bytes | memoryview]
+
+
+def written_solution(hdus: Sequence[RawHDU], image: int) -> WrittenSolution | None:
+    """Find the solution that a file holds; None where none was fitted."""
+    table = next((hdu for hdu in hdus if extension_name(hdu) == STARS_NAME), None)
+    if table is None:
+        return None
+    here, primary = split_cards(hdus[image].text), split_cards(hdus[0].text)
+    return WrittenSolution(
+        here=[one for one in here if _SOLUTION.fullmatch(one[0])],
+        primary=[one for one in primary if _SOLUTION.fullmatch(one[0])] if image else [],
+        history=tuple(
+            text[8:].removeprefix(HISTORY_MARK).strip()
+            for _, text in primary
+            if text[8:].startswith(HISTORY_MARK)
+        ),
+        table=(table.text.encode("ascii"), table.data),
+    )
+
+
+def put_solution(
+    solution: WrittenSolution, hdus: Sequence[RawHDU], image: int
+) -> dict[int, Callable[[Cards], Cards]]:
+    """What becomes of the headers of a file that takes over a solution."""
+    cards = {0: solution.primary, image: solution.here}
+    bare = not hdus[0].header["NAXIS"]
+    return {
+        number: partial(_changed, cards=new, history=() if number else solution.history, bare=bare)
+        for number, new in cards.items()
+    }
 
 
 def _places(image: ImageFile, cards: Sequence[Card]) -> tuple[list[Card], list[Card]]:
@@ -99,7 +157,7 @@ def _places(image: ImageFile, cards: Sequence[Card]) -> tuple[list[Card], list[C
     return here, [count, *(one for one in cards if one[0] not in header)]
 
 
-def _changed(kept: Cards, cards: Sequence[Card], history: Sequence[str], bare: bool) -> Cards:
+def _changed(kept: Cards, cards: Cards, history: Sequence[str], bare: bool) -> Cards:
     """Cards of a header with some set and the history of earlier runs replaced."""
     if cards:
         kept = _set_cards(kept, cards)
@@ -111,13 +169,13 @@ def _changed(kept: Cards, cards: Sequence[Card], history: Sequence[str], bare: b
     return kept
 
 
-def _set_cards(kept: Cards, cards: Sequence[Card]) -> Cards:
+def _set_cards(kept: Cards, cards: Cards) -> Cards:
     """Replace cards where they stand and append new ones.
 
     The cards of the map itself stand together, WCSAXES first as the standard wants; unless all
     of them are there already they are taken out and appended.
     """
-    texts = dict(card(*one, whole=True) for one in cards)
+    texts = dict(cards)
     present = {key for key, _ in kept}
     unwanted = set()
     if "DATE-OBS" in present:  # SPOC's headers have dates of their own, in UTC

@@ -1,0 +1,114 @@
+"""What a product holds that making it anew does not make: kept where it still holds, else told.
+
+That is a solution of ``tica-fn wcs fit`` with its table of stars, and HDUs that somebody added.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tica_fn.errors import FrameError
+from tica_fn.fits.blocks import RawHDU, read_blocks
+from tica_fn.fits.hdu_bytes import Bytes, is_gzip_name
+from tica_fn.fits.header import Cards, card
+from tica_fn.fits.image_file import open_hdus
+from tica_fn.fits.update import extension_name, update_file
+from tica_fn.wcs.update import STARS_NAME, WrittenSolution, put_solution, written_solution
+
+__all__ = ["Kept", "kept_of", "refuse_loss", "told_loss", "write_keeping"]
+
+_ORDINARY = re.compile(
+    r"PRIMARY|COMPRESSED_IMAGE|CAMERA\.CCD .*|RAW_HEADER|UNCERTAINTY|PIXEL_QUALITY|SHARED_VARIANCE"
+)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Kept:
+    """What is to be kept of a product."""
+
+    solution: WrittenSolution | None
+    added: tuple[RawHDU, ...]
+
+    def __str__(self) -> str:
+        """Put it in words."""
+        words = ["a solution of 'tica-fn wcs fit'"] if self.solution is not None else []
+        names = ", ".join(extension_name(hdu) or "without a name" for hdu in self.added)
+        return " and ".join([*words, *([f"HDUs of others ({names})"] if self.added else [])])
+
+
+def kept_of(target: Path, made: Sequence[RawHDU] = ()) -> Kept | None:
+    """Find what a file holds beside what making it anew makes.
+
+    `made`: HDUs of the input, where the product takes them over.  None where there is nothing, no
+    file, or one that is not whole.
+    """
+    try:
+        hdus, _ = open_hdus(target)
+    except OSError:
+        return None
+    image = next((n for n, hdu in enumerate(hdus[:2]) if _has_image(hdu)), 0)
+    names = {extension_name(hdu) for hdu in made}
+    added = tuple(
+        hdu
+        for hdu in hdus[image + 1 :]
+        if (name := extension_name(hdu)) not in {*names, STARS_NAME}
+        and not _ORDINARY.fullmatch(name)
+    )
+    solution = written_solution(hdus, image)
+    return Kept(solution=solution, added=added) if solution is not None or added else None
+
+
+def _has_image(hdu: RawHDU) -> bool:
+    return bool(hdu.header.get("ZIMAGE")) or int(hdu.header["NAXIS"]) == 2
+
+
+def refuse_loss(target: Path, kept: Kept | None, why: str) -> None:
+    """Refuse to replace a file that holds more than what would be written."""
+    if kept is not None:
+        raise FrameError(
+            f"{target}: holds {kept}, which would be lost: {why}. --overwrite replaces it all the "
+            "same; another --outdir leaves it"
+        )
+
+
+def told_loss(target: Path, kept: Kept | None) -> tuple[str, ...]:
+    """Say what is lost with a file that is replaced because that was asked for."""
+    return () if kept is None else (f"{target.name}: overwritten, and with it {kept}",)
+
+
+def write_keeping(write: Callable[[Path], Any], target: Path, kept: Kept | None) -> Any:
+    """Write a product with what is kept of the one before; the target is replaced at once."""
+    if kept is None:
+        return write(target)
+    with tempfile.TemporaryDirectory(prefix="tica-fn-") as folder:
+        fresh = Path(folder) / target.name
+        said = write(fresh)
+        hdus = read_blocks(fresh)
+        image = next((n for n, hdu in enumerate(hdus[:2]) if _has_image(hdu)), 0)
+        tables: dict[str, Sequence[Bytes]] = {
+            extension_name(hdu) or f"added {n}": (hdu.text.encode("ascii"), hdu.data)
+            for n, hdu in enumerate(kept.added)
+        }
+        changes: dict[int, Callable[[Cards], Cards]] = {}
+        if kept.solution is not None:
+            changes = put_solution(kept.solution, hdus, image)
+            tables[STARS_NAME] = kept.solution.table
+        if image:
+            count = len(hdus) - 1 + len(tables)
+            changes[0] = partial(_counted, change=changes.get(0), count=count)
+        update_file(target, hdus, changes, tables, gzipped=is_gzip_name(target))
+    return said
+
+
+def _counted(cards: Cards, change: Callable[[Cards], Cards] | None, count: int) -> Cards:
+    """Cards of a primary header with the number of extensions, where it is told."""
+    cards = cards if change is None else change(cards)
+    told = card("NEXTEND", count, "number of standard extensions")
+    return [told if name == "NEXTEND" else (name, text) for name, text in cards]
