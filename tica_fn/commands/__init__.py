@@ -14,6 +14,7 @@ NAMES = (
     "split",
     "assemble",
     "convert",
+    "cutout",
     "wcs",
     "models",
     "compare",

@@ -22,8 +22,11 @@ _MAP = re.compile(
 )
 
 
-def map_header(frame: Frame) -> fits.Header:
-    """Cards of the celestial WCS, counted from the frame's own first pixel.  Empty without one."""
+def map_header(frame: Frame, origin: tuple[int, int] | None = None) -> fits.Header:
+    """Cards of the celestial WCS, counted from a pixel of the readout; empty without one.
+
+    `origin` is that pixel's row and column, by default those of the frame's first.
+    """
     header = frame.header
     found = fits.Header()
     if not str(header.get("CTYPE1", "")).startswith("RA"):
@@ -33,15 +36,22 @@ def map_header(frame: Frame) -> fits.Header:
         if value is not None and not isinstance(value, fits.card.Undefined):
             found[keyword] = value
     row, column = origin_of(header)
-    for keyword, shift in (("CRPIX1", column - frame.column), ("CRPIX2", row - frame.row)):
+    first = (frame.row, frame.column) if origin is None else origin
+    for keyword, shift in (("CRPIX1", column - first[1]), ("CRPIX2", row - first[0])):
         if keyword in found:
             found[keyword] = found[keyword] + shift
     return found
 
 
-def wcs_of(frame: Frame) -> WCS | None:
-    """The celestial WCS in a frame's header; None where there is none."""
-    header = map_header(frame)
+def wcs_of(
+    frame: Frame, origin: tuple[int, int] | None = None, shape: tuple[int, int] | None = None
+) -> WCS | None:
+    """The celestial WCS in a frame's header; None where there is none.
+
+    It counts from the frame's first pixel, or from the `origin` in the readout of a rectangle of
+    some `shape`.
+    """
+    header = map_header(frame, origin)
     if not header:
         return None
     with warnings.catch_warnings():
@@ -49,7 +59,7 @@ def wcs_of(frame: Frame) -> WCS | None:
         found = WCS(header, relax=True)
     if not found.has_celestial:
         return None
-    found.array_shape = frame.shape
+    found.array_shape = shape or frame.shape
     return found
 
 

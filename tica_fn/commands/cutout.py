@@ -1,0 +1,65 @@
+"""``tica-fn cutout``: a target pixel file around a place in the sky, from many frames."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tica_fn.commands.arguments import positive
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "cutout",
+        help="cut a target pixel file out of calibrated frames",
+        description="Cut the pixels around a place in the sky out of calibrated frames of one CCD "
+        "into a target pixel file, with errors, flags and barycentric times, which lightkurve "
+        "opens. The place is found by the WCS of the middle frame.",
+        epilog="example: tica-fn cutout out/*.fits --ra 100 --dec -12 --size 11 -o star_tp.fits",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="calibrated frames")
+    parser.add_argument("--ra", type=float, required=True, metavar="DEG", help="right ascension")
+    parser.add_argument("--dec", type=float, required=True, metavar="DEG", help="declination")
+    parser.add_argument(
+        "--size", type=positive, nargs="+", default=[11], metavar="N",
+        help="side of the square in pixels, or rows and columns (11)",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="TPF", help="file to write (.fits[.gz])"
+    )
+    parser.add_argument(
+        "--ephemeris", type=Path, metavar="FILE",
+        help="positions of the spacecraft; by default those in the headers",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Cut, write, and say what it is."""
+    if len(args.size) > 2:
+        args.parser.error("--size takes one number, or rows and columns")
+    import numpy as np
+
+    from tica_fn.products.cutout import cutout
+
+    ephemeris = None
+    if args.ephemeris is not None:
+        from tica_fn.wcs.ephemeris import read_ephemeris
+
+        ephemeris = read_ephemeris(args.ephemeris)
+    size = args.size[0] if len(args.size) == 1 else (args.size[0], args.size[1])
+    found = cutout(args.files, (args.ra, args.dec), size, ephemeris=ephemeris)
+    found.write(args.output, overwrite=args.overwrite)
+    frames, rows, columns = found.flux.shape
+    print(
+        f"{args.output}: {frames} frames of {rows} x {columns} pixels from row {found.row}, column "
+        f"{found.column} (from 0); times of the {found.place}"
+    )
+    if np.isnan(found.flux_error).all():
+        print("note: no uncertainties in these frames: calibrate with --uncertainty")
+    if found.place != "barycenter":
+        print("note: the headers do not tell where the spacecraft was: give --ephemeris")
+    return 0

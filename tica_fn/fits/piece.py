@@ -1,0 +1,118 @@
+"""A rectangle of a calibrated product, of which only the rows that are needed are read."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import ChainMap
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+from astropy.io import fits
+
+from tica_fn.detector import SCIENCE_COLUMNS
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.keywords import facts_of
+from tica_fn.fits.kinds import kind_of
+from tica_fn.fits.physical_wcs import origin_of
+from tica_fn.fits.provenance import steps_of
+from tica_fn.frame import ELECTRON, RATE, Frame
+from tica_fn.immutable import Array
+
+__all__ = ["PlainProduct", "open_product"]
+
+_IMAGES = {"tica": (0, "UNCERTAINTY", ELECTRON), "ffic": (1, "uncert", RATE)}
+"""Place of the image, ending of the name of its uncertainty, and unit, by kind of file."""
+
+
+@attrs.frozen(kw_only=True)
+class PlainProduct:
+    """A calibrated product that is neither packed nor scaled, with its headers read."""
+
+    path: Path
+    hdus: list[RawHDU]
+    starts: list[int]
+    image: int
+    uncertainty: str
+    unit: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the image."""
+        header = self.hdus[self.image].header
+        return int(header["NAXIS2"]), int(header["NAXIS1"])
+
+    def read(self, rows: slice, columns: slice) -> Frame:
+        """Rows and columns, counted from the image's first pixel, as a frame."""
+        header: Any = ChainMap(*(hdu.header for hdu in self.hdus[self.image :: -1]))
+        row, column = origin_of(self.hdus[self.image].header)
+        if self.shape[1] < SCIENCE_COLUMNS[1] and (row, column) == (0, 0):
+            column = SCIENCE_COLUMNS[0]
+        texts = [hdu.text for hdu in self.hdus[: self.image + 1]]
+        place = self._named(self.uncertainty)
+        error = None if place is None else self._rectangle(place, rows, columns)
+        return Frame(
+            pixels=self._rectangle(self.image, rows, columns),
+            unit=self.unit,
+            row=row + rows.start,
+            column=column + columns.start,
+            variance=None if error is None else error * error,
+            steps=steps_of(self.hdus[0].header) or (),
+            header=OriginalHeader(*texts),
+            **facts_of(self.path, header),
+        )
+
+    def _named(self, ending: str) -> int | None:
+        names = [str(hdu.header.get("EXTNAME", "")).strip() for hdu in self.hdus]
+        return next((n for n, name in enumerate(names) if n and name.endswith(ending)), None)
+
+    def _rectangle(self, place: int, rows: slice, columns: slice) -> Array:
+        """Read whole rows, and keep the columns."""
+        width = self.shape[1]
+        size = 4 * width * (rows.stop - rows.start)
+        with self.path.open("rb") as file:
+            file.seek(self.starts[place] + 4 * width * rows.start)
+            data = file.read(size)
+        if len(data) < size:
+            raise BadFileError(f"{self.path}: HDU {place}: the file is truncated")
+        stored = np.frombuffer(data, dtype=">f4").reshape(-1, width)
+        return np.ascontiguousarray(stored[:, columns], dtype=np.float32)
+
+
+def open_product(path: str | os.PathLike[str]) -> PlainProduct | None:
+    """Read a product's headers; None where its rows can't be found in the file as they are."""
+    path = Path(path)
+    with path.open("rb") as file:
+        if file.read(9) != b"SIMPLE  =":
+            return None  # packed as a whole, or no FITS file
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong with it is told by the whole reader
+            with fits.open(path, memmap=False) as opened:
+                places = [hdu.fileinfo() for hdu in opened]
+                headers = [hdu.header for hdu in opened]
+                if any(isinstance(hdu, fits.CompImageHDU) for hdu in opened):
+                    return None
+        hdus = []
+        for header, place in zip(headers, places, strict=True):
+            file.seek(place["hdrLoc"])
+            text = file.read(place["datLoc"] - place["hdrLoc"]).decode("ascii", "replace")
+            hdus.append(RawHDU(text=text, header=header, data=memoryview(b"")))
+    kind = kind_of(path, hdus).name
+    if kind not in _IMAGES:
+        return None
+    image, uncertainty, unit = _IMAGES[kind]
+    found = PlainProduct(
+        path=path, hdus=hdus, starts=[place["datLoc"] for place in places], image=image,
+        uncertainty=uncertainty, unit=unit,
+    )  # fmt: skip
+    used = [headers[image], *(headers[n] for n in [found._named(uncertainty)] if n is not None)]
+    same = all(
+        (header["BITPIX"], header.get("NAXIS2"), header.get("NAXIS1")) == (-32, *found.shape)
+        and (header.get("BZERO", 0), header.get("BSCALE", 1)) == (0, 1)
+        for header in used
+    )
+    return found if same else None

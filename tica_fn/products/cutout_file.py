@@ -1,0 +1,159 @@
+"""Cut-outs as target pixel files in the mission's form, which lightkurve opens."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+
+from tica_fn.errors import FrameError
+from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.hdu_bytes import packed
+from tica_fn.fits.provenance import software
+from tica_fn.immutable import Array
+
+if TYPE_CHECKING:
+    from tica_fn.products.cutout import Cutout
+
+__all__ = ["hdus_of", "write_cutout"]
+
+
+def write_cutout(found: Cutout, path: Path, *, overwrite: bool) -> Path:
+    """Write a cut-out, whole or not at all."""
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path}: there is such a file; overwrite=True replaces it")
+    buffer = io.BytesIO()
+    hdus = hdus_of(found)
+    for hdu in hdus:
+        hdu.add_checksum(when="of this HDU")
+    hdus.writeto(buffer)
+    write_whole(path, packed(path, buffer.getbuffer()))
+    return path
+
+
+def hdus_of(found: Cutout) -> fits.HDUList:
+    """Primary header, table of pixels, and aperture."""
+    primary = fits.PrimaryHDU()
+    name = _designation(found)
+    # lightkurve knows a target pixel file of TESS by "TargetPixel" in CREATOR.
+    for keyword, value, comment in (
+        ("ORIGIN", "tica-fn", "cut out by"),
+        ("CREATOR", f"{software()} TargetPixel cut-out"[:68], "program"),
+        ("TELESCOP", "TESS", "telescope"),
+        ("INSTRUME", "TESS Photometer", "detector type"),
+        ("OBJECT", name, "place of the cut-out"),
+        ("RADESYS", "ICRS", "reference frame of celestial coordinates"),
+        ("RA_OBJ", found.ra, "[deg] right ascension"),
+        ("DEC_OBJ", found.dec, "[deg] declination"),
+        ("EQUINOX", 2000.0, "equinox of celestial coordinates"),
+        ("SECTOR", found.sector, "observing sector"),
+        ("CAMERA", found.camera, "camera number"),
+        ("CCD", found.ccd, "CCD number"),
+    ):
+        if value is not None:
+            primary.header[keyword] = (value, comment)
+    primary.header.add_history(f"Times are those of the {found.place}.")
+    if np.isnan(found.flux_error).all():
+        primary.header.add_history("FLUX_ERR is NaN: the frames have no uncertainties.")
+    primary.header.add_history("The background is not subtracted.")
+    return fits.HDUList([primary, _table(found), _aperture(found)])
+
+
+def _designation(found: Cutout) -> str:
+    place = SkyCoord(found.ra, found.dec, unit="deg")
+    words = str(place.to_string("hmsdms", sep="", precision=2, pad=True))
+    return "J" + words.replace(" ", "")
+
+
+def _table(found: Cutout) -> fits.BinTableHDU:
+    count, rows, columns = found.flux.shape
+    shape, size = f"({columns},{rows})", rows * columns
+    nothing = np.full(found.flux.shape, np.nan, dtype=np.float32)
+
+    def pixels(name: str, kind: str, unit: str, values: Array) -> fits.Column:
+        return fits.Column(name, f"{size}{kind}", unit=unit, dim=shape, array=values)
+
+    table = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("TIME", "D", unit="BJD - 2457000, days", array=found.time),
+            fits.Column("TIMECORR", "E", unit="d", array=found.time_correction),
+            fits.Column("CADENCENO", "J", array=found.cadence),
+            pixels("RAW_CNTS", "J", "count", np.full(found.flux.shape, -1, dtype=np.int32)),
+            pixels("FLUX", "E", "e-/s", found.flux),
+            pixels("FLUX_ERR", "E", "e-/s", found.flux_error),
+            pixels("FLUX_BKG", "E", "e-/s", nothing),
+            pixels("FLUX_BKG_ERR", "E", "e-/s", nothing),
+            fits.Column("QUALITY", "J", array=found.quality),
+            fits.Column("POS_CORR1", "E", unit="pixel", array=found.shift[:, 0]),
+            fits.Column("POS_CORR2", "E", unit="pixel", array=found.shift[:, 1]),
+        ],
+        name="PIXELS",
+    )
+    header = table.header
+    barycentric = found.place.startswith("barycenter")
+    for keyword, value in {
+        "TELESCOP": "TESS", "INSTRUME": "TESS Photometer", "OBJECT": _designation(found),
+        "RADESYS": "ICRS", "RA_OBJ": found.ra, "DEC_OBJ": found.dec, "EQUINOX": 2000.0,
+        "TIMEREF": "SOLARSYSTEM" if barycentric else "LOCAL",
+        "TIMESYS": "TDB", "TIMEUNIT": "d", "BJDREFI": 2457000, "BJDREFF": 0.0,
+        "CAMERA": found.camera, "CCD": found.ccd, "TIMEDEL": found.exposure_s / 86400.0,
+        "EXPOSURE": count * found.live_s / 86400.0, "BACKAPP": False, "DEADAPP": True,
+        "VIGNAPP": True,
+    }.items():  # fmt: skip
+        header[keyword] = value
+    if found.sector is not None:
+        header["SECTOR"] = found.sector
+    for keyword, value, comment in _place_cards(found):
+        header[keyword] = (value, comment)
+    return table
+
+
+def _place_cards(found: Cutout) -> list[tuple[str, Any, str]]:
+    """Where the pixels of FLUX lie in the readout and, to first order, in the sky."""
+    star = SkyCoord(found.ra, found.dec, unit="deg")
+    column, row = (float(x) for x in found.wcs.world_to_pixel(star))
+    matrix = np.empty((2, 2))
+    for axis, step in enumerate(((0.5, 0.0), (0.0, 0.5))):
+        ends = found.wcs.pixel_to_world([column - step[0], column + step[0]],
+                                        [row - step[1], row + step[1]])  # fmt: skip
+        east, north = star.spherical_offsets_to(ends)
+        matrix[:, axis] = np.diff(east.deg)[0], np.diff(north.deg)[0]
+    if not np.isfinite(matrix).all():
+        raise FrameError("the WCS gives no place in the sky for pixels of the cut-out")
+    cards: list[tuple[str, Any, str]] = [
+        ("1CTYP5", "RA---TAN", "right ascension"), ("2CTYP5", "DEC--TAN", "declination"),
+        ("1CRPX5", column + 1.0, "[pixel] reference column"),
+        ("2CRPX5", row + 1.0, "[pixel] reference row"),
+        ("1CRVL5", found.ra, "[deg] at the reference pixel"),
+        ("2CRVL5", found.dec, "[deg] at the reference pixel"),
+        ("1CUNI5", "deg", "unit"), ("2CUNI5", "deg", "unit"),
+        ("1CDLT5", 1.0, "[deg] step"), ("2CDLT5", 1.0, "[deg] step"),
+        ("11PC5", matrix[0, 0], "linear part"), ("12PC5", matrix[0, 1], "linear part"),
+        ("21PC5", matrix[1, 0], "linear part"), ("22PC5", matrix[1, 1], "linear part"),
+    ]  # fmt: skip
+    for number in (4, 5, 6, 7, 8):
+        cards += [
+            (f"1CRV{number}P", found.column + 1, "[pixel] column of the first pixel"),
+            (f"2CRV{number}P", found.row + 1, "[pixel] row of the first pixel"),
+            (f"1CRP{number}P", 1, "[pixel] reference column"),
+            (f"2CRP{number}P", 1, "[pixel] reference row"),
+            (f"1CDL{number}P", 1.0, "[pixel] step"), (f"2CDL{number}P", 1.0, "[pixel] step"),
+        ]  # fmt: skip
+    return cards
+
+
+def _aperture(found: Cutout) -> fits.ImageHDU:
+    """Which pixels there are (1), and the central ones that a first look may sum (2)."""
+    rows, columns = found.flux.shape[1:]
+    mask = np.where(np.isfinite(found.flux).any(axis=0), 1, 0).astype(np.int32)
+    middle = (slice(max(rows // 2 - 1, 0), rows // 2 + 2),
+              slice(max(columns // 2 - 1, 0), columns // 2 + 2))  # fmt: skip
+    mask[middle] |= np.where(mask[middle] > 0, 2, 0)
+    image = fits.ImageHDU(mask, name="APERTURE")
+    image.header.update(found.wcs.to_header(relax=True))
+    image.header["CRVAL1P"], image.header["CRVAL2P"] = found.column + 1, found.row + 1
+    return image
