@@ -73,14 +73,23 @@ def stars_near(columns_rows_to_sky, margin=30.0):
     return np.flatnonzero(everything @ seen[4] >= cosine)
 
 
-def frame(sector, camera, ccd, psf=sky.round_psf, shift=(0.0, 0.0), **paint):
-    """Calibrated pixels [electron per exposure] of catalogue stars that stand still.
+def frame(
+    sector, camera, ccd, psf=sky.round_psf, shift=(0.0, 0.0), motion=None, years=0.0, **paint
+):
+    """Calibrated pixels [electron per exposure] of catalogue stars.
 
-    Gives the pixels and the true map from pixels to the sky; `shift` moves it over the pixels.
+    `motion` (2, stars of the catalogue) [mas/yr] moves them for some years; without, they stand
+    still.  Gives the pixels and the true map from pixels to the sky; `shift` moves it over the
+    pixels.
     """
     seen = optics(sector, camera, ccd)
-    table = sky.gaia()[stars_near(seen.sky)]
-    column, row = seen.pixels(table["ra"], table["dec"])
+    which = stars_near(seen.sky)
+    table = sky.gaia()[which]
+    ra, dec = table["ra"], table["dec"]
+    if motion is not None:
+        ra = ra + motion[0, which] * years / 3.6e6 / np.cos(np.deg2rad(dec))
+        dec = dec + motion[1, which] * years / 3.6e6
+    column, row = seen.pixels(ra, dec)
     column, row = column + shift[0], row + shift[1]
     on = (np.abs(column - 1068.5) < 1054) & (np.abs(row - 1024.5) < 1054)
     column, row, tmag = column[on], row[on], table["g"][on] - 0.43

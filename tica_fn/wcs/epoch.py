@@ -7,6 +7,8 @@ of the proper motions, gives d.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 
@@ -17,9 +19,11 @@ from tica_fn.wcs.centroids import StarPositions
 from tica_fn.wcs.polynomial_fit import DEGREE, fit_plate
 from tica_fn.wcs.solution import CRPIX, SCALE
 
-__all__ = ["settle_motion", "years_of_motion"]
+__all__ = ["likeliest_motion", "settle_motion", "years_of_motion"]
 
 FEWEST = 60
+CLEARLY_BETTER = 0.6
+"""Part of the scatter with the catalogue's motions that other motions must leave to be believed."""
 SURE = 6.0
 """Standard errors that a measured number of years must be different from 0 by."""
 TELLING = 3.0
@@ -74,3 +78,23 @@ def settle_motion(
             break
         stars = attrs.evolve(stars.at(stars.epoch + years), epoch=year, motion=UNDATED)
     return stars
+
+
+def likeliest_motion(
+    stars: StarCatalog, others: Sequence[StarCatalog], picked: Array, places: StarPositions
+) -> StarCatalog:
+    """Take the stars' places with other motions if the image's stars clearly say so.
+
+    Simulated skies may hold the stars still, or move them by columns that are no motions.
+    """
+    columns, rows = places.columns[places.good], places.rows[places.good]
+    which = picked[places.good]
+    if which.size < FEWEST or not others:
+        return stars
+    scatter = []
+    for version in (stars, *others):
+        some = version.select(which)
+        fit = fit_plate(columns, rows, some.ra, some.dec, some.tmag, places.error[places.good])
+        scatter.append(float(np.median(np.hypot(fit.residual_ra, fit.residual_dec))))
+    best = int(np.argmin(scatter))
+    return (stars, *others)[best] if scatter[best] < CLEARLY_BETTER * scatter[0] else stars

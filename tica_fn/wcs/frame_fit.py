@@ -23,7 +23,7 @@ from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.match import find_shift
 from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
 from tica_fn.wcs.refstars import ReferenceStars, check_full
-from tica_fn.wcs.solution import Solution
+from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
 
 __all__ = ["CORNERS", "FrameSolution", "fit_frame"]
 
@@ -139,7 +139,7 @@ def fit_frame(
         stars.ra,
         stars.dec,
         stars.tmag,
-        np.where(held, HELD_ERROR, places.error),
+        np.where(held, HELD_ERROR, np.hypot(places.error, stars.position_error / PIXEL_ARCSEC)),
         held,
         min(degree, 4) if everything_bad else degree,
         clip=not everything_bad,

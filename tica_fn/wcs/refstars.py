@@ -18,10 +18,11 @@ from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.wcs.blocks import BLOCKS, block_of
 from tica_fn.wcs.catalog import StarCatalog, default_catalog
 from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
-from tica_fn.wcs.epoch import settle_motion
+from tica_fn.wcs.epoch import likeliest_motion, settle_motion
 from tica_fn.wcs.match import FieldMatch, match_field
 from tica_fn.wcs.pointing import Pointing, predict_pointing, sector_mid_time
 from tica_fn.wcs.polynomial_fit import fit_plate
+from tica_fn.wcs.solution import PIXEL_ARCSEC
 
 __all__ = ["ReferenceStars", "find_reference_stars", "frame_year"]
 
@@ -29,6 +30,8 @@ PER_BLOCK = 40
 CANDIDATES_PER_BLOCK = 150
 BRIGHTEST, FAINTEST = 7.5, 12.0
 LARGEST_MOTION = 100.0
+UNKNOWN_MOTION = 20.0
+"""Size of a proper motion on one axis that is not known, mas/yr."""
 WING_FACTOR, CONTRAST_FACTOR = 0.9, 3.5
 FARTHEST_ARCSEC = 6.0
 FEWEST_STARS = 60
@@ -68,6 +71,8 @@ class ReferenceStars(Record):
         The reference image.
     wing_factor, contrast_factor : float
         Limits of the isolation test.
+    position_error : ndarray
+        (n,) float64: standard error of `ra` and `dec` for want of a sure proper motion, arcsec.
     """
 
     ids: Array = attrs.field(converter=_integers)
@@ -86,6 +91,11 @@ class ReferenceStars(Record):
     name: str = ""
     wing_factor: float = WING_FACTOR
     contrast_factor: float = CONTRAST_FACTOR
+    position_error: Array = attrs.field(converter=_floats)
+
+    @position_error.default
+    def _exact(self) -> Array:
+        return np.zeros(self.ids.shape)
 
     def __len__(self) -> int:
         """Count the stars."""
@@ -144,11 +154,17 @@ def find_reference_stars(
     check_full(frame)
     pointing = predict_pointing(number, frame.camera, frame.ccd, _julian_date(frame, number))
     middle_ra, middle_dec = (float(angle[0]) for angle in pointing.sky(1069.0, 1024.0))
+    place, year = (middle_ra, middle_dec, 9.0), frame_year(frame, number)
+    others: tuple[StarCatalog, ...] = ()
     if catalog is None:
-        catalog = default_catalog(middle_ra, middle_dec, 9.0)
-    stars = catalog.cone(middle_ra, middle_dec, 9.0).at(frame_year(frame, number))
-    stars = stars.select(pointing.on_ccd(stars.ra, stars.dec, margin=44.0))
-    stars = stars.select(np.argsort(stars.tmag, kind="stable"))
+        catalog = default_catalog(*place)
+        others = tuple(default_catalog(*place, motions) for motions in ("none", "columns"))
+    stars = catalog.cone(*place)
+    seen = stars.at(year)
+    which = np.flatnonzero(pointing.on_ccd(seen.ra, seen.dec, margin=44.0))
+    which = which[np.argsort(stars.tmag[which], kind="stable")]
+    stars = seen.select(which)
+    others = tuple(other.cone(*place).select(which).at(year) for other in others)
     columns, rows = pointing.pixels(stars.ra, stars.dec)
 
     match = _match(frame, pointing, stars, columns, rows)
@@ -157,7 +173,9 @@ def find_reference_stars(
     saturation = saturation_level(frame.exposure_s, frame.unit)
     places = measure_stars(frame.pixels, columns[picked], rows[picked], method, saturation)
     stars = settle_motion(stars, picked, places, catalog.epoch)
-    return _choose(frame, stars, columns, rows, picked, places, name)
+    stars = likeliest_motion(stars, others, picked, places)
+    error = np.minimum(stars.pm_error, UNKNOWN_MOTION) * abs(year - catalog.epoch) / 1000.0
+    return _choose(frame, stars, error, columns, rows, picked, places, name)
 
 
 def check_full(frame: Frame) -> None:
@@ -222,20 +240,25 @@ def _candidates(stars: StarCatalog, columns: Array, rows: Array) -> Array:
 def _choose(
     frame: Frame,
     stars: StarCatalog,
+    error: Array,
     columns: Array,
     rows: Array,
     picked: Array,
     places: StarPositions,
     name: str,
 ) -> ReferenceStars:
-    """Keep the best of each block that lie within 6 arcsec of a fit, sorted by magnitude."""
+    """Keep the best of each block that lie within 6 arcsec of a fit, sorted by magnitude.
+
+    Stars whose motion is not known come last.
+    """
     contrast = np.minimum(places.contrast_columns, places.contrast_rows)
     good = np.flatnonzero(places.good & (contrast >= CONTRAST_FACTOR))
     blocks = block_of(columns[picked], rows[picked])
     kept: list[Array] = []
     for block in range(BLOCKS * BLOCKS):
         here = good[blocks[good] == block]
-        kept.append(here[np.argsort(-contrast[here], kind="stable")][:PER_BLOCK])
+        unknown = np.isinf(stars.pm_error[picked[here]])
+        kept.append(here[np.lexsort((-contrast[here], unknown))][:PER_BLOCK])
     best = np.concatenate(kept)
     _check_enough(frame, best.size)
     which = picked[best]
@@ -245,7 +268,7 @@ def _choose(
         stars.ra[which],
         stars.dec[which],
         stars.tmag[which],
-        places.error[best],
+        np.hypot(places.error[best], error[which] / PIXEL_ARCSEC),
     )
     near = np.hypot(fit.residual_ra, fit.residual_dec) <= FARTHEST_ARCSEC
     best, which = best[near], which[near]
@@ -267,6 +290,7 @@ def _choose(
         aperture_columns=np.rint(places.columns[best]).astype(np.int64),
         aperture_rows=np.rint(places.rows[best]).astype(np.int64),
         name=name,
+        position_error=error[which],
     )
 
 

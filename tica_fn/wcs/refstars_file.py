@@ -30,6 +30,8 @@ _DATASETS = {
     "aperturecols": "aperture_columns",
     "aperturerows": "aperture_rows",
 }
+_ERROR = "position_error_arcsec"
+"""Attribute of ``ras``: other readers see the datasets that they know."""
 _SINCE_1_1 = ("aperturecols", "aperturerows")
 
 
@@ -64,6 +66,8 @@ def read_reference_stars(path: str | os.PathLike[str]) -> ReferenceStars:
         with h5py.File(path, "r") as file:
             found = {key: np.asarray(file[key][()]) for key in _DATASETS if key in file}
             attributes = {key: file.attrs[key] for key in file.attrs}
+            if "ras" in file and _ERROR in file["ras"].attrs:
+                attributes[_ERROR] = np.asarray(file["ras"].attrs[_ERROR], np.float64)
     except (OSError, KeyError, RuntimeError) as error:
         raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
     missing = [key for key in _DATASETS if key not in found and key not in _SINCE_1_1]
@@ -83,6 +87,8 @@ def read_reference_stars(path: str | os.PathLike[str]) -> ReferenceStars:
     if broken:
         raise BadFileError(f"{path}: values that are not finite in {', '.join(broken)}")
     values: dict[str, Any] = {field: found[key] for key, field in _DATASETS.items()}
+    if _ERROR in attributes and attributes[_ERROR].shape == values["ids"].shape:
+        values["position_error"] = attributes[_ERROR]
     return ReferenceStars(
         **values,
         name=_text(attributes.get("ref_FIN", "")),
@@ -112,6 +118,7 @@ def write_reference_stars(stars: ReferenceStars, path: str | os.PathLike[str]) -
     with h5py.File("stars", "w", driver="core", backing_store=False, track_order=False) as file:
         for key, field in _DATASETS.items():
             file.create_dataset(key, data=_plain(getattr(stars, field)), compression="gzip")
+        file["ras"].attrs[_ERROR] = stars.position_error.astype(np.float32)
         file.attrs["ref_FIN"] = stars.name
         file.attrs["wingFAC"] = np.float64(stars.wing_factor)
         file.attrs["contrastFAC"] = np.float64(stars.contrast_factor)
@@ -143,6 +150,8 @@ def reference_stars_table(stars: ReferenceStars) -> Any:
         unit = units.get(field) or ("pix" if field.startswith(pixels) else None)
         table[field] = _plain(getattr(stars, field))
         table[field].unit = unit
+    table["position_error"] = _plain(stars.position_error)
+    table["position_error"].unit = "arcsec"
     table.meta["pixels"] = "full readout, centre of the first pixel at 1"
     table.meta["wing factor"] = stars.wing_factor
     table.meta["contrast factor"] = stars.contrast_factor

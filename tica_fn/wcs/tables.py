@@ -25,9 +25,13 @@ _NAMES = {
     "color": ("bp_rp", "bp-rp", "bprp"),
     "pm_ra": ("pmra", "pm_ra", "pmra_cosdec", "pm_ra_cosdec"),
     "pm_dec": ("pmdec", "pm_dec", "pmde"),
+    "pm_ra_error": ("pmra_error", "e_pmra"),
+    "pm_dec_error": ("pmdec_error", "e_pmdec", "e_pmde"),
     "epoch": ("ref_epoch", "epoch"),
 }
-_UNITS = {"ra": "deg", "dec": "deg", "pm_ra": "mas / yr", "pm_dec": "mas / yr"}
+_UNITS = {"ra": "deg", "dec": "deg"} | dict.fromkeys(
+    ("pm_ra", "pm_dec", "pm_ra_error", "pm_dec_error"), "mas / yr"
+)
 _LAST_NUMBER = re.compile(r"(\d+)\s*$")
 
 
@@ -89,8 +93,9 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     table : astropy.table.Table
         Columns by their names, in upper or lower case: an identifier (``ID``, ``TIC``,
         ``source_id``), ``ra`` and ``dec`` in degrees, ``Tmag`` or Gaia's ``phot_g_mean_mag`` (best
-        with ``bp_rp``), and ``pmRA`` and ``pmDEC`` in mas/yr, taken as 0 where missing.  Columns
-        that carry other units are converted.  Stars without position or magnitude are left out.
+        with ``bp_rp``), and ``pmRA`` and ``pmDEC`` in mas/yr, taken as 0 and as unknown where
+        missing, with their errors (``e_pmRA``, ``pmra_error``) where there are any.  Columns that
+        carry other units are converted.  Stars without position or magnitude are left out.
     epoch : float, optional
         Julian year of the positions.  By default that of a column ``ref_epoch`` or ``epoch`` or
         of the table's metadata of these names; else 2000.0 for a table written as the TIC is
@@ -142,7 +147,10 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
         estimated = estimate_tmag(numbers("g", np.nan), numbers("color", np.nan))
         tmag = np.where(np.isfinite(tmag), tmag, estimated)
     ra, dec = numbers("ra", np.nan), numbers("dec", np.nan)
-    pm_ra, pm_dec = (np.nan_to_num(numbers(field, 0.0)) for field in ("pm_ra", "pm_dec"))
+    pm_ra, pm_dec = (numbers(field, np.nan) for field in ("pm_ra", "pm_dec"))
+    errors = [np.nan_to_num(numbers(f"pm_{axis}_error", 0.0)) for axis in ("ra", "dec")]
+    error = np.where(np.isfinite(pm_ra + pm_dec), np.maximum(*errors), np.inf)
+    pm_ra, pm_dec = np.nan_to_num(pm_ra), np.nan_to_num(pm_dec)
     if epoch is None:
         epoch = _told_epoch(table)
     told = epoch is not None or "epoch" in found
@@ -170,6 +178,7 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
         epoch=common,
         name=name,
         motion=TOLD if told else UNDATED,
+        pm_error=error[fine],
     )
 
 
