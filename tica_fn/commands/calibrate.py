@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import positive
+from tica_fn.commands.arguments import listed_files, positive
 from tica_fn.commands.outcomes import tell_outcomes
 from tica_fn.commands.product_options import add_options, product_of
 from tica_fn.steps.table import STANDARD_PLACES, TABLE
+
+if TYPE_CHECKING:
+    from tica_fn.products.job import Job
 
 
 def add(subparsers: Any) -> None:
@@ -25,10 +27,17 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="raw FITS files")
     parser.add_argument(
-        "--caldir", type=Path, required=True, metavar="DIR", help="folder of calibration models"
-    )
-    parser.add_argument(
         "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
+    )
+    add_batch_options(parser)
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_batch_options(parser: Any) -> None:
+    """Declare which models are taken, and how many files are done by whom."""
+    parser.add_argument(
+        "--caldir", type=Path, required=True, metavar="DIR", help="folder of calibration models"
     )
     parser.add_argument("--list", type=Path, metavar="FILE", help="text file, one raw file a line")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="files at a time")
@@ -55,22 +64,19 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="make outputs anew that are there already"
     )
-    add_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate the files and say what became of them."""
     import gc
 
-    from tica_fn.fits.batch import ModelShelf, run_batch
+    from tica_fn.fits.batch import run_batch
     from tica_fn.fits.provenance import date_card
 
     date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
-    from tica_fn.products.job import Job
     from tica_fn.products.raw_files import calibrate_file
 
-    named = [*args.files, *(_listed(args.list) if args.list else ())]
+    named = [*args.files, *(listed_files(args.list) if args.list else ())]
     sources = list(dict.fromkeys(named))
     if not sources:
         raise ValueError("no input files: name some, or give --list")
@@ -80,15 +86,7 @@ def run(args: argparse.Namespace) -> int:
     args.outdir.mkdir(parents=True, exist_ok=True)
     if not os.access(args.outdir, os.W_OK | os.X_OK):
         raise OSError(f"{args.outdir}: the output folder can't be written")
-    product = product_of(args)
-    job = Job(
-        models=ModelShelf(args.caldir, errors=product.needs_variance),
-        outdir=args.outdir,
-        compress=args.compress,
-        without=tuple(row.name for row in TABLE if row.standard and row.place in args.without),
-        overwrite=args.overwrite,
-        product=product,
-    )
+    job = job_of(args)
     say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     if args.scheduler:
@@ -102,17 +100,20 @@ def run(args: argparse.Namespace) -> int:
     return tell_outcomes(outcomes, len(sources), "calibrating", debug=args.debug)
 
 
-def _listed(path: Path) -> list[Path]:
-    """Read the file names in a list; blank lines and what follows a # are left out.
+def job_of(args: argparse.Namespace) -> Job:
+    """Options as what is to be done with every file."""
+    from tica_fn.fits.batch import ModelShelf
+    from tica_fn.products.job import Job
 
-    The # is at the beginning or after a space: names may have one in them.
-    """
-    try:
-        text = path.read_text()
-    except UnicodeDecodeError as error:
-        raise OSError(f"{path}: not a text file, one file name a line") from error
-    lines = (re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() for line in text.splitlines())
-    return [Path(line) for line in lines if line]
+    product = product_of(args)
+    return Job(
+        models=ModelShelf(args.caldir, errors=product.needs_variance),
+        outdir=args.outdir,
+        compress=args.compress,
+        without=tuple(row.name for row in TABLE if row.standard and row.place in args.without),
+        overwrite=args.overwrite,
+        product=product,
+    )
 
 
 def _refuse_collisions(sources: list[Path], args: argparse.Namespace) -> None:

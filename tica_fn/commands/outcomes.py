@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from tica_fn.fits.batch import Outcome
 
-__all__ = ["tell_outcomes"]
+__all__ = ["show_outcomes", "tell_outcomes"]
 
 
 def tell_outcomes(outcomes: Iterable[Outcome], total: int, what: str, *, debug: bool) -> int:
     """Show progress, what failed, and a summary."""
     start = time.perf_counter()
-    states, failures = _report(outcomes, total, what, debug)
+    states, failures = show_outcomes(outcomes, total, what, debug)
     seconds = time.perf_counter() - start
     rate = states["frames"] / seconds
     print(
@@ -31,7 +31,7 @@ def tell_outcomes(outcomes: Iterable[Outcome], total: int, what: str, *, debug: 
     return 1 if states["failed"] else 0
 
 
-def _report(
+def show_outcomes(
     outcomes: Iterable[Outcome], total: int, what: str, debug: bool
 ) -> tuple[Counter[str], list[str]]:
     """Show progress: a bar on a terminal, a line a file otherwise; failures always.

@@ -54,11 +54,13 @@ def stream(
     measured: Frame,
     target: Path,
     on_written: Callable[[], None] | None = None,
+    look: Callable[[Frame, Array], None] | None = None,
 ) -> None:
     """Calibrate the counts of an HDU into a file of TICA's layout.
 
     `measured` is the frame's small part, calibrated.  The bytes written are those that
-    `tica_fn.write` writes of the frame that the steps give.
+    `tica_fn.write` writes of the frame that the steps give.  `look` is shown the words of the
+    product's pixels, (2078, 2136) uint32, which are not to be kept.
     """
     data = hdus[place].data
     words = np.frombuffer(data, dtype=np.uint32, count=ROWS * COLUMNS).reshape(SHAPE)
@@ -68,6 +70,8 @@ def stream(
     out = file[start : start + _SIZE].view(np.uint32).reshape(SHAPE)
     read, written = plan_of(steps, measured).fill_file(words, measured.smear, out)
     verify_sums(path, hdus, {place: add_sums(read, sum_bytes(data[_SIZE:]))})
+    if look is not None:
+        look(measured, out)
     file[:start] = np.frombuffer(finished_header(cards, written), dtype=np.uint8)
     file[start + _SIZE :] = 0
     if is_gzip_name(target):

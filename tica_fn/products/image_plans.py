@@ -95,7 +95,7 @@ def _streamed(raw: RawFile, job: Job) -> Plan | None:
         return None
 
     def write(done: Frame, target: Path, on_written: Callable[[], None] | None) -> tuple[str, ...]:
-        stream(raw.path, raw.hdus, counts.hdu, steps, done, target, on_written)
+        stream(raw.path, raw.hdus, counts.hdu, steps, done, target, on_written, job.look)
         return ()
 
     return Plan(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.batch import ModelShelf
+from tica_fn.frame import Frame
+from tica_fn.immutable import Array
 from tica_fn.products.options import Product
 
 __all__ = ["Claims", "Job"]
@@ -37,7 +40,10 @@ class Claims:
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """What is to be done with every file of a run."""
+    """What is to be done with every file of a run.
+
+    `look` is shown the pixels of products that are streamed, as words of their files.
+    """
 
     models: ModelShelf
     outdir: Path
@@ -46,3 +52,4 @@ class Job:
     overwrite: bool = False
     product: Product = attrs.field(factory=Product)
     claim: Claims = attrs.field(factory=Claims, eq=False, repr=False)
+    look: Callable[[Frame, Array], None] | None = attrs.field(default=None, eq=False, repr=False)

@@ -26,12 +26,12 @@ from tica_fn.products.plan import Plan, RawFile
 from tica_fn.products.staleness import has_same_pixels, why_again
 from tica_fn.products.target_plan import plan_of_target
 
-__all__ = ["calibrate_file"]
+__all__ = ["calibrate_file", "plans_of", "read_raw"]
 
 
 def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None = None) -> Outcome:
     """Calibrate one file."""
-    raw = _read(source)
+    raw = read_raw(source)
     plans = plans_of(raw, job)
     for plan in plans:
         job.claim(plan.target, source)
@@ -82,7 +82,7 @@ def plans_of(raw: RawFile, job: Job) -> list[Plan]:
 _kept = threading.local()
 
 
-def _read(source: Path) -> RawFile:
+def read_raw(source: Path) -> RawFile:
     """Read a file; sums of its pixels are left to those who look at them."""
     if not hasattr(_kept, "buffer"):
         _kept.buffer = Buffer()

@@ -21,7 +21,7 @@ from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 from tica_fn.wcs.update import update_image
 
-__all__ = ["describe_solution", "fit_file", "fit_files", "solve_file"]
+__all__ = ["describe_solution", "fit_file", "fit_files", "solve_file", "solve_image"]
 
 Result = tuple[str, str, BaseException | None]
 
@@ -89,7 +89,7 @@ def fit_files(
             raise PermissionError(EACCES, "is read-only; use --output-dir", str(path))
         image = read_image(path, anonymous=True)
         with solving:
-            found, write = _solve(image, stars, method, table, target, degree)
+            found, write = solve_image(image, stars, method, table, target, degree)
         return Outcome(
             source=path, state=DONE, outputs=(write(),), notes=(describe_solution(found),)
         )
@@ -176,10 +176,10 @@ def solve_file(
 ) -> tuple[FrameSolution, Callable[[], Path]]:
     """Fit the solution of one file, to be written later."""
     image = read_image(path, anonymous=True)
-    return _solve(image, stars, method, ephemeris, target, degree)
+    return solve_image(image, stars, method, ephemeris, target, degree)
 
 
-def _solve(
+def solve_image(
     image: ImageFile,
     stars: ReferenceStars,
     method: str,
