@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tica_fn.kernels import background_mode
+from tica_fn.kernels import background_mode, measure_levels
 
 EDGES = np.logspace(2.7, 7.7, 4000)
 
@@ -56,3 +56,20 @@ def test_a_window_of_a_larger_image():
     image = np.random.default_rng(3).normal(4e4, 200, (60, 80)).astype(np.float32)
     window = image[:, 11:70]
     assert background_mode(window) == twin(window)
+
+
+def test_words_of_a_file_are_pixels_too():
+    image = np.random.default_rng(4).normal(4e4, 9000, (60, 80)).astype(np.float32)
+    image[3, 4], image[5] = np.nan, 1e30
+    words = image.astype(">f4").view(np.uint32)
+    assert measure_levels(words, 5e4) == measure_levels(image, 5e4)
+    assert background_mode(words) == background_mode(image)
+
+
+def test_full_and_bright_pixels():
+    image = np.full((10, 10), 4e4)
+    mode = background_mode(image)
+    step = EDGES[1] / EDGES[0]
+    image[0, :4] = 1e9, np.inf, mode * step**172, mode * step**173
+    assert measure_levels(image, 1e9) == (mode, 0.02, 0.03)
+    assert measure_levels(np.zeros((3, 3)), -1.0) == (0.0, 1.0, 0.0)

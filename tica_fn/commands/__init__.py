@@ -11,6 +11,8 @@ __all__ = ["NAMES", "say_when_compiling"]
 
 NAMES = (
     "calibrate",
+    "run",
+    "status",
     "split",
     "assemble",
     "convert",

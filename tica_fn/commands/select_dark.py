@@ -27,20 +27,20 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "select-dark",
         help="bad calibrations, dark time, reference frames and lists",
-        description="Choose frames by TICA's rules from TICA's own cal_timeseries.txt. "
-        " Writes one ECSV table, or TICA's files with --tica.",
+        description="Choose frames by TICA's rules from the record of a run, or from TICA's own "
+        "cal_timeseries.txt. Writes one ECSV table, or TICA's files with --tica.",
     )
+    parser.add_argument("out", nargs="?", type=Path, metavar="OUT", help="folder of a run")
     parser.add_argument(
         "--timeseries",
         type=Path,
         nargs="+",
         metavar="FILE",
-        required=True,
-        help="cal_timeseries.txt, one a camera",
+        help="cal_timeseries.txt, one a camera, instead of OUT",
     )
     parser.add_argument("--tica", type=Path, metavar="DIR", help="write TICA's files there")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="table to write (select_dark.ecsv)"
+        "--output", type=Path, metavar="FILE", help="table to write (OUT/select_dark.ecsv)"
     )
     parser.add_argument("--picture", type=Path, metavar="DIR", help="draw each camera there")
     parser.add_argument(
@@ -59,17 +59,27 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.run.choice_files import choices_table, draw_choices, write_tica_files
     from tica_fn.run.choices import Rules
 
+    if (args.out is None) == (args.timeseries is None):
+        raise ValueError("give the folder OUT of a run, or --timeseries FILE")
     if args.one_list and not args.tica:
         raise ValueError("--one-list goes with --tica")
     given = {name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None}
-    cameras = _of_files(args.timeseries, Rules(**given))
+    if args.timeseries:
+        cameras = _of_files(args.timeseries, Rules(**given))
+    else:
+        from tica_fn.run.record import open_record
+        from tica_fn.run.summary import choices_of_record
+
+        cameras = choices_of_record(open_record(args.out), given)
+        if not cameras:
+            raise ValueError(f"{args.out}: the record of the run has no frames yet")
     if args.tica:
         for path in write_tica_files(cameras, args.tica, one_list=args.one_list):
             print(path)
     if args.output or not args.tica:
         from tica_fn.fits.whole_files import save_table
 
-        output = args.output or Path("select_dark.ecsv")
+        output = args.output or (args.out or Path()) / "select_dark.ecsv"
         save_table(choices_table(cameras), output)
         print(output)
     pictures = args.picture or args.tica

@@ -1,6 +1,6 @@
 """The arithmetic: compiled functions of arrays and numbers that know nothing else."""
 
-from tica_fn.kernels.background_mode import background_mode
+from tica_fn.kernels.background_mode import background_mode, measure_levels
 from tica_fn.kernels.bias import add_bias, subtract_bias
 from tica_fn.kernels.big_endian import from_big_endian, sum_words, to_big_endian
 from tica_fn.kernels.clipped_mean import accumulate_clipped, measure_spread, median_and_deviation
@@ -42,6 +42,7 @@ __all__ = [
     "from_big_endian",
     "isolated_pixels",
     "longest_runs",
+    "measure_levels",
     "measure_pedestals",
     "measure_smear",
     "measure_spread",

@@ -7,6 +7,12 @@ from .choices import Rules as Rules
 from .choices import bad_calibrations as bad_calibrations
 from .choices import choose_frames as choose_frames
 from .choices import fill_gaps as fill_gaps
+from .production import production_table as production_table
+from .progress import Progress as Progress
+from .progress import progress_of as progress_of
+from .rebuild import rebuild_record as rebuild_record
+from .record import RunRecord as RunRecord
+from .record import open_record as open_record
 from .time_series import TimeSeries as TimeSeries
 from .time_series import read_time_series as read_time_series
 from .time_series import time_series_text as time_series_text

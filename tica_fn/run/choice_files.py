@@ -223,7 +223,9 @@ def draw_choices(one: CameraChoices, path: str | os.PathLike[str]) -> Path:
         if (span := np.nanmax(np.abs(pedestals - np.nanmedian(pedestals, axis=0)))) > 100.0:
             right.set_yscale("symlog", linthresh=max(1.0, span * 1e-4))
         right.legend(fontsize=7, ncols=4)
-    axes[0, 0].legend(fontsize=7, ncols=2)
+    first = min(one.by_ccd, default=0)
+    if first:
+        axes[first - 1, 0].legend(fontsize=7, ncols=2)
     for axis in axes[3]:
         axis.set_xlabel("cadence")
     figure.suptitle(f"Camera {one.camera}")

@@ -1,0 +1,196 @@
+"""Runs that end before their time: signals, kills, a full disk, a cluster's dead worker."""
+
+import errno
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import tica_fn
+from tests.run.conftest import contents
+from tica_fn.fits import atomic
+
+
+def start(plain, out, *options):
+    (caldir,) = plain.glob("calibration_*")
+    words = [
+        "run", str(plain / "raw"), "--caldir", str(caldir), "--outdir", str(out), "--no-wcs",
+        *map(str, options),
+    ]  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "tica_fn", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def wait_for_products(out, count):
+    for _ in range(6000):
+        if len(list(out.glob("cam*/*.cal.fits"))) >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError("no products appear")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_what_is_in_hand(plain, tmp_path, go, number):
+    with start(plain, tmp_path) as process:
+        wait_for_products(tmp_path, 1)
+        process.send_signal(number)
+        said = process.communicate(timeout=120)[0]
+    if process.returncode == 0:
+        pytest.skip("the run was quicker than the signal")
+    assert process.returncode == 128 + number, said
+    assert f"{signal.Signals(number).name}: finishing the files in hand" in said
+    assert "to go on: tica-fn run" in said
+    assert "Traceback" not in said
+    record = tica_fn.run.open_record(tmp_path)
+    assert record.rows("runs")[0]["state"] == "stopped"
+    done = len(record["inputs"])
+    assert done == len(contents(tmp_path)) < 8
+    assert f"{8 - done} done, {done} skipped" in go(plain, tmp_path, "--no-wcs").out
+
+
+def test_killed_again_and_again_every_frame_is_done_once(plain, tmp_path, go):
+    """Each go is killed a little later; products and record agree in the end."""
+    whole = tmp_path / "whole"
+    go(plain, whole, "--no-wcs")
+    out = tmp_path / "out"
+    chance = random.Random(5)
+    for count in range(5):
+        with start(plain, out, "--jobs", 2) as process:
+            wait_for_products(out, count + 1)
+            time.sleep(0.02 * chance.random())
+            process.kill()
+        assert not [path for path in out.rglob("*") if path.suffix in (".part", ".tmp")]
+        whole_ones = contents(whole)
+        assert all(data == whole_ones[name] for name, data in contents(out).items())
+    before = {path: path.stat().st_mtime_ns for path in out.glob("cam*/*")}
+    go(plain, out, "--no-wcs")
+    assert contents(out) == contents(whole)
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    rows = tica_fn.run.open_record(out).rows("frames")
+    assert {row["product"] for row in rows} == set(contents(whole))
+    assert all(row["smear"] > 0 and row["mode"] > 0 for row in rows)
+    states = [row["state"] for row in tica_fn.run.open_record(out).rows("runs")]
+    assert states[-1] == "done"
+
+
+def test_a_killed_run_is_told(plain, tmp_path, capsys):
+    from tica_fn.cli import main
+
+    with start(plain, tmp_path) as process:
+        wait_for_products(tmp_path, 1)
+        process.kill()
+    main(["status", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert said.startswith(("killed: ", "done: "))
+
+
+def test_a_full_disk_stops_with_one_message(plain, tmp_path, go, monkeypatch):
+    written = []
+    write = atomic.write_whole
+
+    def until_full(path, *arguments, **named):
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        written.append(path)
+        write(path, *arguments, **named)
+
+    monkeypatch.setattr("tica_fn.fits.stream.write_whole", until_full)
+    printed = go(plain, tmp_path, "--no-wcs", "--jobs", 2, code=1)
+    assert printed.err.count("No space left on device") == 1
+    assert "5 files are left" in printed.err
+    assert "to go on: " in printed.err
+    record = tica_fn.run.open_record(tmp_path)
+    assert {row["state"] for row in record.rows("inputs")} == {"done"}
+    assert record.rows("runs")[0]["state"] == "stopped"
+    monkeypatch.undo()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert "5 done, 3 skipped, 0 failed" in go(plain, tmp_path, "--no-wcs").out
+
+
+def test_a_really_full_disk(plain, tmp_path, go):
+    """A file system of 60 MB holds three products and the record."""
+    out = tmp_path / "small"
+    out.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=60m", "none", str(out)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("file systems can't be mounted here")
+    try:
+        printed = go(plain, out, "--no-wcs", code=1)
+        assert printed.err.count("No space left on device") == 1
+        assert len(contents(out)) == 3
+        assert not [path for path in out.rglob("*") if path.suffix == ".part"]
+        assert len(tica_fn.run.open_record(out)["inputs"]) == 3
+    finally:
+        subprocess.run(["umount", str(out)], check=True)
+
+
+def test_an_input_that_vanishes_is_told_and_the_others_are_done(plain, tmp_path, go, monkeypatch):
+    (tmp_path / "raw").mkdir()
+    files = [Path(shutil.copy(p, tmp_path / "raw")) for p in sorted((plain / "raw").iterdir())[:4]]
+    read = tica_fn.run.work.read_raw
+
+    def vanishing(source):
+        files[2].unlink(missing_ok=True)
+        return read(source)
+
+    monkeypatch.setattr("tica_fn.run.work.read_raw", vanishing)
+    printed = go(plain, tmp_path / "out", "--no-wcs", files=files, code=1)
+    assert f"{files[2]}: No such file or directory" in printed.err
+    assert "3 done, 0 skipped, 1 failed" in printed.out
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    environment = {"SOURCE_DATE_EPOCH": "1700000000"}
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as found:
+        yield found
+    for name, value in before.items():
+        if value is not None:
+            os.environ[name] = value
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_makes_the_same_bytes_though_a_worker_dies(sky, sky_run, tmp_path, go, cluster):
+    killed = []
+
+    def kill_one(*_):
+        pid = next(iter(cluster.workers.values())).pid
+        if not killed and contents(tmp_path):
+            killed.append(pid)
+            os.kill(pid, signal.SIGKILL)
+
+    import threading
+
+    watching = threading.Event()
+
+    def watch():
+        while not watching.wait(0.02):
+            kill_one()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        go(sky, tmp_path, "--scheduler", cluster.scheduler_address)
+    finally:
+        watching.set()
+        thread.join()
+    assert killed
+    assert contents(tmp_path) == contents(sky_run)
+    rows = tica_fn.run.open_record(tmp_path).rows("frames")
+    assert {row["wcs"] for row in rows} == {"done"}
+    assert len(rows) == 8

@@ -1,0 +1,215 @@
+"""``tica-fn run``: a sector in one command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tica_fn.commands import say_when_compiling
+from tica_fn.commands.arguments import listed_files
+from tica_fn.commands.calibrate import add_batch_options, job_of
+from tica_fn.commands.outcomes import show_outcomes
+from tica_fn.commands.product_options import add_options, product_of
+
+_ACTIONS: dict[str, argparse.Action] = {}
+_DEFAULTS: dict[str, Any] = {}
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "run",
+        help="calibrate many files, choose references, fit every frame, keep a record",
+        description="Calibrate raw files (CCD frames, camera frames, target pixel files), choose "
+        "each CCD's reference frame, find its reference stars, and fit the WCS of every frame. "
+        "The same command goes on where an earlier one ended. Products are in "
+        "OUT/cam<c>-ccd<d>/, reference stars in OUT/ref-stars/, the record is OUT/run.sqlite.",
+        epilog="exit code: 0 all was done, 1 something failed, 130 or 143 stopped by a signal",
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE|FOLDER", help="raw files")
+    parser.add_argument("--outdir", type=Path, metavar="OUT", help="folder of the run's outputs")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="TOML file with options; those given here win"
+    )
+    add_batch_options(parser)
+    goes = parser.add_argument_group("run")
+    goes.add_argument("--no-wcs", action="store_true", help="calibrate only")
+    goes.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
+    goes.add_argument("--retry-failed", action="store_true", help="try again what failed before")
+    goes.add_argument("--log", type=Path, metavar="FILE", help="append events as lines of JSON")
+    wcs = parser.add_argument_group("solutions")
+    wcs.add_argument(
+        "--refstars",
+        type=Path,
+        metavar="FOLDER",
+        help="reference stars to take (*cam<c>-ccd<d>*.h5)",
+    )
+    wcs.add_argument(
+        "--catalog", metavar="FILE", help="table of stars, or tic or gaia (default: built in)"
+    )
+    wcs.add_argument("--centroid", choices=("precise", "tica"), default="precise")
+    wcs.add_argument(
+        "--degree", type=int, default=7, metavar="N", help="of the polynomials, 1 to 9 (7)"
+    )
+    add_options(parser)
+    parser.set_defaults(run=run)
+    # What is not said must be told from what is: a configuration file stands between.
+    for action in parser._actions:
+        if action.dest not in ("help", "config"):
+            _ACTIONS[action.dest] = action
+            _DEFAULTS[action.dest] = action.default
+            action.default = argparse.SUPPRESS
+            action.required = False
+
+
+def settings_of(args: argparse.Namespace) -> argparse.Namespace:
+    """Settings by default, then of the configuration file, then of the command line."""
+    from tica_fn.run.settings import read_settings
+
+    config = getattr(args, "config", None)
+    said = {} if config is None else read_settings(config, _ACTIONS)
+    given = {name: value for name, value in vars(args).items() if name in _ACTIONS}
+    if "files" in given and not given["files"]:
+        del given["files"]
+    if given.get("jobs") is not None and "scheduler" not in given:
+        said.pop("scheduler", None)
+    merged = argparse.Namespace(**{**_DEFAULTS, **said, **given})
+    merged.debug = args.debug
+    merged.config = config
+    return merged
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the run."""
+    from tica_fn.run.dry_run import dry_run_text
+    from tica_fn.run.event_log import EventLog
+    from tica_fn.run.fingerprint import fingerprint_of
+    from tica_fn.run.inputs import raw_files
+
+    settings = settings_of(args)
+    missing = [name for name in ("caldir", "outdir") if getattr(settings, name) is None]
+    if missing:
+        raise ValueError(f"--{' and --'.join(missing)}: say it here or in the file of --config")
+    named = [*(settings.files or ()), *(listed_files(settings.list) if settings.list else ())]
+    if not named:
+        raise ValueError("no input files: name some, or folders, or give --list")
+    out = settings.outdir.absolute()
+    sources = raw_files(named, out)
+    if not sources:
+        raise ValueError(f"no raw files in {', '.join(str(path) for path in named)}")
+    said = {name: value for name, value in vars(settings).items() if name != "run"}
+    fingerprint = fingerprint_of(said)
+    product_of(settings)
+    _check_degree(settings.degree)
+    if settings.dry_run:
+        print(dry_run_text(sources, out, said, fingerprint))
+        return 0
+    say_when_compiling()
+    with EventLog(settings.log, "run") as log:
+        code = _run(settings, said, sources, out, fingerprint, log)
+        log.end(code)
+    return code
+
+
+def _check_degree(degree: int) -> None:
+    from tica_fn.wcs.polynomial_fit import check_degree
+
+    check_degree(degree)
+
+
+def _run(
+    settings: argparse.Namespace,
+    said: dict[str, Any],
+    sources: list[Path],
+    out: Path,
+    fingerprint: str,
+    log: Any,
+) -> int:
+    import gc
+
+    from tica_fn.fits.provenance import date_card
+
+    date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
+    import attrs
+
+    from tica_fn.run.fleet import Cluster, Threads
+    from tica_fn.run.rebuild import open_writer
+    from tica_fn.run.runner import Runner, check_outputs
+    from tica_fn.run.stopping import Stop
+    from tica_fn.run.work import RunJob, remove_left_scratch
+
+    check_outputs(out)
+    remove_left_scratch()
+    settings.outdir = out
+    job = job_of(settings)
+    job = attrs.evolve(job, models=job.models.resolved())
+    fleet = Cluster(settings.scheduler) if settings.scheduler else Threads(settings.jobs)
+    gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
+    failures: list[str] = []
+
+    def tell(outcomes: Iterator[Any], total: int, what: str) -> None:
+        def logged() -> Iterator[Any]:
+            for outcome in outcomes:
+                log.outcome(what, outcome)
+                yield outcome
+
+        states, failed = show_outcomes(logged(), total, what, settings.debug)
+        failures.extend(failed)
+        print(
+            f"{what}: {states['done']} done, {states['skipped']} skipped, {states['failed']} failed"
+        )
+
+    with open_writer(out, print) as record, Stop() as stop, fleet:
+        runner = Runner(
+            job=RunJob(
+                job=job,
+                out=out,
+                method=settings.centroid,
+                degree=settings.degree,
+                ephemeris=None if settings.ephemeris is None else str(settings.ephemeris),
+            ),
+            record=record,
+            fleet=fleet,
+            stop=stop,
+            tell=tell,
+            say=print,
+            fingerprint=fingerprint,
+            with_wcs=not settings.no_wcs,
+            retry_failed=settings.retry_failed,
+            given_stars=settings.refstars,
+            catalog=settings.catalog,
+        )
+        return _go(runner, sources, said, failures)
+
+
+def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[str]) -> int:
+    """Do all stages, and tell how it ended and how to go on."""
+    import shlex
+
+    from tica_fn.run.stopping import is_full
+
+    command = "tica-fn " + shlex.join(sys.argv[1:])
+    stop = runner.stop
+    try:
+        runner.begin(command, said, len(sources))
+        runner.calibrate(sources)
+        runner.choose_and_find_stars()
+        runner.fit()
+        failed = sum(count.failed for count in runner.counts.values()) + runner.failed_before
+        state = "stopped" if stop else "failed" if failed else "done"
+        runner.end(state, stop.why)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        stop.full(error)
+    for failure in failures:
+        print(f"failed: {failure}")
+    if stop:
+        print(f"tica-fn: {stop.why}; {runner.left} files are left", file=sys.stderr)
+        print(f"to go on: {command}", file=sys.stderr)
+        return 128 + stop.signal if stop.signal else 1
+    print(runner.summary)
+    return 1 if state == "failed" else 0

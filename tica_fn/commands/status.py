@@ -1,0 +1,67 @@
+"""``tica-fn status``: how far a run is, and what failed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "status",
+        help="how far a run is: counts, rate, time left, failures",
+        description="Tell how far a run is, from its record OUT/run.sqlite. Exit code 1 if "
+        "something failed.",
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="output folder of tica-fn run")
+    parser.add_argument("--watch", action="store_true", help="tell again until the run ends")
+    parser.add_argument(
+        "--interval", type=float, default=2.0, metavar="S", help="seconds between (with --watch)"
+    )
+    parser.add_argument("--all", action="store_true", help="tell every failure, not twenty")
+    parser.add_argument(
+        "--rebuild", action="store_true", help="make the record anew from the products"
+    )
+    parser.add_argument(
+        "--production-table", action="store_true", help="print TICA's row about the run instead"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tell."""
+    from tica_fn.run.progress import progress_of, progress_text
+    from tica_fn.run.record import open_record
+
+    if not args.interval > 0:
+        raise ValueError("--interval: a positive number of seconds is wanted")
+    if not args.out.is_dir():
+        raise FileNotFoundError(f"{args.out}: no such folder")
+    broken = False
+    if args.rebuild:
+        from tica_fn.run.rebuild import rebuild_record
+
+        count, failed = rebuild_record(args.out, lambda line: print(line, file=sys.stderr))
+        print(f"{args.out}: a record of {count} products was made")
+        broken = bool(failed)
+    record = open_record(args.out)
+    if args.production_table:
+        from tica_fn.run.production import production_table
+
+        print(production_table(record))
+        return int(broken)
+    shown = 0
+    while True:
+        progress = progress_of(record)
+        text = progress_text(progress, failures=10**9 if args.all else 20)
+        if shown and sys.stdout.isatty():
+            print(f"\x1b[{shown}A\x1b[J", end="")
+        print(text, flush=True)
+        shown = text.count("\n") + 1
+        if not args.watch or progress.state != "running":
+            return int(broken or bool(progress.failures))
+        time.sleep(args.interval)

@@ -1,0 +1,189 @@
+"""What the record says of a product: from its headers, its pixels, and the frame in hand."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import ChainMap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tica_fn import kernels
+from tica_fn.detector import (
+    COLUMNS,
+    OVERCLOCK_COLUMNS,
+    ROWS,
+    SCIENCE_COLUMNS,
+    SHAPE,
+    VIRTUAL_COLUMNS,
+)
+from tica_fn.fits.files import read
+from tica_fn.fits.provenance import steps_of
+from tica_fn.frame import RATE, Frame
+from tica_fn.immutable import Array
+from tica_fn.quality.pixels import FULL_WELL_E
+from tica_fn.run.headers import read_headers
+from tica_fn.run.schema import LETTERS
+
+__all__ = ["facts_of_file", "facts_of_headers", "measured_pixels", "series_name"]
+
+_FIRST_NOISE_ROW = 1
+_WCS = {
+    "RMSA": "rms_arcsec",
+    "RMSAP": "rms_pixel",
+    "WCSGDF": "good_fraction",
+    "WCSBADB": "bad_blocks",
+    "WCSDEG": "degree",
+    "CRPIX1": "crpix1",
+    "CRPIX2": "crpix2",
+    "CRVAL1": "crval1",
+    "CRVAL2": "crval2",
+    "CD1_1": "cd1_1",
+    "CD1_2": "cd1_2",
+    "CD2_1": "cd2_1",
+    "CD2_2": "cd2_2",
+}
+
+
+def series_name(raw_name: str, camera: int, cadence: int | None) -> str:
+    """Name of a frame in its camera's time series: the camera frame's own, or one like it.
+
+    SPOC has a file a CCD; what is common to the four is named as camera frames are:
+    ``tess<stamp>-<cadence>-<camera>-...``.
+    """
+    name = raw_name.removesuffix(".gz").removesuffix(".fz")
+    words = name.split("-")
+    if len(words) >= 6 and words[1].startswith("s") and cadence is not None:
+        return f"{words[0]}-{cadence:08d}-{camera}-{'-'.join(words[5:])}"
+    return name
+
+
+def measured_pixels(pixels: Array, coadds: float) -> dict[str, float]:
+    """Background mode, full and bright pixels, and read noise of a calibrated image.
+
+    `pixels`: (2078, 2136) or, without collateral, (2048, 2048); float32 electrons per exposure,
+    or uint32, such pixels as the words of a FITS file.
+    """
+    whole = pixels.shape == SHAPE
+    sky = pixels[:, SCIENCE_COLUMNS[0] : SCIENCE_COLUMNS[1]] if whole else pixels
+    mode, full, bright = kernels.measure_levels(sky, FULL_WELL_E * coadds)
+    facts = {"mode": mode, "full_share": full, "bright_share": bright}
+    if whole:
+        virtual = pixels[_FIRST_NOISE_ROW:ROWS, OVERCLOCK_COLUMNS[0] : COLUMNS]
+        if virtual.dtype == np.uint32:
+            virtual = np.ascontiguousarray(virtual).view(">f4")
+        for a, letter in enumerate(LETTERS):
+            last = VIRTUAL_COLUMNS * (a + 1)
+            own = virtual[:, last - 8 : last].astype(np.float64)
+            facts[f"noise_{letter}"] = float(own.std() / math.sqrt(coadds))
+    return {name: float(value) for name, value in facts.items()}
+
+
+def _number(value: Any) -> float | None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
+
+
+def facts_of_headers(header: Any) -> dict[str, Any]:
+    """What the headers of a product say: sums, flags, provenance, pedestals, the solution."""
+    hashes = sorted(str(header[name]) for name in header if name.startswith("MODSHA"))
+    facts: dict[str, Any] = {
+        "datasum": str(header.get("DATASUM", "")),
+        "checksum": str(header.get("CHECKSUM", "")),
+        "input_crc32": str(header.get("RAWCRC", "")),
+        "models": " ".join(hashes),
+        "steps": " ".join(steps_of(header) or ()),
+        "software": str(header.get("PROCVER", header.get("CREATOR", ""))),
+        "dquality": _whole(header.get("DQUALITY")),
+        "frame_flags": str(header.get("FRAMEFLG", "")),
+    }
+    if "WCSGDF" in header:
+        facts |= {name: _number(header.get(keyword)) for keyword, name in _WCS.items()}
+        facts["wcs"] = "done"
+    return facts
+
+
+def facts_of_frame(frame: Frame) -> dict[str, Any]:
+    """What a calibrated frame says of itself."""
+    facts: dict[str, Any] = {
+        "kind": "frame",
+        "camera": frame.camera,
+        "ccd": frame.ccd,
+        "sector": frame.sector,
+        "cadence": frame.cadence,
+        "exposure_s": float(frame.exposure_s),
+        "coadds": float(frame.coadds),
+    }
+    if frame.times is not None:
+        facts["tjd"] = float(frame.times.mid + (frame.times.zero - 2457000.0))
+    if frame.pedestals is not None:
+        for letter, value in zip(LETTERS, frame.pedestals.tolist(), strict=True):
+            facts[f"pedestal_{letter}"] = _number(value)
+    if frame.smear is not None:
+        first, last = SCIENCE_COLUMNS
+        inside = frame.smear if frame.smear.size < COLUMNS else frame.smear[first:last]
+        facts["smear"] = _number(float(np.nanmedian(inside)))
+    return facts
+
+
+def stat_facts(path: Path) -> dict[str, int]:
+    """Size and time of a file."""
+    said = path.stat()
+    return {"size": said.st_size, "mtime_ns": said.st_mtime_ns}
+
+
+def _merged(headers: list[Any]) -> Any:
+    """The header of the image, and behind it the primary one."""
+    primary = headers[0]
+    return primary if primary["NAXIS"] or len(headers) < 2 else ChainMap(headers[1], primary)
+
+
+def facts_of_header_file(path: Path) -> dict[str, Any]:
+    """What a product's headers, size and time say; its pixels are not read."""
+    return facts_of_headers(_merged(read_headers(path))) | stat_facts(path)
+
+
+def facts_of_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Everything the record can say of a product that is there: read, verified, measured.
+
+    Raises
+    ------
+    BadFileError
+        If the file is damaged or no product.
+    """
+    path = Path(path)
+    headers = read_headers(path)
+    header = _merged(headers)
+    stamp = stat_facts(path)
+    if len(headers) > 1 and str(headers[1].get("EXTNAME", "")).startswith(("PIXELS", "TARGET")):
+        from tica_fn.fits.blocks import read_blocks
+
+        read_blocks(path)  # Verifies the sums.
+        facts = {"wcs": "none", **facts_of_target(headers)}
+    else:
+        frame = read(path)
+        facts = facts_of_frame(frame)
+        scale = np.float32(frame.live_s) if frame.unit == RATE else np.float32(1.0)
+        facts |= measured_pixels(frame.pixels * scale, frame.coadds)
+        facts["wcs"] = "" if frame.pixels.shape == SHAPE else "none"
+    name = str(header.get("RAWFILE", path.name))
+    facts["series_name"] = series_name(name, facts["camera"], facts.get("cadence"))
+    return {"flags": "", "wcs_error": ""} | facts | facts_of_headers(header) | stamp
+
+
+def facts_of_target(headers: list[Any]) -> dict[str, Any]:
+    """What a target pixel product says of itself."""
+    header = headers[0]
+    return {
+        "kind": "target",
+        "camera": _whole(header.get("CAMERA")),
+        "ccd": _whole(header.get("CCD")),
+        "sector": _whole(header.get("SECTOR")),
+    }

@@ -1,0 +1,68 @@
+"""Headers of a FITS file, read without its data."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from astropy.io import fits
+
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import BLOCK
+from tica_fn.fits.header import split_cards
+
+__all__ = ["read_headers"]
+
+
+def read_headers(path: Path, count: int = 2) -> list[Any]:
+    """Read the first headers of a file, plain or gzipped.
+
+    The second header of a gzipped file is read only where it follows the first one.
+    """
+    headers: list[Any] = []
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            stream: BinaryIO = file
+            if packed:
+                stream = cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=file)))
+            while len(headers) < count:
+                header = _next_header(path, stream, len(headers))
+                if header is None:
+                    break
+                headers.append(header)
+                size = -(-int(header.data_size) // BLOCK) * BLOCK
+                if packed and size:
+                    break
+                stream.seek(size, 1)
+    except (EOFError, zlib.error) as error:
+        raise BadFileError(f"{path}: broken gzip file ({error})") from error
+    except gzip.BadGzipFile as error:
+        raise BadFileError(f"{path}: broken gzip file ({error})") from error
+    return headers
+
+
+def _next_header(path: Path, stream: BinaryIO, number: int) -> Any:
+    text = b""
+    while True:
+        block = stream.read(BLOCK)
+        if not block and not text and number:
+            return None
+        if not text and not block.startswith(b"XTENSION" if number else b"SIMPLE  ="):
+            if number:
+                return None
+            raise BadFileError(f"{path}: not a FITS file (it does not start with SIMPLE)")
+        if len(block) < BLOCK:
+            raise BadFileError(f"{path}: HDU {number}: the file is truncated within the header")
+        text += block
+        if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK, 80)):
+            break
+    try:
+        cards = split_cards(text.decode("ascii"))
+        return fits.Header.fromstring("".join(card for _, card in cards))
+    except (UnicodeDecodeError, ValueError, KeyError, TypeError, fits.VerifyError) as error:
+        raise BadFileError(f"{path}: HDU {number}: the header can't be read ({error})") from error

@@ -1,0 +1,143 @@
+"""The tables of a run's record: what each column is, in which unit."""
+
+from __future__ import annotations
+
+from tica_fn.detector import AMPLIFIERS
+
+__all__ = ["KEYS", "LETTERS", "TABLES", "VERSION", "statements"]
+
+VERSION = 1
+LETTERS = tuple(letter.lower() for letter in AMPLIFIERS)
+
+_OF_AMPLIFIERS = {
+    f"{what}_{letter}": ("REAL", unit)
+    for what, unit in (("pedestal", "adu"), ("noise", "electron"))
+    for letter in LETTERS
+}
+TABLES: dict[str, dict[str, tuple[str, str]]] = {
+    "frames": {
+        "product": ("TEXT", ""),
+        "input": ("TEXT", ""),
+        "input_crc32": ("TEXT", ""),
+        "kind": ("TEXT", ""),
+        "series_name": ("TEXT", ""),
+        "sector": ("INTEGER", ""),
+        "camera": ("INTEGER", ""),
+        "ccd": ("INTEGER", ""),
+        "cadence": ("INTEGER", ""),
+        "tjd": ("REAL", "d"),
+        "exposure_s": ("REAL", "s"),
+        "coadds": ("REAL", ""),
+        "size": ("INTEGER", "byte"),
+        "mtime_ns": ("INTEGER", ""),
+        "datasum": ("TEXT", ""),
+        "checksum": ("TEXT", ""),
+        "models": ("TEXT", ""),
+        "steps": ("TEXT", ""),
+        "software": ("TEXT", ""),
+        **_OF_AMPLIFIERS,
+        "mode": ("REAL", "electron"),
+        "smear": ("REAL", "electron"),
+        "full_share": ("REAL", ""),
+        "bright_share": ("REAL", ""),
+        "dquality": ("INTEGER", ""),
+        "frame_flags": ("TEXT", ""),
+        "flags": ("TEXT", ""),
+        "wcs": ("TEXT", ""),
+        "wcs_error": ("TEXT", ""),
+        "rms_arcsec": ("REAL", "arcsec"),
+        "rms_pixel": ("REAL", "pix"),
+        "good_fraction": ("REAL", ""),
+        "bad_blocks": ("INTEGER", ""),
+        "degree": ("INTEGER", ""),
+        "shift_columns": ("REAL", "pix"),
+        "shift_rows": ("REAL", "pix"),
+        "crpix1": ("REAL", "pix"),
+        "crpix2": ("REAL", "pix"),
+        "crval1": ("REAL", "deg"),
+        "crval2": ("REAL", "deg"),
+        "cd1_1": ("REAL", "deg / pix"),
+        "cd1_2": ("REAL", "deg / pix"),
+        "cd2_1": ("REAL", "deg / pix"),
+        "cd2_2": ("REAL", "deg / pix"),
+        "seconds": ("REAL", "s"),
+        "wcs_seconds": ("REAL", "s"),
+    },
+    "inputs": {
+        "path": ("TEXT", ""),
+        "size": ("INTEGER", "byte"),
+        "mtime_ns": ("INTEGER", ""),
+        "crc32": ("TEXT", ""),
+        "state": ("TEXT", ""),
+        "error": ("TEXT", ""),
+        "notes": ("TEXT", ""),
+        "frames": ("INTEGER", ""),
+        "attempts": ("INTEGER", ""),
+        "seconds": ("REAL", "s"),
+        "fingerprint": ("TEXT", ""),
+        "run": ("INTEGER", ""),
+    },
+    "models": {
+        "sha256": ("TEXT", ""),
+        "camera": ("INTEGER", ""),
+        "ccd": ("INTEGER", ""),
+        "name": ("TEXT", ""),
+        "version": ("TEXT", ""),
+        "kind": ("TEXT", ""),
+    },
+    "stars": {
+        "camera": ("INTEGER", ""),
+        "ccd": ("INTEGER", ""),
+        "path": ("TEXT", ""),
+        "reference": ("TEXT", ""),
+        "cadence": ("INTEGER", ""),
+        "count": ("INTEGER", ""),
+        "tmag_min": ("REAL", "mag"),
+        "tmag_max": ("REAL", "mag"),
+        "sha256": ("TEXT", ""),
+        "error": ("TEXT", ""),
+        "seconds": ("REAL", "s"),
+    },
+    "runs": {
+        "id": ("INTEGER", ""),
+        "started": ("TEXT", ""),
+        "ended": ("TEXT", ""),
+        "state": ("TEXT", ""),
+        "command": ("TEXT", ""),
+        "configuration": ("TEXT", ""),
+        "version": ("TEXT", ""),
+        "python": ("TEXT", ""),
+        "host": ("TEXT", ""),
+        "total": ("INTEGER", ""),
+        "message": ("TEXT", ""),
+    },
+    "stages": {
+        "run": ("INTEGER", ""),
+        "stage": ("TEXT", ""),
+        "started": ("TEXT", ""),
+        "seconds": ("REAL", "s"),
+        "items": ("INTEGER", ""),
+        "total": ("INTEGER", ""),
+    },
+}
+"""Columns of each table: SQL type and unit."""
+KEYS = {
+    "frames": ("product",),
+    "inputs": ("path",),
+    "models": ("camera", "ccd", "sha256"),
+    "stars": ("camera", "ccd"),
+    "runs": ("id",),
+    "stages": ("run", "stage"),
+}
+
+
+def statements() -> list[str]:
+    """SQL that makes the tables."""
+    made = []
+    for table, columns in TABLES.items():
+        parts = [f'"{name}" {kind}' for name, (kind, _) in columns.items()]
+        parts.append(f"PRIMARY KEY ({', '.join(KEYS[table])})")
+        made.append(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(parts)})")
+    made.append("CREATE INDEX IF NOT EXISTS frames_by_ccd ON frames (camera, ccd, cadence)")
+    made.append("CREATE INDEX IF NOT EXISTS frames_by_input ON frames (input)")
+    return made

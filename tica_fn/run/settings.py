@@ -1,0 +1,88 @@
+"""The settings of a run: from its configuration file, from the command line, by default.
+
+A TOML file may say all of it; keys are the long options without their dashes, ``-`` or ``_``
+between words, in tables of any name or in none.  What the command line says wins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["read_settings"]
+
+
+def read_settings(path: Path, actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
+    """Read a configuration file.
+
+    `actions`: the options by name, which say what their values may be.  Paths in the file are
+    taken from its folder on.
+
+    Raises
+    ------
+    ValueError
+        If it is no TOML, or says what no option is.
+    """
+    try:
+        with path.open("rb") as file:
+            said = tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not TOML: {error}") from error
+    found: dict[str, Any] = {}
+    for key, value in _flat(said):
+        name = key.replace("-", "_")
+        name = {"inputs": "files", "raw": "files"}.get(name, name)
+        if name not in actions:
+            near = difflib.get_close_matches(name, actions, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{path}: {key} is no option of tica-fn run{hint}")
+        if name in found:
+            raise ValueError(f"{path}: {key} is said twice")
+        found[name] = _value(path, key, value, actions[name])
+    return found
+
+
+def _flat(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in said.items():
+        if isinstance(value, dict):
+            yield from _flat(value)
+        else:
+            yield key, value
+
+
+def _value(path: Path, key: str, value: Any, action: argparse.Action) -> Any:
+    """A value as the command line would have given it."""
+    many = action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction)
+    if isinstance(value, list) != many and not (many and not isinstance(value, bool)):
+        raise ValueError(
+            f"{path}: {key} is {value!r}; {'a list' if many else 'one value'} is wanted"
+        )
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise ValueError(f"{path}: {key} is {value!r}; true or false is wanted")
+        return value
+    if many:
+        return [
+            _one(path, key, one, action) for one in (value if isinstance(value, list) else [value])
+        ]
+    return _one(path, key, value, action)
+
+
+def _one(path: Path, key: str, value: Any, action: argparse.Action) -> Any:
+    if isinstance(value, bool | dict | list):
+        raise ValueError(f"{path}: {key} is {value!r}, which that option does not take")
+    kind: Any = action.type or str
+    if kind is Path:
+        return path.parent / str(value)
+    try:
+        made = kind(str(value))
+    except (argparse.ArgumentTypeError, ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {key} is {value!r}: {error}") from error
+    if action.choices is not None and made not in action.choices:
+        allowed = ", ".join(str(one) for one in action.choices)
+        raise ValueError(f"{path}: {key} is {value!r}, not one of {allowed}")
+    return made

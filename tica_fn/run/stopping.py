@@ -1,0 +1,70 @@
+"""Ends before all is done: signals, and a disk that is full."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from types import FrameType
+from typing import Any, Self, TypeVar
+
+__all__ = ["Stop", "is_full"]
+
+T = TypeVar("T")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether an error says that a disk is full, or a quota used up."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+class Stop:
+    """Whether no more is to be begun, and why.
+
+    As a context it takes SIGINT and SIGTERM: the first one lets what is in hand be finished, the
+    second one ends the process as it would without.
+    """
+
+    def __init__(self) -> None:
+        self.why = ""
+        self.signal = 0
+        self._before: dict[int, Any] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.why)
+
+    def feed(self, items: Iterable[T]) -> Iterator[T]:
+        """Give items as long as there is no reason to stop."""
+        for item in items:
+            if self:
+                return
+            yield item
+
+    def full(self, error: BaseException) -> None:
+        """Stop because a disk is full."""
+        self.why = self.why or f"the disk is full ({error})"
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._asked)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _asked(self, number: int, _: FrameType | None) -> None:
+        if self.signal:
+            signal.signal(number, self._before[number])
+            signal.raise_signal(number)
+            return
+        self.signal = number
+        self.why = signal.Signals(number).name
+        print(f"\n{self.why}: finishing the files in hand ...", flush=True)
