@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EEXIST
 
 from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.blocks import RawHDU, content, crc32, read_blocks
@@ -112,7 +113,13 @@ def frames_of(
     return kind.frames(path, hdus, source, ccds or kind.ccds or ())
 
 
-def write(frame: Frame, path: str | os.PathLike[str], *, layout: str = "tica") -> None:
+def write(
+    frame: Frame,
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    *,
+    layout: str = "tica",
+) -> None:
     """Write a calibrated frame.
 
     Parameters
@@ -122,7 +129,10 @@ def write(frame: Frame, path: str | os.PathLike[str], *, layout: str = "tica") -
         SPOC's with its variance.  TICA's layout holds variance and flags in extensions, where the
         frame has them.
     path : path-like
-        File to write, whole or not at all; gzipped where the name ends in ``.gz``.
+        File to write, whole or not at all; gzipped where the name ends in ``.gz``, tile-compressed
+        without loss (GZIP_2) where it ends in ``.fz``.
+    overwrite : bool
+        Whether a file that is there is replaced.
     layout : str
         ``"tica"``: image in the primary HDU, electrons per exposure.  ``"spoc"``: image and
         uncertainty in extensions, electrons per second.
@@ -133,9 +143,28 @@ def write(frame: Frame, path: str | os.PathLike[str], *, layout: str = "tica") -
         If the frame is not what the layout holds.
     ValueError
         If there is no such layout.
+    FileExistsError
+        If the file is there and `overwrite` is false.
     OSError
         If the file can't be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import tica_fn
+    >>> frame = tica_fn.Frame(pixels=np.ones((2048, 2048)), column=44, unit="electron", camera=2,
+    ...                       ccd=3, exposure_s=1800, coadds=720)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "one.cal.fits"
+    ...     tica_fn.write(frame, path)
+    ...     float(tica_fn.read(path).pixels.sum())
+    4194304.0
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout is {' or '.join(map(repr, LAYOUTS))}, not {layout!r}")
-    LAYOUTS[layout].write(frame, path, "none")
+    if not overwrite and os.path.lexists(path):
+        raise FileExistsError(EEXIST, "is there already; overwrite=True replaces it", str(path))
+    packing = "gzip2" if os.fspath(path).endswith(".fz") else "none"
+    LAYOUTS[layout].write(frame, path, packing)
