@@ -27,16 +27,22 @@ def update_file(
     tables: Mapping[str, Sequence[Bytes]],
     *,
     gzipped: bool,
+    check: Callable[[int, bytes], None] | None = None,
 ) -> None:
     """Write a file with some headers changed and tables put at its end.
 
     `changes`: what becomes of the cards of an HDU, by its number; `tables`: header and data by
-    name, which replace those of the same name.
+    name, which replace those of the same name; `check` looks at the bytes of each header before
+    anything is written.
     """
     parts: list[Bytes] = []
     for number, hdu in enumerate(hdus):
-        if extension_name(hdu) not in tables:
-            parts += [changed_header(hdu, changes.get(number)), hdu.data]
+        if extension_name(hdu) in tables:
+            continue
+        header = changed_header(hdu, changes.get(number))
+        if check is not None:
+            check(number, header)
+        parts += [header, hdu.data]
     for table in tables.values():
         parts += table
     if gzipped:

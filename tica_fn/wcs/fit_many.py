@@ -204,7 +204,7 @@ def solve_image(
     ]
     cards = solution_cards(found, image.frame, state)
     columns = star_columns(found)
-    return found, lambda: update_image(image, cards, columns, history, target)
+    return found, lambda: update_image(image, cards, columns, history, target, fitted=found)
 
 
 @cache

@@ -22,6 +22,8 @@ from tica_fn.fits.image_file import ImageFile
 from tica_fn.fits.update import extension_name, update_file
 from tica_fn.immutable import Array
 from tica_fn.wcs.cards import Card
+from tica_fn.wcs.frame_fit import FrameSolution
+from tica_fn.wcs.read_back import check_header
 
 __all__ = [
     "HISTORY_MARK",
@@ -56,6 +58,8 @@ def update_image(
     stars: Mapping[str, Array],
     history: Sequence[str],
     target: str | os.PathLike[str] | None = None,
+    *,
+    fitted: FrameSolution | None = None,
 ) -> Path:
     """Write an image file with a solution in its header and a table of stars at its end.
 
@@ -72,6 +76,9 @@ def update_image(
         lines where the image is there, and what was said of it before is no HISTORY either.
     target : path-like, optional
         File to write; the image's own by default.
+    fitted : FrameSolution, optional
+        What was fitted: the cards are read back from the bytes that are to be written, and must
+        give it at its stars and over a grid to 0.001 arcsec.
 
     Returns
     -------
@@ -81,7 +88,8 @@ def update_image(
     Raises
     ------
     BadFileError
-        If what was written is not what it should be; the old file is untouched then.
+        If what was written is not what it should be, or the cards would not give the solution
+        that was fitted; the old file is untouched then.
     OSError
         If it can't be written.
     """
@@ -96,7 +104,14 @@ def update_image(
     changes = put_solution(made, image.hdus, image.image)
     # A tile-compressed or plain file is written as it is, one that was gzipped is so again.
     zipped = image.gzipped if target is None else is_gzip_name(path)
-    update_file(path, image.hdus, changes, {STARS_NAME: made.table}, gzipped=zipped)
+
+    def check(number: int, header: bytes) -> None:
+        if fitted is not None and number == image.image:
+            origin = image.frame.row, image.frame.column
+            places = fitted.columns, fitted.rows
+            check_header(path, header, fitted.solution, *places, origin)
+
+    update_file(path, image.hdus, changes, {STARS_NAME: made.table}, gzipped=zipped, check=check)
     return path
 
 
@@ -144,17 +159,19 @@ def _places(image: ImageFile, cards: Sequence[Card]) -> tuple[list[Card], list[C
     """Cards for the image's header, and those for the primary header.
 
     Products in SPOC's layout have one list of cards in the image's header, whatever the degree:
-    coefficients beyond it are 0, and what has no place there goes in the primary header.
+    coefficients beyond it are 0, and what has no place there goes in the primary header, but for
+    the map itself.  They are told by what only they have: the steps in the primary header, and a
+    place for the degree before anything was fitted.
     """
     header = image.hdus[image.image].header
-    if not image.image or not str(image.hdus[0].header.get("CREATOR", "")).startswith("tica-fn"):
+    if not image.image or "NSTEPS" not in image.hdus[0].header or "WCSDEG" not in header:
         return list(cards), []
     said = {key for key, _, _ in cards}
-    here = [one for one in cards if one[0] in header]
+    here = [one for one in cards if one[0] in header or _MAP.fullmatch(one[0])]
     here += [(key, 0.0, "0: none") for key in header if _SIP.fullmatch(key) and key not in said]
     extensions = sum(extension_name(hdu) != STARS_NAME for hdu in image.hdus[1:]) + 1
     count = ("NEXTEND", extensions, "number of standard extensions")
-    return here, [count, *(one for one in cards if one[0] not in header)]
+    return here, [count, *(one for one in cards if one not in here)]
 
 
 def _changed(kept: Cards, cards: Cards, history: Sequence[str], bare: bool) -> Cards:
