@@ -38,7 +38,8 @@ def test_a_link_to_nowhere_is_something_that_is_there(frame, tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["tica", "spoc"])
-def test_names_say_how_a_file_is_packed(frame, tmp_path, layout):
+def test_names_say_how_a_file_is_packed(frame, tmp_path, monkeypatch, layout):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     paths = [tmp_path / f"a.fits{ending}" for ending in ("", ".gz", ".fz")]
     for path in paths:
         tica_fn.write(frame, path, layout=layout)
