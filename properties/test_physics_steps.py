@@ -84,6 +84,82 @@ def test_a_pedestal_by_row_obeys_the_laws(data):
     assert_checked(step, frame)
 
 
+def mission_models(models, profile=True):
+    """Models with what the mission's steps need: a row profile, and errors of the 2-D black."""
+    rows = np.sin(np.linspace(0.0, 40.0, 2078)) * np.array([[0.1], [0.2], [0.0], [-0.1]])
+    sigma = np.full((2078, 2136), 4.3, dtype=np.float32)
+    return attrs.evolve(models, row_profile=rows if profile else None, black_sigma=sigma)
+
+
+@few
+@given(data=st.data())
+def test_the_mission_s_linearity_obeys_the_laws(data):
+    frame, models = data.draw(frames_with_models(unit="adu"))
+    step = tica_fn.correct_mission_linearity(models)
+    assert_pure(step, frame)
+    assert_reversible(step, frame)
+    assert_checked(step, frame)
+    assert_tiling_independent(step, frame)
+    neutral = tica_fn.neutral_models(frame.camera, frame.ccd)
+    assert_neutral(tica_fn.correct_mission_linearity(neutral), frame)
+
+
+@few
+@given(data=st.data())
+def test_the_mission_s_smear_obeys_the_laws(data):
+    frame, models = data.draw(frames_with_models(unit="electron"))
+    step = tica_fn.subtract_mission_smear(mission_models(models))
+    assert_pure(step, frame)
+    assert_reversible(step, frame)
+    assert_checked(step, frame)
+
+
+@fewest
+@given(data=st.data())
+def test_the_mission_s_pedestal_obeys_the_laws(data):
+    frame, models = data.draw(frames_with_models(unit="adu", whole=True))
+    step = tica_fn.subtract_mission_pedestal(mission_models(models))
+    assert_pure(step, frame)
+    assert_reversible(step, frame)
+    assert_checked(step, frame)
+    # The profile is fixed: an offset of the frame is taken off as a whole.
+    shifted = attrs.evolve(frame, pixels=frame.pixels + np.float64(500.0))
+    np.testing.assert_allclose(step(shifted).pixels, step(frame).pixels, rtol=0, atol=1e-6)
+
+
+def test_columns_without_light_have_no_smear_in_the_mission_s_fit():
+    models = mission_models(tica_fn.neutral_models(2, 3, gain=5.2))
+    frame = Frame(
+        pixels=np.zeros((2078, 2136)), unit="electron", camera=2, ccd=3, exposure_s=120, coadds=48
+    )
+    out = tica_fn.subtract_mission_smear(models)(frame)
+    assert not out.smear.any()
+    assert not out.pixels.any()
+
+
+def test_steps_of_the_mission_compose_as_one_by_one():
+    models = mission_models(
+        tica_fn.neutral_models(2, 3, constants=tica_fn.amplifiers(2, 3), bias=3.0, flat=0.9)
+    )
+    raw = np.random.default_rng(3).normal(9000.0, 40.0, (2078, 2136))
+    frame = Frame(pixels=raw, unit="adu", camera=2, ccd=3, exposure_s=120, coadds=48)
+    steps = [
+        tica_fn.subtract_bias(models), tica_fn.subtract_mission_pedestal(models),
+        tica_fn.correct_mission_linearity(models), tica_fn.apply_gain(models),
+        tica_fn.subtract_mission_smear(models), tica_fn.divide_flat(models),
+    ]  # fmt: skip
+    expected = frame
+    for step in steps:
+        expected = step(expected)
+    out = compose(*steps)(frame)
+    assert out == expected
+    back = tica_fn.inverse(compose(*steps))(out)
+    np.testing.assert_allclose(back.pixels, raw, rtol=1e-12)
+    done = compose(*steps, tica_fn.estimate_variance(models))(frame)
+    assert np.isfinite(done.variance).all()
+    assert np.array_equal(done.smear_variance, out.smear_variance)
+
+
 @fewest
 @given(data=st.data())
 def test_a_variance_is_pure_and_can_be_taken_away(data):

@@ -55,6 +55,9 @@ from .steps.flat import divide_flat as divide_flat
 from .steps.gain import apply_gain as apply_gain
 from .steps.linearity import correct_linearity as correct_linearity
 from .steps.live_time import divide_live_time as divide_live_time
+from .steps.mission_linearity import correct_mission_linearity as correct_mission_linearity
+from .steps.mission_pedestal import subtract_mission_pedestal as subtract_mission_pedestal
+from .steps.mission_smear import subtract_mission_smear as subtract_mission_smear
 from .steps.pedestal import subtract_pedestal as subtract_pedestal
 from .steps.poc_linearity import correct_poc_linearity as correct_poc_linearity
 from .steps.robust_smear import subtract_robust_smear as subtract_robust_smear

@@ -185,6 +185,9 @@ class Frame(Record):
         (rows, columns) float32 or float64, `unit` squared: what `estimate_variance` gives.
     quality : ndarray, optional
         (rows, columns) int32: bits of `tica_fn.quality.pixels.Pixel`.
+    calibrated : ndarray, optional
+        (rows, columns) float32: what the mission calibrated these overclock pixels to, ADU per
+        second, where its file holds that beside the raw counts.
     header : mapping
         The original header, for the writers.
     source : SourceFile, optional
@@ -227,6 +230,7 @@ class Frame(Record):
     smear_variance: Array | None = attrs.field(default=None, converter=_vector)
     variance: Array | None = attrs.field(default=None, converter=_variance)
     quality: Array | None = attrs.field(default=None, converter=_quality)
+    calibrated: Array | None = attrs.field(default=None, converter=_variance)
     header: Mapping[str, Any] = attrs.field(factory=FrozenMapping, converter=_mapping)
     source: SourceFile | None = None
     provenance: Provenance | None = None
@@ -248,7 +252,7 @@ class Frame(Record):
                 f"{rows} x {columns} pixels from row {self.row}, column {self.column} on do not "
                 f"lie in the {ROWS} x {COLUMNS} readout"
             )
-        for name in ("variance", "quality"):
+        for name in ("variance", "quality", "calibrated"):
             plane = getattr(self, name)
             if plane is not None and plane.shape != self.pixels.shape:
                 raise FrameError(f"{name} is {plane.shape}, pixels are {self.pixels.shape}")

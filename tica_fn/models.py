@@ -94,6 +94,13 @@ def _image(value: ArrayLike) -> Array:
     return image
 
 
+def _profile(value: ArrayLike) -> Array:
+    profile = frozen_array(value, np.float64)
+    if profile.shape != (4, SHAPE[0]):
+        raise ModelError(f"a row profile is 4 x {SHAPE[0]} numbers, not {profile.shape}")
+    return profile
+
+
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Models(Record):
     """What the six steps need to know of one CCD.
@@ -122,6 +129,14 @@ class Models(Record):
         (2078, 2136) float32: standard deviation of `bias`, in its unit, as the error of a mean;
         None where it is not known.  The error plane of SPOC's "2-D black" is not that: it is
         three times the read noise of one read.
+    black_sigma : ndarray, optional
+        (2078, 2136) float32: that error plane, ADU per read, which the mission's own variances
+        are made with.
+    row_profile : ndarray, optional
+        (4, 2078) float64: the mission's fixed 1-D black in each row of A, B, C and D, ADU per
+        read, of mean zero; NaN for amplifiers whose profile is not known.
+    row_profile_file : ModelFile, optional
+        The file that it was read from.
 
     Raises
     ------
@@ -145,6 +160,14 @@ class Models(Record):
     bias_error: Array | None = attrs.field(
         default=None, converter=attrs.converters.optional(_image)
     )
+
+    black_sigma: Array | None = attrs.field(
+        default=None, converter=attrs.converters.optional(_image)
+    )
+    row_profile: Array | None = attrs.field(
+        default=None, converter=attrs.converters.optional(_profile)
+    )
+    row_profile_file: ModelFile | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse values that would spread through every frame."""

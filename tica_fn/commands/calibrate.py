@@ -107,7 +107,7 @@ def job_of(args: argparse.Namespace) -> Job:
 
     product = product_of(args)
     return Job(
-        models=ModelShelf(args.caldir, errors=product.needs_variance),
+        models=ModelShelf(args.caldir, errors=product.needs_errors),
         outdir=args.outdir,
         compress=args.compress,
         without=tuple(row.name for row in TABLE if row.standard and row.place in args.without),

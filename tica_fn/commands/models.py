@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,12 @@ def _add_build(actions: Any) -> None:
         "values that are far off, in memory that does not grow with the stack. The file holds the "
         "model, its uncertainty, and the number of frames each pixel comes from.",
     )
-    parser.add_argument("kind", choices=("bias", "flat"), help="from dark or illuminated frames")
+    parser.add_argument(
+        "kind",
+        choices=("bias", "flat", "black"),
+        help="bias or flat, from dark or illuminated frames; black: the mission's 1-D black over "
+        "the rows, from any frames or from collateral files of overclock columns (tvcol)",
+    )
     parser.add_argument("files", nargs="+", type=Path, metavar="RAW", help="raw full-frame images")
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="FILE", help="file to write"
@@ -114,7 +120,10 @@ def _add_build(actions: Any) -> None:
     )
     parser.add_argument("--bias", type=Path, metavar="FILE", help="bias model, for a flat")
     parser.add_argument(
-        "--caldir", type=Path, metavar="DIR", help="folder of models with the bias, for a flat"
+        "--caldir",
+        type=Path,
+        metavar="DIR",
+        help="folder of models with the bias, for a flat or a black",
     )
     parser.add_argument(
         "--sigma", type=float, default=5.0, metavar="S", help="where to clip (5), at least 3"
@@ -255,6 +264,8 @@ def run_build(args: argparse.Namespace) -> int:
         raise FileExistsError(17, "it is there already; --overwrite replaces it", str(args.output))
     if not args.output.parent.is_dir():
         raise FileNotFoundError(2, "no such folder", str(args.output.parent))
+    if args.kind == "black":
+        return _build_black(args)
     read = partial(tica_fn.read, ccd=args.ccd)
     if args.kind == "bias":
         if args.bias or args.caldir:
@@ -268,6 +279,44 @@ def run_build(args: argparse.Namespace) -> int:
         f"{args.output}: {model.kind} of camera {model.camera} CCD {model.ccd}, "
         f"{model.exposure_s:g} s, {model.frames} frames, {model.clipped} values clipped, "
         f"median uncertainty {typical:.3g}{' adu' if model.kind == 'bias' else ''}"
+    )
+    return 0
+
+
+def _build_black(args: argparse.Namespace) -> int:
+    """Make row profiles of one CCD's amplifiers."""
+    import tica_fn
+    from tica_fn.build.row_profile import build_row_profile, overclocks_of
+    from tica_fn.detector import AMPLIFIERS
+    from tica_fn.fits.collateral import is_collateral, read_collateral
+    from tica_fn.fits.row_profile import overclocks_of_collateral, write_row_profile
+
+    if args.bias or not args.caldir:
+        raise ValueError("a black needs the mission's 2-D black: give --caldir DIR, no --bias")
+
+    def readouts() -> Any:
+        for path in args.files:
+            if is_collateral(path):
+                yield from overclocks_of_collateral(str(path), read_collateral(path))
+            else:
+                yield from overclocks_of(str(path), tica_fn.read(path, ccd=args.ccd))
+
+    found = readouts()
+    first = next(found, None)
+    if first is None:
+        raise ValueError(f"{args.files[0]}: no cadences in it")
+    models = tica_fn.load_models(args.caldir, first.camera, first.ccd)
+    made = build_row_profile(itertools.chain([first], found), models, limit=args.sigma)
+    write_row_profile(made, args.output, [path.name for path in args.files])
+    said = [
+        f"{letter} {'told by' if exact else 'mean of'} {frames} readouts"
+        for letter, frames, exact in zip(AMPLIFIERS, made.frames, made.exact, strict=True)
+        if frames
+    ]
+    print(
+        f"{args.output}: row profile of camera {made.camera} CCD {made.ccd}, {', '.join(said)}; "
+        "put it into the folder of the models as "
+        f"row-profile-{made.camera}-{made.ccd}.fits"
     )
     return 0
 

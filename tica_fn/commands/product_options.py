@@ -51,22 +51,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quality", action="store_true", help="add the flags of each pixel")
     steps = parser.add_argument_group("steps")
     steps.add_argument(
+        "--like",
+        choices=("tica", "spoc"),
+        default="tica",
+        help="whose arithmetic to follow where the three options below do not say: TICA's "
+        "(default), or that of the mission's pipeline SPOC: mission pedestal, linearity and smear",
+    )
+    steps.add_argument(
         "--smear",
         choices=choices_at("smear"),
-        default="median",
-        help="robust: where stars bleed into the smear rows take the smear from the background",
+        help="median of the smear rows (default); robust: where stars bleed into the smear rows "
+        "take the smear from the background; mission: SPOC's robust weighted fit",
     )
     steps.add_argument(
         "--pedestal",
         choices=choices_at("pedestal"),
-        default="mean",
-        help="row: pedestals that change smoothly with the row",
+        help="mean of the overclocks (default); row: pedestals that change smoothly with the row; "
+        "mission: SPOC's fixed row profile and one number a frame",
     )
     steps.add_argument(
         "--linearity",
         choices=(*choices_at("linearity"), "none"),
-        default="spoc",
-        help="model of linearity (spoc), the older one (poc), or none",
+        help="spoc: TICA's integral of SPOC's polynomial (default); mission: the polynomial as "
+        "SPOC itself applies it; poc: the older model; or none",
     )
     steps.add_argument(
         "--undershoot", action="store_true", help="correct the undershoot after bright pixels"
@@ -91,8 +98,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def product_of(args: argparse.Namespace) -> Product:
     """Options as a record."""
-    from tica_fn.products.options import Product
+    from tica_fn.products.options import LIKE, Product
 
+    like = LIKE[args.like]
     state = None
     if args.ephemeris is not None:
         from tica_fn.wcs.ephemeris import read_ephemeris
@@ -106,9 +114,9 @@ def product_of(args: argparse.Namespace) -> Product:
         segment=args.orbit_segment,
         uncertainty=args.uncertainty,
         quality=args.quality,
-        pedestal=args.pedestal,
-        linearity=args.linearity,
-        smear=args.smear,
+        pedestal=args.pedestal or like["pedestal"],
+        linearity=args.linearity or like["linearity"],
+        smear=args.smear or like["smear"],
         undershoot=args.undershoot,
         time_corrections=tuple(args.time_correction),
         state=state,

@@ -30,7 +30,7 @@ from tica_fn.fits.large import mapped, sums_of, table_rows
 from tica_fn.immutable import Array, frozen_array
 from tica_fn.models import SourceFile
 
-__all__ = ["KINDS", "NEAR", "Collateral", "find_collateral", "read_collateral"]
+__all__ = ["KINDS", "NEAR", "Collateral", "find_collateral", "is_collateral", "read_collateral"]
 
 KINDS = {"tvcol": "subtract_pedestal", "smrow": "subtract_smear"}
 """Kinds of collateral, and the step that needs each."""
@@ -49,10 +49,13 @@ class Collateral:
     """Overclock columns or smear rows of one amplifier, all cadences.
 
     `counts`: (cadences, rows, columns) integers, ADU; `cadences`: (cadences,) int32, cadence
-    numbers, rising.
+    numbers, rising; `calibrated`: what the mission made of overclock counts, ADU per second (its
+    header says e-/s); `amplifier`: that of overclocks.
     """
 
     counts: Array
+    calibrated: Array | None = None
+    amplifier: int | None = None
     cadences: Array
     row: int
     column: int
@@ -87,6 +90,13 @@ class Collateral:
         """
         place = np.searchsorted(self.cadences, self.nearest(cadence))
         return frozen_array(self.counts[place], np.int32)
+
+    def calibrated_of(self, cadence: int) -> Array | None:
+        """What the mission calibrated those pixels to; None where that is not at hand."""
+        if self.calibrated is None:
+            return None
+        place = np.searchsorted(self.cadences, self.nearest(cadence))
+        return frozen_array(self.calibrated[place], np.float32)
 
 
 def find_collateral(
@@ -134,6 +144,11 @@ def find_collateral(
     return tuple(found)
 
 
+def is_collateral(path: str | os.PathLike[str]) -> bool:
+    """Tell a collateral file by its name."""
+    return _NAME.fullmatch(PurePath(path).name) is not None
+
+
 def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     """Read overclock columns or smear rows."""
     data = mapped(path)
@@ -166,11 +181,18 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     counts, cadences = table[raw], table["CADENCENO"]
     if counts.shape[1:] != shape:
         raise BadFileError(f"{path}: {raw} has {counts.shape[1:]} pixels a cadence, not {shape}")
+    done = f"{kind.upper()}_CAL"
+    calibrated = table[done] if kind == "tvcol" and done in names else None
+    if calibrated is not None and calibrated.shape != counts.shape:
+        raise BadFileError(f"{path}: {done} has {calibrated.shape[1:]} pixels a cadence")
     if (np.diff(cadences) < 0).any():
         order = np.argsort(cadences)
         counts, cadences = counts[order], cadences[order]
+        calibrated = None if calibrated is None else calibrated[order]
     return Collateral(
         counts=counts,
+        calibrated=calibrated,
+        amplifier=a if kind == "tvcol" else None,
         cadences=frozen_array(cadences, np.int32),
         row=row,
         column=column,

@@ -26,6 +26,7 @@ from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
 from tica_fn.fits.model_origins import Origin, checked_version, read_origins
 from tica_fn.fits.model_xml import amplifiers_from_xml
+from tica_fn.fits.row_profile import read_row_profile
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.tiled import untiled
 from tica_fn.immutable import Array, freeze
@@ -51,7 +52,8 @@ def load_models(
     camera, ccd : int
         Numbers 1 to 4.
     errors : bool
-        Whether to read the error of a SPOC flat field too, for `tica_fn.estimate_variance`.
+        Whether to read the errors of SPOC's flat field and 2-D black too, for
+        `tica_fn.estimate_variance` and `tica_fn.subtract_mission_smear`.
 
     Returns
     -------
@@ -71,9 +73,9 @@ def load_models(
     if not root.is_dir():
         raise ModelError(f"{root}: no such folder of calibration models")
     if (root / "twodbias").is_dir() or (root / "flatfields").is_dir():
-        return _load_tica(root, camera, ccd)
+        return _with_profile(root, _load_tica(root, camera, ccd))
     if any(root.glob("tess*-flat.fits*")) or any(root.glob("tess*-2dblack.fits*")):
-        return _load_spoc(root, camera, ccd, errors)
+        return _with_profile(root, _load_spoc(root, camera, ccd, errors))
     raise ModelError(
         f"{root}: neither a TICA folder (twodbias/, flatfields/) nor one of SPOC models "
         "(tess*-flat.fits, tess*-2dblack.fits)"
@@ -127,10 +129,21 @@ def _load_spoc(root: Path, camera: int, ccd: int, errors: bool) -> Models:
     flat = _one_file(root, f"tess*-{camera}-{ccd}-flat.fits", camera, ccd)
     models = _models(root, camera, ccd, bias, flat, number=1, kind="spoc", exposure_s=None)
     constants, files = amplifiers_from_xml(root, camera, ccd)
-    error = _error_plane(flat) if errors else None
     return attrs.evolve(
-        models, amplifiers=constants, files=(*models.files, *files), flat_error=error
+        models,
+        amplifiers=constants,
+        files=(*models.files, *files),
+        flat_error=_error_plane(flat) if errors else None,
+        black_sigma=_error_plane(bias) if errors else None,
     )
+
+
+def _with_profile(root: Path, models: Models) -> Models:
+    """Add the row profile, where the folder has one."""
+    found = read_row_profile(root, models.camera, models.ccd)
+    if found is None:
+        return models
+    return attrs.evolve(models, row_profile=found[0], row_profile_file=found[1])
 
 
 def _error_plane(path: Path) -> Array | None:

@@ -13,6 +13,7 @@ from tica_fn.detector import AMPLIFIERS
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame
 from tica_fn.models import ModelFile, Provenance
+from tica_fn.steps.table import TABLE
 
 __all__ = [
     "date_card",
@@ -97,6 +98,10 @@ def provenance_cards(frame: Frame) -> Cards:
     cards.append(card("NSTEPS", len(frame.steps), "number of calibration steps applied"))
     for n, step in enumerate(frame.steps, 1):
         cards.append(card(step_keyword(n), step, f"calibration step {n}"))
+    mission = [row.place for row in TABLE if row.choice == "mission" and row.name in frame.steps]
+    if mission:
+        text = f"SPOC ({', '.join(mission)})"
+        cards.append(card("ARITHMET", text, "but not its product"))
     if frame.pedestals is not None:
         for letter, pedestal in zip(AMPLIFIERS, frame.pedestals.tolist(), strict=True):
             value = None if pedestal != pedestal else pedestal

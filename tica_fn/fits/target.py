@@ -132,6 +132,7 @@ class TargetPixels(Record):
                         coadds=self.coadds,
                         row=piece.row,
                         column=piece.column,
+                        calibrated=piece.calibrated_of(cadence),
                     )
                     for piece in collateral
                 ),

@@ -9,6 +9,11 @@ from tica_fn.kernels.flat import divide_flat, multiply_flat
 from tica_fn.kernels.gain import apply_gain, remove_gain
 from tica_fn.kernels.linearity import correct_linearity, restore_nonlinearity
 from tica_fn.kernels.live_time import divide_live_time, multiply_live_time
+from tica_fn.kernels.mission_linearity import (
+    correct_mission_linearity,
+    restore_mission_nonlinearity,
+)
+from tica_fn.kernels.mission_smear import fit_mission_smear
 from tica_fn.kernels.pedestal import add_pedestal, measure_pedestals, subtract_pedestal
 from tica_fn.kernels.poc_linearity import correct_poc_linearity, restore_poc_nonlinearity
 from tica_fn.kernels.robust_smear import background_level, fall_off
@@ -33,11 +38,13 @@ __all__ = [
     "background_level",
     "background_mode",
     "correct_linearity",
+    "correct_mission_linearity",
     "correct_poc_linearity",
     "correct_undershoot",
     "divide_flat",
     "divide_live_time",
     "fall_off",
+    "fit_mission_smear",
     "fit_rows",
     "from_big_endian",
     "isolated_pixels",
@@ -52,6 +59,7 @@ __all__ = [
     "overclock_rows",
     "pixel_variance",
     "remove_gain",
+    "restore_mission_nonlinearity",
     "restore_nonlinearity",
     "restore_poc_nonlinearity",
     "restore_undershoot",

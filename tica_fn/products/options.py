@@ -11,7 +11,14 @@ from tica_fn.models import Models
 from tica_fn.pipeline.compose import Pipeline, compose
 from tica_fn.steps.table import STANDARD_ORDER, TABLE, Row, choices_at
 
-__all__ = ["Product", "steps_for"]
+__all__ = ["LIKE", "Product", "steps_for"]
+
+
+LIKE = {
+    "tica": {place: choices_at(place)[0] for place in ("pedestal", "linearity", "smear")},
+    "spoc": dict.fromkeys(("pedestal", "linearity", "smear"), "mission"),
+}
+"""Whose arithmetic products follow, and the choices that go with it."""
 
 
 def _one_of(*choices: str) -> Any:
@@ -38,11 +45,11 @@ class Product:
     uncertainty, quality : bool
         Whether extensions with these planes are written.
     pedestal : str
-        ``"mean"`` or ``"row"``.
+        ``"mean"``, ``"row"`` or ``"mission"``.
     linearity : str
-        ``"spoc"``, ``"poc"`` or ``"none"``.
+        ``"spoc"``, ``"mission"``, ``"poc"`` or ``"none"``.
     smear : str
-        ``"median"`` or ``"robust"``.
+        ``"median"``, ``"robust"`` or ``"mission"``.
     undershoot : bool
         Whether the undershoot after bright pixels is corrected.
     time_corrections : tuple of str
@@ -89,6 +96,11 @@ class Product:
     def needs_variance(self) -> bool:
         """Whether the frame must have its variance."""
         return self.uncertainty or LAYOUTS[self.layout].holds_variance
+
+    @property
+    def needs_errors(self) -> bool:
+        """Whether the models must have their errors."""
+        return self.needs_variance or self.smear == "mission"
 
     @property
     def not_for_targets(self) -> tuple[str, ...]:

@@ -225,7 +225,13 @@ def _end_of_linearity(piece: Frame, models: Models) -> Array:
     """Electrons of each column at the end of the linearity model's range."""
     k = models.amplifiers
     end = k.max_domain_adu * k.gain * piece.coadds * LIVE_FRACTION
-    if "correct_poc_linearity" in piece.steps:
+    if "correct_mission_linearity" in piece.steps:
+        x = (k.max_domain_adu - k.lin_origin) * k.lin_scale
+        with np.errstate(invalid="ignore"):
+            factor = k.spoc_c0 + k.spoc_c1 * x + k.spoc_c2 * x * x
+            end = k.max_domain_adu * k.gain * piece.coadds
+            end = np.where(np.isfinite(end), end * factor, end)
+    elif "correct_poc_linearity" in piece.steps:
         a, b = (x / (piece.coadds * LIVE_FRACTION) for x in (k.poc_gain_gain, k.poc_gain_loss))
         with np.errstate(invalid="ignore"):
             end = np.where(np.isfinite(end), end / ((1 + end * a) * (1 - end * b)), end)

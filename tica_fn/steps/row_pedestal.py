@@ -24,7 +24,14 @@ from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
 from tica_fn.steps.step import Step, filled
 
-__all__ = ["HIGHEST_ORDER", "SubtractRowPedestal", "measure_row_pedestals", "subtract_row_pedestal"]
+__all__ = [
+    "HIGHEST_ORDER",
+    "SubtractRowPedestal",
+    "measure_row_pedestals",
+    "piece_with_overclocks",
+    "subtract_row_pedestal",
+    "table_of",
+]
 
 HIGHEST_ORDER = 10
 """Highest order in row that a pedestal may have."""
@@ -47,7 +54,7 @@ def measure_row_pedestals(frame: Frame, highest: int = HIGHEST_ORDER) -> tuple[A
     }
     for amplifier in sorted(amplifiers):
         last = OVERCLOCK_COLUMNS[0] + (amplifier + 1) * VIRTUAL_COLUMNS
-        piece = _piece_with_overclocks(frame, amplifier, last - PEDESTAL_COLUMNS, last)
+        piece = piece_with_overclocks(frame, amplifier, last - PEDESTAL_COLUMNS, last)
         values = np.empty(ROWS)
         pixels = piece.pixels.astype(np.float64, copy=False)
         kernels.overclock_rows(
@@ -78,7 +85,8 @@ def _fit(values: Array, highest: int, out: Array) -> int:
     return order
 
 
-def _piece_with_overclocks(frame: Frame, amplifier: int, first: int, last: int) -> Frame:
+def piece_with_overclocks(frame: Frame, amplifier: int, first: int, last: int) -> Frame:
+    """Piece that holds all rows of the overclock columns from `first` to `last`."""
     for piece in frame.pieces():
         rows, columns = piece.pixels.shape
         if rows == ROWS and piece.column <= first and last <= piece.column + columns:
@@ -105,13 +113,13 @@ class SubtractRowPedestal(Step):
         return {"row_pedestals": by_row, "pedestals": means}
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
-        return filled(kernels.subtract_row_pedestal, piece, *_table(piece))
+        return filled(kernels.subtract_row_pedestal, piece, *table_of(piece))
 
     def backward(self, piece: Frame) -> Array:  # noqa: D102
-        return filled(kernels.add_row_pedestal, piece, *_table(piece))
+        return filled(kernels.add_row_pedestal, piece, *table_of(piece))
 
 
-def _table(piece: Frame) -> tuple[Array, Array]:
+def table_of(piece: Frame) -> tuple[Array, Array]:
     """Pedestals in the rows of a piece, and the amplifiers of its columns."""
     assert piece.row_pedestals is not None
     rows, columns = piece.pixels.shape

@@ -15,7 +15,14 @@ from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.steps.step import Step, filled
 
-__all__ = ["SmearRows", "SubtractSmear", "smear_of_readout", "smear_rows", "subtract_smear"]
+__all__ = [
+    "SmearRows",
+    "SubtractSmear",
+    "refuse_missing",
+    "smear_of_readout",
+    "smear_rows",
+    "subtract_smear",
+]
 
 SmearRows = tuple[tuple[int, Array], ...]
 """Pairs of first column in the readout, and (7, columns) float64 electrons of rows 2061:2068."""
@@ -56,6 +63,12 @@ def smear_of_readout(rows: SmearRows, frame: Frame) -> Array:
         here = slice(column, column + values.shape[1])
         kernels.measure_smear(values, 0, len(values), smear[here])
         seen[here] = True
+    refuse_missing(seen, frame)
+    return smear
+
+
+def refuse_missing(seen: Array, frame: Frame) -> None:
+    """Refuse a frame with columns whose smear rows are not at hand.  `seen`: (2136,) bool."""
     for piece in (*frame.collateral, frame):
         first, last = piece.column, piece.column + piece.shape[1]
         if not seen[first:last].all():
@@ -64,7 +77,6 @@ def smear_of_readout(rows: SmearRows, frame: Frame) -> Array:
                 f"{piece.name} are missing: give the smear rows (smrow) as collateral, or go "
                 "without the smear"
             )
-    return smear
 
 
 @attrs.frozen(eq=False, repr=False)

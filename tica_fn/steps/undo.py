@@ -66,6 +66,7 @@ def _cut(frame: Frame, rows: slice, columns: slice) -> Frame:
         collateral=(),
         variance=None,
         quality=None,
+        calibrated=None,
         **own,
     )
 

@@ -20,9 +20,10 @@ from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
 from tica_fn.steps.flat import DivideFlat
 from tica_fn.steps.linearity import linearity_of_runs
+from tica_fn.steps.mission_linearity import mission_linearity_of_runs
 from tica_fn.steps.poc_linearity import poc_linearity_of_runs
 from tica_fn.steps.step import window
-from tica_fn.steps.table import check_order, step_at
+from tica_fn.steps.table import check_order, row_of, step_at
 from tica_fn.uncertainty.noise import Noise, measure_noise
 
 __all__ = ["EstimateVariance", "estimate_variance"]
@@ -126,7 +127,8 @@ class EstimateVariance(Record):
 
 
 def _without_variance(piece: Frame) -> Frame:
-    known = "subtract_robust_smear" in piece.steps
+    row = row_of(step_at("smear", piece.steps) or "")
+    known = row is not None and "smear_variance" in row.kind.measures
     return attrs.evolve(
         piece,
         variance=None,
@@ -181,6 +183,8 @@ def _linearity_of_columns(models: Models, piece: Frame) -> Array:
     out = np.zeros((piece.pixels.shape[1], 6))
     if "correct_linearity" in piece.steps:
         kind, (runs, coefficients) = 1, linearity_of_runs(models, piece)
+    elif "correct_mission_linearity" in piece.steps:
+        kind, (runs, coefficients) = 1, _as_electrons(models, piece)
     elif "correct_poc_linearity" in piece.steps:
         kind, (runs, coefficients) = 2, poc_linearity_of_runs(models, piece)
     else:
@@ -189,6 +193,17 @@ def _linearity_of_columns(models: Models, piece: Frame) -> Array:
         out[first:last, 0] = kind
         out[first:last, 1 : 1 + len(values)] = values
     return out
+
+
+def _as_electrons(models: Models, piece: Frame) -> tuple[Array, Array]:
+    """The mission's linearity as a function of electrons, without the end of its range.
+
+    Beyond that end the read noise, of which it is a factor, is nothing beside the shot noise.
+    """
+    runs, table = mission_linearity_of_runs(models, piece)
+    gain = models.amplifiers.gain[amplifier_of_columns(piece.column, piece.shape[1])[runs[:, 0]]]
+    slope = table[:, :1] / gain[:, None]
+    return runs, np.ascontiguousarray(np.hstack([slope, table[:, 1:2], table[:, 3:]]))
 
 
 def estimate_variance(models: Models, noise: Noise | None = None) -> EstimateVariance:

@@ -1,0 +1,222 @@
+"""The mission's fixed 1-D black: the profile of an amplifier's overclock columns over its rows.
+
+Of each frame the columns 1 to 10 are taken (the eleventh is noisy), less the 2-D bias and each
+column's own level, in ADU a read.  Of many frames the mean of each row is taken, values far from
+the row's median left out.  Where files hold the mission's calibrated overclocks beside the raw
+ones, the two differ by the very black, without noise, and that is the profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+import numpy as np
+
+from tica_fn.detector import (
+    AMPLIFIERS,
+    LIVE_FRACTION,
+    OVERCLOCK_COLUMNS,
+    READ_INTERVAL_S,
+    ROWS,
+    SHAPE,
+    VIRTUAL_COLUMNS,
+)
+from tica_fn.errors import FrameError, ModelError
+from tica_fn.frame import ADU, Frame
+from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.models import Models
+
+__all__ = ["Overclocks", "RowProfile", "build_row_profile", "overclocks_of"]
+
+_COLUMNS = 10
+_AT_ONCE = 32
+_MAD_TO_SIGMA = 1.4826
+_FAR = 20.0
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Overclocks:
+    """Overclock columns of one amplifier in one readout.
+
+    `counts`: (2078, 11) raw counts, NaN where missing; `calibrated`: (2078, 11) of the mission's
+    file, ADU per second, or None.
+    """
+
+    name: str
+    camera: int
+    ccd: int
+    amplifier: int
+    coadds: float
+    counts: Array
+    calibrated: Array | None = None
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class RowProfile(Record):
+    """Row profiles of a CCD's amplifiers.
+
+    Parameters
+    ----------
+    camera, ccd : int
+        Numbers 1 to 4.
+    profile : ndarray
+        (4, 2078) float64: black of A, B, C and D in each row, ADU per read, of mean zero; NaN
+        where no overclock columns were at hand.
+    uncertainty : ndarray
+        (4, 2078) float64: its standard deviation.
+    frames : tuple of int
+        Readouts that each was made from.
+    exact : tuple of bool
+        Whether each is what the mission's own calibrated overclocks tell.
+    """
+
+    camera: int
+    ccd: int
+    profile: Array = attrs.field(converter=frozen_array)
+    uncertainty: Array = attrs.field(converter=frozen_array)
+    frames: tuple[int, ...]
+    exact: tuple[bool, ...]
+
+
+def overclocks_of(name: str, frame: Frame) -> Iterator[Overclocks]:
+    """Overclock columns of a raw full readout, amplifier by amplifier."""
+    if frame.pixels.shape != SHAPE or frame.unit != ADU or frame.steps:
+        raise FrameError(f"{name}: a raw full readout in ADU is wanted")
+    for a in range(len(AMPLIFIERS)):
+        yield Overclocks(
+            name=name,
+            camera=frame.camera,
+            ccd=frame.ccd,
+            amplifier=a,
+            coadds=frame.coadds,
+            counts=frame.pixels[:, _columns(a)],
+        )
+
+
+def _columns(amplifier: int) -> slice:
+    first = OVERCLOCK_COLUMNS[0] + amplifier * VIRTUAL_COLUMNS
+    return slice(first, first + VIRTUAL_COLUMNS)
+
+
+def build_row_profile(
+    readouts: Iterable[Overclocks], models: Models, *, limit: float = 5.0
+) -> RowProfile:
+    """Make row profiles from overclock columns of many readouts of one CCD.
+
+    Parameters
+    ----------
+    readouts : iterable of Overclocks
+        Overclock columns; gone through once, a few readouts held at a time.
+    models : Models
+        2-D bias of the CCD, of the mission's own models.
+    limit : float
+        Standard deviations from a row's median up to which values are kept.
+
+    Returns
+    -------
+    RowProfile
+        The profiles of the amplifiers at hand.
+
+    Raises
+    ------
+    FrameError
+        If a readout is of another CCD.
+    ModelError
+        If nothing is at hand, or a row has no value.
+    """
+    sums: dict[int, _Sums] = {}
+    for one in readouts:
+        if (one.camera, one.ccd) != (models.camera, models.ccd):
+            raise FrameError(
+                f"{one.name}: it is of camera {one.camera} CCD {one.ccd}, the models are of "
+                f"{models.name}"
+            )
+        sums.setdefault(one.amplifier, _Sums(limit=limit)).add(one, models)
+    if not sums:
+        raise ModelError("no overclock columns at hand: nothing to make a row profile of")
+    profile, uncertainty = np.full((4, ROWS), np.nan), np.full((4, ROWS), np.nan)
+    for a, one_sums in sums.items():
+        profile[a], uncertainty[a] = one_sums.result()
+        if not np.isfinite(profile[a]).all():
+            row = int(np.argmin(np.isfinite(profile[a])))
+            raise ModelError(
+                f"row {row} of amplifier {AMPLIFIERS[a]} of {models.name} has no overclock pixel "
+                "that counts"
+            )
+    order = range(len(AMPLIFIERS))
+    return RowProfile(
+        camera=models.camera,
+        ccd=models.ccd,
+        profile=profile,
+        uncertainty=uncertainty,
+        frames=tuple(sums[a].frames if a in sums else 0 for a in order),
+        exact=tuple(a in sums and bool(sums[a].told) for a in order),
+    )
+
+
+@attrs.define(kw_only=True)
+class _Sums:
+    """What is kept of one amplifier's readouts."""
+
+    limit: float
+    frames: int = 0
+    told: list[Array] = attrs.field(factory=list)
+    waiting: list[Array] = attrs.field(factory=list)
+    count: Array = attrs.field(factory=lambda: np.zeros(ROWS))
+    total: Array = attrs.field(factory=lambda: np.zeros(ROWS))
+    squares: Array = attrs.field(factory=lambda: np.zeros(ROWS))
+
+    def add(self, one: Overclocks, models: Models) -> None:
+        bias = models.bias[:, _columns(one.amplifier)].astype(np.float64)
+        values = one.counts.astype(np.float64) / one.coadds
+        values -= bias if models.bias_per_read else bias / one.coadds
+        if one.calibrated is not None:
+            seconds = READ_INTERVAL_S * LIVE_FRACTION
+            black = (values - seconds * one.calibrated).mean(axis=1)
+            if np.isfinite(black).all():
+                self.told.append(black - black.mean())
+                self.frames = len(self.told)
+                return
+        if self.told:
+            return
+        self.frames += 1
+        self.waiting.append(_levelled(values[:, :_COLUMNS]))
+        if len(self.waiting) == _AT_ONCE:
+            self.empty()
+
+    def empty(self) -> None:
+        """Sum what waits, values far from the median of their row left out."""
+        values = np.concatenate(self.waiting, axis=1)
+        self.waiting.clear()
+        away = values - np.nanmedian(values, axis=1, keepdims=True)
+        sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(away))
+        if sigma == 0.0:
+            sigma = float(np.nanstd(away))
+        kept = np.abs(away) <= self.limit * sigma
+        used = np.where(kept, values, 0.0)
+        self.count += kept.sum(axis=1)
+        self.total += used.sum(axis=1)
+        self.squares += (used**2).sum(axis=1)
+
+    def result(self) -> tuple[Array, Array]:
+        """Profile and its uncertainty."""
+        if self.told:
+            stack = np.array(self.told)
+            spread = stack.std(axis=0) / np.sqrt(len(stack))
+            return stack.mean(axis=0), spread
+        if self.waiting:
+            self.empty()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = self.total / self.count
+            variance = np.maximum(self.squares / self.count - mean**2, 0.0)
+            return mean - np.nanmean(mean), np.sqrt(variance / self.count)
+
+
+def _levelled(values: Array) -> Array:
+    """Columns less the level of each, which outliers have no part in."""
+    middle = np.nanmedian(values, axis=0)
+    away = np.abs(values - middle)
+    sigma = _MAD_TO_SIGMA * np.nanmedian(away)
+    near = np.where(away <= _FAR * max(sigma, 1e-12), values, np.nan)
+    return np.asarray(values - np.nanmean(near, axis=0))
