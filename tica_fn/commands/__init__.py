@@ -21,6 +21,8 @@ NAMES = (
     "models",
     "compare",
     "select_dark",
+    "stage",
+    "check",
     "report",
     "simulate",
     "demo",

@@ -1,3 +1,5 @@
+from .check import Fault as Fault
+from .check import check_delivery as check_delivery
 from .choice_files import CameraChoices as CameraChoices
 from .choice_files import choices_table as choices_table
 from .choice_files import choose_of_camera as choose_of_camera
@@ -13,6 +15,7 @@ from .progress import progress_of as progress_of
 from .rebuild import rebuild_record as rebuild_record
 from .record import RunRecord as RunRecord
 from .record import open_record as open_record
+from .stage import stage_run as stage_run
 from .time_series import TimeSeries as TimeSeries
 from .time_series import read_time_series as read_time_series
 from .time_series import time_series_text as time_series_text

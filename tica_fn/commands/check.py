@@ -1,0 +1,42 @@
+"""``tica-fn check``: everything that is wrong with a delivery."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from tica_fn.commands.arguments import positive
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "check",
+        help="check a delivery: folders, names, checksums, cadences, solutions, stars",
+        description="Check a delivery and name every file with a fault. Exit code 0 if there is "
+        "none.",
+    )
+    parser.add_argument("delivery", type=Path, metavar="DELIVERY")
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="files at a time")
+    parser.add_argument(
+        "--allow-gaps", action="store_true", help="cadences that no CCD has are no fault"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and tell."""
+    from tica_fn.run.check import check_delivery
+
+    checked: list[Path] = []
+    faults = check_delivery(
+        args.delivery, args.jobs, allow_gaps=args.allow_gaps, on_checked=checked.append
+    )
+    for fault in faults:
+        print(f"tica-fn: {fault}", file=sys.stderr)
+    places = len({fault.path for fault in faults})
+    said = f"{len(faults)} faults in {places} places" if faults else "no fault"
+    print(f"{args.delivery}: {len(checked)} frames checked, {said}")
+    return 1 if faults else 0
