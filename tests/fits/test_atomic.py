@@ -128,3 +128,34 @@ def test_large_content_is_verified_and_takes_the_permissions_asked_for(nameless,
     write_whole(tmp_path / "file", parts, verify=True, mode=0o640)
     assert (tmp_path / "file").read_bytes() == b"".join(parts)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+def test_a_folder_that_can_not_be_made_durable_is_no_failure(tmp_path, monkeypatch, number):
+    sync = os.fsync
+
+    def refuse(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_whole(tmp_path / "file", PARTS)
+    assert (tmp_path / "file").read_bytes() == b"abcdefghi"
+    number = errno.EIO
+    with pytest.raises(OSError, match=r"[Ii]nput/output"):
+        write_whole(tmp_path / "file", PARTS)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_failure(tmp_path, monkeypatch):
+    look = os.open
+
+    def refuse(path, flags, *more):
+        if flags == os.O_RDONLY:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return look(path, flags, *more)
+
+    monkeypatch.setattr(atomic, "_NAMELESS", False)
+    monkeypatch.setattr(os, "open", refuse)
+    write_whole(tmp_path / "file", PARTS)
+    assert (tmp_path / "file").read_bytes() == b"abcdefghi"

@@ -13,14 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from tica_fn.errors import BadFileError
+from tica_fn.notes import tell
 
-__all__ = ["write_whole"]
+__all__ = ["Identity", "identity_of", "write_whole"]
 
 Buffer = bytes | bytearray | memoryview
 _LARGE = 1 << 20
 """Bytes from which on it pays to write past the page cache."""
 _CHUNK = 1 << 20
 """Bytes that are read back at a time: they stay in the processor's cache."""
+Identity = tuple[int, int, int, int, int]
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems say (SMB, VirtualBox) where a folder can't be made durable by itself."""
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
 
@@ -31,8 +35,13 @@ def write_whole(
     *,
     verify: bool = False,
     mode: int | None = None,
+    replaces: Identity | None = None,
 ) -> None:
-    """Write a file so that its name shows the whole of it or what was there before."""
+    """Write a file so that its name shows the whole of it or what was there before.
+
+    With `replaces` the file is one that was read: it is left where it is another one by now, and
+    the new one has its owner, group and mode.
+    """
     target = Path(path)
     try:
         handle, aside = _open_aside(target)
@@ -55,6 +64,8 @@ def write_whole(
                 _compare(handle, list(parts), target)
             if mode is not None:
                 os.fchmod(handle, mode)
+            if replaces is not None:
+                _take_after(handle, target)
             if on_written is not None:
                 on_written()
             os.fsync(handle)
@@ -63,6 +74,10 @@ def write_whole(
                 named = _give_name(handle, target)
         finally:
             os.close(handle)
+        if replaces is not None and identity_of(target) != replaces:
+            raise BadFileError(
+                f"{target}: was changed by another program since it was read; it is left as it is"
+            )
         named.replace(target)
     except OSError as error:
         _remove(named)
@@ -73,6 +88,37 @@ def write_whole(
         _remove(named)
         raise
     _sync_folder(target.parent)
+
+
+def identity_of(path: str | os.PathLike[str]) -> Identity | None:
+    """What tells a file, and its content, from what may take its place; None where none is."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _take_after(handle: int, target: Path) -> None:
+    """Give a new file the owner, group and mode of the one that it replaces, as far as may be."""
+    old, new = target.stat(), os.fstat(handle)
+    for what, uid, gid in (("owner", old.st_uid, -1), ("group", -1, old.st_gid)):
+        if (what == "owner" and uid == new.st_uid) or (what == "group" and gid == new.st_gid):
+            continue
+        try:
+            os.fchown(handle, uid, gid)
+        except OSError as error:
+            number = max(uid, gid)
+            tell(f"{target}: can't be given its {what} {number} again ({error.strerror})")
+    try:
+        os.fchmod(handle, old.st_mode & 0o7777)
+    except OSError as error:
+        tell(f"{target}: can't be given its mode {old.st_mode & 0o7777:o} again ({error.strerror})")
+    if old.st_nlink > 1:
+        others = "another name (a hard link), which keeps"
+        if old.st_nlink > 2:
+            others = f"{old.st_nlink - 1} other names (hard links), which keep"
+        tell(f"{target}: has {others} the old content")
 
 
 def _compare(handle: int, parts: Sequence[Buffer], target: Path) -> None:
@@ -186,8 +232,14 @@ _NAMELESS = hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir()
 
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable."""
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return  # One may write into it and not look: the file is there.
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(handle)

@@ -14,6 +14,7 @@ import attrs
 
 from tica_fn.fits.model_files import load_models
 from tica_fn.models import Models
+from tica_fn.notes import listening
 from tica_fn.quality.known_models import unexpected_models
 from tica_fn.quality.model_sense import outside_sense
 
@@ -110,11 +111,13 @@ def _shelf(folder: Path, errors: bool) -> ModelShelf:
 def attempt(source: Path, work: Callable[[Path], Outcome]) -> Outcome:
     """Do the work for one file; what it raises becomes a failure."""
     start = time.perf_counter()
-    try:
-        outcome = work(source)
-    except Exception as error:
-        outcome = Outcome(source=source, state=FAILED, error=error)
-    return attrs.evolve(outcome, seconds=time.perf_counter() - start)
+    with listening() as notes:
+        try:
+            outcome = work(source)
+        except Exception as error:
+            outcome = Outcome(source=source, state=FAILED, error=error)
+    seconds = time.perf_counter() - start
+    return attrs.evolve(outcome, seconds=seconds, notes=(*outcome.notes, *notes))
 
 
 def run_batch(

@@ -19,6 +19,7 @@ import numpy as np
 
 from tica_fn.detector import LIVE_FRACTION, SHAPE
 from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.atomic import Identity, identity_of
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of, kept_fraction, nominal, number, sector_of
@@ -48,6 +49,9 @@ class ImageFile:
         Whether it is compressed as a whole.
     frame : Frame
         The image.
+    identity : tuple of int, optional
+        Device, inode, size and times of the file: another one is not replaced by what is made of
+        this one.
     """
 
     path: Path
@@ -55,6 +59,7 @@ class ImageFile:
     image: int
     gzipped: bool
     frame: Frame
+    identity: Identity | None = None
 
 
 def read_image(
@@ -91,6 +96,7 @@ def read_image(
         If it can't be read.
     """
     path = Path(path)
+    identity = identity_of(path)
     hdus, gzipped = open_hdus(path, verify=True)
     index = next((k for k, hdu in enumerate(hdus[:2]) if _image_shape(hdu.header) == SHAPE), -1)
     if index < 0:
@@ -116,7 +122,9 @@ def read_image(
         raise FrameError(str(error)) from error
     texts = [hdus[0].text, image.text] if index else [image.text]
     frame = attrs.evolve(frame, header=OriginalHeader(*texts))
-    return ImageFile(path, hdus, index, gzipped, frame)
+    if identity_of(path) != identity:
+        raise BadFileError(f"{path}: was changed by another program while it was read")
+    return ImageFile(path, hdus, index, gzipped, frame, identity)
 
 
 class _Filled(Mapping[str, Any]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.atomic import Identity, write_whole
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import Bytes, gzipped_whole, header_bytes, summed_header
@@ -27,13 +27,14 @@ def update_file(
     tables: Mapping[str, Sequence[Bytes]],
     *,
     gzipped: bool,
+    replaces: Identity | None = None,
     check: Callable[[int, bytes], None] | None = None,
 ) -> None:
     """Write a file with some headers changed and tables put at its end.
 
     `changes`: what becomes of the cards of an HDU, by its number; `tables`: header and data by
-    name, which replace those of the same name; `check` looks at the bytes of each header before
-    anything is written.
+    name, which replace those of the same name; `replaces`: what the file was as it was read;
+    `check` looks at the bytes of each header before anything is written.
     """
     parts: list[Bytes] = []
     for number, hdu in enumerate(hdus):
@@ -47,9 +48,8 @@ def update_file(
         parts += table
     if gzipped:
         parts = [gzipped_whole(path, parts, _LEVEL)]
-    real = path.resolve()  # A link stays, and what it points to is replaced.
-    mode = real.stat().st_mode & 0o7777 if real.exists() else None
-    write_whole(real, parts, verify=True, mode=mode)
+    # A link stays, and what it points to is replaced.
+    write_whole(path.resolve(), parts, verify=True, replaces=replaces)
 
 
 def extension_name(hdu: RawHDU) -> str:

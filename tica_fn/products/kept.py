@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from tica_fn.errors import FrameError
+from tica_fn.fits.atomic import identity_of
 from tica_fn.fits.blocks import RawHDU, read_blocks
 from tica_fn.fits.hdu_bytes import Bytes, is_gzip_name
 from tica_fn.fits.header import Cards, card
@@ -103,7 +104,14 @@ def write_keeping(write: Callable[[Path], Any], target: Path, kept: Kept | None)
         if image:
             count = len(hdus) - 1 + len(tables)
             changes[0] = partial(_counted, change=changes.get(0), count=count)
-        update_file(target, hdus, changes, tables, gzipped=is_gzip_name(target))
+        update_file(
+            target,
+            hdus,
+            changes,
+            tables,
+            gzipped=is_gzip_name(target),
+            replaces=identity_of(target),
+        )
     return said
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from tica_fn.errors import BadFileError
+from tica_fn.fits.atomic import identity_of
 from tica_fn.fits.batch import DONE, SKIPPED, Outcome
 from tica_fn.fits.blocks import Buffer, content, crc32, read_blocks, verify_sums
 from tica_fn.fits.kinds import kind_of
@@ -35,6 +36,7 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
     plans = plans_of(raw, job)
     for plan in plans:
         job.claim(plan.target, source)
+    seen = {plan.target: identity_of(plan.target) for plan in plans}
     again = [() if job.overwrite else why_again(plan.target, plan.expected) for plan in plans]
     todo = [(plan, why) for plan, why in zip(plans, again, strict=True) if why is not None]
     outcome = Outcome(source=source, state=SKIPPED, outputs=tuple(plan.target for plan in plans))
@@ -50,6 +52,11 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
     # All are calibrated before the first is written: a CCD that fails leaves nothing behind.
     ready = [(plan, plan.calibrate()) for plan, _ in todo]
     for plan, result in ready:
+        if identity_of(plan.target) != seen[plan.target] and not job.overwrite:
+            # Somebody else wrote it meanwhile: what is said of it is looked at again.
+            if why_again(plan.target, plan.expected) is None:
+                continue
+            kept[plan.target] = _kept_of(plan, raw, job)
         write = partial(_write, plan, result, on_written)
         notes += write_keeping(write, plan.target, kept.get(plan.target))
     frames = sum(plan.frames for plan, _ in todo)

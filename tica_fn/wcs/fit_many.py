@@ -12,14 +12,15 @@ from pathlib import Path
 from tica_fn.errors import FrameError
 from tica_fn.fits.batch import DONE, Outcome, Slots, run_batch
 from tica_fn.fits.clocks import spacecraft_times
-from tica_fn.fits.image_file import ImageFile, read_image
+from tica_fn.fits.image_file import ImageFile, open_hdus, read_image
+from tica_fn.fits.update import extension_name
 from tica_fn.wcs.cards import solution_cards, star_columns
 from tica_fn.wcs.ephemeris import Ephemeris, LkSpacecraft, read_ephemeris
 from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
 from tica_fn.wcs.polynomial_fit import DEGREE, check_degree
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
-from tica_fn.wcs.update import update_image
+from tica_fn.wcs.update import STARS_NAME, update_image
 
 __all__ = ["describe_solution", "fit_file", "fit_files", "solve_file", "solve_image"]
 
@@ -88,6 +89,8 @@ def fit_files(
         if target is None and path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(EACCES, "is read-only; use --output-dir", str(path))
         image = read_image(path, anonymous=True)
+        if target is not None:
+            _check_copy(image, target)
         with solving:
             found, write = solve_image(image, stars, method, table, target, degree)
         return Outcome(
@@ -96,7 +99,7 @@ def fit_files(
 
     # Others read and write meanwhile: that is mostly the system's work, and the disk's.
     for outcome in run_batch(names, fit, 2 * jobs + 1, spare=0):
-        yield str(outcome.source), " ".join(outcome.notes), outcome.error
+        yield str(outcome.source), "; ".join(outcome.notes), outcome.error
 
 
 def _check_targets(paths: Sequence[Path], folder: Path) -> None:
@@ -108,6 +111,19 @@ def _check_targets(paths: Sequence[Path], folder: Path) -> None:
             raise ValueError(f"several images would be written to {target}; fit them apart")
         if target.resolve() == path.resolve():
             raise ValueError(f"{path}: the copy would replace the image; give another folder")
+
+
+def _check_copy(image: ImageFile, target: Path) -> None:
+    """Refuse to replace a file that holds more than the copy that would be written there."""
+    if not target.exists():
+        return
+    there = {extension_name(hdu) for hdu in open_hdus(target)[0][1:]}
+    lost = there - {extension_name(hdu) for hdu in image.hdus} - {STARS_NAME, "COMPRESSED_IMAGE"}
+    if lost:
+        raise FrameError(
+            f"{target}: is there already and holds what {image.path} does not "
+            f"({', '.join(sorted(lost))}), which would be lost; give another folder"
+        )
 
 
 def describe_solution(found: FrameSolution) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import attrs
 
+from tica_fn.fits.atomic import identity_of
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import is_gzip_name, summed_header, table_parts
@@ -111,7 +112,15 @@ def update_image(
             places = fitted.columns, fitted.rows
             check_header(path, header, fitted.solution, *places, origin)
 
-    update_file(path, image.hdus, changes, {STARS_NAME: made.table}, gzipped=zipped, check=check)
+    update_file(
+        path,
+        image.hdus,
+        changes,
+        {STARS_NAME: made.table},
+        gzipped=zipped,
+        replaces=image.identity if target is None else identity_of(path),
+        check=check,
+    )
     return path
 
 
