@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from tica_fn.steps.step import Inverse, Step
 from tica_fn.steps.table import STANDARD_ORDER, TABLE, row_of
 
-__all__ = ["STANDARD_ORDER", "TABLE"]
+__all__ = ["STANDARD_ORDER", "TABLE", "Inverse", "Step"]
 
 
 def __getattr__(name: str) -> Any:

@@ -172,7 +172,18 @@ class Step(Record, abc.ABC):
         return attrs.evolve(self._before(frame), collateral=pieces)
 
     def keeps_what_it_measured(self, piece: Frame) -> bool:
-        """Tell whether a piece has the numbers that undoing the step takes."""
+        """Tell whether a piece has the numbers that undoing the step takes.
+
+        Parameters
+        ----------
+        piece : Frame
+            A frame or a piece of its collateral.
+
+        Returns
+        -------
+        bool
+            True for steps that measure nothing, too.
+        """
         return not self.measures or getattr(piece, self.measures[0]) is not None
 
     @abc.abstractmethod

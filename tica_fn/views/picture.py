@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tica_fn.detector import AMPLIFIER_COLUMNS, AMPLIFIERS, SCIENCE_COLUMNS, SCI
 from tica_fn.frame import RATE, Frame
 from tica_fn.views.sky import wcs_of
 
-__all__ = ["draw_frame", "norm_of"]
+__all__ = ["draw_frame", "label_evenly", "norm_of", "title_of"]
 
 _STRETCHES = {"asinh": lambda: AsinhStretch(0.1), "linear": LinearStretch, "log": LogStretch}
 _INTERVALS = ("zscale", "minmax")
@@ -61,7 +62,7 @@ def draw_frame(
     if ax is None:
         from matplotlib import pyplot
 
-        figure = pyplot.figure(figsize=(7.5, 6.6), layout="constrained")
+        figure = pyplot.figure(figsize=(7.5, 6.2), layout="constrained")
         ax = figure.add_subplot(projection=world)
     on_sky = world is not None and hasattr(ax, "wcs")
     rows, columns = frame.shape
@@ -80,7 +81,8 @@ def draw_frame(
         mark_amplifiers(ax, frame, left - frame.column, bottom - frame.row)
     if colorbar:
         unit = "electron / s" if frame.unit == RATE else f"{frame.unit} per exposure"
-        ax.figure.colorbar(shown, ax=ax, label=unit, shrink=0.85)
+        bar = ax.figure.colorbar(shown, ax=ax, label=unit, shrink=0.85)
+        label_evenly(bar)
     if on_sky:
         ax.coords.grid(color="tab:cyan", alpha=0.4, linewidth=0.5)
         ax.set(xlabel="right ascension", ylabel="declination")
@@ -88,6 +90,17 @@ def draw_frame(
         ax.set(xlabel="column (from 0)", ylabel="row (from 0)")
     ax.set_title(title_of(frame))
     return ax
+
+
+def label_evenly(bar: Any) -> None:
+    """Put labels at even distances along a colour bar, whatever its stretch."""
+    norm = bar.mappable.norm
+    if not isinstance(norm, ImageNormalize):
+        return
+    levels = norm.inverse(np.linspace(0.0, 1.0, 6))
+    step = levels[-1] - levels[0]
+    digits = 0 if step > 20 else max(0, 1 - math.floor(math.log10(step)))
+    bar.set_ticks(levels, labels=[f"{level:,.{digits}f}" for level in levels])
 
 
 def title_of(frame: Frame) -> str:
