@@ -1,15 +1,21 @@
 """The steps, one module each, what they have in common, and the table of them all."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tica_fn.steps.step import Inverse, Step
 from tica_fn.steps.table import STANDARD_ORDER, TABLE, row_of
+
+if TYPE_CHECKING:
+    from tica_fn.steps.step import Inverse, Step
 
 __all__ = ["STANDARD_ORDER", "TABLE", "Inverse", "Step"]
 
 
 def __getattr__(name: str) -> Any:
-    """Functions that bind the steps, imported when they are asked for."""
+    """Functions that bind the steps, and their classes, imported when they are asked for."""
+    if name in ("Inverse", "Step"):
+        from tica_fn.steps import step
+
+        return getattr(step, name)
     row = row_of(name)
     if row is None:
         raise AttributeError(f"module {__name__} has no attribute {name}")
