@@ -1,8 +1,8 @@
 """The command line: parse, call, print.
 
-Exit codes: 0 when everything asked was done, 1 when something failed, 2 for wrong arguments.
-A failure is one line on standard error that names the file and the cause; ``--debug`` shows the
-traceback.
+Exit codes: 0 when everything asked was done, 1 when something failed, 2 for wrong arguments,
+128 + n when stopped by signal n.  A failure is one line on standard error that names the file and
+the cause; ``--debug`` shows the traceback.
 """
 
 from __future__ import annotations
@@ -11,54 +11,64 @@ import argparse
 import importlib
 import io
 import os
+import signal
 import sys
-import warnings
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tica_fn.commands import NAMES
-from tica_fn.errors import describe
+from tica_fn.commands.parser import Parser, subparsers_of
+from tica_fn.errors import UsageError, describe
 
 __all__ = ["main", "make_parser"]
+
+_SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tica-fn",
         description="Calibrate TESS full-frame images and target pixels, and fit their WCS.",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument(
+        "-V", "--version", action=_Version, nargs=0, help="print the version and exit"
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in NAMES:
         importlib.import_module(f"tica_fn.commands.{name}").add(subparsers)
-    _take_debug_anywhere(subparsers)
+    _finish(parser)
     return parser
 
 
-def _take_debug_anywhere(subparsers: Any) -> None:
-    """Let ``--debug`` stand after the command's name as well as before it."""
-    for parser in subparsers.choices.values():
-        parser.add_argument(
+def _finish(parser: argparse.ArgumentParser) -> None:
+    """Let ``--debug`` stand after a command's name as well as before it."""
+    for _, one in subparsers_of(parser):
+        one.set_defaults(parser=one)
+        one.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
-        for action in parser._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                _take_debug_anywhere(action)
+        _finish(one)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # Names of files may be any bytes.
     args = make_parser().parse_args(argv)
-    warnings.formatwarning = lambda message, *_args, **_more: f"tica-fn: {message}\n"
     # The commands' linear algebra is small: its own threads would only wait, and busily.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        return int(args.run(args))
+        with _signals_raised():
+            return int(args.run(args))
+    except _StoppedError as stopped:
+        print(f"tica-fn: {_SAID[stopped.signal.name]}", file=sys.stderr)
+        return 128 + stopped.signal
     except KeyboardInterrupt:
         print("tica-fn: interrupted", file=sys.stderr)
         return 130
@@ -70,7 +80,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         print(f"tica-fn: {describe(error)}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def _open_streams() -> None:
+    """Give closed streams (``>&-``) a place, so that no file that is opened takes theirs."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            while os.open(os.devnull, os.O_RDWR) < number:
+                pass
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+class _StoppedError(KeyboardInterrupt):
+    """A signal asks to end; whatever ends cleanly at Ctrl-C does so at it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Raise signals that ask to end, as Ctrl-C is raised; those that are ignored stay so."""
+
+    def stop(number: int, _: Any) -> None:
+        raise _StoppedError(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Version(argparse.Action):

@@ -6,6 +6,8 @@ Each message names the file or field, what was expected, what came, and what to 
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 
 __all__ = [
     "AstrometryError",
@@ -15,7 +17,10 @@ __all__ = [
     "MissingCollateralError",
     "ModelError",
     "RemoteError",
+    "UsageError",
     "describe",
+    "of_the_package",
+    "one_line",
 ]
 
 
@@ -47,6 +52,53 @@ class RemoteError(OSError):
     """A server cannot be reached, or what it sends is not what it should be."""
 
 
+class UsageError(ValueError):
+    """Arguments are missing or do not go together; the command line exits with 2."""
+
+
+_OF_LIBRARIES = (
+    AssertionError,
+    ArithmeticError,
+    EOFError,
+    RecursionError,
+    struct.error,
+    zlib.error,
+)
+_NAMES_OF_LIBRARIES = frozenset({"VerifyError", "CfitsioException", "IsalError"})
+
+
+def of_the_package(path: str | os.PathLike[str], error: Exception) -> Exception:
+    """Turn what a library raised at a file into an error that names the file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that was worked at.
+    error : Exception
+        What was raised.
+
+    Returns
+    -------
+    Exception
+        `BadFileError` for what libraries raise at bad files and where memory ran out; the error
+        itself if it is one of this package, of the system, or a fault of the program.
+    """
+    if isinstance(error, OSError | ValueError):
+        return error
+    text = " ".join(str(error).split())
+    found: Exception | None = None
+    if isinstance(error, MemoryError):
+        found = BadFileError(f"{path}: it needs more memory than there is")
+    elif isinstance(error, _OF_LIBRARIES) or _NAMES_OF_LIBRARIES & {
+        kind.__name__ for kind in type(error).__mro__
+    }:
+        found = BadFileError(f"{path}: can't be worked at ({text or type(error).__name__})")
+    if found is None:
+        return error
+    found.__cause__ = error
+    return found
+
+
 def describe(error: BaseException) -> str:
     """Put an error in one line.
 
@@ -61,8 +113,26 @@ def describe(error: BaseException) -> str:
         Its file and cause, without line ends.
     """
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{os.fspath(error.filename)}: {error.strerror}"
+        return one_line(f"{os.fspath(error.filename)}: {error.strerror}")
     text = " ".join(str(error).split())
     if isinstance(error, OSError | ValueError | ImportError):
-        return text or type(error).__name__
-    return f"unexpected {type(error).__name__}: {text} (run with --debug to see where)"
+        return one_line(text) or type(error).__name__
+    return one_line(f"unexpected {type(error).__name__}: {text} (run with --debug to see where)")
+
+
+def one_line(text: str) -> str:
+    """Escape what would break a line or a terminal.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as a file's name.
+
+    Returns
+    -------
+    str
+        With line ends and other control characters as backslash escapes.
+    """
+    return "".join(
+        c if c >= " " and c not in "\x7f\x85\u2028\u2029" else ascii(c)[1:-1] for c in text
+    )

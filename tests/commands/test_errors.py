@@ -50,10 +50,10 @@ def left_in(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def assert_refused(result, outdir, *needles):
-    """One line with all the needles, exit code 1, nothing written."""
-    code, _, lines = result
-    assert code == 1
+def assert_refused(result, outdir, *needles, code=1):
+    """One line with all the needles, the exit code, nothing written."""
+    found, _, lines = result
+    assert found == code
     assert len(lines) == 1, lines
     assert lines[0].startswith("tica-fn: ")
     for needle in ("Traceback", "unexpected", "Errno"):
@@ -448,7 +448,7 @@ def test_missing_list(calibrate, tmp_path):
 
 
 def test_nothing_to_do(calibrate, tmp_path):
-    assert_refused(calibrate(), tmp_path / "out", "no input files")
+    assert_refused(calibrate(), tmp_path / "out", "no input files", code=2)
 
 
 def test_two_inputs_of_one_name(good, calibrate, tmp_path):

@@ -290,8 +290,10 @@ def test_copies_replace_neither_images_nor_each_other(pixels, reference, tmp_pat
     assert "several images would be written to" in capsys.readouterr().err
     assert run("fit", image, "--refstars", reference, "--output-dir", tmp_path) == 1
     assert f"{image}: the copy would replace the image" in capsys.readouterr().err
-    assert run("fit", image, "--refstars", reference, "--jobs", 0) == 1
-    assert "jobs is 0; it must be 1 or more" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        run("fit", image, "--refstars", reference, "--jobs", 0)
+    assert stopped.value.code == 2
+    assert "0 is not a positive whole number" in capsys.readouterr().err
     assert image.read_bytes() == before
     assert not out.exists()
 
@@ -301,7 +303,7 @@ def test_a_read_only_image_is_left_alone(pixels, reference, tmp_path, capsys, mo
     before = image.read_bytes()
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anything
     assert run("fit", image, "--refstars", reference) == 1
-    assert capsys.readouterr().err == f"tica-fn: {image}: is read-only; use --output-dir\n"
+    assert capsys.readouterr().err == f"tica-fn: {image}: is read-only; use --outdir\n"
     assert image.read_bytes() == before
 
 

@@ -1,12 +1,39 @@
-"""Types of arguments."""
+"""Arguments that commands share: input files, folders, lists, and how many at a time."""
 
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import re
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["listed_files", "positive"]
+import attrs
+
+from tica_fn.errors import BadFileError, UsageError
+
+if TYPE_CHECKING:
+    from tica_fn.fits.kinds import Kind
+
+__all__ = [
+    "Inputs",
+    "add_files",
+    "add_jobs",
+    "add_list",
+    "inputs_of",
+    "listed_files",
+    "local",
+    "not_negative",
+    "number",
+    "positive",
+    "synonym",
+]
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz", ".fits.fz", ".fit.fz")
 
 
 def positive(text: str) -> int:
@@ -16,14 +43,153 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def listed_files(path: Path) -> list[Path]:
-    """Names in a list, one a line; blank lines and what follows a # are left out.
+def not_negative(text: str) -> int:
+    """Whole number, zero or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number, zero or more")
+    return int(text)
 
-    The # is at the beginning or after a space: names may have one in them.
-    """
+
+def number(text: str) -> float:
+    """Finite number."""
     try:
-        text = path.read_text()
-    except UnicodeDecodeError as error:
-        raise OSError(f"{path}: not a text file, one file name a line") from error
-    lines = (re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() for line in text.splitlines())
-    return [Path(line) for line in lines if line]
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a finite number")
+    return value
+
+
+def local(text: str) -> Path:
+    """Path of a file or folder on a disk."""
+    if _ADDRESS.match(text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is an address, and only files on disks are read: download it first"
+        )
+    return Path(text)
+
+
+def add_jobs(parser: Any, what: str = "files") -> None:
+    """Declare ``--jobs``."""
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=_processors(),
+        metavar="N",
+        help=f"{what} at a time (by default the processors at hand: %(default)s)",
+    )
+
+
+def synonym(parser: Any, old: str, dest: str, **how: Any) -> None:
+    """Let an option go by an older name too, which the help does not show."""
+    parser.add_argument(old, dest=dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **how)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def add_files(parser: Any, what: str, *, metavar: str = "FILE") -> None:
+    """Declare input files, and the list that may name more of them."""
+    parser.add_argument(
+        "files", nargs="*", type=local, metavar=metavar, help=f"{what}, or folders of them"
+    )
+    add_list(parser)
+
+
+def add_list(parser: Any) -> None:
+    """Declare ``--list``."""
+    parser.add_argument(
+        "--list",
+        metavar="FILE",
+        help="text file that names more, one a line or separated by NUL; - for standard input",
+    )
+
+
+@attrs.frozen
+class Inputs:
+    """Files that a command is to work at, and folders that hold none."""
+
+    paths: tuple[Path, ...]
+    empty: tuple[tuple[Path, Exception], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.paths) + len(self.empty)
+
+
+def inputs_of(args: argparse.Namespace, what: str, chosen: Callable[[Kind], bool]) -> Inputs:
+    """Input files that the command line names: each once, folders as the files that are chosen.
+
+    `what` names them in messages, as "raw files".
+    """
+    named = [*args.files, *(listed_files(args.list) if args.list is not None else ())]
+    if not named:
+        raise UsageError("no input files: name some, or give --list")
+    outdir = getattr(args, "outdir", None)
+    paths: dict[Path, None] = {}
+    empty: list[tuple[Path, Exception]] = []
+    for path in dict.fromkeys(named):
+        if not path.is_dir():
+            paths[path] = None
+            continue
+        held = list(_held(path, chosen, None if outdir is None else outdir.resolve()))
+        paths.update(dict.fromkeys(held))
+        if not held:
+            empty.append((path, BadFileError(f"{path}: a directory without {what}")))
+    return Inputs(tuple(paths), tuple(empty))
+
+
+def _held(folder: Path, chosen: Callable[[Kind], bool], outdir: Path | None) -> Iterator[Path]:
+    """Files under a folder whose headers say that they are of a kind, and those that say nothing.
+
+    What is hidden is left out, FITS files of other things, and outputs in a folder of their own.
+    """
+    from tica_fn.fits.kinds import kind_by_headers
+
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and Path(place, name).resolve() != outdir
+        )
+        for name in sorted(names):
+            if name.startswith(".") or not name.lower().endswith(_ENDINGS):
+                continue
+            path = Path(place, name)
+            try:
+                kind = kind_by_headers(path)
+            except OSError:
+                yield path  # It can't be read: that is said when it is worked at.
+            else:
+                if kind is not None and chosen(kind):
+                    yield path
+
+
+def listed_files(source: str | Path) -> list[Path]:
+    """Read the file names in a list; blank lines and what follows a # are left out.
+
+    The # is at the beginning or after a space: names may have one in them.  Names are bytes, as
+    the system has them, whatever their encoding.
+    """
+    here = str(source) == "-"
+    shown = "standard input" if here else source
+    data = sys.stdin.buffer.read() if here else Path(source).read_bytes()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # Of lists made on Windows.
+        try:
+            data = data.decode("utf-16").encode()
+        except UnicodeDecodeError as error:
+            raise OSError(f"{shown}: not a text file, one file name a line") from error
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if data.endswith(b"\0") or (b"\0" in data and b"\n" not in data):
+        names = data.split(b"\0")  # As `find -print0` has it: a name may hold all else.
+    elif b"\0" in data:
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise OSError(f"{shown}: line {line} holds a NUL, which no name can have in it")
+    else:
+        lines = (re.split(rb"(?:^|\s)#", line, maxsplit=1)[0] for line in data.splitlines())
+        names = [line.strip() for line in lines]
+    try:
+        return [local(os.fsdecode(name)) for name in names if name]
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"{shown}: {error}") from error

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
+
+from tica_fn.commands.arguments import Inputs, add_files, add_jobs, inputs_of
+from tica_fn.commands.outcomes import work_through
 
 
 def add(subparsers: Any) -> None:
@@ -17,7 +19,7 @@ def add(subparsers: Any) -> None:
         "(<stem>_ccd<d>.cal.fits), together to camera frames <stem>.fits and <stem>.cal.fits. "
         "All four CCDs of each are wanted.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="CCDs, any order")
+    add_files(parser, "CCDs in any order")
     parser.add_argument(
         "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
     )
@@ -27,26 +29,27 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace outputs that are there already"
     )
+    add_jobs(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Assemble the files and say what became of them."""
-    from tica_fn.errors import describe
-    from tica_fn.products.split import assemble_camera, groups_of_cameras
+    from tica_fn.products.split import Assembly, assemble_file, sorted_by_camera
 
+    inputs = inputs_of(
+        args, "CCDs of cameras", lambda kind: "camera" in kind.becomes and not kind.ccds
+    )
     args.outdir.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for stem, paths in groups_of_cameras(args.files).items():
-        try:
-            output = assemble_camera(
-                stem, paths, args.outdir, compress=args.compress, overwrite=args.overwrite
-            )
-        except (OSError, ValueError) as error:
-            if args.debug:
-                raise
-            failed += 1
-            print(f"tica-fn: {describe(error)}", file=sys.stderr)
-        else:
-            print(output)
-    return int(failed > 0)
+    groups, nameless = sorted_by_camera(inputs.paths)
+    job = Assembly(
+        outdir=args.outdir, groups=groups, compress=args.compress, overwrite=args.overwrite
+    )
+    return work_through(
+        Inputs(tuple(Path(name) for name in groups), (*inputs.empty, *nameless)),
+        lambda name: assemble_file(name, job),
+        "assembling",
+        jobs=args.jobs,
+        debug=args.debug,
+        summary=False,
+    )

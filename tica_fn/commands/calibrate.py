@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import listed_files, positive
-from tica_fn.commands.outcomes import tell_outcomes
+from tica_fn.commands.arguments import add_files, add_jobs, inputs_of, local
+from tica_fn.commands.outcomes import refused, tell_outcomes
 from tica_fn.commands.product_options import add_options, product_of
 from tica_fn.steps.table import STANDARD_PLACES, TABLE
 
@@ -25,7 +27,7 @@ def add(subparsers: Any) -> None:
         description="Calibrate raw files. Each FILE gives <stem>.cal.fits in the output folder, "
         "whole or not at all. Exit code 0 only if every file was done or was done before.",
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="raw FITS files")
+    add_files(parser, "raw FITS files")
     parser.add_argument(
         "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
     )
@@ -37,10 +39,9 @@ def add(subparsers: Any) -> None:
 def add_batch_options(parser: Any) -> None:
     """Declare which models are taken, and how many files are done by whom."""
     parser.add_argument(
-        "--caldir", type=Path, required=True, metavar="DIR", help="folder of calibration models"
+        "--caldir", type=local, required=True, metavar="DIR", help="folder of calibration models"
     )
-    parser.add_argument("--list", type=Path, metavar="FILE", help="text file, one raw file a line")
-    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="files at a time")
+    add_jobs(parser)
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
@@ -71,22 +72,23 @@ def run(args: argparse.Namespace) -> int:
     import gc
 
     from tica_fn.fits.batch import run_batch
+    from tica_fn.fits.model_files import check_folder
     from tica_fn.fits.provenance import date_card
 
     date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
     from tica_fn.products.raw_files import calibrate_file
 
-    named = [*args.files, *(listed_files(args.list) if args.list else ())]
-    sources = list(dict.fromkeys(named))
-    if not sources:
-        raise ValueError("no input files: name some, or give --list")
+    inputs = inputs_of(args, "raw files", lambda kind: kind.raw)
+    job = job_of(args)
+    sources = inputs.paths
+    if any(source.exists() for source in sources):  # Else that is what there is to say.
+        check_folder(args.caldir)
     _refuse_collisions(sources, args)
     if args.outdir.exists() and not args.outdir.is_dir():
         raise OSError(f"{args.outdir}: the output folder is a file")
     args.outdir.mkdir(parents=True, exist_ok=True)
     if not os.access(args.outdir, os.W_OK | os.X_OK):
         raise OSError(f"{args.outdir}: the output folder can't be written")
-    job = job_of(args)
     say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     if args.scheduler:
@@ -97,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
         outcomes = run_batch(
             sources, lambda source, waits: calibrate_file(source, job, waits), args.jobs
         )
-    return tell_outcomes(outcomes, len(sources), "calibrating", debug=args.debug)
+    outcomes = chain(refused(inputs), outcomes)
+    return tell_outcomes(outcomes, len(inputs), "calibrating", debug=args.debug)
 
 
 def job_of(args: argparse.Namespace) -> Job:
@@ -116,7 +119,7 @@ def job_of(args: argparse.Namespace) -> Job:
     )
 
 
-def _refuse_collisions(sources: list[Path], args: argparse.Namespace) -> None:
+def _refuse_collisions(sources: Sequence[Path], args: argparse.Namespace) -> None:
     """Refuse inputs of one stem where products are named after it, before anything is written."""
     from tica_fn.fits.names import product_name
 

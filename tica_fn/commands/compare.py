@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
+from tica_fn.commands.arguments import add_jobs, local, not_negative
+from tica_fn.errors import UsageError
 
 _EXIT = """exit code: 0 nothing differs that must not, 1 something does or could not be read."""
 
@@ -22,12 +24,16 @@ def add(subparsers: Any) -> None:
         "a warning up to --relative; dates, checksums and versions may differ.",
         epilog=_EXIT,
     )
-    parser.add_argument("gold", metavar="GOLD", type=Path, help="file or folder as it should be")
+    parser.add_argument("gold", metavar="GOLD", type=local, help="file or folder as it should be")
     parser.add_argument(
-        "test", metavar="TEST", type=Path, nargs="?", help="file or folder as it is"
+        "test", metavar="TEST", type=local, nargs="?", help="file or folder as it is"
     )
     parser.add_argument(
-        "--ulp", type=int, default=0, metavar="N", help="floating-point steps allowed (default 0)"
+        "--ulp",
+        type=not_negative,
+        default=0,
+        metavar="N",
+        help="floating-point steps allowed (default 0)",
     )
     parser.add_argument(
         "--relative",
@@ -47,7 +53,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="fail also for what is new or slightly different"
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: processors)")
+    add_jobs(parser)
     parser.add_argument(
         "--table", type=Path, metavar="FILE", help="write the differences as .ecsv or .csv"
     )
@@ -117,7 +123,7 @@ def _with_mission(args: argparse.Namespace) -> bool:
 
     pair = (args.gold, args.test)
     if args.mission and args.test is None:
-        raise ValueError("--mission wants two files, GOLD and TEST")
+        raise UsageError("--mission wants two files, GOLD and TEST")
     if args.mission:
         return True
     if args.calibrate or not all(path is not None and path.is_file() for path in pair):
@@ -148,14 +154,14 @@ def _given(args: argparse.Namespace, rules: Any) -> list[Any]:
     from tica_fn.compare import compare_files, compare_folders
 
     if args.test is None:
-        raise ValueError("give TEST, or raw files by --calibrate")
+        raise UsageError("give TEST, or raw files by --calibrate")
     if args.caldir or args.wrong_caldir:
-        raise ValueError("--caldir and --wrong-caldir go with --calibrate")
+        raise UsageError("--caldir and --wrong-caldir go with --calibrate")
     for path in (args.gold, args.test):
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such file or folder")
     if args.gold.is_dir() != args.test.is_dir():
-        raise ValueError(f"{args.gold} and {args.test}: give two files or two folders")
+        raise UsageError(f"{args.gold} and {args.test}: give two files or two folders")
     if args.gold.is_dir():
         return compare_folders(args.gold, args.test, rules, args.jobs)
     return [compare_files(args.gold, args.test, rules)]
@@ -167,9 +173,9 @@ def _anew(args: argparse.Namespace, rules: Any, folder: Path) -> list[Any]:
     from tica_fn.compare.rerun import calibrate_anew, expect_refusal
 
     if args.test is not None or args.caldir is None:
-        raise ValueError("--calibrate stands instead of TEST, and needs --caldir")
+        raise UsageError("--calibrate stands instead of TEST, and needs --caldir")
     if not args.gold.is_dir():
-        raise ValueError(f"{args.gold}: with --calibrate GOLD is a folder of products")
+        raise UsageError(f"{args.gold}: with --calibrate GOLD is a folder of products")
     say_when_compiling()
     calibrate_anew(args.calibrate, args.caldir, folder, args.jobs)
     found = compare_folders(args.gold, folder, rules, args.jobs)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import positive
-from tica_fn.commands.outcomes import tell_outcomes
+from tica_fn.commands.arguments import add_files, add_jobs, inputs_of, local
+from tica_fn.commands.outcomes import work_through
 
 
 def add(subparsers: Any) -> None:
@@ -20,10 +20,10 @@ def add(subparsers: Any) -> None:
         "as the mission's ffic files: image and uncertainty in extensions, electrons per second, "
         "which astrocut and others read. The WCS and the table of its stars come along.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="calibrated frames")
+    add_files(parser, "calibrated frames in TICA's layout")
     parser.add_argument(
         "--caldir",
-        type=Path,
+        type=local,
         metavar="DIR",
         help="folder of the models that they were calibrated with: lets the uncertainties of "
         "frames that have none be estimated",
@@ -31,7 +31,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
     )
-    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="files at a time")
+    add_jobs(parser)
     parser.add_argument(
         "--compress", choices=("none", "gzip"), default="none", help="how outputs are packed"
     )
@@ -49,11 +49,15 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert the files and say what became of them."""
-    from tica_fn.fits.batch import ModelShelf, run_batch
+    from tica_fn.fits.batch import ModelShelf
+    from tica_fn.fits.model_files import check_folder
     from tica_fn.fits.provenance import date_card
     from tica_fn.products.convert import Conversion, convert_file
 
     date_card()  # Of no date, before the first file.
+    inputs = inputs_of(args, "frames to convert", lambda kind: "converted" in kind.becomes)
+    if args.caldir:
+        check_folder(args.caldir)
     args.outdir.mkdir(parents=True, exist_ok=True)
     job = Conversion(
         outdir=args.outdir,
@@ -62,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         compress=args.compress,
         overwrite=args.overwrite,
     )
-    sources = list(dict.fromkeys(args.files))
     say_when_compiling()
-    outcomes = run_batch(sources, lambda source, _: convert_file(source, job), args.jobs)
-    return tell_outcomes(outcomes, len(sources), "converting", debug=args.debug)
+    return work_through(
+        inputs, lambda path: convert_file(path, job), "converting", jobs=args.jobs, debug=args.debug
+    )

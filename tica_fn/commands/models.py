@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
+from tica_fn.commands.arguments import number, positive
+from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:
     from tica_fn.remote.status import FolderStatus
@@ -63,12 +65,13 @@ def _add_fetch(actions: Any) -> None:
     parser.add_argument(
         "exposure",
         nargs="?",
+        type=_exposure,
         metavar="EXPOSURE",
         help="30min, 10min, 200s, 4min, 2min or 20s; not needed with --source mast",
     )
-    number = {"type": int, "choices": (1, 2, 3, 4), "metavar": "N"}
-    parser.add_argument("--camera", help="1 to 4; default: all", **number)
-    parser.add_argument("--ccd", help="1 to 4; default: all", **number)
+    which = {"type": int, "choices": (1, 2, 3, 4), "metavar": "N"}
+    parser.add_argument("--camera", help="1 to 4; default: all", **which)
+    parser.add_argument("--ccd", help="1 to 4; default: all", **which)
     parser.add_argument("--remote", metavar="URL", help="another server with the same objects")
     parser.add_argument(
         "--pin",
@@ -80,18 +83,24 @@ def _add_fetch(actions: Any) -> None:
     parser.add_argument("--source", choices=("tica", "mast"), default="tica", help="default: tica")
     _add_place(parser)
     _add_pointers(parser)
-    parser.add_argument("--jobs", type=int, default=4, metavar="N", help="downloads at a time (4)")
     parser.add_argument(
-        "--timeout", type=float, default=30, metavar="S", help="seconds to wait for a byte (30)"
+        "--jobs", type=positive, default=4, metavar="N", help="downloads at a time (4)"
     )
-    parser.add_argument("--tries", type=int, default=4, metavar="N", help="tries in a row (4)")
+    parser.add_argument(
+        "--timeout", type=number, default=30, metavar="S", help="seconds to wait for a byte (30)"
+    )
+    parser.add_argument("--tries", type=positive, default=4, metavar="N", help="tries in a row (4)")
     parser.set_defaults(run=run_fetch)
 
 
 def _add_verify(actions: Any) -> None:
     parser = actions.add_parser("verify", help="hash installed models again")
     parser.add_argument(
-        "exposure", nargs="*", metavar="EXPOSURE", help="default: all that are installed"
+        "exposure",
+        nargs="*",
+        type=_exposure,
+        metavar="EXPOSURE",
+        help="default: all that are installed",
     )
     _add_place(parser)
     parser.set_defaults(run=run_verify)
@@ -126,10 +135,21 @@ def _add_build(actions: Any) -> None:
         help="folder of models with the bias, for a flat or a black",
     )
     parser.add_argument(
-        "--sigma", type=float, default=5.0, metavar="S", help="where to clip (5), at least 3"
+        "--sigma", type=number, default=5.0, metavar="S", help="where to clip (5), at least 3"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file")
     parser.set_defaults(run=run_build)
+
+
+def _exposure(text: str) -> str:
+    """Name of an exposure time that there are models for, or ``mast``."""
+    from tica_fn.errors import ModelError
+    from tica_fn.remote.exposures import exposure
+
+    try:
+        return text if text == "mast" else exposure(text).name
+    except ModelError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _place(args: argparse.Namespace) -> Path:
@@ -200,11 +220,11 @@ def run_fetch(args: argparse.Namespace) -> int:
     asked = {"camera": args.camera, "ccd": args.ccd, "jobs": args.jobs}
     if args.source == "mast":
         if args.pin or args.pointers or args.exposure:
-            raise ValueError("MAST's models serve any exposure and have no pins or pointers")
+            raise UsageError("MAST's models serve any exposure and have no pins or pointers")
         folder = fetch_mast(_place(args), remote=remote, cache=Cache(), **asked)
     else:
         if args.exposure is None:
-            raise ValueError("which exposure? for example: tica-fn models fetch 10min")
+            raise UsageError("which exposure? for example: tica-fn models fetch 10min")
         folder = fetch_models(
             exposure(args.exposure),
             _place(args),
@@ -259,7 +279,7 @@ def run_build(args: argparse.Namespace) -> int:
     say_when_compiling()
     same = [path for path in args.files if args.files.count(path) > 1]
     if same:
-        raise ValueError(f"{same[0]}: given more than once")
+        raise UsageError(f"{same[0]}: given more than once")
     if args.output.exists() and not args.overwrite:
         raise FileExistsError(17, "it is there already; --overwrite replaces it", str(args.output))
     if not args.output.parent.is_dir():
@@ -269,7 +289,7 @@ def run_build(args: argparse.Namespace) -> int:
     read = partial(tica_fn.read, ccd=args.ccd)
     if args.kind == "bias":
         if args.bias or args.caldir:
-            raise ValueError("a bias is made without other models: leave out --bias and --caldir")
+            raise UsageError("a bias is made without other models: leave out --bias and --caldir")
         model = build_bias(args.files, read, limit=args.sigma)
     else:
         model = build_flat(args.files, read, _models_for_flat(args, read), limit=args.sigma)
@@ -329,7 +349,7 @@ def _models_for_flat(args: argparse.Namespace, read: Any) -> Any:
     from tica_fn.fits.built_model import read_bias_image
 
     if (args.bias is None) == (args.caldir is None):
-        raise ValueError("a flat needs a bias: give either --bias FILE or --caldir DIR")
+        raise UsageError("a flat needs a bias: give either --bias FILE or --caldir DIR")
     first = read(args.files[0])
     camera, ccd = first.camera, first.ccd
     if args.caldir is not None:

@@ -5,29 +5,60 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
+    from tica_fn.commands.arguments import Inputs
     from tica_fn.fits.batch import Outcome
 
-__all__ = ["show_outcomes", "tell_outcomes"]
+__all__ = ["refused", "show_outcomes", "tell_outcomes", "work_through"]
 
 
-def tell_outcomes(outcomes: Iterable[Outcome], total: int, what: str, *, debug: bool) -> int:
-    """Show progress, what failed, and a summary."""
+def work_through(
+    inputs: Inputs,
+    work: Callable[[Path], Outcome],
+    what: str,
+    *,
+    jobs: int = 1,
+    debug: bool = False,
+    summary: bool = True,
+) -> int:
+    """Work at every input by itself, say what became of it, and give the exit code."""
+    from tica_fn.fits.batch import run_batch
+
+    outcomes = run_batch(inputs.paths, lambda path, _: work(path), jobs)
+    return tell_outcomes(
+        chain(refused(inputs), outcomes), len(inputs), what, debug=debug, summary=summary
+    )
+
+
+def refused(inputs: Inputs) -> list[Outcome]:
+    """Outcomes of folders that hold nothing to work at."""
+    from tica_fn.fits.batch import FAILED, Outcome
+
+    return [Outcome(source=path, state=FAILED, error=error) for path, error in inputs.empty]
+
+
+def tell_outcomes(
+    outcomes: Iterable[Outcome], total: int, what: str, *, debug: bool, summary: bool = True
+) -> int:
+    """Show progress, what failed, and a summary; give the exit code."""
     start = time.perf_counter()
     states, failures = show_outcomes(outcomes, total, what, debug)
-    seconds = time.perf_counter() - start
-    rate = states["frames"] / seconds
-    print(
-        f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed "
-        f"in {seconds:.1f} s ({rate:.1f} frames/s)"
-    )
-    if total > 1:  # In a long run they came long ago.
-        for failure in failures:
-            print(f"failed: {failure}")
+    if summary:
+        seconds = time.perf_counter() - start
+        rate = states["frames"] / seconds
+        print(
+            f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed "
+            f"in {seconds:.1f} s ({rate:.1f} frames/s)"
+        )
+        if total > 1:  # In a long run they came long ago.
+            for failure in failures:
+                print(f"failed: {failure}")
     return 1 if states["failed"] else 0
 
 
@@ -40,7 +71,7 @@ def show_outcomes(
     """
     import traceback
 
-    from tica_fn.errors import describe
+    from tica_fn.errors import describe, one_line
 
     states: Counter[str] = Counter()
     failures: list[str] = []
@@ -53,14 +84,18 @@ def show_outcomes(
                 say(f"note: {note}")
             if outcome.error is not None:
                 message = describe(outcome.error)
-                if str(outcome.source) not in message:
-                    message = f"{outcome.source}: {message}"
+                name = one_line(str(outcome.source))
+                if name not in message and " ".join(str(outcome.source).split()) not in message:
+                    message = f"{name}: {message}"
                 failures.append(message)
                 say(f"tica-fn: {message}", sys.stderr)
                 if debug:
                     traceback.print_exception(outcome.error)
+            elif outcome.lines is not None:
+                for line in outcome.lines:
+                    say(one_line(line))
             elif not sys.stdout.isatty():
-                outputs = ", ".join(str(path) for path in outcome.outputs)
+                outputs = ", ".join(one_line(str(path)) for path in outcome.outputs)
                 why = " (there already)" if outcome.state == "skipped" else ""
                 say(f"{outcome.state} {outputs}{why} {outcome.seconds:.2f} s")
     return states, failures

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tica_fn.commands.arguments import local
 from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.steps.table import choices_at
 
@@ -91,7 +91,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     times.add_argument(
         "--ephemeris",
         metavar="FILE",
-        type=Path,
+        type=local,
         help="positions of the spacecraft, for barycenter; by default those in the header",
     )
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import listed_files
+from tica_fn.commands.arguments import add_files, listed_files
 from tica_fn.commands.calibrate import add_batch_options, job_of
 from tica_fn.commands.outcomes import show_outcomes
 from tica_fn.commands.product_options import add_options, product_of
+from tica_fn.errors import UsageError
 
 _ACTIONS: dict[str, argparse.Action] = {}
 _DEFAULTS: dict[str, Any] = {}
@@ -29,7 +30,7 @@ def add(subparsers: Any) -> None:
         "OUT/cam<c>-ccd<d>/, reference stars in OUT/ref-stars/, the record is OUT/run.sqlite.",
         epilog="exit code: 0 all was done, 1 something failed, 130 or 143 stopped by a signal",
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE|FOLDER", help="raw files")
+    add_files(parser, "raw files")
     parser.add_argument("--outdir", type=Path, metavar="OUT", help="folder of the run's outputs")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="TOML file with options; those given here win"
@@ -92,14 +93,14 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     missing = [name for name in ("caldir", "outdir") if getattr(settings, name) is None]
     if missing:
-        raise ValueError(f"--{' and --'.join(missing)}: say it here or in the file of --config")
+        raise UsageError(f"--{' and --'.join(missing)}: say it here or in the file of --config")
     named = [*(settings.files or ()), *(listed_files(settings.list) if settings.list else ())]
     if not named:
-        raise ValueError("no input files: name some, or folders, or give --list")
+        raise UsageError("no input files: name some, or folders, or give --list")
     out = settings.outdir.absolute()
     sources = raw_files(named, out)
     if not sources:
-        raise ValueError(f"no raw files in {', '.join(str(path) for path in named)}")
+        raise UsageError(f"no raw files in {', '.join(str(path) for path in named)}")
     said = {name: value for name, value in vars(settings).items() if name != "run"}
     fingerprint = fingerprint_of(said)
     product_of(settings)

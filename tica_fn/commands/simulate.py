@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
+from tica_fn.commands.arguments import local, number
 
 
 def add(subparsers: Any) -> None:
@@ -23,7 +23,7 @@ def add(subparsers: Any) -> None:
     frame = parser.add_argument_group("frames")
     frame.add_argument("--outdir", type=Path, default=Path(), metavar="DIR", help="where (here)")
     frame.add_argument("--format", choices=("spoc", "poc", "target"), default="spoc")
-    frame.add_argument("--caldir", type=Path, metavar="DIR", help="folder of calibration models")
+    frame.add_argument("--caldir", type=local, metavar="DIR", help="folder of calibration models")
     frame.add_argument("--sector", type=int, default=6)
     frame.add_argument("--camera", type=int, default=2)
     frame.add_argument("--ccd", type=int, default=3, help="not for camera frames (poc)")
@@ -73,7 +73,7 @@ def add(subparsers: Any) -> None:
         cosmic_rays="particles per second on the CCD",
     )
     detector.add_argument(
-        "--read-noise", type=_numbers(_finite, 1, 4), metavar="E[,E,E,E]", help="of one read, e-"
+        "--read-noise", type=_numbers(number, 1, 4), metavar="E[,E,E,E]", help="of one read, e-"
     )
     detector.add_argument(
         "--no-mitigation", action="store_true", help="without on-board cosmic-ray trimming"
@@ -87,29 +87,26 @@ def add(subparsers: Any) -> None:
         roll="turn from one frame to the next, degrees",
     )
     motion.add_argument(
-        "--drift", type=_numbers(_finite, 2, 2), metavar="C,R", help="pixels from frame to frame"
+        "--drift", type=_numbers(number, 2, 2), metavar="C,R", help="pixels from frame to frame"
     )
     parser.set_defaults(run=run)
 
 
 def _knobs(group: Any, **knobs: str) -> None:
     for name, text in knobs.items():
-        kind = float if "inf" in text else _finite
+        kind = _any_number if "inf" in text else number
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", help=text)
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a finite number")
-    return value
+def _any_number(text: str) -> float:
+    return float("inf") if text.strip().lower() in ("inf", "infinity") else number(text)
 
 
 def _numbers(kind: Callable[[str], Any], fewest: int, most: int) -> Any:
     def parse(text: str) -> list[Any]:
         try:
             found = [kind(part) for part in text.split(",")]
-        except ValueError as error:
+        except (ValueError, argparse.ArgumentTypeError) as error:
             raise argparse.ArgumentTypeError(f"'{text}' is not numbers with commas") from error
         if len(found) not in {fewest, most}:
             raise argparse.ArgumentTypeError(f"'{text}': {fewest} or {most} numbers are wanted")

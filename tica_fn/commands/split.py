@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
+
+from tica_fn.commands.arguments import add_files, add_jobs, inputs_of
+from tica_fn.commands.outcomes import work_through
 
 
 def add(subparsers: Any) -> None:
@@ -16,7 +18,7 @@ def add(subparsers: Any) -> None:
         description="Write the raw pixels of each CCD of POC/TSO camera frames to "
         "<stem>_ccd<d>.fits, in the CCD's own orientation, without calibration.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="camera frames")
+    add_files(parser, "raw camera frames")
     parser.add_argument(
         "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
     )
@@ -34,32 +36,27 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace outputs that are there already"
     )
+    add_jobs(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Split the files and say what became of them."""
-    from tica_fn.errors import describe
-    from tica_fn.products.split import split_camera
+    from tica_fn.products.split import Splitting, split_file
 
+    inputs = inputs_of(args, "raw camera frames", lambda kind: "ccds" in kind.becomes)
     args.outdir.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for path in args.files:
-        try:
-            outputs = split_camera(
-                path,
-                args.outdir,
-                ccds=tuple(sorted(set(args.ccd or (1, 2, 3, 4)))),
-                compress=args.compress,
-                overwrite=args.overwrite,
-            )
-        except (OSError, ValueError) as error:
-            if args.debug:
-                raise
-            failed += 1
-            message = describe(error)
-            name = "" if str(path) in message else f"{path}: "
-            print(f"tica-fn: {name}{message}", file=sys.stderr)
-        else:
-            print(f"{path.name}: {', '.join(output.name for output in outputs) or 'there already'}")
-    return int(failed > 0)
+    job = Splitting(
+        outdir=args.outdir,
+        ccds=tuple(sorted(set(args.ccd or (1, 2, 3, 4)))),
+        compress=args.compress,
+        overwrite=args.overwrite,
+    )
+    return work_through(
+        inputs,
+        lambda path: split_file(path, job),
+        "splitting",
+        jobs=args.jobs,
+        debug=args.debug,
+        summary=False,
+    )

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import Any
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
+from tica_fn.commands.arguments import add_files, add_jobs, inputs_of, local, positive, synonym
+from tica_fn.commands.outcomes import refused, tell_outcomes, work_through
+
+if TYPE_CHECKING:
+    from tica_fn.fits.batch import Outcome
 
 
 def add(subparsers: Any) -> None:
@@ -31,15 +37,18 @@ def add(subparsers: Any) -> None:
     stars.set_defaults(run=run_refstars)
 
     fit = actions.add_parser("fit", help="fit a solution to every image and write it there")
-    fit.add_argument("images", metavar="IMAGE", nargs="+", help="updated in place")
+    add_files(fit, "calibrated frames, updated in place", metavar="IMAGE")
     fit.add_argument("--refstars", metavar="REF.h5", required=True)
-    fit.add_argument("--jobs", type=int, default=1, metavar="N", help="frames at once (default 1)")
-    fit.add_argument("--output-dir", metavar="DIR", help="write there, leave the images alone")
+    add_jobs(fit, "frames")
+    fit.add_argument(
+        "--outdir", type=local, metavar="DIR", help="write there, leave the images alone"
+    )
+    synonym(fit, "--output-dir", "outdir", type=local)
     fit.add_argument("--centroid", choices=("precise", "tica"), default="precise")
     fit.add_argument(
         "--degree",
         "-fd",
-        type=int,
+        type=positive,
         default=7,
         metavar="N",
         help="degree of the polynomials, 1 to 9 (default 7)",
@@ -56,7 +65,7 @@ def add(subparsers: Any) -> None:
     compare.set_defaults(run=run_compare)
 
     diagnose = actions.add_parser("diagnose", help="residuals and drift of many solutions")
-    diagnose.add_argument("images", metavar="IMAGE", nargs="+")
+    add_files(diagnose, "frames with a solution", metavar="IMAGE")
     diagnose.add_argument("-o", "--output", metavar="TABLE.ecsv", required=True)
     diagnose.add_argument("--plot", metavar="DIR", help="draw them against time there")
     diagnose.set_defaults(run=run_diagnose)
@@ -104,37 +113,34 @@ def run_fit(args: argparse.Namespace) -> int:
     """Fit every image; one that fails does not stop the others."""
     import gc
 
-    from tica_fn.errors import describe
-    from tica_fn.wcs.fit_many import fit_files
+    import attrs
 
+    from tica_fn.wcs.fit_many import fit_outcomes
+
+    inputs = inputs_of(args, "calibrated frames", lambda kind: not (kind.raw or kind.ccds))
     say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
-    failed = 0
-    for path, line, error in fit_files(
-        args.images,
+    outcomes = fit_outcomes(
+        inputs.paths,
         args.refstars,
         jobs=args.jobs,
-        output_dir=args.output_dir,
+        output_dir=args.outdir,
         method=args.centroid,
         ephemeris=args.ephemeris,
         degree=args.degree,
-    ):
-        if error is None:
-            print(f"{path}: {line}", flush=True)
-        else:
-            failed += 1
-            if args.debug and args.jobs == 1:
-                raise error
-            text = describe(error)
-            shown = text if str(path) in text else f"{path}: {text}"
-            print(f"tica-fn: {shown}", file=sys.stderr, flush=True)
-    return 1 if failed else 0
+    )
+    named = (attrs.evolve(one, lines=_named(one)) for one in outcomes)
+    return tell_outcomes(
+        chain(refused(inputs), named), len(inputs), "fitting", debug=args.debug, summary=False
+    )
+
+
+def _named(outcome: Outcome) -> tuple[str, ...]:
+    return tuple(f"{outcome.source}: {line}" for line in outcome.lines or ())
 
 
 def run_compare(args: argparse.Namespace) -> int:
     """Print how far apart two solutions are."""
-    from pathlib import Path
-
     from tica_fn.fits.whole_files import save_table
     from tica_fn.wcs.comparison import compare_solutions, comparison_table, read_solution
     from tica_fn.wcs.refstars_file import read_reference_stars
@@ -169,12 +175,22 @@ def run_diagnose(args: argparse.Namespace) -> int:
     """Write a table of many solutions."""
     import numpy as np
 
-    from tica_fn.errors import describe
+    from tica_fn.fits.batch import DONE, Outcome
     from tica_fn.fits.whole_files import save_table
-    from tica_fn.wcs.diagnostics import diagnose_files
+    from tica_fn.wcs.diagnostics import diagnose_headers, header_of_solution
 
-    table, errors = diagnose_files(args.images)
-    save_table(table, args.output)
+    inputs = inputs_of(args, "calibrated frames", lambda kind: not (kind.raw or kind.ccds))
+    headers: dict[str, Any] = {}
+
+    def work(path: Path) -> Outcome:
+        headers[str(path)] = header_of_solution(path)
+        return Outcome(source=path, state=DONE, frames=1, lines=())
+
+    code = work_through(inputs, work, "reading", debug=args.debug, summary=False)
+    if not headers:
+        return code
+    table = diagnose_headers(list(headers.values()), list(headers))
+    save_table(table, args.output, "ascii.ecsv")
     residual, good = (np.asarray(table[key], float) for key in ("RMSA", "WCSGDF"))
     known = np.isfinite(residual)
     middle = f"{np.median(residual[known]):.4f} arcsec" if known.any() else "not known"
@@ -183,11 +199,9 @@ def run_diagnose(args: argparse.Namespace) -> int:
         f"{args.output}: {len(table)} frames, median residual {middle}, lowest good-star fraction "
         f"{stars}, {int(np.sum(table['flagged']))} flagged"
     )
-    for error in errors:
-        print(f"tica-fn: {describe(error)}", file=sys.stderr)
     if args.plot:
         from tica_fn.wcs.pictures import draw_diagnostics
 
         for path in draw_diagnostics(table, args.plot):
             print(path)
-    return 1 if errors else 0
+    return code

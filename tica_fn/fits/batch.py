@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import attrs
 
+from tica_fn.errors import of_the_package
 from tica_fn.fits.model_files import load_models
 from tica_fn.models import Models
 from tica_fn.notes import listening
@@ -25,19 +26,20 @@ DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What became of one input file."""
+    """What became of one input file; `lines` are printed in place of the usual one."""
 
     source: Path
     state: str
     outputs: tuple[Path, ...] = ()
     frames: int = 0
     notes: tuple[str, ...] = ()
+    lines: tuple[str, ...] | None = None
     seconds: float = 0.0
     error: BaseException | None = None
 
 
 class Slots:
-    """Leave for so many threads to compute at a time; others may wait for the disk meanwhile."""
+    """Limits how many threads compute at once; others may wait for the disk meanwhile."""
 
     def __init__(self, count: int) -> None:
         self._free = threading.Semaphore(count)
@@ -115,7 +117,7 @@ def attempt(source: Path, work: Callable[[Path], Outcome]) -> Outcome:
         try:
             outcome = work(source)
         except Exception as error:
-            outcome = Outcome(source=source, state=FAILED, error=error)
+            outcome = Outcome(source=source, state=FAILED, error=of_the_package(source, error))
     seconds = time.perf_counter() - start
     return attrs.evolve(outcome, seconds=seconds, notes=(*outcome.notes, *notes))
 

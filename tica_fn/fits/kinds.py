@@ -6,11 +6,13 @@ A new raw format is a module that reads it and its entry in `KINDS`.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import attrs
+from astropy.io import fits
 
 from tica_fn.detector import CCDS, SHAPE
 from tica_fn.errors import BadFileError
@@ -22,7 +24,7 @@ from tica_fn.fits.tica_in import frame_from_tica
 from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
 
-__all__ = ["KINDS", "Counts", "Kind", "kind_of"]
+__all__ = ["KINDS", "Counts", "Kind", "kind_by_headers", "kind_of"]
 
 Path = str | os.PathLike[str]
 Reader = Callable[[Path, list[RawHDU], SourceFile | None, tuple[int, ...]], tuple[Frame, ...]]
@@ -75,6 +77,31 @@ def kind_of(path: Path, hdus: Sequence[RawHDU]) -> Kind:
         f"{path}: neither a full-frame image ({SHAPE[0]} x {SHAPE[1]} in HDU 1) nor a target pixel "
         "file (RAW_CNTS in HDU 1)"
     )
+
+
+def kind_by_headers(path: Path) -> Kind | None:
+    """Tell what a file is by its first headers alone, or None if it is nothing of TESS."""
+    hdus: list[RawHDU] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(path, memmap=False, lazy_load_hdus=True) as opened:
+                for number in range(3):
+                    try:
+                        header = opened[number].header
+                    except IndexError:
+                        break
+                    hdus.append(RawHDU(text="", header=header, data=memoryview(b"")))
+                    if number == 1 and int(header.get("BITPIX", 8)) > 0:
+                        break  # What follows makes no difference.
+                    if number == 0 and int(header.get("NAXIS", 0)):
+                        break
+    except Exception as error:
+        raise BadFileError(f"{path}: the headers can't be read ({error})") from error
+    try:
+        return kind_of(path, hdus)
+    except (OSError, KeyError, ValueError, TypeError):
+        return None
 
 
 def _one(make: Callable[[Path, list[RawHDU], SourceFile | None], Frame]) -> Reader:

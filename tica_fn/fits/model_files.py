@@ -70,15 +70,28 @@ def load_models(
     """
     check_ccd(camera, ccd)
     root = Path(folder)
-    if not root.is_dir():
-        raise ModelError(f"{root}: no such folder of calibration models")
-    if (root / "twodbias").is_dir() or (root / "flatfields").is_dir():
+    if check_folder(root) == "tica":
         return _with_profile(root, _load_tica(root, camera, ccd))
-    if any(root.glob("tess*-flat.fits*")) or any(root.glob("tess*-2dblack.fits*")):
-        return _with_profile(root, _load_spoc(root, camera, ccd, errors))
+    return _with_profile(root, _load_spoc(root, camera, ccd, errors))
+
+
+def check_folder(folder: Path) -> str:
+    """Tell whose models a folder holds, ``"tica"`` or ``"spoc"``; refuse one that holds none."""
+    how = "; tica-fn models fetch 30min (or another exposure) downloads models"
+    if not folder.is_dir():
+        what = "a file, not a folder" if folder.exists() else "no such folder"
+        raise ModelError(f"{folder}: {what} of calibration models{how}")
+    if (folder / "twodbias").is_dir() or (folder / "flatfields").is_dir():
+        exposure_of_folder(folder)
+        return "tica"
+    if any(folder.glob("tess*-flat.fits*")) or any(folder.glob("tess*-2dblack.fits*")):
+        return "spoc"
+    inside = sorted(path.name for path in folder.glob("calibration_*") if path.is_dir())
+    if inside:
+        how = f"; it holds {', '.join(inside)}: name one of them"
     raise ModelError(
-        f"{root}: neither a TICA folder (twodbias/, flatfields/) nor one of SPOC models "
-        "(tess*-flat.fits, tess*-2dblack.fits)"
+        f"{folder}: neither a TICA folder (twodbias/, flatfields/) nor one of SPOC models "
+        f"(tess*-flat.fits, tess*-2dblack.fits){how}"
     )
 
 

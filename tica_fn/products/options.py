@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from tica_fn.errors import UsageError
 from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import Pipeline, compose
@@ -75,17 +76,17 @@ class Product:
     def __attrs_post_init__(self) -> None:
         """Refuse what does not go together."""
         if self.layout not in LAYOUTS:
-            raise ValueError(f"there is no layout {self.layout}: {', '.join(LAYOUTS)}")
+            raise UsageError(f"there is no layout {self.layout}: {', '.join(LAYOUTS)}")
         layout = LAYOUTS[self.layout]
         if self.assemble and not layout.holds_cameras:
-            raise ValueError(f"the layout {self.layout} holds one CCD, no camera frame")
+            raise UsageError(f"the layout {self.layout} holds one CCD, no camera frame")
         if self.name not in layout.names:
-            raise ValueError(
+            raise UsageError(
                 f"in the layout {self.layout} names are {' or '.join(layout.names)}, "
                 f"not {self.name}"
             )
         if self.assemble and (self.uncertainty or self.quality or self.name == "hlsp"):
-            raise ValueError("a camera frame has no extensions, and no HLSP name")
+            raise UsageError("a camera frame has no extensions, and no HLSP name")
 
     @property
     def plain(self) -> bool:

@@ -20,15 +20,19 @@ from tica_fn.detector import (
     SCIENCE_ROWS,
     VIRTUAL_COLUMNS,
 )
+from tica_fn.fits.batch import DONE, Outcome
+from tica_fn.fits.files import read_ccds
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
+from tica_fn.products.job import Claims
 from tica_fn.quality.frame_flags import pedestals_out_of_family
 
 __all__ = [
     "MeasuredPedestals",
     "amplifier_table",
     "pedestal_remarks",
+    "report_file",
     "robust_scatter",
     "save_picture",
 ]
@@ -85,6 +89,37 @@ def pedestal_remarks(measured: Iterable[MeasuredPedestals]) -> list[str]:
                 f"{values[k, a]:.2f} adu, others {middle:.2f}"
             )
     return said
+
+
+def report_file(path: Path, outdir: Path, claim: Claims) -> tuple[Outcome, list[MeasuredPedestals]]:
+    """Draw the frames of a file and put them in tables; give their pedestals, too."""
+    frames = read_ccds(path)
+    stem = path.name.removesuffix(".gz").removesuffix(".fz").removesuffix(".fits")
+    target = outdir / f"{stem}.png"
+    claim(target, path)
+    named = [(path.name, frames[0])]
+    if len(frames) > 1:
+        named = [(frame.name, frame) for frame in frames]
+    lines, measured = [], []
+    for frame in frames:
+        steps = ", ".join(frame.steps) or "none"
+        lines.append(f"{path}: {frame.name}, {frame.exposure_s:g} s, steps: {steps}")
+        lines += amplifier_table(frame)
+        if frame.pedestals is not None:
+            one = MeasuredPedestals(
+                source=str(path),
+                name=frame.name,
+                exposure_s=frame.exposure_s,
+                coadds=frame.coadds,
+                pedestals=tuple(frame.pedestals.tolist()),
+            )
+            measured.append(one)
+    picture = save_picture(named, target, path.name * (len(named) > 1))
+    lines.append(f"picture: {picture}")
+    outcome = Outcome(
+        source=path, state=DONE, outputs=(picture,), frames=len(frames), lines=tuple(lines)
+    )
+    return outcome, measured
 
 
 def _part(frame: Frame, rows: tuple[int, int], columns: tuple[int, int]) -> Array:

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+import attrs
 
 from tica_fn.detector import CCDS
 from tica_fn.errors import FrameError
+from tica_fn.fits.batch import DONE, SKIPPED, Outcome
+from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.files import read, read_camera
 from tica_fn.fits.names import product_name
 from tica_fn.fits.poc_out import write_camera, write_raw_ccd
-from tica_fn.frame import ADU
+from tica_fn.frame import ADU, Frame
+from tica_fn.products.job import Claims
 
 __all__ = ["assemble_camera", "groups_of_cameras", "split_camera"]
 
 _CCD_NAME = re.compile(r"(?P<stem>.+)_ccd[1-4](?P<rest>(?:\.cal)?\.fits)(?:\.[gf]z)?")
+
+
+@attrs.frozen(kw_only=True)
+class Splitting:
+    """What is to be done with every camera frame."""
+
+    outdir: Path
+    ccds: tuple[int, ...] = CCDS
+    compress: str = "none"
+    overwrite: bool = False
+    claim: Claims = attrs.field(factory=Claims, eq=False, repr=False)
 
 
 def split_camera(
@@ -55,15 +71,49 @@ def split_camera(
     OSError
         If a file can't be read or written.
     """
-    outputs = []
-    for frame in read_camera(path):
-        target = outdir / product_name(path, ccd=frame.ccd, layout="raw", compress=compress)
-        if frame.unit != ADU:
-            raise FrameError(f"{path}: a raw camera frame is wanted, this one is calibrated")
-        if frame.ccd in ccds and (overwrite or not target.exists()):
-            write_raw_ccd(frame, target)
-            outputs.append(target)
-    return tuple(outputs)
+    job = Splitting(outdir=outdir, ccds=ccds, compress=compress, overwrite=overwrite)
+    outcome = split_file(path, job)
+    return outcome.outputs if outcome.state == DONE else ()
+
+
+def split_file(path: Path, job: Splitting) -> Outcome:
+    """Write the raw pixels of each CCD of a camera frame to ``<stem>_ccd<d>.fits``."""
+    frames = [frame for frame in read_camera(path) if frame.ccd in job.ccds]
+    if any(frame.unit != ADU for frame in frames):
+        raise FrameError(f"{path}: a raw camera frame is wanted, this one is calibrated")
+    outputs, notes = [], []
+    for frame in frames:
+        name = product_name(path, ccd=frame.ccd, layout="raw", compress=job.compress)
+        target = job.outdir / name
+        job.claim(target, path)
+        if target.exists() and not job.overwrite:
+            why = _why_again(target, frame)
+            if why is None:
+                continue
+            notes.append(f"{name}: made again, as {why}")
+        write_raw_ccd(frame, target)
+        outputs.append(target)
+    said = ", ".join(output.name for output in outputs) or "there already"
+    return Outcome(
+        source=path,
+        state=DONE if outputs else SKIPPED,
+        outputs=tuple(outputs),
+        frames=len(outputs),
+        notes=tuple(notes),
+        lines=(f"{path.name}: {said}",),
+    )
+
+
+def _why_again(target: Path, frame: Frame) -> str | None:
+    """Decide about a file of one CCD that is there."""
+    try:
+        header = read_blocks(target)[0].header
+    except OSError as error:
+        return f"it was not whole ({str(error).removeprefix(f'{target}: ')})"
+    if "RAWCRC" not in header:
+        raise FrameError(f"{target}: is there already and not by tica-fn; --overwrite replaces it")
+    made_of = frame.header.get("RAWCRC", frame.source.crc32 if frame.source else None)
+    return None if header["RAWCRC"] == made_of else "it was made from another input"
 
 
 def groups_of_cameras(paths: Iterable[Path]) -> dict[str, list[Path]]:
@@ -91,13 +141,36 @@ def groups_of_cameras(paths: Iterable[Path]) -> dict[str, list[Path]]:
     >>> list(groups_of_cameras([Path("a_ccd1.cal.fits"), Path("a_ccd2.cal.fits.gz")]))
     ['a.cal.fits']
     """
+    groups, nameless = sorted_by_camera(paths)
+    for _, error in nameless:
+        raise error
+    return groups
+
+
+def sorted_by_camera(
+    paths: Iterable[Path],
+) -> tuple[dict[str, list[Path]], list[tuple[Path, Exception]]]:
+    """Gather files of CCDs by camera frame, and those whose names say no CCD with the error."""
     groups: dict[str, list[Path]] = {}
+    nameless: list[tuple[Path, Exception]] = []
     for path in paths:
         match = _CCD_NAME.fullmatch(path.name)
         if match is None:
-            raise FrameError(f"{path}: the name does not say the CCD, as <stem>_ccd1.fits does")
-        groups.setdefault(match["stem"] + match["rest"], []).append(path)
-    return groups
+            said = f"{path}: the name does not say the CCD, as <stem>_ccd1.fits does"
+            nameless.append((path, FrameError(said)))
+        else:
+            groups.setdefault(match["stem"] + match["rest"], []).append(path)
+    return groups, nameless
+
+
+@attrs.frozen(kw_only=True)
+class Assembly:
+    """What is to be put together: files of CCDs by the name of their camera frame."""
+
+    outdir: Path
+    groups: Mapping[str, list[Path]]
+    compress: str = "none"
+    overwrite: bool = False
 
 
 def assemble_camera(
@@ -137,8 +210,16 @@ def assemble_camera(
     OSError
         If a file can't be read or written.
     """
-    target = outdir / (name + (".gz" if compress == "gzip" else ""))
-    if target.exists() and not overwrite:
+    job = Assembly(
+        outdir=outdir, groups={name: list(paths)}, compress=compress, overwrite=overwrite
+    )
+    return assemble_file(Path(name), job).outputs[0]
+
+
+def assemble_file(name: Path, job: Assembly) -> Outcome:
+    """Put four files of CCDs together to the camera frame of a name."""
+    target = job.outdir / (name.name + (".gz" if job.compress == "gzip" else ""))
+    if target.exists() and not job.overwrite:
         raise FrameError(f"{target}: is there already; --overwrite replaces it")
-    write_camera([read(path) for path in paths], target)
-    return target
+    write_camera([read(path) for path in job.groups[name.name]], target)
+    return Outcome(source=name, state=DONE, outputs=(target,), frames=4, lines=(str(target),))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tica_fn.errors import UsageError
 from tica_fn.fits.model_files import load_models
 from tica_fn.frame import Frame
 from tica_fn.simulate.background import Background
@@ -32,11 +33,11 @@ _CATALOG = ("catalog", "catalogue")
 def simulate_files(args: Any) -> Iterator[Path]:
     """Make the files that the command line asks for."""
     if args.frames < 1:
-        raise ValueError(f"--frames is {args.frames}: at least one frame is made")
+        raise UsageError(f"--frames is {args.frames}: at least one frame is made")
     if args.seed < 0:
-        raise ValueError(f"--seed is {args.seed}: a seed is zero or more")
+        raise UsageError(f"--seed is {args.seed}: a seed is zero or more")
     if args.exposure is not None and not 0.0 < args.exposure < np.inf:
-        raise ValueError(f"--exposure is {args.exposure:g}: seconds, more than zero")
+        raise UsageError(f"--exposure is {args.exposure:g}: seconds, more than zero")
     # All that can be wrong is read before anything is written.
     ccds = (1, 2, 3, 4) if args.format == "poc" else (args.ccd,)
     models = {ccd: load_models(args.caldir, args.camera, ccd) for ccd in ccds if args.caldir}
@@ -130,7 +131,7 @@ def _stars(args: Any, ccd: int) -> Stars:
     if which.startswith("random:"):
         count = which.removeprefix("random:")
         if not count.isdigit():
-            raise ValueError(f"--stars {which}: a number of stars stands after 'random:'")
+            raise UsageError(f"--stars {which}: a number of stars stands after 'random:'")
         return random_stars(int(count), args.seed)
     if not Path(which).exists():
         raise FileNotFoundError(f"--stars {which}: no such file; or 'catalog', 'none', 'random:N'")

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tica_fn.errors import AstrometryError
+from tica_fn.errors import AstrometryError, of_the_package
 from tica_fn.wcs.comparison import linear_terms
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC
 
-__all__ = ["diagnose_files", "diagnose_headers", "drift_of"]
+__all__ = ["diagnose_files", "diagnose_headers", "drift_of", "header_of_solution"]
 
 KEYS = (
     "RMSA",
@@ -49,24 +49,33 @@ def diagnose_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Any, list[E
     AstrometryError
         If no file has a solution.
     """
-    from tica_fn.fits.image_file import open_hdus
-
     headers, names = [], []
     errors: list[Exception] = []
     for path in paths:
         try:
-            hdus, _ = open_hdus(path)
-            found = next((hdu.header for hdu in hdus[:2] if "CTYPE1" in hdu.header), None)
-            if found is None:
-                raise AstrometryError(f"{path}: no solution (run tica-fn wcs fit)")
-        except (OSError, ValueError) as error:
-            errors.append(error)
+            headers.append(header_of_solution(path))
+        except Exception as error:
+            errors.append(of_the_package(path, error))
             continue
-        headers.append(found)
         names.append(os.fspath(path))
     if not headers:
         raise AstrometryError(f"none of {len(errors)} files has a solution; {errors[0]}")
     return diagnose_headers(headers, names), errors
+
+
+def header_of_solution(path: str | os.PathLike[str]) -> Any:
+    """Header of a file that has a solution."""
+    from tica_fn.fits.image_file import open_hdus
+
+    hdus, _ = open_hdus(path)
+    found = next((hdu.header for hdu in hdus[:2] if "CTYPE1" in hdu.header), None)
+    if found is None:
+        raise AstrometryError(f"{path}: no solution (run tica-fn wcs fit)")
+    try:
+        drift_of([found])
+    except (ValueError, TypeError, KeyError) as error:
+        raise AstrometryError(f"{path}: its solution can't be used ({error})") from error
+    return found
 
 
 def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:

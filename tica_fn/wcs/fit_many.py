@@ -22,7 +22,14 @@ from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 from tica_fn.wcs.update import STARS_NAME, update_image
 
-__all__ = ["describe_solution", "fit_file", "fit_files", "solve_file", "solve_image"]
+__all__ = [
+    "describe_solution",
+    "fit_file",
+    "fit_files",
+    "fit_outcomes",
+    "solve_file",
+    "solve_image",
+]
 
 Result = tuple[str, str, BaseException | None]
 
@@ -72,9 +79,24 @@ def fit_files(
     OSError
         If the reference stars or the ephemeris can't be read.
     """
-    check_degree(degree)
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}; it must be 1 or more")
+    for outcome in fit_outcomes(paths, refstars, jobs, output_dir, method, ephemeris, degree):
+        line = "; ".join((*(outcome.lines or ()), *outcome.notes))
+        yield str(outcome.source), line, outcome.error
+
+
+def fit_outcomes(
+    paths: Sequence[str | os.PathLike[str]],
+    refstars: str | os.PathLike[str],
+    jobs: int = 1,
+    output_dir: str | os.PathLike[str] | None = None,
+    method: str = "precise",
+    ephemeris: str | os.PathLike[str] | None = None,
+    degree: int = DEGREE,
+) -> Iterator[Outcome]:
+    """Fit and write the solution of each of many files, and say what became of it."""
+    check_degree(degree)
     names = list(dict.fromkeys(Path(path) for path in paths))
     if output_dir is not None:
         _check_targets(names, Path(output_dir))
@@ -87,19 +109,22 @@ def fit_files(
     def fit(path: Path, _: Callable[[], None]) -> Outcome:
         target = None if output_dir is None else Path(output_dir) / path.name
         if target is None and path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(EACCES, "is read-only; use --output-dir", str(path))
+            raise PermissionError(EACCES, "is read-only; use --outdir", str(path))
         image = read_image(path, anonymous=True)
         if target is not None:
             _check_copy(image, target)
         with solving:
             found, write = solve_image(image, stars, method, table, target, degree)
         return Outcome(
-            source=path, state=DONE, outputs=(write(),), notes=(describe_solution(found),)
+            source=path,
+            state=DONE,
+            outputs=(write(),),
+            frames=1,
+            lines=(describe_solution(found),),
         )
 
     # Others read and write meanwhile: that is mostly the system's work, and the disk's.
-    for outcome in run_batch(names, fit, 2 * jobs + 1, spare=0):
-        yield str(outcome.source), "; ".join(outcome.notes), outcome.error
+    yield from run_batch(names, fit, 2 * jobs + 1, spare=0)
 
 
 def _check_targets(paths: Sequence[Path], folder: Path) -> None:

@@ -1,0 +1,70 @@
+"""The parser of the command line: no abbreviations, and a word on what was probably meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+__all__ = ["Parser", "subparsers_of"]
+
+
+class Parser(argparse.ArgumentParser):
+    """Parser of a command and of all below it."""
+
+    def __init__(self, **how: Any) -> None:
+        how["allow_abbrev"] = False
+        how.setdefault("formatter_class", _Formatter)
+        super().__init__(**how)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse; say of what is not known what it was perhaps meant to be."""
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            parser: Parser = getattr(found, "parser", self)
+            parser.error(f"unrecognized arguments: {shlex.join(unknown)}{parser._meant(unknown)}")
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with 2."""
+        wrong = re.search(r"invalid choice: '(.*?)'.*\(choose from (.*)\)", message)
+        if wrong:
+            message += _like(wrong[1], re.findall(r"[\w.-]+", wrong[2]))
+        super().error(message)
+
+    def _meant(self, unknown: Sequence[str]) -> str:
+        known = [
+            option
+            for action in self._actions
+            if action.help != argparse.SUPPRESS
+            for option in action.option_strings
+        ]
+        options = [word.split("=")[0] for word in unknown if word.startswith("-")]
+        return next((said for word in options if (said := _like(word, known))), "")
+
+
+def _like(word: str, known: Sequence[str]) -> str:
+    start = [name for name in known if len(word) > 2 and name.startswith(word)]
+    near = start or difflib.get_close_matches(word, known, n=2, cutoff=0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Folds text, but leaves examples as they stand."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("example"):
+            return "\n".join(indent + line for line in text.splitlines())
+        return super()._fill_text(text, width, indent)
+
+
+def subparsers_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Names and parsers of the commands below one."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
