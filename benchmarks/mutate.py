@@ -34,6 +34,7 @@ LAWS, OPTIONS = "properties/test_physics_steps.py", "tests/kernels/test_option_t
 WIDE = ["tests/simulate/test_noise.py", "tests/simulate/test_frames.py"]
 FLAGS = ["tests/kernels/test_flags.py", "tests/quality/test_quality.py"]
 VARIANCE, CLIPPED = "tests/uncertainty/test_variance.py", "tests/build/test_clipped_mean.py"
+MISSION = "tests/kernels/test_mission_twins.py"
 ROWS, SMEAR = "tests/steps/test_row_pedestal.py", "tests/steps/test_robust_smear.py"
 
 
@@ -56,6 +57,8 @@ STAGES = {
     "smear": _six("smear or number_a_column"), "flat": _six("flat"), "sweep": _six("sweep"),
     "background_mode": [["tests/kernels/test_background_mode.py"]] * 3,
     "big_endian": [[TWINS, "-k", "endian or words"], [TWINS], ["tests/fits/test_checksum.py"]],
+    "mission_linearity": [[MISSION, "-k", "linearity"], [MISSION], [LAWS]],
+    "mission_smear": [[MISSION, "-k", "smear"], [MISSION], [LAWS]],
     "live_time": [[OPTIONS, "-k", "live_time"], [OPTIONS], [LAWS]],
     "poc_linearity": [[OPTIONS, "-k", "poc"], [OPTIONS], [LAWS, "-k", "poc"]],
     "undershoot": [[OPTIONS, "-k", "undershoot"], [OPTIONS], [LAWS]],

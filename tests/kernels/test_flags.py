@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tica_fn import kernels
-from tica_fn.kernels.flags import peaks_of_row
+from tica_fn.kernels.flags import extend_runs, peaks_of_row, place_flags
 
 
 def longest_run(column):
@@ -155,3 +155,24 @@ def test_signal_flags_are_those_of_plain_loops(rows, known):
             bits += 256 * (f < 0.5 or f > 1.5 or not error[r if known else 0, c] <= 0.125)
             assert out[r, c] == before[r, c] | bits
             assert full[r, c] == (e >= limits[c, 0])
+
+
+def test_runs_go_on_from_strip_to_strip():
+    marked = np.random.default_rng(4).random((60, 30)) < 0.8
+    now, longest = np.zeros(30, dtype=np.int64), np.zeros(30, dtype=np.int64)
+    for first, last in ((0, 7), (7, 8), (8, 60)):
+        extend_runs(marked[first:last], now, longest)
+    assert longest.tolist() == [longest_run(marked[:, c]) for c in range(30)]
+
+
+def test_bits_of_places_are_those_of_rows_and_of_columns_with_light_or_without():
+    random = np.random.default_rng(6)
+    of_row = np.stack([random.integers(0, 8, 9), random.integers(0, 2, 9)], axis=1)
+    of_row, of_column = of_row.astype(np.int32), random.integers(0, 64, (2, 11)).astype(np.int32)
+    virtual = random.random(11) < 0.3
+    out = np.empty((9, 11), dtype=np.int32)
+    place_flags(of_row, of_column, virtual, 1024, out)
+    for r in range(9):
+        for c in range(11):
+            expected = of_row[r, 0] | of_column[of_row[r, 1], c]
+            assert out[r, c] == (1024 if virtual[c] else expected)

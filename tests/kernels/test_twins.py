@@ -5,6 +5,7 @@ import pytest
 
 from tests.kernels import twins
 from tica_fn import kernels
+from tica_fn.kernels.big_endian import errors_to_file, reals_to_file
 
 SHAPES = [(1, 1), (1, 13), (2, 6), (9, 1), (3, 5), (8, 17)]
 ODD = [0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 5e-324, 1e308, -1e308, 1e-3, 2.0**31, 2.0**53]
@@ -245,3 +246,19 @@ def test_big_endian(words, fill):
     assert int(kernels.to_big_endian(out, back)) == total
     assert back.tobytes() == before
     assert data.tobytes() == before
+
+
+def test_reals_and_errors_become_words_of_a_file():
+    values = np.random.default_rng(3).normal(0.0, 1e5, (5, 7))
+    values[0, :4] = np.nan, np.inf, -0.0, 1e300
+    native, out = np.empty((5, 7), np.float32), np.empty((5, 7), np.uint32)
+    with np.errstate(over="ignore"):
+        expected = values.astype(np.float32)
+    total = reals_to_file(values, native, out)
+    assert native.tobytes() == expected.tobytes()
+    assert out.tobytes() == expected.astype(">f4").tobytes()
+    assert int(total) == twins.sum_words(out.tobytes())
+    variance = np.abs(expected)
+    total = errors_to_file(variance, out)
+    assert out.tobytes() == np.sqrt(variance).astype(">f4").tobytes()
+    assert int(total) == twins.sum_words(out.tobytes())

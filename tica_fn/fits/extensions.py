@@ -20,6 +20,7 @@ from tica_fn.immutable import Array
 __all__ = [
     "QUALITY_NAME",
     "UNCERTAINTY_NAME",
+    "flags_hdu",
     "quality_hdu",
     "tiled_hdu",
     "uncertainty_cards",
@@ -91,6 +92,14 @@ def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
     """Flags of each pixel as a tile-compressed image, with what the bits mean."""
     if frame.quality is None:
         raise FrameError(f"{path}: the frame has no flags; apply tica_fn.flag_pixels")
+    return flags_hdu(frame, frame.quality)
+
+
+def flags_hdu(frame: Frame, quality: Array) -> bytes:
+    """Flags as an extension of a frame's product.
+
+    `quality`: (rows, columns) int32.
+    """
     from tica_fn.quality.pixels import Pixel
 
     cards = [
@@ -106,8 +115,8 @@ def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
     ]
     return tiled_hdu(
         cards,
-        frame.quality,
+        quality,
         name=QUALITY_NAME,
         compression_type="GZIP_2",
-        tile_shape=(_TILE_ROWS, frame.quality.shape[1]),
+        tile_shape=(_TILE_ROWS, quality.shape[1]),
     )

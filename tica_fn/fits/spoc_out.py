@@ -25,7 +25,7 @@ from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty
 from tica_fn.frame import ELECTRON, RATE, Frame
 from tica_fn.immutable import Array
 
-__all__ = ["write_spoc"]
+__all__ = ["raw_header_hdu", "write_spoc"]
 
 
 MakeImage = Callable[[Cards, Array], bytes]
@@ -51,7 +51,7 @@ def write_spoc(
         parts.append(quality_hdu(frame, path))
         count += 1
     if isinstance(frame.header, OriginalHeader):
-        parts += _raw_header_hdu(frame.header)
+        parts += raw_header_hdu(frame.header)
         count += 1
     parts += tables
     count += len(tables)
@@ -80,7 +80,7 @@ def _per_second(frame: Frame, path: str | os.PathLike[str]) -> Frame:
     )
 
 
-def _raw_header_hdu(header: OriginalHeader) -> list[Bytes]:
+def raw_header_hdu(header: OriginalHeader) -> list[Bytes]:
     """Table of the raw header's cards."""
     rows = [
         (number, text[start : start + CARD].encode("ascii", "replace"))

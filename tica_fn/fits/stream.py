@@ -1,35 +1,41 @@
-"""The short way from a raw full-frame image to its product: words of one file to words of another.
+"""The short way from a raw readout to its product: words of one file to words of another.
 
-The pedestals and the smear come from a small frame that holds only the overclocks and the smear
-rows; it goes through the very steps and checks of a whole frame.  Then one sweep reads the file's
-words, calibrates, and fills the words of the product, with the checksums of both.  Buffers are
-kept and used again, so that memory does not grow and fresh pages need not be made for each frame;
-products are written from them past the system's page cache, where the file system lets it.
+What the steps measure comes from a small frame that holds only the overclocks and the smear rows;
+it goes through the very steps and checks of a whole frame.  Then the readout is calibrated strip by
+strip (`tica_fn.fits.strip_words`) into the words of the product, with the checksums of both.
+Buffers are kept and used again, so that memory does not grow and fresh pages need not be made for
+each frame; products are written from them past the system's page cache, where the file system lets
+it.
 """
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import numpy as np
 
 from tica_fn.detector import COLUMNS, ROWS, SHAPE
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.blocks import BLOCK, RawHDU, verify_sums
-from tica_fn.fits.checksum import add_sums, sum_bytes
-from tica_fn.fits.hdu_bytes import Bytes, finished_header, is_gzip_name, packed
+from tica_fn.fits.blocks import BLOCK, RawHDU
+from tica_fn.fits.extensions import flags_hdu, uncertainty_cards
+from tica_fn.fits.hdu_bytes import Bytes, finished_header, image_structure, is_gzip_name, packed
+from tica_fn.fits.header import Cards, OriginalHeader
+from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards
+from tica_fn.fits.spoc_out import raw_header_hdu
+from tica_fn.fits.strip_words import Readout, fill_words
 from tica_fn.fits.tica import has_comments_for_history, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
-from tica_fn.pipeline.compose import Pipeline
-from tica_fn.pipeline.stack import plan_of
 
-__all__ = ["stream", "words_of"]
+__all__ = ["STREAMED_LAYOUTS", "stream", "words_of"]
 
 _SIZE = ROWS * COLUMNS * 4
+_PADDED = -(-_SIZE // BLOCK) * BLOCK
 _kept = threading.local()
 
 
@@ -47,36 +53,71 @@ def words_of(hdu: RawHDU) -> Array | None:
 
 
 def stream(
-    path: Path,
-    hdus: list[RawHDU],
-    place: int,
-    steps: Pipeline,
-    measured: Frame,
+    readout: Readout,
+    layout: str,
     target: Path,
+    verify: Callable[[int], None],
     on_written: Callable[[], None] | None = None,
     look: Callable[[Frame, Array], None] | None = None,
 ) -> None:
-    """Calibrate the counts of an HDU into a file of TICA's layout.
+    """Calibrate a readout into a file.
 
-    `measured` is the frame's small part, calibrated.  The bytes written are those that
+    `verify` is given the sum of the words that were read.  The bytes written are those that
     `tica_fn.write` writes of the frame that the steps give.  `look` is shown the words of the
     product's pixels, (2078, 2136) uint32, which are not to be kept.
     """
-    data = hdus[place].data
-    words = np.frombuffer(data, dtype=np.uint32, count=ROWS * COLUMNS).reshape(SHAPE)
-    cards = tica_header(measured, comments=has_comments_for_history(measured, target))
-    start = len(finished_header(cards, datasum=0))
-    file = _memory("file", start + -(-_SIZE // BLOCK) * BLOCK)
-    out = file[start : start + _SIZE].view(np.uint32).reshape(SHAPE)
-    read, written = plan_of(steps, measured).fill_file(words, measured.smear, out)
-    verify_sums(path, hdus, {place: add_sums(read, sum_bytes(data[_SIZE:]))})
+    frame = attrs.evolve(readout.frame, row=0, column=0, collateral=())
+    lead, planes = STREAMED_LAYOUTS[layout](readout, frame, target)
+    heads = [len(finished_header(cards, datasum=0)) for cards in planes]
+    file = _memory("file", len(lead) + sum(heads) + len(heads) * _PADDED)
+    file[: len(lead)] = np.frombuffer(lead, dtype=np.uint8)
+    starts = [len(lead) + sum(heads[: k + 1]) + k * _PADDED for k in range(len(heads))]
+    words = [file[start : start + _SIZE].view(np.uint32).reshape(SHAPE) for start in starts]
+    quality = None
+    if readout.flags is not None:
+        quality = _memory("quality", _SIZE).view(np.int32).reshape(SHAPE)
+    read, sums = fill_words(readout, words, quality)
+    verify(read)
     if look is not None:
-        look(measured, out)
-    file[:start] = np.frombuffer(finished_header(cards, written), dtype=np.uint8)
-    file[start + _SIZE :] = 0
+        look(frame, words[0])
+    for cards, start, size, total in zip(planes, starts, heads, sums, strict=True):
+        file[start - size : start] = np.frombuffer(finished_header(cards, total), dtype=np.uint8)
+        file[start + _SIZE : start + _PADDED] = 0
+    rest: list[Bytes] = []
+    if quality is not None:
+        rest.append(flags_hdu(frame, quality))
+    if layout == "spoc" and isinstance(frame.header, OriginalHeader):
+        rest += raw_header_hdu(frame.header)
     if is_gzip_name(target):
-        file = _gathered(list(packed(target, file[:start].data, file[start:].data)))
-    write_whole(target, [file.data], on_written)
+        edges = [0, len(lead) or starts[0], *(start + _PADDED for start in starts)]
+        parts = [file[a:b].data for a, b in itertools.pairwise(edges)]
+        file, rest = _gathered(list(packed(target, *parts, *rest))), []
+    write_whole(target, [file.data, *rest], on_written)
+
+
+def _tica(readout: Readout, frame: Frame, target: Path) -> tuple[bytes, list[Cards]]:
+    """What stands before the planes, and the cards of each, in TICA's layout."""
+    planes = [tica_header(frame, comments=has_comments_for_history(frame, target))]
+    if readout.variance is not None and not readout.of_rounded:
+        structure = image_structure(SHAPE, "f", extension=True)
+        planes.append([*structure, *uncertainty_cards(frame)])
+    return b"", planes
+
+
+def _spoc(readout: Readout, frame: Frame, _: Path) -> tuple[bytes, list[Cards]]:
+    """The same in SPOC's layout."""
+    count = 2 + (readout.flags is not None) + isinstance(frame.header, OriginalHeader)
+    structure = image_structure(SHAPE, "f", extension=True)
+    planes = [image_cards(frame), spoc_uncertainty_cards(frame)]
+    lead = finished_header(primary_cards(frame, count), 0)
+    return lead, [[*structure, *cards] for cards in planes]
+
+
+STREAMED_LAYOUTS: dict[str, Callable[[Readout, Frame, Path], tuple[bytes, list[Cards]]]] = {
+    "tica": _tica,
+    "spoc": _spoc,
+}
+"""How the layouts that can be streamed begin."""
 
 
 def _gathered(parts: list[Bytes]) -> Array:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.compile import formula, kernel
-from tica_fn.kernels.types import Words
+from tica_fn.kernels.types import Image, Words
 
-__all__ = ["from_big_endian", "sum_words", "to_big_endian"]
+__all__ = ["errors_to_file", "from_big_endian", "reals_to_file", "sum_words", "to_big_endian"]
 
 
 @formula
@@ -126,4 +126,31 @@ def to_big_endian(words: Words, out: Words) -> np.uint32:
         word = words[i]
         total += np.uint64(word)
         out[i] = swapped(word)
+    return folded(total)
+
+
+@kernel
+def reals_to_file(pixels: Image, native: Image, out: Image) -> np.uint32:
+    """Round float64 pixels to float32 in `native`, with their words of a file in `out`; the sum."""
+    total = np.uint64(0)
+    for r in range(pixels.shape[0]):
+        for c in range(pixels.shape[1]):
+            value = np.float32(pixels[r, c])
+            word = value.view(np.uint32)
+            total += np.uint64(word)
+            native[r, c] = value
+            out[r, c] = swapped(word)
+    return folded(total)
+
+
+@kernel
+def errors_to_file(variance: Image, out: Image) -> np.uint32:
+    """Fill `out` with a file's words of the square roots of float32 variances; their sum."""
+    total = np.uint64(0)
+    for r in range(variance.shape[0]):
+        for c in range(variance.shape[1]):
+            value = np.float32(np.sqrt(variance[r, c]))
+            word = value.view(np.uint32)
+            total += np.uint64(word)
+            out[r, c] = swapped(word)
     return folded(total)

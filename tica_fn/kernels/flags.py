@@ -11,7 +11,14 @@ import numpy as np
 from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.types import Array, Image, Table, Vector
 
-__all__ = ["isolated_pixels", "longest_runs", "peaks_of_row", "signal_flags"]
+__all__ = [
+    "extend_runs",
+    "isolated_pixels",
+    "longest_runs",
+    "peaks_of_row",
+    "place_flags",
+    "signal_flags",
+]
 
 _CROWDED = 25
 """Where more than one pixel in so many passes the first look, a second one pays."""
@@ -83,22 +90,44 @@ def signal_flags(
     (array([[0, 1, 8]], dtype=int32), array([[False,  True, False]]))
     """
     per_error = 1 if flat_error.shape[0] > 1 else 0
+    full_at, end_at = limits[:, 0].copy(), limits[:, 1].copy()
+    lowest, highest, largest = flat_limits[0], flat_limits[1], flat_limits[2]
+    none = np.int32(0)
+    saturated, beyond = np.int32(bits[0]), np.int32(bits[1])
+    invalid, missing = np.int32(bits[2]), np.int32(bits[3])
     for r in range(pixels.shape[0]):
+        y, of_row, error = pixels[r], flat[r], flat_error[r * per_error]
+        o, marked = out[r], full[r]
         for c in range(pixels.shape[1]):
-            f = float(flat[r, c])
-            e = float(pixels[r, c]) * (scale[c] if scale[c] > 0 else -scale[c] * f) + smear[c]
-            found = np.int64(0)
-            full[r, c] = e >= limits[c, 0]
-            if full[r, c]:
-                found |= bits[0]
-            if e > limits[c, 1]:
-                found |= bits[1]
-            wrong = f < flat_limits[0] or f > flat_limits[1]
-            if wrong or not flat_error[r * per_error, c] <= flat_limits[2]:
-                found |= bits[2]
-            if np.isnan(e):
-                found |= bits[3]
-            out[r, c] |= np.int32(found)
+            f = float(of_row[c])
+            e = float(y[c]) * (scale[c] if scale[c] > 0 else -scale[c] * f) + smear[c]
+            wrong = (f < lowest) | (f > highest) | (not error[c] <= largest)
+            marked[c] = e >= full_at[c]
+            found = (saturated if e >= full_at[c] else none) | (beyond if e > end_at[c] else none)
+            o[c] |= found | (invalid if wrong else none) | (missing if np.isnan(e) else none)
+
+
+@kernel
+def place_flags(of_row: Vector, of_column: Image, virtual: Vector, bit: int, out: Image) -> None:
+    """Fill `out` with the bits of rows and columns; pixels of virtual columns have one bit alone.
+
+    `of_row` is (rows, 2): bits of each row, and which of the two rows of `of_column` counts there.
+    """
+    alone = np.int32(bit)
+    for r in range(out.shape[0]):
+        here, columns, o = of_row[r, 0], of_column[of_row[r, 1]], out[r]
+        for c in range(out.shape[1]):
+            o[c] = alone if virtual[c] else here | columns[c]
+
+
+@kernel
+def extend_runs(marked: Image, now: Array, longest: Array) -> None:
+    """Go on with the runs of marked pixels along each column: length so far, and the longest."""
+    for r in range(marked.shape[0]):
+        row = marked[r]
+        for c in range(row.size):
+            now[c] = now[c] + 1 if row[c] else 0
+            longest[c] = max(longest[c], now[c])
 
 
 @kernel
@@ -122,12 +151,8 @@ def longest_runs(marked: Image, out: Table) -> None:
     >>> runs
     array([2, 3])
     """
-    now = np.zeros(out.size, dtype=np.int64)
-    out[:] = now
-    for r in range(marked.shape[0]):
-        for c in range(marked.shape[1]):
-            now[c] = now[c] + 1 if marked[r, c] else 0
-            out[c] = max(out[c], now[c])
+    out[:] = 0
+    extend_runs(marked, np.zeros(out.size, dtype=np.int64), out)
 
 
 @kernel

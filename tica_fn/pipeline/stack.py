@@ -18,7 +18,7 @@ from tica_fn.detector import (
     OVERCLOCK_COLUMNS,
     PEDESTAL_FIRST_ROW,
     SHAPE,
-    SMEAR_MEDIAN_ROWS,
+    SMEAR_ROWS,
 )
 from tica_fn.errors import FrameError
 from tica_fn.frame import ADU, Frame, Place
@@ -46,16 +46,16 @@ class CalibratedStack:
     smear: Array
 
 
-def measured_part(image: Array, **facts: Any) -> Frame:
+def measured_part(image: Array, first_row: int = PEDESTAL_FIRST_ROW, **facts: Any) -> Frame:
     """Make a frame of nothing but the smear rows, with the overclocks as its collateral.
 
-    `image`: (2078, 2136), any number type, ADU.
+    `image`: (2078, 2136), any number type, ADU; `first_row`: that of the overclocks.
     """
-    first, last = SMEAR_MEDIAN_ROWS
+    first, last = SMEAR_ROWS
     column = OVERCLOCK_COLUMNS[0]
     frame = Frame(pixels=image[first:last], row=first, unit=ADU, **facts)
     overclocks = attrs.evolve(
-        frame, pixels=image[PEDESTAL_FIRST_ROW:, column:], row=PEDESTAL_FIRST_ROW, column=column
+        frame, pixels=image[first_row:, column:], row=first_row, column=column
     )
     return attrs.evolve(frame, collateral=(overclocks,))
 
@@ -132,7 +132,7 @@ def calibrate_stack(
         )
     steps = standard_steps(models)
     pedestals, smear = np.empty((len(pixels), 4)), np.empty((len(pixels), SHAPE[1]))
-    facts = {
+    facts: dict[str, Any] = {
         "camera": models.camera,
         "ccd": models.ccd,
         "exposure_s": exposure_s,

@@ -89,18 +89,8 @@ class SweepPlan:
             smear = freeze(np.zeros(pixels.shape[1]))
 
         def block(first: int, count: int) -> None:
-            plan = self.of_rows(first, count)
-            kernels.sweep(
-                pixels[first : first + count],
-                plan.bias,
-                plan.factor,
-                plan.pedestal,
-                plan.gain,
-                plan.runs,
-                plan.coefficients,
-                smear,
-                plan.flat,
-                out[first : first + count],
+            self.of_rows(first, count).sweep(
+                pixels[first : first + count], smear, out[first : first + count]
             )
 
         if threads == 1:
@@ -120,8 +110,12 @@ class SweepPlan:
         """
         if smear is None:
             smear = freeze(np.zeros(words.shape[1]))
+        return self.sweep(words, smear, out)
+
+    def sweep(self, pixels: Array, smear: Array, out: Array) -> tuple[int, int]:
+        """Run the sweep over all rows of the plan; the sums of words read and written."""
         sums = kernels.sweep(
-            words,
+            pixels,
             self.bias,
             self.factor,
             self.pedestal,

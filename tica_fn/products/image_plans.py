@@ -1,7 +1,8 @@
 """What a raw full-frame image becomes: one CCD or four, in any layout, with or without extras.
 
-A plain product of a file whose counts can be calibrated word by word is streamed; all others are
-made of frames.
+Readouts are calibrated strip by strip, from the words of the raw file where these are plain counts,
+into the words of the product where it is plain or gzipped.  What can't be, and what looks unusual
+as a whole, is calibrated as a whole frame.
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ import numpy as np
 from tica_fn.detector import AMPLIFIERS, SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.errors import FrameError
 from tica_fn.fits.blocks import verify_sums
+from tica_fn.fits.checksum import add_sums, sum_bytes
 from tica_fn.fits.header import with_card
 from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.fits.names import hlsp_name, product_name, spoc_name
 from tica_fn.fits.poc_out import write_camera
 from tica_fn.fits.stream import stream, words_of
+from tica_fn.fits.strip_words import Readout, UnusualFrameError, frame_of
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import Pipeline
-from tica_fn.pipeline.fuse import is_one_sweep
-from tica_fn.pipeline.stack import measured_part
 from tica_fn.pipeline.trim import trim_science
 from tica_fn.products.flagging import say_flags
 from tica_fn.products.job import Job
 from tica_fn.products.options import Product, steps_for
 from tica_fn.products.plan import Plan, RawFile
+from tica_fn.products.readouts import can_stream, part_for, part_of, readout_of
 from tica_fn.products.staleness import expected_of
 from tica_fn.quality.pixels import flag_pixels
 from tica_fn.wcs.time_corrections import correct_times
@@ -43,17 +45,9 @@ def plans_of_image(raw: RawFile, job: Job) -> list[Plan]:
     """Plan the products of a raw full-frame image."""
     if job.product.assemble and "camera" not in raw.kind.becomes:
         raise FrameError(f"{raw.path}: holds one CCD; only camera frames are assembled again")
-    if streamed := _streamed(raw, job):
-        return [streamed]
-    verify_sums(raw.path, raw.hdus)
-    assert raw.kind.frames is not None
-    frames = raw.kind.frames(raw.path, raw.hdus, raw.stamp, raw.kind.ccds or ())
-    frames = tuple(_prepared(frame, job.product) for frame in frames)
-    models = [job.models(frame.camera, frame.ccd) for frame in frames]
-    made = [
-        _Made(raw=frame, models=one, steps=steps_for(one, job.product, job.without))
-        for frame, one in zip(frames, models, strict=True)
-    ]
+    if from_words := _from_words(raw, job):
+        return [_one_ccd(raw, from_words, job)]
+    made = _from_frames(raw, job)
     if job.product.assemble:
         return [_assembled(raw, made, job)]
     return [_one_ccd(raw, one, job) for one in made]
@@ -61,50 +55,107 @@ def plans_of_image(raw: RawFile, job: Job) -> list[Plan]:
 
 @attrs.frozen(kw_only=True, eq=False)
 class _Made:
-    """A raw frame with what calibrates it."""
+    """A raw readout with what calibrates it.
 
-    raw: Frame
+    `part`: its small part, on which is measured; `counts`: (2078, 2136) int32, or uint32 words of a
+    file, or None where it can only be calibrated as a whole frame, which `whole` makes; `verify` is
+    given the sum of the words read.
+    """
+
+    part: Frame
+    counts: Array | None
+    whole: Callable[[], Frame]
+    verify: Callable[[int], None]
     models: Models
     steps: Pipeline
 
     @property
     def ccd(self) -> tuple[int, int, int | None]:
-        return self.raw.camera, self.raw.ccd, self.raw.sector
+        return self.part.camera, self.part.ccd, self.part.sector
 
-    def calibrated(self, product: Product) -> Frame:
-        out = self.steps(self.raw, dtype=np.float32)
-        if product.quality or product.needs_variance or _without_signal(self.raw.pixels):
-            out = say_flags(self.raw, out, self.models)
-        if product.quality:
-            out = flag_pixels(out, self.models)
+    def measured(self, product: Product) -> Readout | None:
+        """What the readout's strips go through; None where it has to be calibrated whole."""
+        if self.counts is None:
+            return None
+        return readout_of(self.part, self.counts, self.models, self.steps, product)
+
+    def calibrated(self, product: Product, ready: Readout | None) -> Frame:
+        """The calibrated frame, made of strips where that can be."""
+        if ready is not None:
+            try:
+                out, read = frame_of(ready)
+            except UnusualFrameError:
+                ready = None
+            else:
+                self.verify(read)
+        if ready is None:
+            out = self._calibrated_whole(product)
         return trim_science(out) if product.trim else out
 
+    def _calibrated_whole(self, product: Product) -> Frame:
+        raw = self.whole()
+        out = self.steps(raw, dtype=np.float32)
+        if product.quality or product.needs_variance or _without_signal(raw.pixels):
+            out = say_flags(raw, out, self.models)
+        return flag_pixels(out, self.models) if product.quality else out
 
-def _streamed(raw: RawFile, job: Job) -> Plan | None:
-    """Plan the short way from the file's words to the product's, where it can be gone."""
-    counts = raw.kind.counts
-    if counts is None or not job.product.plain or job.compress not in ("none", "gzip"):
-        return None
-    words = words_of(raw.hdus[counts.hdu])
-    if words is None or _without_signal(words):
-        return None
-    facts = counts.facts(raw.path, raw.hdus)
-    ccd = facts["camera"], facts["ccd"], facts["sector"]
-    steps = steps_for(job.models(*ccd[:2]), job.product, job.without)
-    if not is_one_sweep(steps.steps):
-        return None
 
-    def write(done: Frame, target: Path, on_written: Callable[[], None] | None) -> tuple[str, ...]:
-        stream(raw.path, raw.hdus, counts.hdu, steps, done, target, on_written, job.look)
-        return ()
+def _from_words(raw: RawFile, job: Job) -> _Made | None:
+    """Take the counts as they stand in the file, where that can be."""
+    place = raw.kind.counts
+    if place is None:
+        return None
+    counts = words_of(raw.hdus[place.hdu])
+    if counts is None or _without_signal(counts):
+        return None
+    facts = place.facts(raw.path, raw.hdus)
+    models = job.models(facts["camera"], facts["ccd"])
+    steps = steps_for(models, job.product, job.without)
 
-    return Plan(
-        target=job.outdir / product_name(raw.path, compress=job.compress),
-        expected=expected_of(raw.stamp, [steps], job.product, compress=job.compress),
-        ccds=(ccd,),
-        calibrate=lambda: steps(measured_part(words, source=raw.stamp, **facts)),
-        write=write,
+    def verify(read: int) -> None:
+        rest = raw.hdus[place.hdu].data[counts.nbytes :]
+        verify_sums(raw.path, raw.hdus, {place.hdu: add_sums(read, sum_bytes(rest))})
+
+    def whole() -> Frame:
+        verify_sums(raw.path, raw.hdus)
+        (frame,) = _frames(raw)
+        return _prepared(frame, job.product)
+
+    return _Made(
+        part=_prepared(part_for(steps, counts, source=raw.stamp, **facts), job.product),
+        counts=counts.view(np.uint32),
+        whole=whole,
+        verify=verify,
+        models=models,
+        steps=steps,
     )
+
+
+def _from_frames(raw: RawFile, job: Job) -> list[_Made]:
+    """Take the counts of each CCD's frame."""
+    verify_sums(raw.path, raw.hdus)
+    made = []
+    for raw_frame in _frames(raw):
+        frame = _prepared(raw_frame, job.product)
+        models = job.models(frame.camera, frame.ccd)
+        steps = steps_for(models, job.product, job.without)
+        usual = frame.pixels.dtype == np.int32 and not _without_signal(frame.pixels)
+        made.append(
+            _Made(
+                part=part_of(steps, frame) if usual else frame,
+                counts=frame.pixels if usual else None,
+                whole=partial(_prepared, raw_frame, job.product),
+                verify=lambda _: None,
+                models=models,
+                steps=steps,
+            )
+        )
+    return made
+
+
+def _frames(raw: RawFile) -> tuple[Frame, ...]:
+    assert raw.kind.frames is not None
+    return raw.kind.frames(raw.path, raw.hdus, raw.stamp, raw.kind.ccds or ())
 
 
 def _without_signal(counts: Array) -> bool:
@@ -129,28 +180,48 @@ def _prepared(frame: Frame, product: Product) -> Frame:
     return frame
 
 
-def _one_ccd(raw: RawFile, made: _Made, job: Job) -> Plan:
-    """Plan the product of one CCD."""
-    frame, product = made.raw, job.product
-    if product.name == "hlsp":
-        name = hlsp_name(frame, product.segment, job.compress)
-    elif product.name == "spoc":
-        name = spoc_name(frame, job.compress)
-    else:
-        ccd = frame.ccd if raw.kind.ccds else None
-        name = product_name(raw.path, ccd=ccd, layout=product.layout, compress=job.compress)
+def _name(raw: RawFile, frame: Frame, job: Job) -> str:
+    """Name of the product of one CCD."""
+    if job.product.name == "hlsp":
+        return hlsp_name(frame, job.product.segment, job.compress)
+    if job.product.name == "spoc":
+        return spoc_name(frame, job.compress)
+    ccd = frame.ccd if raw.kind.ccds else None
+    return product_name(raw.path, ccd=ccd, layout=job.product.layout, compress=job.compress)
 
-    def write(out: Frame, target: Path, _: Callable[[], None] | None) -> tuple[str, ...]:
-        LAYOUTS[product.layout].write(out, target, job.compress)
-        return (f"{target.name}: {out.header['FRAMEFLG']}",) if "FRAMEFLG" in out.header else ()
+
+def _one_ccd(raw: RawFile, made: _Made, job: Job) -> Plan:
+    """Plan the product of one CCD: a file of its strips, or of its frame."""
+    part, product = made.part, job.product
+    streamed = can_stream(product, job.compress)
+
+    def calibrate() -> Frame | Readout:
+        ready = made.measured(product)
+        return ready if ready is not None and streamed else made.calibrated(product, ready)
+
+    def write(
+        ready: Frame | Readout, target: Path, on_written: Callable[[], None] | None
+    ) -> tuple[str, ...]:
+        if isinstance(ready, Readout):
+            try:
+                stream(ready, product.layout, target, made.verify, on_written, job.look)
+            except UnusualFrameError:
+                ready = made.calibrated(product, None)
+                if job.look is not None:
+                    job.look(ready, ready.pixels.view(np.uint32).byteswap())
+            else:
+                return ()
+        LAYOUTS[product.layout].write(ready, target, job.compress)
+        flags = ready.header.get("FRAMEFLG")
+        return () if flags is None else (f"{target.name}: {flags}",)
 
     return Plan(
-        target=job.outdir / name,
+        target=job.outdir / _name(raw, part, job),
         expected=expected_of(
-            frame.source, [made.steps], product, compress=job.compress, before=frame.steps
+            part.source, [made.steps], product, compress=job.compress, before=part.steps
         ),
         ccds=(made.ccd,),
-        calibrate=partial(made.calibrated, product),
+        calibrate=calibrate,
         write=write,
     )
 
@@ -171,10 +242,10 @@ def _assembled(raw: RawFile, made: Sequence[_Made], job: Job) -> Plan:
             [one.steps for one in made],
             job.product,
             compress=job.compress,
-            before=made[0].raw.steps,
+            before=made[0].part.steps,
         ),
         ccds=tuple(one.ccd for one in made),
-        calibrate=lambda: [one.calibrated(job.product) for one in made],
+        calibrate=lambda: [one.calibrated(job.product, one.measured(job.product)) for one in made],
         write=write,
         frames=len(made),
     )

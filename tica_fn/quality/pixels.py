@@ -23,8 +23,9 @@ from tica_fn.detector import (
     amplifier_of_columns,
 )
 from tica_fn.errors import FrameError
-from tica_fn.frame import ADU, RATE, Frame
+from tica_fn.frame import ADU, RATE, Frame, Place
 from tica_fn.immutable import Array, freeze
+from tica_fn.kernels.flags import extend_runs, place_flags
 from tica_fn.models import Models
 from tica_fn.steps.contamination import contaminated_in_readout
 from tica_fn.steps.gain import gain_of_columns
@@ -33,7 +34,7 @@ from tica_fn.steps.table import step_at
 from tica_fn.uncertainty.estimate_variance import estimate_variance
 from tica_fn.uncertainty.noise import Noise
 
-__all__ = ["FULL_WELL_E", "STRAP_COLUMNS", "Pixel", "flag_pixels"]
+__all__ = ["FULL_WELL_E", "STRAP_COLUMNS", "FlagPlan", "Pixel", "flag_pixels"]
 
 FULL_WELL_E = 180_000.0
 """Electrons per read from which on a pixel counts as saturated: wells hold about 200,000, and
@@ -135,20 +136,10 @@ def flag_pixels(
     spoilt = contaminated_in_readout(frame, models)
 
     def flagged(piece: Frame, with_variance: Frame) -> Frame:
-        quality = _readout_bits(piece)
-        _add_signal_bits(piece, models, full_well_e, quality)
-        here = slice(piece.column, piece.column + piece.pixels.shape[1])
-        quality[:, spoilt[here]] |= Pixel.SMEAR_CONTAMINATED.value
-        if cosmic_rays and with_variance.variance is not None:
-            kernels.isolated_pixels(
-                piece.pixels,
-                with_variance.variance,
-                _neighbours(piece),
-                _RAY_SIGMAS,
-                _RAY_SHARE,
-                Pixel.COSMIC_RAY.value,
-                quality,
-            )
+        plan = FlagPlan.of(piece, models, spoilt, full_well_e)
+        quality = np.empty(piece.shape, dtype=np.int32)
+        plan.fill(piece.pixels, with_variance.variance if cosmic_rays else None, 0, quality)
+        plan.add_bleeds(quality)
         if piece.quality is not None:
             quality |= piece.quality
         return attrs.evolve(piece, quality=freeze(quality))
@@ -160,57 +151,149 @@ def flag_pixels(
     return attrs.evolve(flagged(frame, noisy), collateral=pieces)
 
 
-def _readout_bits(piece: Frame) -> Array:
-    """What a pixel is, by its place."""
-    height, width = piece.pixels.shape
-    row = np.arange(piece.row, piece.row + height)
-    column = np.arange(piece.column, piece.column + width)
-    of_row = np.zeros(height, dtype=np.int32)
+@attrs.frozen(eq=False)
+class FlagPlan:
+    """What the flags of a piece's pixels follow from, and the runs of full pixels found so far.
+
+    `of_row`, `of_column`, `virtual`: as `place_flags` takes them; `now` and `longest`: (columns,)
+    int64, runs of full pixels; the rest is as the public kernels take it.
+    """
+
+    place: Place
+    of_row: Array
+    of_column: Array
+    virtual: Array
+    flat: Array
+    flat_error: Array
+    smear: Array
+    scale: Array
+    limits: Array
+    neighbours: Array
+    now: Array
+    longest: Array
+
+    @classmethod
+    def of(
+        cls,
+        piece: Frame,
+        models: Models,
+        spoilt: Array,
+        full_well_e: float = FULL_WELL_E,
+        place: Place | None = None,
+    ) -> FlagPlan:
+        """Plan for a piece, or for another place whose pixels went through the same steps."""
+        if place is None:
+            place = Place(
+                row=piece.row, column=piece.column, shape=piece.shape, coadds=piece.coadds
+            )
+        columns = place.shape[1]
+        of_row, of_column, virtual = _bits_of_place(place)
+        of_column[:, spoilt[place.column : place.column + columns]] |= _CONTAMINATED
+        error = models.flat_error
+        no_error = np.zeros((1, columns), dtype=np.float32)
+        scale = np.full(columns, piece.live_s if piece.unit == RATE else 1.0)
+        if piece.unit == ADU:
+            scale = gain_of_columns(models, piece)
+        limits = np.full((columns, 2), np.inf)
+        column = np.arange(place.column, place.column + columns)
+        science = (column >= SCIENCE_COLUMNS[0]) & (column < SCIENCE_COLUMNS[1])
+        limits[science, 0] = full_well_e * piece.coadds
+        limits[science, 1] = _end_of_linearity(piece, models)[science]
+        return cls(
+            place=place,
+            of_row=of_row,
+            of_column=of_column,
+            virtual=virtual,
+            flat=window(models.flat, place),
+            flat_error=no_error if error is None else window(error, place),
+            smear=np.zeros(columns) if piece.smear is None else np.array(piece.smear),
+            scale=-scale if "divide_flat" in piece.steps else scale,
+            limits=limits,
+            neighbours=_neighbours(place),
+            now=np.zeros(columns, dtype=np.int64),
+            longest=np.zeros(columns, dtype=np.int64),
+        )
+
+    def begun_anew(self) -> FlagPlan:
+        """The same without the runs that were found so far."""
+        return attrs.evolve(self, now=np.zeros_like(self.now), longest=np.zeros_like(self.longest))
+
+    def fill(
+        self,
+        pixels: Array,
+        variance: Array | None,
+        first: int,
+        quality: Array,
+        beside: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Fill in the flags of rows from `first` on, but for bleeds; rows are to come in order.
+
+        `pixels`, `variance`: (rows, columns) float32 or float64; without variance no cosmic rays
+        are looked for.  `beside`: how many rows before and after are there for their neighbours
+        only; `quality`: (rows, columns) int32 of the others.
+        """
+        before, after = beside
+        own = slice(before, len(pixels) - after)
+        last = first + len(quality)
+        place_flags(
+            self.of_row[first:last], self.of_column, self.virtual, Pixel.VIRTUAL.value, quality
+        )
+        full = np.empty(quality.shape, dtype=np.bool_)
+        error = self.flat_error
+        kernels.signal_flags(
+            pixels[own],
+            self.flat[first:last],
+            error if len(error) == 1 else error[first:last],
+            self.smear,
+            self.scale,
+            self.limits,
+            np.array([*_FLAT_RANGE, _LARGEST_FLAT_ERROR]),
+            np.array(_SIGNAL_BITS, dtype=np.int64),
+            full,
+            quality,
+        )
+        extend_runs(full, self.now, self.longest)
+        if variance is None:
+            return
+        rays = quality if beside == (0, 0) else np.zeros(pixels.shape, dtype=np.int32)
+        kernels.isolated_pixels(
+            pixels,
+            variance,
+            self.neighbours,
+            _RAY_SIGMAS,
+            _RAY_SHARE,
+            Pixel.COSMIC_RAY.value,
+            rays,
+        )
+        if rays is not quality:
+            quality |= rays[own]
+
+    def add_bleeds(self, quality: Array) -> None:
+        """Mark the lit pixels of columns in which a long run is full, after the last rows."""
+        light = slice(0, max(BUFFER_ROWS[1] - self.place.row, 0))
+        quality[light, self.longest >= _SHORTEST_BLEED] |= Pixel.BLEED_COLUMN.value
+
+
+_CONTAMINATED = Pixel.SMEAR_CONTAMINATED.value
+
+
+def _bits_of_place(place: Place) -> tuple[Array, Array, Array]:
+    """What a pixel is, by its place: bits of rows, and of columns with light and without."""
+    height, width = place.shape
+    row = np.arange(place.row, place.row + height)
+    column = np.arange(place.column, place.column + width)
+    of_row = np.zeros((height, 2), dtype=np.int32)
     for bit, (first, last) in ((Pixel.BUFFER, BUFFER_ROWS), (Pixel.SMEAR_ROW, SMEAR_ROWS)):
-        of_row[(row >= first) & (row < last)] |= bit.value
-    of_row[(row == 0) | (row == SCIENCE_ROWS[1] - 1)] |= Pixel.EDGE.value
-    of_row[row >= SMEAR_ROWS[1]] |= Pixel.VIRTUAL.value
-    of_column = np.zeros(width, dtype=np.int32)
+        of_row[(row >= first) & (row < last), 0] |= bit.value
+    of_row[(row == 0) | (row == SCIENCE_ROWS[1] - 1), 0] |= Pixel.EDGE.value
+    of_row[row >= SMEAR_ROWS[1], 0] |= Pixel.VIRTUAL.value
+    of_row[:, 1] = row >= SCIENCE_ROWS[1]
+    of_column = np.zeros((2, width), dtype=np.int32)
     at_edge = (column == SCIENCE_COLUMNS[0]) | (column == SCIENCE_COLUMNS[1] - 1)
-    of_column[at_edge] |= Pixel.EDGE.value
-    of_column[np.isin(column, STRAP_COLUMNS)] |= Pixel.STRAP.value
-    quality = np.empty((height, width), dtype=np.int32)
-    lit = row < SCIENCE_ROWS[1]
-    quality[lit] = of_row[lit][:, None] | of_column
-    quality[~lit] = of_row[~lit][:, None]
-    quality[:, (column < SCIENCE_COLUMNS[0]) | (column >= SCIENCE_COLUMNS[1])] = Pixel.VIRTUAL.value
-    return quality
-
-
-def _add_signal_bits(piece: Frame, models: Models, full_well_e: float, quality: Array) -> None:
-    """Add what a pixel's electrons and its flat field say, in place."""
-    rows, columns = piece.pixels.shape
-    scale = np.full(columns, piece.live_s if piece.unit == RATE else 1.0)
-    if piece.unit == ADU:
-        scale = gain_of_columns(models, piece)
-    limits = np.full((columns, 2), np.inf)
-    column = np.arange(piece.column, piece.column + columns)
-    science = (column >= SCIENCE_COLUMNS[0]) & (column < SCIENCE_COLUMNS[1])
-    limits[science, 0] = full_well_e * piece.coadds
-    limits[science, 1] = _end_of_linearity(piece, models)[science]
-    no_error = np.zeros((1, columns), dtype=np.float32)
-    full = np.empty((rows, columns), dtype=np.bool_)
-    kernels.signal_flags(
-        piece.pixels,
-        window(models.flat, piece),
-        no_error if models.flat_error is None else window(models.flat_error, piece),
-        np.zeros(columns) if piece.smear is None else np.array(piece.smear),
-        -scale if "divide_flat" in piece.steps else scale,
-        limits,
-        np.array([*_FLAT_RANGE, _LARGEST_FLAT_ERROR]),
-        np.array(_SIGNAL_BITS, dtype=np.int64),
-        full,
-        quality,
-    )
-    runs = np.empty(columns, dtype=np.int64)
-    kernels.longest_runs(full, runs)
-    light = slice(0, max(BUFFER_ROWS[1] - piece.row, 0))
-    quality[light, runs >= _SHORTEST_BLEED] |= Pixel.BLEED_COLUMN.value
+    of_column[0, at_edge] |= Pixel.EDGE.value
+    of_column[0, np.isin(column, STRAP_COLUMNS)] |= Pixel.STRAP.value
+    virtual = (column < SCIENCE_COLUMNS[0]) | (column >= SCIENCE_COLUMNS[1])
+    return of_row, of_column, virtual
 
 
 _SIGNAL_BITS = (
@@ -244,11 +327,11 @@ def _end_of_linearity(piece: Frame, models: Models) -> Array:
     return np.asarray(end[columns])
 
 
-def _neighbours(piece: Frame) -> Array:
+def _neighbours(piece: Frame | Place) -> Array:
     """Runs of columns that neighbour each other: one amplifier's science, or virtual, columns."""
     edges = [k * VIRTUAL_COLUMNS for k in range(5)]
     edges += [SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS for k in range(1, 5)]
     edges += [SCIENCE_COLUMNS[1] + k * VIRTUAL_COLUMNS for k in range(1, 5)]
-    inside = np.clip(np.array(edges) - piece.column, 0, piece.pixels.shape[1])
+    inside = np.clip(np.array(edges) - piece.column, 0, piece.shape[1])
     runs = np.stack([inside[:-1], inside[1:]], axis=1).astype(np.int64)
     return np.ascontiguousarray(runs[runs[:, 1] > runs[:, 0]])

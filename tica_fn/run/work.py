@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
 
 from tica_fn.errors import describe
 from tica_fn.fits.batch import DONE, SKIPPED, Outcome
+from tica_fn.fits.strip_words import Readout
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
 from tica_fn.products.job import Job
@@ -79,7 +81,10 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
     seen: list[dict[str, float]] = []
 
     def look(frame: Frame, words: Array) -> None:
-        seen.append(measured_pixels(words, frame.coadds))
+        pixels = words
+        if frame.unit == RATE:
+            pixels = words.byteswap().view(np.float32) * frame.live_s
+        seen.append(measured_pixels(pixels, frame.coadds))
 
     job = attrs.evolve(run.job, look=look)
     plans = []
@@ -142,17 +147,26 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
 
 
 def _frame_facts(result: Any) -> dict[str, Any]:
-    return facts_of_frame(result) if isinstance(result, Frame) else {}
+    frame = _frame_in(result)
+    return {} if frame is None else facts_of_frame(frame)
+
+
+def _frame_in(result: Any) -> Frame | None:
+    """What is known of the one frame that a plan's result is, or will be."""
+    if isinstance(result, Readout):
+        return result.frame
+    return result if isinstance(result, Frame) else None
 
 
 def _facts(plan: Plan, result: Any, seen: list[dict[str, float]]) -> dict[str, Any]:
     """What can be said of a product while its pixels are in hand."""
     camera, ccd, sector = plan.ccds[0]
-    if not isinstance(result, Frame):
+    frame = _frame_in(result)
+    if frame is None:
         kind = "camera" if len(plan.ccds) > 1 else "target"
         one = None if kind == "camera" else ccd
         return {"kind": kind, "camera": camera, "ccd": one, "sector": sector}
-    facts = facts_of_frame(result)
+    facts = facts_of_frame(frame)
     if seen:
         facts |= seen[-1]
         return facts
@@ -164,7 +178,7 @@ def _write(
     plan: Plan, result: Any, run: RunJob, on_written: Callable[[], None] | None
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Write a product, with its solution where the stars of its CCD are known."""
-    stars = run.stars.get(plan.ccds[0][:2]) if isinstance(result, Frame) else None
+    stars = run.stars.get(plan.ccds[0][:2]) if _frame_in(result) is not None else None
     if stars is None or not run.solvable:
         return plan.write(result, plan.target, on_written), {}
     from tica_fn.wcs.fit_many import describe_solution, solve_file

@@ -142,7 +142,23 @@ class Step(Record, abc.ABC):
         Frame
             New frame.
         """
-        found = self.measure(frame)
+        return self.apply_measured(frame, self.measure(frame))
+
+    def apply_measured(self, frame: Frame, found: Mapping[str, Array]) -> Frame:
+        """Do what the step does with what it measured, on this frame or on more of its readout.
+
+        Parameters
+        ----------
+        frame : Frame
+            A frame that passed `check`.
+        found : mapping
+            What `measure` gives.
+
+        Returns
+        -------
+        Frame
+            New frame.
+        """
         pieces = tuple(self._after(keep(piece, found)) for piece in frame.collateral)
         return attrs.evolve(self._after(keep(frame, found)), collateral=pieces)
 
@@ -303,4 +319,4 @@ def window(image: Array, piece: Frame | Place) -> Array:
     if (rows, columns) == image.shape:
         return image
     cut = image[piece.row : piece.row + rows, piece.column : piece.column + columns]
-    return freeze(cut.copy())
+    return cut if cut.flags.c_contiguous else freeze(cut.copy())

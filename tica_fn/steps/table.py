@@ -30,7 +30,9 @@ class Row(NamedTuple):
     `name`: of the step, and of the function that binds it.  `module`: where in the package both
     are.  `place`: steps of one place stand in for each other.  `choice`: the word that an option
     of the place's name chooses it by, where there is a choice.  `standard`: one of the six.
-    `swept`: the sweep can do it, in one pass with others.
+    `swept`: the sweep can do it, in one pass with others.  `stripped`: rows go through it by
+    themselves once it has measured what it needs on the overclocks and smear rows
+    (`tica_fn.pipeline.strips`); the swept ones do.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Row(NamedTuple):
     choice: str = ""
     standard: bool = False
     swept: bool = False
+    stripped: bool = False
 
     @property
     def maker(self) -> Any:
@@ -56,18 +59,18 @@ class Row(NamedTuple):
 TABLE = (
     Row("subtract_bias", "steps.bias", "bias", standard=True, swept=True),
     Row("subtract_pedestal", "steps.pedestal", "pedestal", "mean", standard=True, swept=True),
-    Row("subtract_row_pedestal", "steps.row_pedestal", "pedestal", "row"),
+    Row("subtract_row_pedestal", "steps.row_pedestal", "pedestal", "row", stripped=True),
     Row("subtract_mission_pedestal", "steps.mission_pedestal", "pedestal", "mission"),
     Row("correct_mission_linearity", "steps.mission_linearity", "linearity", "mission"),
     Row("apply_gain", "steps.gain", "gain", standard=True, swept=True),
     Row("correct_linearity", "steps.linearity", "linearity", "spoc", standard=True, swept=True),
-    Row("correct_poc_linearity", "steps.poc_linearity", "linearity", "poc"),
-    Row("correct_undershoot", "steps.undershoot", "undershoot"),
+    Row("correct_poc_linearity", "steps.poc_linearity", "linearity", "poc", stripped=True),
+    Row("correct_undershoot", "steps.undershoot", "undershoot", stripped=True),
     Row("subtract_smear", "steps.smear", "smear", "median", standard=True, swept=True),
-    Row("subtract_robust_smear", "steps.robust_smear", "smear", "robust"),
+    Row("subtract_robust_smear", "steps.robust_smear", "smear", "robust", stripped=True),
     Row("subtract_mission_smear", "steps.mission_smear", "smear", "mission"),
     Row("divide_flat", "steps.flat", "flat", standard=True, swept=True),
-    Row("divide_live_time", "steps.live_time", "live_time"),
+    Row("divide_live_time", "steps.live_time", "live_time", stripped=True),
     Row("estimate_variance", "uncertainty.estimate_variance", "variance"),
 )
 """All steps in the order they act."""

@@ -14,7 +14,7 @@ from tica_fn.detector import (
     amplifier_of_columns,
 )
 from tica_fn.errors import FrameError
-from tica_fn.frame import ADU, RATE, Frame
+from tica_fn.frame import ADU, RATE, Frame, Place
 from tica_fn.immutable import Array, Record, freeze
 from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
@@ -26,7 +26,7 @@ from tica_fn.steps.step import window
 from tica_fn.steps.table import check_order, row_of, step_at
 from tica_fn.uncertainty.noise import Noise, measure_noise
 
-__all__ = ["EstimateVariance", "estimate_variance"]
+__all__ = ["EstimateVariance", "VariancePlan", "estimate_variance"]
 
 _LARGEST_ORDER = 10
 """Highest order in row of a pedestal; its variance grows with it."""
@@ -67,63 +67,107 @@ class EstimateVariance(Record):
         return attrs.evolve(_without_variance(frame), collateral=pieces)
 
     def _with_variance(self, piece: Frame, noise: Noise) -> Frame:
-        columns = piece.pixels.shape[1]
-        runs, numbers = _runs(piece, self.models, noise)
+        plan = VariancePlan.of(piece, self.models, noise)
+        out = np.empty(piece.pixels.shape, dtype=np.float32)
+        plan.fill(piece.pixels, 0, out)
+        return attrs.evolve(
+            piece,
+            variance=freeze(out),
+            smear_variance=None if piece.smear is None else plan.smear_variance,
+            steps=(*piece.steps, self.name),
+        )
+
+
+@attrs.frozen(eq=False)
+class VariancePlan:
+    """What the variance of a piece's pixels follows from, worked out once.
+
+    `flat`, `flat_error`, `bias_error`, `bias`: (rows, columns) float32, or (1, columns) where one
+    row stands for all; the other arrays are as `tica_fn.kernels.pixel_variance` takes them.
+    """
+
+    flat: Array
+    flat_error: Array
+    bias_error: Array
+    bias_error_factor: np.float32
+    bias: Array
+    factor: float
+    smear: Array
+    smear_variance: Array
+    runs: Array
+    numbers: Array
+    median_rows: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls, piece: Frame, models: Models, noise: Noise, place: Frame | Place | None = None
+    ) -> VariancePlan:
+        """Plan for a piece, or for another place whose pixels went through the same steps."""
+        place = place or piece
+        columns = place.shape[1]
+        runs, numbers = _runs(piece, models, noise)
         smear = np.zeros(columns) if piece.smear is None else np.array(piece.smear)
-        of_smear = np.zeros(columns)
-        bias, factor = self._bias(piece, noise)
-        first, last = (row - piece.row for row in SMEAR_MEDIAN_ROWS)
+        of_smear, median_rows = np.zeros(columns), (0, 0)
         if piece.smear is not None:
+            median_rows = (SMEAR_MEDIAN_ROWS[0] - place.row, SMEAR_MEDIAN_ROWS[1] - place.row)
             level = np.repeat(numbers[:, 0], runs[:, 1] - runs[:, 0])
-            in_smear_rows = level + self._bias_of_smear_rows(piece)
+            in_smear_rows = level + _bias_of_smear_rows(piece, models)
             kernels.smear_variance(smear, in_smear_rows, runs, numbers, of_smear)
             if piece.smear_variance is not None:
                 known = np.isfinite(piece.smear_variance)
                 of_smear[known] = piece.smear_variance[known]
-        else:
-            first = last = 0
-        out = np.empty(piece.pixels.shape, dtype=np.float32)
+        divided = "divide_flat" in piece.steps
+        biased = "subtract_bias" in piece.steps
+        # The bias tells how high the raw count was, where the step depends on that.
+        level_counts = biased and bool(noise.quantum_growth)
+        return cls(
+            flat=_plane(models.flat if divided else None, 1.0, place),
+            flat_error=_plane(models.flat_error if divided else None, 0.0, place),
+            bias_error=_plane(models.bias_error if biased else None, 0.0, place),
+            bias_error_factor=np.float32(bias_factor(models, piece)),
+            bias=_plane(models.bias if level_counts else None, 0.0, place),
+            factor=bias_factor(models, piece) if level_counts else 0.0,
+            smear=smear,
+            smear_variance=of_smear,
+            runs=runs,
+            numbers=numbers,
+            median_rows=median_rows,
+        )
+
+    def fill(self, pixels: Array, first: int, out: Array) -> None:
+        """Fill `out` with the variance of rows from `first` on.
+
+        `pixels`: (rows, columns) float32 or float64; `out`: the same in float32.
+        """
+        flat, flat_error, bias_error, bias = (
+            plane if len(plane) == 1 else plane[first : first + len(pixels)]
+            for plane in (self.flat, self.flat_error, self.bias_error, self.bias)
+        )
+        if bias_error.any():
+            bias_error = freeze(bias_error * self.bias_error_factor)
         kernels.pixel_variance(
-            piece.pixels,
-            _plane(self.models.flat if "divide_flat" in piece.steps else None, 1.0, piece),
-            _plane(self.models.flat_error if "divide_flat" in piece.steps else None, 0.0, piece),
-            self._bias_error(piece),
+            pixels,
+            flat,
+            flat_error,
+            bias_error,
             bias,
-            factor,
-            smear,
-            of_smear,
-            runs,
-            numbers,
-            first,
-            last,
+            self.factor,
+            self.smear,
+            self.smear_variance,
+            self.runs,
+            self.numbers,
+            self.median_rows[0] - first,
+            self.median_rows[1] - first,
             out,
         )
-        return attrs.evolve(
-            piece,
-            variance=freeze(out),
-            smear_variance=None if piece.smear is None else of_smear,
-            steps=(*piece.steps, self.name),
-        )
 
-    def _bias(self, piece: Frame, noise: Noise) -> tuple[Array, float]:
-        """Bias that tells how high the raw count was, where the step depends on that."""
-        if "subtract_bias" not in piece.steps or not noise.quantum_growth:
-            return _plane(None, 0.0, piece), 0.0
-        return window(self.models.bias, piece), bias_factor(self.models, piece)
 
-    def _bias_of_smear_rows(self, piece: Frame) -> Array:
-        columns = piece.pixels.shape[1]
-        if "subtract_bias" not in piece.steps:
-            return np.zeros(columns)
-        rows = self.models.bias[slice(*SMEAR_MEDIAN_ROWS), piece.column : piece.column + columns]
-        return np.asarray(rows.mean(axis=0, dtype=np.float64) * bias_factor(self.models, piece))
-
-    def _bias_error(self, piece: Frame) -> Array:
-        error = self.models.bias_error if "subtract_bias" in piece.steps else None
-        if error is None:
-            return _plane(None, 0.0, piece)
-        factor = np.float32(bias_factor(self.models, piece))
-        return freeze(window(error, piece) * factor)
+def _bias_of_smear_rows(piece: Frame, models: Models) -> Array:
+    columns = piece.pixels.shape[1]
+    if "subtract_bias" not in piece.steps:
+        return np.zeros(columns)
+    rows = models.bias[slice(*SMEAR_MEDIAN_ROWS), piece.column : piece.column + columns]
+    return np.asarray(rows.mean(axis=0, dtype=np.float64) * bias_factor(models, piece))
 
 
 def _without_variance(piece: Frame) -> Frame:
@@ -137,10 +181,10 @@ def _without_variance(piece: Frame) -> Frame:
     )
 
 
-def _plane(image: Array | None, neutral: float, piece: Frame) -> Array:
+def _plane(image: Array | None, neutral: float, place: Frame | Place) -> Array:
     if image is None:
-        return freeze(np.full((1, piece.pixels.shape[1]), neutral, dtype=np.float32))
-    return window(image, piece)
+        return freeze(np.full((1, place.shape[1]), neutral, dtype=np.float32))
+    return window(image, place)
 
 
 def _runs(piece: Frame, models: Models, noise: Noise) -> tuple[Array, Array]:

@@ -7,6 +7,8 @@ of each pixel, `tica_fn.variance_of_sum` into that of a sum of pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike
@@ -125,7 +127,9 @@ def trimming_of(frame: Frame) -> float:
     return TRIMMED_VARIANCE if frame.coadds < 0.9 * taken else 1.0
 
 
-def measure_noise(frame: Frame, models: Models) -> Noise:
+def measure_noise(
+    frame: Frame, models: Models, *, rows_of: Callable[[int, int], Frame] | None = None
+) -> Noise:
     """Measure read noise and requantisation step in a frame's overclock pixels.
 
     The overclocks' counts are found again, whatever was done to the frame since.  The read noise
@@ -139,6 +143,9 @@ def measure_noise(frame: Frame, models: Models) -> Noise:
         columns of its amplifiers in its pixels or collateral.
     models : Models
         Models of its CCD.
+    rows_of : callable, optional
+        Where the frame is a part of a readout: from first row and one past the last to a frame of
+        these rows, from which the growth of the step is found.
 
     Returns
     -------
@@ -202,7 +209,7 @@ def measure_noise(frame: Frame, models: Models) -> Noise:
     quantum = min(quanta) if quanta else 1.0
     zero = float(frame.header.get("FXDOFF", np.median(zeros or [0.0])))
     bright = zero + 4.0 * quantum**2 / _QUANTUM_GROWTH
-    grows = quantum > 1.5 and step_grows(frame, models, quantum, on_grid, bright)
+    grows = quantum > 1.5 and step_grows(frame, models, quantum, on_grid, bright, rows_of)
     return Noise(
         read_noise=read_noise,
         trimming=trimming,

@@ -6,6 +6,8 @@ those of bright pixels leave that grid; where it does not, all lie on it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import numpy as np
 
@@ -38,13 +40,29 @@ def raw_counts(frame: Frame, models: Models, first: int, last: int) -> Array | N
     return undone(frame, models, "bias", slice(first, last)).pixels
 
 
-def step_grows(frame: Frame, models: Models, quantum: float, on_grid: float, bright: float) -> bool:
-    """Tell whether bright pixels have left the grid of the faint ones."""
-    rows = min(frame.pixels.shape[0], max(SCIENCE_ROWS[1] - frame.row, 0))
+def step_grows(
+    frame: Frame,
+    models: Models,
+    quantum: float,
+    on_grid: float,
+    bright: float,
+    rows_of: Callable[[int, int], Frame] | None = None,
+) -> bool:
+    """Tell whether bright pixels have left the grid of the faint ones.
+
+    `rows_of` gives rows of the whole readout where the frame is only a part of it.
+    """
+    rows = SCIENCE_ROWS[1]
+    if rows_of is None:
+        rows = min(frame.pixels.shape[0], max(SCIENCE_ROWS[1] - frame.row, 0))
     places = np.unique(np.linspace(0, max(rows - _ROWS_OF_STRIP, 0), _STRIPS).astype(int))
     found = []
     for place in places.tolist():
-        counts = raw_counts(frame, models, place, min(place + _ROWS_OF_STRIP, rows))
+        last = min(place + _ROWS_OF_STRIP, rows)
+        if rows_of is None:
+            counts = raw_counts(frame, models, place, last)
+        else:
+            counts = raw_counts(rows_of(place, last), models, 0, last - place)
         if counts is None:
             return True
         found.append(counts[(counts > bright) & (counts < _WHOLE * quantum)])

@@ -1,0 +1,185 @@
+"""A raw readout's strips as the words of its product: pixels, standard deviations and flags.
+
+Each strip is calibrated, its variance found, both rounded into the file's words, and its pixels
+flagged, while it is in the processor's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+
+from tica_fn.detector import AMPLIFIERS, COLUMNS, ROWS, SCIENCE_COLUMNS, SCIENCE_ROWS
+from tica_fn.fits.checksum import add_sums
+from tica_fn.frame import RATE, Frame
+from tica_fn.immutable import Array, freeze
+from tica_fn.kernels.big_endian import errors_to_file, reals_to_file
+from tica_fn.pipeline.strips import STRIP_ROWS, Strips
+from tica_fn.quality.pixels import FlagPlan
+from tica_fn.uncertainty.estimate_variance import VariancePlan
+
+__all__ = ["Readout", "UnusualFrameError", "fill_words", "frame_of"]
+
+_HALO = 2
+"""Rows of the strip before that are kept: one to be flagged, and the one beside it."""
+_ROW_STEP = 4
+_SURELY_DARK = 900.0
+"""Electrons per second, less than a bright sky has."""
+_MOST = 0.6
+"""Part of an amplifier's pixels that is dark in a usual frame."""
+
+_NO_SMEAR = 1e5
+"""Electrons per read that no smear reaches; a full pixel has more."""
+
+
+class UnusualFrameError(Exception):
+    """Something may be wrong with the frame as a whole: it is to be looked at whole."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Readout:
+    """A raw readout and all that is done to its pixels.
+
+    `counts`: (2078, 2136) int32, or uint32 words of a file; `frame`: all that is known of the
+    product, with pixels of a part of the readout; `variance` and `flags`: how these are found,
+    where they are needed; `of_rounded`: the variance is that of the product's own pixels, for its
+    flags alone; `flat`: (2078, 2136) float32 or (1, 2136), what pixels were divided by, where it is
+    to be known that nothing is wrong with the frame as a whole.
+    """
+
+    counts: Array
+    strips: Strips
+    frame: Frame
+    variance: VariancePlan | None = None
+    of_rounded: bool = False
+    flags: FlagPlan | None = None
+    flat: Array | None = None
+
+
+def fill_words(
+    readout: Readout, words: list[Array], quality: Array | None
+) -> tuple[int, list[int]]:
+    """Fill the words of the planes, and the flags; the sums of the words read, and written.
+
+    `words`: (2078, 2136) uint32 each; `quality`: (2078, 2136) int32.
+    """
+    plain = readout.strips.plain
+    if plain is not None and len(words) == 1 and quality is None and readout.flat is None:
+        read, written = plain.fill_file(readout.counts, readout.frame.smear, words[0])
+        return read, [written]
+    sums = [0] * len(words)
+
+    def take(first: int, last: int, strip: Frame, pixels: Array, variance: Array) -> None:
+        written = int(reals_to_file(strip.pixels, pixels, words[0][first:last]))
+        sums[0] = add_sums(sums[0], written)
+        if len(words) > 1:
+            written = int(errors_to_file(variance, words[1][first:last]))
+            sums[1] = add_sums(sums[1], written)
+
+    return _run(readout, take, quality), sums
+
+
+def frame_of(readout: Readout) -> tuple[Frame, int]:
+    """Make a calibrated frame in float32 strip by strip; and the sum of the words read."""
+    pixels = np.empty(readout.counts.shape, dtype=np.float32)
+    variance = quality = None
+    if readout.variance is not None and not readout.of_rounded:
+        variance = np.empty_like(pixels)
+    if readout.flags is not None:
+        quality = np.empty(pixels.shape, dtype=np.int32)
+
+    def take(first: int, last: int, strip: Frame, of_strip: Array, spread: Array) -> None:
+        of_strip[:] = strip.pixels
+        pixels[first:last] = of_strip
+        if variance is not None:
+            variance[first:last] = spread
+
+    read = _run(readout, take, quality)
+    frame = attrs.evolve(readout.frame, row=0, column=0, collateral=())
+    for array in (pixels, variance, quality):
+        if array is not None:
+            freeze(array)
+    return attrs.evolve(frame, pixels=pixels, variance=variance, quality=quality), read
+
+
+Take = Callable[[int, int, Frame, Array, Array], None]
+
+
+def _run(readout: Readout, take: Take, quality: Array | None) -> int:
+    """Calibrate strip after strip; the sum of the words read.
+
+    `take` is given first row, one past the last, the strip, an array for its float32 pixels, which
+    it fills, and its variance.
+    """
+    read = 0
+    at_hand = _AtHand(readout)
+    for first, last, strip, total in readout.strips.all_of(readout.counts):
+        read = add_sums(read, total)
+        rows = slice(_HALO, _HALO + last - first)
+        pixels, variance = at_hand.pixels[rows], at_hand.variance[rows]
+        if readout.variance is not None and not readout.of_rounded:
+            readout.variance.fill(strip.pixels, first, variance)
+        take(first, last, strip, pixels, variance)
+        if readout.variance is not None and readout.of_rounded:
+            readout.variance.fill(freeze(pixels.view()), first, variance)
+        at_hand.look(first, last, quality)
+    at_hand.refuse_unusual()
+    if quality is not None and at_hand.flags is not None:
+        at_hand.flags.add_bleeds(quality)
+    return read
+
+
+class _AtHand:
+    """The strip at hand, behind the last rows of the one before it."""
+
+    def __init__(self, readout: Readout) -> None:
+        self.readout = readout
+        self.flags = None if readout.flags is None else readout.flags.begun_anew()
+        self.pixels = np.empty((STRIP_ROWS + _HALO, COLUMNS), dtype=np.float32)
+        self.variance = np.empty_like(self.pixels)
+        self._dark = np.zeros(len(AMPLIFIERS), dtype=np.int64)
+        self._looked_at = 0
+
+    def look(self, first: int, last: int, quality: Array | None) -> None:
+        """Look at the strip's pixels, and flag those whose neighbours are known by now."""
+        if self.readout.flat is not None:
+            self._count_dark(self.readout.flat, first, last)
+        if quality is None or self.flags is None:
+            return
+        # All but the last row, until there is no other; and the last one of the strip before.
+        before, after = int(first > 0), int(last < ROWS)
+        here = slice(0 if before else _HALO, _HALO + last - first)
+        pixels, variance = self.pixels[here], self.variance[here]
+        own = slice(first - before, last - after)
+        self.flags.fill(freeze(pixels), freeze(variance), own.start, quality[own], (before, after))
+        kept = slice(last - first, last - first + _HALO)
+        self.pixels[:_HALO], self.variance[:_HALO] = self.pixels[kept], self.variance[kept]
+
+    def _count_dark(self, flat: Array, first: int, last: int) -> None:
+        """Count, in every fourth row, the pixels that are surely neither a bright sky nor full."""
+        rows = np.arange(first + -first % _ROW_STEP, min(last, SCIENCE_ROWS[1]), _ROW_STEP)
+        if not rows.size:
+            return
+        science = slice(*SCIENCE_COLUMNS)
+        light = self.pixels[rows - first + _HALO, science].astype(np.float64)
+        light *= (flat if len(flat) == 1 else flat[rows])[:, science]
+        if self.readout.frame.unit != RATE:
+            light /= self.readout.frame.live_s
+        by_amplifier = light.reshape(len(rows), len(AMPLIFIERS), -1)
+        # One value that is no number leaves its amplifier with too few.
+        dark = (by_amplifier < _SURELY_DARK).sum(axis=(0, 2))
+        self._dark += np.where(np.isfinite(by_amplifier).all(axis=(0, 2)), dark, -(2**40))
+        self._looked_at += by_amplifier[:, 0].size
+
+    def refuse_unusual(self) -> None:
+        """Refuse a frame of which a flag may have to be said as a whole."""
+        if self.readout.flat is None:
+            return
+        frame = self.readout.frame
+        known = frame.pedestals is not None and bool(np.isfinite(frame.pedestals).all())
+        if frame.smear is not None:
+            known = known and bool((frame.smear < _NO_SMEAR * frame.coadds).all())
+        if not known or (self._dark <= _MOST * self._looked_at).any():
+            raise UnusualFrameError

@@ -1,0 +1,167 @@
+"""A readout calibrated strip by strip: each goes through all steps while it is in the cache.
+
+What steps measure is found beforehand, on the small part of the readout that they measure it on;
+see `tica_fn.pipeline.stack.measured_part`.  Every strip then goes through the very steps, or
+through the sweep that several of them are, so that its bits are those of the whole frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import attrs
+import numpy as np
+
+from tica_fn import kernels
+from tica_fn.frame import Frame, Place
+from tica_fn.immutable import Array, freeze
+from tica_fn.models import Models
+from tica_fn.pipeline.compose import compose
+from tica_fn.pipeline.fuse import can_follow
+from tica_fn.pipeline.sweep_plan import SweepPlan
+from tica_fn.steps.contamination import contaminated_in_readout
+from tica_fn.steps.step import Step
+from tica_fn.steps.table import row_of
+
+__all__ = ["STRIP_ROWS", "Strips", "can_be_stripped", "measured_by"]
+
+STRIP_ROWS = 64
+"""Rows of a strip: its float64 pixels are a megabyte, which the processor's caches hold."""
+
+
+def can_be_stripped(steps: Sequence[object]) -> bool:
+    """Tell whether each step acts on every strip by itself, once the small part is measured."""
+    rows = [row_of(step.name) if isinstance(step, Step) else None for step in steps]
+    return all(
+        row is not None and (row.swept or row.stripped) and type(step) is row.kind
+        for step, row in zip(steps, rows, strict=True)
+    )
+
+
+def measured_by(steps: Sequence[Step], part: Frame, counts: Array) -> Frame:
+    """Small part of a readout after the steps, with all that they measure.
+
+    Where the smear rows are contaminated, the robust smear is measured on the whole readout.
+    """
+    for number, step in enumerate(steps):
+        if step.name != "subtract_robust_smear":
+            continue
+        before = compose(*steps[:number])(part)
+        step.check(before)
+        if not contaminated_in_readout(before, cast("Models", step.models)).any():
+            break
+        whole = np.empty(counts.shape)
+        for first, last, strip, _ in Strips.of(steps[:number], before).all_of(counts):
+            whole[first:last] = strip.pixels
+        frame = attrs.evolve(before, collateral=(), pixels=freeze(whole), row=0, column=0)
+        part = step.apply_measured(before, step.measure(frame))
+        return compose(*steps[number + 1 :])(part)
+    return compose(*steps)(part)
+
+
+@attrs.frozen(eq=False)
+class _Sweep:
+    """Steps that one sweep does."""
+
+    plan: SweepPlan
+    smear: Array
+
+    def __call__(self, pixels: Array, first: int) -> tuple[Array, int]:
+        out = np.empty(pixels.shape)
+        read, _ = self.plan.of_rows(first, len(pixels)).sweep(pixels, self.smear, out)
+        return freeze(out), read
+
+
+@attrs.frozen(eq=False)
+class _OneStep:
+    """A step by itself, with a frame that has all that it needs but pixels."""
+
+    step: Step
+    frame: Frame
+
+    def __call__(self, pixels: Array, first: int) -> tuple[Array, int]:
+        piece = attrs.evolve(self.frame, pixels=pixels, row=first)
+        return freeze(self.step.forward(piece)), 0
+
+
+@attrs.frozen(eq=False)
+class Strips:
+    """The steps of a readout, ready to be applied to any of its rows.
+
+    `measured` is the readout's small part after the steps; a strip's frame is as it, with other
+    pixels.
+    """
+
+    measured: Frame
+    acts: tuple[_Sweep | _OneStep, ...]
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], measured: Frame) -> Strips:
+        """Plan the steps from what the small part measured."""
+        acts: list[_Sweep | _OneStep] = []
+        before = attrs.evolve(measured, collateral=(), column=0)
+        for group in _groups(steps):
+            if can_follow(group[0], None):
+                acts.append(_sweep_of(group, measured))
+                continue
+            (step,) = group
+            done = measured.steps[: measured.steps.index(step.name)]
+            acts.append(_OneStep(step, attrs.evolve(before, unit=step.needs, steps=done)))
+        return cls(measured=measured, acts=tuple(acts))
+
+    @property
+    def plain(self) -> SweepPlan | None:
+        """The one sweep that all steps are, if they are."""
+        if len(self.acts) == 1 and isinstance(self.acts[0], _Sweep):
+            return self.acts[0].plan
+        return None
+
+    def __call__(self, counts: Array, first: int, last: int) -> tuple[Frame, int]:
+        """Calibrate some rows; their frame, and the sum of the words that were read.
+
+        `counts`: (2078, 2136) int32, or uint32 words of a file.
+        """
+        pixels, read = counts[first:last], 0
+        if not self.acts or isinstance(self.acts[0], _OneStep):
+            pixels, read = _native(pixels)
+        for act in self.acts:
+            pixels, total = act(pixels, first)
+            read += total
+        frame = attrs.evolve(self.measured, collateral=(), pixels=pixels, row=first)
+        return frame, read
+
+    def all_of(self, counts: Array) -> Iterator[tuple[int, int, Frame, int]]:
+        """Calibrate strip after strip: first row, one past the last, frame, and sum."""
+        for first in range(0, len(counts), STRIP_ROWS):
+            last = min(first + STRIP_ROWS, len(counts))
+            yield first, last, *self(counts, first, last)
+
+
+def _groups(steps: Sequence[Step]) -> list[list[Step]]:
+    groups: list[list[Step]] = []
+    for step in steps:
+        if groups and can_follow(groups[-1][-1], None) and can_follow(step, groups[-1][-1]):
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return groups
+
+
+def _sweep_of(steps: Sequence[Step], measured: Frame) -> _Sweep:
+    models: dict[str, Models | None] = {step.name: step.models for step in steps}
+    place = Place(coadds=measured.coadds)
+    smear = measured.smear if "subtract_smear" in models else None
+    return _Sweep(
+        SweepPlan.of(models, place, measured.pedestals),
+        freeze(np.zeros(place.shape[1])) if smear is None else smear,
+    )
+
+
+def _native(words: Array) -> tuple[Array, int]:
+    """Words of a file as int32 pixels, and their sum; pixels as they are."""
+    if words.dtype != np.uint32:
+        return words, 0
+    out = np.empty(words.shape, dtype=np.int32)
+    flat = out.view(np.uint32).reshape(-1)
+    return freeze(out), int(kernels.from_big_endian(words.reshape(-1), flat))

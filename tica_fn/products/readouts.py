@@ -1,0 +1,129 @@
+"""Raw readouts whose products are streamed: what their strips go through, and which can be."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import attrs
+import numpy as np
+
+from tica_fn.detector import AMPLIFIERS, OVERCLOCK_COLUMNS, PEDESTAL_FIRST_ROW, VIRTUAL_COLUMNS
+from tica_fn.fits.stream import STREAMED_LAYOUTS
+from tica_fn.fits.strip_words import Readout
+from tica_fn.frame import ELECTRON, RATE, Frame, Place
+from tica_fn.immutable import Array, freeze
+from tica_fn.models import Models
+from tica_fn.pipeline.compose import Pipeline
+from tica_fn.pipeline.stack import measured_part
+from tica_fn.pipeline.strips import Strips, can_be_stripped, measured_by
+from tica_fn.products.options import Product
+from tica_fn.quality.pixels import FlagPlan
+from tica_fn.steps.contamination import contaminated_in_readout
+from tica_fn.steps.step import Step
+from tica_fn.uncertainty.estimate_variance import EstimateVariance, VariancePlan
+from tica_fn.uncertainty.noise import counts_of_virtual_columns, measure_noise
+
+__all__ = ["can_stream", "part_for", "part_of", "readout_of"]
+
+
+def can_stream(product: Product, compress: str) -> bool:
+    """Tell whether strips go straight into the words of a product's file."""
+    plain = not (product.trim or product.assemble) and compress in ("none", "gzip")
+    return plain and product.layout in STREAMED_LAYOUTS
+
+
+def _pixel_steps(steps: Pipeline) -> tuple[Step, ...]:
+    """Steps that act on pixels: all but the variance, which comes last."""
+    done = steps.steps
+    if done and isinstance(done[-1], EstimateVariance):
+        done = done[:-1]
+    return cast("tuple[Step, ...]", done)
+
+
+def part_for(steps: Pipeline, counts: Array, **facts: Any) -> Frame:
+    """Small part of a readout on which the steps measure what they need.
+
+    `counts`: (2078, 2136).
+    """
+    by_row = any(getattr(step, "name", "") == "subtract_row_pedestal" for step in steps.steps)
+    return measured_part(counts, 0 if by_row else PEDESTAL_FIRST_ROW, **facts)
+
+
+def part_of(steps: Pipeline, frame: Frame) -> Frame:
+    """The same of a whole raw frame."""
+    small = part_for(steps, frame.pixels, **dict.fromkeys(_FACTS, 1))
+    pieces = tuple(_with_pixels_of(piece, frame) for piece in small.collateral)
+    return attrs.evolve(_with_pixels_of(small, frame), collateral=pieces)
+
+
+def _with_pixels_of(piece: Frame, frame: Frame) -> Frame:
+    return attrs.evolve(frame, pixels=piece.pixels, row=piece.row, column=piece.column)
+
+
+_FACTS = ("camera", "ccd", "exposure_s", "coadds")
+
+
+def readout_of(
+    part: Frame, counts: Array, models: Models, steps: Pipeline, product: Product
+) -> Readout | None:
+    """Plan the strips of a readout; None where it has to be calibrated whole.
+
+    `counts`: (2078, 2136) int32, or uint32 words of a file.
+    """
+    on_pixels = _pixel_steps(steps)
+    if not can_be_stripped(on_pixels):
+        return None
+    done = measured_by(on_pixels, part, counts)
+    if done.unit != (RATE if product.layout == "spoc" else ELECTRON):
+        return None
+    strips = Strips.of(on_pixels, done)
+    looked_at = product.quality or product.needs_variance
+    rounded = _rounded(done)
+    if looked_at and not _virtual_columns_vary(rounded, models):
+        return None
+    place = Place(coadds=done.coadds)
+    variance = flags = flat = None
+    if product.quality:
+        spoilt = contaminated_in_readout(rounded, models)
+        flags = FlagPlan.of(rounded, models, spoilt, place=place)
+    if product.needs_variance:
+        noise = measure_noise(done, models, rows_of=lambda a, b: strips(counts, a, b)[0])
+        variance = VariancePlan.of(done, models, noise, place)
+        done = EstimateVariance(models, noise)(done)
+    elif product.quality:  # Found from the product's own pixels, as it has no variance.
+        noise = measure_noise(
+            rounded, models, rows_of=lambda a, b: _rounded(strips(counts, a, b)[0])
+        )
+        variance = VariancePlan.of(rounded, models, noise, place)
+    if looked_at:
+        divided = "divide_flat" in done.steps
+        flat = models.flat if divided else np.ones((1, counts.shape[1]), dtype=np.float32)
+    return Readout(
+        counts=counts,
+        strips=strips,
+        frame=done,
+        variance=variance,
+        of_rounded=not product.needs_variance,
+        flags=flags,
+        flat=flat,
+    )
+
+
+def _rounded(frame: Frame) -> Frame:
+    """Frame as its product holds it."""
+    pieces = tuple(_rounded(piece) for piece in frame.collateral)
+    return attrs.evolve(frame, pixels=freeze(frame.pixels.astype(np.float32)), collateral=pieces)
+
+
+def _virtual_columns_vary(done: Frame, models: Models) -> bool:
+    """Tell whether the counts of each amplifier's virtual columns are surely not all the same."""
+    for amplifier in range(len(AMPLIFIERS)):
+        first = OVERCLOCK_COLUMNS[0] + amplifier * VIRTUAL_COLUMNS
+        counts = counts_of_virtual_columns(done, models, first, first + VIRTUAL_COLUMNS)
+        if counts is None or not np.ptp(counts) > _VARIES:
+            return False
+    return True
+
+
+_VARIES = 1e-2
+"""ADU from which on values are not all the same to `tica_fn.flag_frame`."""
