@@ -1,5 +1,6 @@
 """DVC remotes made by DVC itself, and a server on the loopback address with faults on demand."""
 
+import io
 import json
 import os
 import subprocess
@@ -11,19 +12,40 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
-HEADER = b"SIMPLE  =                    T".ljust(80) + b"END".ljust(2800)
 CCDS = ((1, 1), (1, 2), (4, 3))
 
 
-def fits_bytes(seed, blocks=40):
+def fits_bytes(seed, blocks=40, *, summed=True):
     """A FITS file of random data, with CR LF pairs in it as any float image has them."""
     data = np.random.default_rng(seed).integers(0, 256, blocks * 2880, dtype=np.uint8)
     data[100:102] = data[2001:2003] = 13, 10
-    content = bytearray(HEADER + data.tobytes())
-    if len(content) > 2**20:
-        content[2**20 - 1 : 2**20 + 1] = b"\r\n"
-    return bytes(content)
+    data[102] = 200
+    if blocks * 2880 > 2**20:
+        data[2**20 - 2881 : 2**20 - 2879] = 13, 10
+    hdu = fits.PrimaryHDU(data)
+    if summed:
+        hdu.add_datasum()
+    hdu.header["COMMENT"] = "so that the first 512 bytes are more than a few short cards"
+    written = io.BytesIO()
+    hdu.writeto(written)
+    assert len(written.getvalue()) == (1 + blocks) * 2880
+    return written.getvalue()
+
+
+def model_bytes(kind, camera, ccd, value):
+    """A model as MAST has them: value and error, camera and CCD, sums."""
+    rows, columns = np.indices((2078, 2136))
+    image = (value * (1 + 1e-4 * np.sin(rows + columns))).astype(np.float32)
+    primary, number = fits.PrimaryHDU(), {"CAMERA": camera, "CCD": ccd}
+    planes = [fits.ImageHDU(image, name=f"{kind}_DATA")]
+    for hdu in (primary, *planes):
+        hdu.header.update(number)
+        hdu.add_checksum()
+    written = io.BytesIO()
+    fits.HDUList([primary, *planes]).writeto(written)
+    return written.getvalue()
 
 
 def dvc(folder, *args):
@@ -46,14 +68,14 @@ def dvc(folder, *args):
     return done.stdout
 
 
-def write_models(folder, seed):
+def write_models(folder, seed, *, summed=True):
     """Files of the bias and the flat output, as TICA's repository has them, and others."""
     content = {}
     for number, (camera, ccd) in enumerate(CCDS):
         name = f"cam{camera}_ccd{ccd}"
         blocks = 400 if number == 0 else 30
         here = f"twodbias_10min/{name}_twoDcorrect.fits"
-        content[here] = fits_bytes(seed + 10 * number, blocks)
+        content[here] = fits_bytes(seed + 10 * number, blocks, summed=summed)
         content[f"twodbias_10min/{name}_twoDcorrect_raw.fits"] = fits_bytes(seed + 10 * number + 1)
         content[f"twodbias_10min/old/{name}_twoDcorrect.fits"] = fits_bytes(seed + 10 * number + 2)
         content[f"flat_combine/780nm/{name}_image.fits"] = fits_bytes(seed + 10 * number + 3, 30)
@@ -113,13 +135,13 @@ def make_new(folder, seed):
     return RemoteRepository(repository, remote, content, legacy=False)
 
 
-def make_legacy(folder, seed):
+def make_legacy(folder, seed, *, summed=True):
     """Lay a DVC 2 cache and pointers, hashed by DVC's own functions, and push with DVC."""
     from dvc_data.hashfile.hash import file_md5
 
     repository, remote = _initialise(folder)
     models = repository / "calibration_models"
-    content = write_models(models, seed)
+    content = write_models(models, seed, summed=summed)
     cache = repository / ".dvc" / "cache"
     for output in ("twodbias_10min", "flat_combine/780nm"):
         entries, size = [], 0
@@ -301,4 +323,5 @@ def kit():
         installed=installed,
         make_legacy=make_legacy,
         make_new=make_new,
+        model_bytes=model_bytes,
     )

@@ -84,14 +84,3 @@ def test_answers_that_trying_again_cannot_mend(serve, tmp_path, status):
     with (tmp_path / "part").open("a+b") as part, pytest.raises(RemoteError, match=str(status)):
         Client(tries=3, pause_s=0).download(server.url + "x", part, lambda *a: None)
     assert len(server.log) == 1
-
-
-def test_another_range_than_asked_for_is_not_taken(serve, tmp_path):
-    (tmp_path / "file").write_bytes(DATA)
-    server = serve(tmp_path)
-    server.shift = 7
-    with (tmp_path / "part").open("a+b") as part:
-        part.write(DATA[:1000])
-        assert not Client(tries=1).download(server.url + "file", part, lambda *a: None)
-    assert (tmp_path / "part").read_bytes() == DATA
-    assert server.log == [("/file", "bytes=1000-"), ("/file", None)]

@@ -30,10 +30,10 @@ from tica_fn.fits.row_profile import read_row_profile
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.tiled import untiled
 from tica_fn.immutable import Array, freeze
-from tica_fn.models import ModelFile, Models
+from tica_fn.models import ModelFile, Models, neutral_models
 from tica_fn.quality.model_sense import outside_sense
 
-__all__ = ["exposure_of_folder", "load_models"]
+__all__ = ["check_spoc_model", "exposure_of_folder", "load_models"]
 
 _PACKED = ("", ".gz", ".fz")
 _UNITS_S = {"min": 60.0, "sec": 1.0}
@@ -128,6 +128,23 @@ def exposure_of_folder(folder: Path) -> float:
     raise ModelError(
         f"{folder}: the name does not say the models' exposure time, as calibration_30min does"
     )
+
+
+def check_spoc_model(path: Path, camera: int, ccd: int, kind: str) -> None:
+    """Refuse a file that is not SPOC's ``"flat"`` or ``"bias"`` of that CCD."""
+    image, _ = _read_image(path, 1, camera, ccd, ())
+    headers = [hdu.header for hdu in read_blocks(path, verify=False)]
+    if not any("CAMERA" in header and "CCD" in header for header in headers):
+        raise ModelError(f"{path}: no header says CAMERA and CCD")
+    name = str(headers[1].get("EXTNAME", ""))
+    if ("BLACK" if kind == "flat" else "FLAT") in name.upper():
+        raise ModelError(f"{path}: HDU 1 is {name}, not a {kind}")
+    neutral = attrs.evolve(neutral_models(camera, ccd), bias_per_read=True)
+    models = (
+        attrs.evolve(neutral, flat=image) if kind == "flat" else attrs.evolve(neutral, bias=image)
+    )
+    for text in outside_sense(models).values():
+        raise ModelError(f"{path}: no {kind} can be like that: {text}")
 
 
 def _load_tica(root: Path, camera: int, ccd: int) -> Models:

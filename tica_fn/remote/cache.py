@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import attrs
 
-from tica_fn.errors import RemoteError
+from tica_fn.errors import BadFileError
 from tica_fn.remote.address import shown
+from tica_fn.remote.first_sight import FirstSight, check_whole
 from tica_fn.remote.hashes import Digest, digest_file, dvc_hash_kind
-from tica_fn.remote.http import Client, NotOnServerError
+from tica_fn.remote.http import Client, NotOnServerError, RefusedError
 from tica_fn.remote.parts import exclusive
 
-__all__ = ["Cache", "CachedFile", "Remote", "default_folder", "give_name"]
+__all__ = ["LARGEST_MODEL", "Cache", "CachedFile", "Remote", "default_folder", "give_name"]
+
+LARGEST_MODEL = 120_000_000
+"""No model file is larger: three planes of float64."""
+_LARGEST_LISTING = 16_000_000
 
 Report = Callable[[int, "int | None"], None]
 
@@ -89,29 +95,58 @@ class Cache:
         """Place of an object."""
         return self.folder / object_key(md5, legacy=legacy, listing=listing)
 
+    def hash_kind(
+        self, path: Path, md5: str, digest: Digest, *, legacy: bool, listing: bool = False
+    ) -> str | None:
+        """Find the hash by which a file is the object that is named, or None.
+
+        The text hash of old remotes leaves open where a CR stands.  A file that has no better one
+        must also be a whole FITS file whose sums are right, and be the same as at first sight.
+        """
+        kind = dvc_hash_kind(path, md5, digest, legacy=legacy)
+        if kind == "md5-dos2unix" and not listing:
+            check_whole(path)
+            record = self.folder / "first-sight" / "sha256.json"
+            FirstSight(record, self.parts() / "first-sight.lock").check(md5, digest.sha256)
+        return kind
+
     def find(self, md5: str, *, legacy: bool, listing: bool = False) -> CachedFile | None:
         """Look for an object and hash it; one whose bytes have changed is removed."""
         for old in (legacy, not legacy):
             path = self.path_of(md5, legacy=old, listing=listing)
             if path.is_file():
                 digest = digest_file(path)
-                kind = dvc_hash_kind(path, md5, digest, legacy=old)
-                if kind:
-                    return CachedFile(path=path, digest=digest, hash_kind=kind)
+                with suppress(BadFileError):
+                    if kind := self.hash_kind(path, md5, digest, legacy=old, listing=listing):
+                        return CachedFile(path=path, digest=digest, hash_kind=kind)
                 path.unlink(missing_ok=True)
         return None
 
     def obtain(
-        self, remote: Remote, md5: str, *, legacy: bool, report: Report, listing: bool = False
+        self,
+        remote: Remote,
+        md5: str,
+        *,
+        legacy: bool,
+        report: Report,
+        listing: bool = False,
+        limit: int | None = None,
     ) -> CachedFile:
-        """Return an object, from the cache or else from the remote."""
+        """Return an object, from the cache or else from the remote: at most so many bytes."""
+        limit = limit or (_LARGEST_LISTING if listing else LARGEST_MODEL)
         found = self.find(md5, legacy=legacy, listing=listing)
         if found is None:
             part = self.parts() / f"{md5}{'.dir' if listing else ''}.part"
             with exclusive(part) as stream:
                 # Another process may have completed it while this one waited for the lock.
                 found = self.find(md5, legacy=legacy, listing=listing)
-                found = found or self._download(remote, md5, legacy, listing, stream, report)
+                try:
+                    found = found or self._download(
+                        remote, md5, legacy, listing, stream, report, limit
+                    )
+                except RefusedError:
+                    part.unlink(missing_ok=True)
+                    raise
                 part.unlink(missing_ok=True)
         report(found.digest.size_bytes, found.digest.size_bytes)
         return found
@@ -124,24 +159,27 @@ class Cache:
         listing: bool,
         stream: IO[bytes],
         report: Report,
+        limit: int,
     ) -> CachedFile:
         """Complete the part, hash it, give it its name; a wrong one that had been resumed, anew."""
         part = Path(stream.name)
         while True:
-            layout, kept = self._from_either(remote, md5, legacy, listing, stream, report)
+            layout, kept = self._from_either(remote, md5, legacy, listing, stream, report, limit)
             digest = digest_file(part)
-            kind = dvc_hash_kind(part, md5, digest, legacy=layout)
+            why = f"its MD5 is {digest.md5}, not the {md5} it is named by"
+            try:
+                kind = self.hash_kind(part, md5, digest, legacy=layout, listing=listing)
+            except BadFileError as error:
+                kind, why = None, str(error).removeprefix(f"{part}: ")
             if kind:
                 path = self.path_of(md5, legacy=layout, listing=listing)
                 give_name(part, path)
                 return CachedFile(path=path, digest=digest, hash_kind=kind)
             stream.truncate(0)
             if not kept:
-                part.unlink()
-                raise RemoteError(
+                raise RefusedError(
                     f"{shown(remote.url)}{object_key(md5, legacy=layout, listing=listing)}: wrong "
-                    f"content: its MD5 is {digest.md5}, not the {md5} it is named by "
-                    f"({digest.size_bytes} bytes, thrown away)"
+                    f"content: {why} ({digest.size_bytes} bytes, thrown away)"
                 )
 
     def _from_either(
@@ -152,16 +190,17 @@ class Cache:
         listing: bool,
         stream: IO[bytes],
         report: Report,
+        limit: int,
     ) -> tuple[bool, bool]:
         """Download from the layout that has it; which one (legacy), and whether a part was kept."""
         keys = [object_key(md5, legacy=old, listing=listing) for old in (legacy, not legacy)]
         for old, key in zip((legacy, not legacy), keys, strict=True):
             try:
-                kept = remote.client.download(remote.url + key, stream, report)
+                kept = remote.client.download(remote.url + key, stream, report, limit=limit)
                 return old, kept
             except NotOnServerError:
                 continue
-        raise RemoteError(
+        raise RefusedError(
             f"{shown(remote.url)}: the server has neither {keys[0]} nor {keys[1]} (404)"
         )
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO, TypeVar
 
 import attrs
 
-from tica_fn.errors import ModelError
+from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.model_origins import Origin
 from tica_fn.remote.address import shown
-from tica_fn.remote.cache import Cache, CachedFile, Remote
+from tica_fn.remote.cache import LARGEST_MODEL, Cache, CachedFile, Remote
 from tica_fn.remote.exposures import EXPOSURES, FLAT_OUTPUT, ROLES, Exposure, Role, Wanted, wanted
-from tica_fn.remote.hashes import digest_file, dvc_hash_kind
+from tica_fn.remote.hashes import digest_file
 from tica_fn.remote.install import install
 from tica_fn.remote.pointers import Entry, Output, check_md5, known_outputs, read_listing
 from tica_fn.remote.progress import Progress, show_progress
@@ -109,9 +110,10 @@ def _get(
 ) -> tuple[Origin, CachedFile]:
     output = listing.output
     report = progress.reporter(one.path)
-    cached = _already(installed, entry, output)
+    cached = _already(cache, installed, entry, output)
     if cached is None:
-        cached = cache.obtain(remote, entry.md5, legacy=output.legacy, report=report)
+        limit = min(LARGEST_MODEL, output.size_bytes or LARGEST_MODEL)
+        cached = cache.obtain(remote, entry.md5, legacy=output.legacy, report=report, limit=limit)
     progress.finished(one.path, cached.digest.size_bytes)
     origin = Origin(
         path=one.path,
@@ -128,13 +130,15 @@ def _get(
     return origin, cached
 
 
-def _already(path: Path, entry: Entry, output: Output) -> CachedFile | None:
+def _already(cache: Cache, path: Path, entry: Entry, output: Output) -> CachedFile | None:
     """Find the file that is wanted where it is to be installed: fetched before, or by DVC."""
     if not path.is_file():
         return None
     digest = digest_file(path)
-    kind = dvc_hash_kind(path, entry.md5, digest, legacy=output.legacy)
-    return CachedFile(path=path, digest=digest, hash_kind=kind) if kind else None
+    with suppress(BadFileError):
+        if kind := cache.hash_kind(path, entry.md5, digest, legacy=output.legacy):
+            return CachedFile(path=path, digest=digest, hash_kind=kind)
+    return None
 
 
 def _listings(
@@ -183,8 +187,14 @@ def _pinned(md5: str, exposure: Exposure, outputs: Mapping[str, Output]) -> Outp
 
 
 def _listing(output: Output, remote: Remote, cache: Cache) -> Listing:
+    limit = 65_536 + 1_000 * output.files if output.files else None
     cached = cache.obtain(
-        remote, output.md5, legacy=output.legacy, report=lambda *_: None, listing=True
+        remote,
+        output.md5,
+        legacy=output.legacy,
+        report=lambda *_: None,
+        listing=True,
+        limit=limit,
     )
     entries = read_listing(cached.path, f"{shown(remote.url)} {output.md5}.dir")
     return Listing(output=output, entries=entries)

@@ -9,24 +9,33 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from http.client import IncompleteRead
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urljoin, urlsplit
 
 import attrs
 
 from tica_fn.errors import RemoteError
 from tica_fn.remote.address import shown
 from tica_fn.remote.parts import append, check_room, restart
+from tica_fn.remote.patience import SLOWEST, TooSlowError, no_slower, within
 
-__all__ = ["Client", "NotOnServerError"]
+__all__ = ["Client", "NotOnServerError", "RefusedError"]
 
-_PIECE = 2**16
+_PIECE = 2**12
+_REDIRECTS = 5
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-class NotOnServerError(RemoteError):
+class RefusedError(RemoteError):
+    """What a server answers can't be right, and trying again would not mend it."""
+
+
+class NotOnServerError(RefusedError):
     """The server answers that it has no such file."""
 
 
@@ -50,17 +59,22 @@ class Client:
         part: IO[bytes],
         report: Callable[[int, int | None], None],
         validator: Path | None = None,
+        limit: int | None = None,
     ) -> bool:
-        """Complete a part file."""
-        furthest = part.seek(0, os.SEEK_END)
-        failures, kept = 0, furthest > 0
+        """Complete a part file of at most so many bytes; whether what was in it was kept.
+
+        A try counts as a failure unless it was faster than the slowest rate allowed, so that a
+        server can't spin a download out by a byte a time.
+        """
+        failures, kept = 0, part.seek(0, os.SEEK_END) > 0
         while True:
+            furthest, start = part.seek(0, os.SEEK_END), time.monotonic()
             try:
-                return self._try(url, part, report, validator) and kept
+                return self._try(url, part, report, validator, limit) and kept
             except _BrokenOffError as broken:
                 reached = part.seek(0, os.SEEK_END)
-                failures = 0 if reached > furthest else failures + 1
-                furthest = max(furthest, reached)
+                least = max(SLOWEST * (time.monotonic() - start), _PIECE)
+                failures = 0 if reached - furthest >= least else failures + 1
                 if failures >= self.tries:
                     raise RemoteError(
                         f"{shown(url)}: {broken} (tries in a row: {failures}; bytes kept: "
@@ -75,9 +89,11 @@ class Client:
         part: IO[bytes],
         report: Callable[[int, int | None], None],
         validator: Path | None,
+        limit: int | None,
     ) -> bool:
         """Make one request; whether the beginning in the part file was kept."""
         import requests
+        import urllib3
 
         offset = part.seek(0, os.SEEK_END)
         mark = _read_mark(validator)
@@ -89,45 +105,89 @@ class Client:
             if mark:
                 headers["If-Range"] = mark
         try:
-            with self._session().get(
-                url, headers=headers, stream=True, timeout=self.timeout_s
-            ) as answer:
+            with self._ask(url, headers) as answer:
                 start, total = _range_of(answer, url, offset)
                 if start != offset:
                     restart(part)
                 if start is None:  # what is here is no beginning of the file: anew
-                    self._try(url, part, report, validator)
+                    self._try(url, part, report, validator, limit)
                     return False
                 if total is not None and start == total:
                     return True
+                if limit is not None and total is not None and total > limit:
+                    raise RefusedError(
+                        f"{shown(url)}: the server announces {total} bytes, at most {limit} are "
+                        "expected"
+                    )
                 if validator is not None:
                     _write_mark(validator, answer)
-                self._receive(answer, part, start, total, report)
+                self._receive(url, answer, part, start, total, report, limit)
                 return start == offset
-        except requests.exceptions.Timeout:
-            raise _BrokenOffError(f"no answer within {self.timeout_s:g} s") from None
-        except requests.exceptions.RequestException as error:
-            raise _BrokenOffError(_cause(error)) from None
+        except (
+            requests.exceptions.Timeout,
+            urllib3.exceptions.TimeoutError,
+            TooSlowError,
+        ):
+            raise _BrokenOffError(
+                f"no answer within {self.timeout_s:g} s, or less than {SLOWEST:g} bytes a second"
+            ) from None
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            cause = _innermost(error)
+            if isinstance(cause, urllib3.exceptions.InvalidHeader):
+                raise RefusedError(f"{shown(url)}: {_in_words(cause)}") from None
+            raise _BrokenOffError(_in_words(cause)) from None
+
+    def _ask(self, url: str, headers: dict[str, str]) -> Any:
+        """Send a request, following a few redirects; their bodies are not read."""
+        session, place = self._session(), url
+        for _ in range(_REDIRECTS + 1):
+            ask = partial(
+                session.get,
+                place,
+                headers=headers,
+                stream=True,
+                timeout=self.timeout_s,
+                allow_redirects=False,
+            )
+            try:
+                answer = within(2 * self.timeout_s, ask, lambda late: late.close())
+            except TooSlowError:
+                del self._local.session  # The other thread may still wait with it.
+                raise
+            if not answer.is_redirect:
+                return answer
+            to = urljoin(place, answer.headers["Location"])
+            answer.close()
+            if urlsplit(to).scheme not in ("http", "https"):
+                raise RefusedError(f"{shown(url)}: the server sends us to {shown(to)}")
+            place = to
+        raise RefusedError(f"{shown(url)}: the server sends us on more than {_REDIRECTS} times")
 
     def _receive(
         self,
+        url: str,
         answer: Any,
         part: IO[bytes],
         start: int,
         total: int | None,
         report: Callable[[int, int | None], None],
+        limit: int | None,
     ) -> None:
         there = start
         check_room(part, start, total)
         report(there, total)
-        for piece in answer.iter_content(_PIECE):
-            if self.stop.is_set():
-                break
-            if total is not None and there + len(piece) > total:
-                raise _BrokenOffError("the server sent more than it announced")
-            append(part, piece)
-            there += len(piece)
-            report(there, total)
+        with no_slower(answer, self.timeout_s, lambda: there):
+            # As it is sent: a server that packs what is a packed file already changes nothing.
+            for piece in answer.raw.stream(_PIECE, decode_content=False):
+                if self.stop.is_set():
+                    break
+                if total is not None and there + len(piece) > total:
+                    raise _BrokenOffError("the server sent more than it announced")
+                if limit is not None and there + len(piece) > limit:
+                    raise RefusedError(f"{shown(url)}: more than the {limit} bytes expected came")
+                append(part, piece)
+                there += len(piece)
+                report(there, total)
         part.flush()
         if self.stop.is_set() or (total is not None and there < total):
             raise _BrokenOffError("the transfer broke off")
@@ -145,26 +205,36 @@ class Client:
 def _range_of(answer: Any, url: str, offset: int) -> tuple[int | None, int | None]:
     """First byte an answer brings (None: not what was asked for), and the whole length."""
     status = answer.status_code
-    length = answer.headers.get("Content-Length")
-    if answer.headers.get("Content-Encoding", "identity") != "identity":
-        length = None  # it counts the packed bytes; what is read is unpacked
+    length = _length_of(answer, url)
     if status == 200:
-        return 0, int(length) if length is not None else None
+        return 0, length
     content = answer.headers.get("Content-Range", "").removeprefix("bytes").strip()
     span, _, whole = content.partition("/")
-    total = int(whole) if whole.isdigit() else None
+    total = int(whole) if whole.isdecimal() else None
     if status == 206:
-        first = span.partition("-")[0]
-        if not first.isdigit() or int(first) != offset:
-            return None, total
-        return offset, total if total is not None or length is None else offset + int(length)
+        first, _, last = span.partition("-")
+        right = first.isdecimal() and last.isdecimal() and int(first) == offset <= int(last)
+        if not right or not offset or (total is not None and int(last) >= total):
+            raise RefusedError(
+                f"{shown(url)}: bytes from {offset} on were asked for, the server sends {content!r}"
+            )
+        return offset, int(last) + 1 if total is None else total
     if status == 416 and offset:
         return (offset, total) if total == offset else (None, total)
     if status in (404, 410):
         raise NotOnServerError(f"{shown(url)}: the server has no such file ({status})")
     if status in _PASSING:
         raise _BrokenOffError(f"the server answered {status} {answer.reason}")
-    raise RemoteError(f"{shown(url)}: the server answered {status} {answer.reason}")
+    raise RefusedError(f"{shown(url)}: the server answered {status} {answer.reason}")
+
+
+def _length_of(answer: Any, url: str) -> int | None:
+    length = answer.headers.get("Content-Length")
+    if length is None:
+        return None
+    if not length.strip().isdecimal():
+        raise RefusedError(f"{shown(url)}: the server announces a length of {length!r}")
+    return int(length)
 
 
 def _read_mark(validator: Path | None) -> str:
@@ -179,18 +249,22 @@ def _write_mark(validator: Path, answer: Any) -> None:
     validator.write_text(mark)
 
 
-def _cause(error: BaseException) -> str:
-    """Say the innermost reason of a failed request in a few words."""
+def _innermost(error: BaseException) -> BaseException:
+    """Find the innermost reason of a failed request."""
     inner: Any = error
     while True:
         deeper = getattr(inner, "reason", None) or inner.__cause__ or inner.__context__
         if not isinstance(deeper, BaseException):
             deeper = next((a for a in inner.args if isinstance(a, BaseException)), None)
         if not isinstance(deeper, BaseException):
-            break
+            return inner  # type: ignore[no-any-return]
         inner = deeper
-    if isinstance(inner, IncompleteRead):
+
+
+def _in_words(cause: BaseException) -> str:
+    """Say a reason in a few words."""
+    if isinstance(cause, IncompleteRead):
         return "the transfer broke off"
-    if isinstance(inner, OSError) and inner.strerror:
-        return f"the server cannot be reached: {inner.strerror}"
-    return " ".join(str(inner).split()) or type(inner).__name__
+    if isinstance(cause, OSError) and cause.strerror:
+        return f"the server cannot be reached: {cause.strerror}"
+    return " ".join(str(cause).split()) or type(cause).__name__

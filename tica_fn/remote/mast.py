@@ -1,23 +1,24 @@
 """SPOC's flat fields and 2-D blacks from MAST, by their public names.
 
-MAST publishes no hashes of these files.  The SHA-256 of each is therefore recorded when it is
-first fetched, beside the cache, and every later fetch must agree with it.
+MAST publishes no hashes of these files.  What comes must be a whole FITS model of that CCD whose
+sums are right; its SHA-256 is then recorded beside the cache, and later fetches must agree with it.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import TextIO
 
-from tica_fn.errors import BadFileError, RemoteError
-from tica_fn.fits.atomic import write_whole
+from tica_fn.errors import BadFileError, ModelError, RemoteError
+from tica_fn.fits.model_files import check_spoc_model
 from tica_fn.fits.model_origins import Origin
 from tica_fn.remote.address import shown
-from tica_fn.remote.cache import Cache, CachedFile, Remote, Report, give_name
+from tica_fn.remote.cache import LARGEST_MODEL, Cache, CachedFile, Remote, Report, give_name
 from tica_fn.remote.exposures import wanted
 from tica_fn.remote.fetch import fetch_parallel
-from tica_fn.remote.hashes import Digest, digest_file
+from tica_fn.remote.first_sight import FirstSight, check_whole
+from tica_fn.remote.hashes import digest_file
+from tica_fn.remote.http import RefusedError
 from tica_fn.remote.install import install
 from tica_fn.remote.parts import exclusive
 from tica_fn.remote.progress import show_progress
@@ -30,7 +31,6 @@ MAST_FOLDER = "calibration_spoc"
 MAST_VERSION = "2018323"
 """Date in the names of the models, year and day of the year."""
 _KINDS = {"bias": "2dblack", "flat": "flat"}
-_BLOCK = 2880
 
 
 def mast_names(camera: int | None = None, ccd: int | None = None) -> tuple[str, ...]:
@@ -82,63 +82,43 @@ def fetch_mast(
 def _obtain(cache: Cache, remote: Remote, name: str, report: Report) -> CachedFile:
     """File from the cache or the server, in agreement with the hash recorded for its name."""
     path = cache.folder / "mast" / name
+    first = FirstSight(cache.folder / "mast" / "sha256.json", cache.parts() / "mast-record.lock")
     part = cache.parts() / f"{name}.part"
     with exclusive(part) as stream:
-        known = _recorded(cache).get(name)
+        known = first.known().get(name)
         if known is not None and path.is_file():
             digest = digest_file(path)
             if digest.sha256 == known:
                 part.unlink(missing_ok=True)
                 report(digest.size_bytes, digest.size_bytes)
                 return CachedFile(path=path, digest=digest, hash_kind="first use")
-        digest = _download(remote, name, part, stream, report)
-        if known is None:
-            _record(cache, name, digest.sha256)
-        elif digest.sha256 != known:
-            part.unlink()
-            raise RemoteError(
-                f"{shown(remote.url)}{name}: its SHA-256 is {digest.sha256}, but it was {known} "
-                f"when first fetched; to accept the new one, remove {name} from "
-                f"{_record_path(cache)}"
+        mark = part.with_name(f"{part.name}.version")
+        try:
+            remote.client.download(
+                remote.url + name, stream, report, validator=mark, limit=LARGEST_MODEL
             )
+            check_model(part, name)
+            digest = digest_file(part)
+            first.check(name, digest.sha256)
+        except (RefusedError, BadFileError) as error:
+            part.unlink()
+            mark.unlink(missing_ok=True)
+            if isinstance(error, RefusedError):
+                raise
+            raise RemoteError(f"{shown(remote.url)}{name}: {error}; thrown away") from None
+        mark.unlink(missing_ok=True)
         give_name(part, path)
     return CachedFile(path=path, digest=digest, hash_kind="first use")
 
 
-def _download(remote: Remote, name: str, part: Path, stream: IO[bytes], report: Report) -> Digest:
-    mark = part.with_name(f"{part.name}.version")
-    remote.client.download(remote.url + name, stream, report, validator=mark)
-    with part.open("rb") as reader:
-        start = reader.read(9)
-    if start != b"SIMPLE  =" or part.stat().st_size % _BLOCK:
-        size = part.stat().st_size
-        part.unlink()
-        raise RemoteError(
-            f"{shown(remote.url)}{name}: what came ({size} bytes, beginning {start!r}) is not a "
-            "whole FITS file; thrown away"
-        )
-    mark.unlink(missing_ok=True)
-    return digest_file(part)
-
-
-def _record_path(cache: Cache) -> Path:
-    return cache.folder / "mast" / "sha256.json"
-
-
-def _recorded(cache: Cache) -> dict[str, str]:
-    path = _record_path(cache)
-    if not path.is_file():
-        return {}
+def check_model(part: Path, name: str) -> None:
+    """Refuse what is not the whole model that a name of SPOC's promises, whoever sent it."""
+    camera, ccd, kind = name.removesuffix(".fits").split("-")[1:]
     try:
-        content: Any = json.loads(path.read_text())
-        return {str(name): str(sha256) for name, sha256 in content.items()}
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
-        raise BadFileError(f"{path}: damaged ({error})") from None
-
-
-def _record(cache: Cache, name: str, sha256: str) -> None:
-    path = _record_path(cache)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(cache.parts() / "mast-record.lock"):
-        content = _recorded(cache) | {name: sha256}
-        write_whole(path, [(json.dumps(content, indent=1, sort_keys=True) + "\n").encode()])
+        check_whole(part)
+        check_spoc_model(part, int(camera), int(ccd), "flat" if kind == "flat" else "bias")
+    except (BadFileError, ModelError) as error:
+        raise BadFileError(
+            f"what came ({part.stat().st_size} bytes) is not the model of camera {camera} CCD "
+            f"{ccd}: {str(error).removeprefix(f'{part}: ')}"
+        ) from None

@@ -21,7 +21,7 @@ def exclusive(path: Path) -> Iterator[IO[bytes]]:
     The lock goes with the process, however that ends.
     """
     while True:
-        with path.open("a+b") as stream:
+        with path.open("a+b", buffering=0) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             # Whoever held it may have renamed or deleted the file that was opened here.
             try:
@@ -43,7 +43,8 @@ def restart(part: IO[bytes]) -> int:
 def append(part: IO[bytes], piece: bytes) -> None:
     """Write a piece through to the system."""
     try:
-        part.write(piece)
+        while piece:
+            piece = piece[part.write(piece) :]
         part.flush()
     except OSError as error:
         raise _explained(error, part) from None

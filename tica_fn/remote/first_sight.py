@@ -1,0 +1,61 @@
+"""SHA-256 of files whose publisher gives no hash that can be relied on, as first seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tica_fn.errors import BadFileError
+from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.blocks import read_blocks
+from tica_fn.remote.parts import exclusive
+
+__all__ = ["FirstSight", "check_whole"]
+
+
+def check_whole(path: Path) -> None:
+    """Refuse what is not exactly one FITS file whose sums are right."""
+    hdus = read_blocks(path)
+    size = sum(len(hdu.text) + len(hdu.data) for hdu in hdus)
+    there = path.stat().st_size
+    if size != there:
+        raise BadFileError(f"{path}: {there} bytes, but its headers tell of {size}")
+    for number, hdu in enumerate(hdus):
+        if not (hdu.text.isascii() and hdu.text.isprintable()):
+            raise BadFileError(f"{path}: HDU {number}: the header holds more than printable text")
+
+
+@attrs.frozen
+class FirstSight:
+    """A record of hashes by name, in one JSON file that several processes may extend."""
+
+    path: Path
+    lock: Path
+
+    def known(self) -> dict[str, str]:
+        """Read the record."""
+        if not self.path.is_file():
+            return {}
+        try:
+            content: Any = json.loads(self.path.read_text())
+            return {str(name): str(sha256) for name, sha256 in content.items()}
+        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
+            raise BadFileError(f"{self.path}: damaged ({error})") from None
+
+    def check(self, name: str, sha256: str) -> None:
+        """Record the hash of a name that is new, and refuse another one later."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(self.lock):
+            content = self.known()
+            if name not in content:
+                content[name] = sha256
+                text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+                write_whole(self.path, [text.encode()])
+        if content[name] != sha256:
+            raise BadFileError(
+                f"{name}: its SHA-256 is {sha256}, but it was {content[name]} when first fetched; "
+                f"to accept the new one, remove {name} from {self.path}"
+            )
