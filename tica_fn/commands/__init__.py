@@ -19,6 +19,7 @@ NAMES = (
     "cutout",
     "wcs",
     "models",
+    "fetch",
     "compare",
     "select_dark",
     "stage",

@@ -10,22 +10,25 @@ import attrs
 
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.blocks import read_blocks
+from tica_fn.fits.blocks import RawHDU, read_blocks, verify_sums
+from tica_fn.fits.large import mapped, sums_of
 from tica_fn.remote.parts import exclusive
 
 __all__ = ["FirstSight", "check_whole"]
 
 
-def check_whole(path: Path) -> None:
-    """Refuse what is not exactly one FITS file whose sums are right."""
-    hdus = read_blocks(path)
+def check_whole(path: Path) -> list[RawHDU]:
+    """Refuse what is not exactly one FITS file whose sums are right; packed or not, of any size."""
+    data = mapped(path)
+    hdus = read_blocks(path, data, verify=False)
+    verify_sums(path, hdus, sums_of(data, hdus)[0])
     size = sum(len(hdu.text) + len(hdu.data) for hdu in hdus)
-    there = path.stat().st_size
-    if size != there:
-        raise BadFileError(f"{path}: {there} bytes, but its headers tell of {size}")
+    if size != len(data):
+        raise BadFileError(f"{path}: {len(data)} bytes, but its headers tell of {size}")
     for number, hdu in enumerate(hdus):
         if not (hdu.text.isascii() and hdu.text.isprintable()):
             raise BadFileError(f"{path}: HDU {number}: the header holds more than printable text")
+    return hdus
 
 
 @attrs.frozen

@@ -26,7 +26,7 @@ from tica_fn.remote.patience import SLOWEST, TooSlowError, no_slower, within
 
 __all__ = ["Client", "NotOnServerError", "RefusedError"]
 
-_PIECE = 2**12
+_PIECE = 2**10
 _REDIRECTS = 5
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
