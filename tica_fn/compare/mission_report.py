@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from tica_fn.compare.blocks import COLUMN, ROW, block_size, extremes, has_any, placed
 from tica_fn.compare.mission import MissionComparison, rows_of
+from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.fits.whole_files import save_figure, save_table
+from tica_fn.immutable import Array
 
 __all__ = ["draw_mission", "print_mission", "write_mission"]
 
 _NAMES = ("pixels_of", "amplifier", "low", "high", "pixels", "ratio", "offset", "scatter", "noise")
-_STEP = 8
 
 
 def print_mission(found: MissionComparison, console: Any) -> None:
@@ -81,14 +83,7 @@ def draw_mission(found: MissionComparison, path: str | Path) -> None:
     figure = Figure(figsize=(16, 5), layout="constrained")
     FigureCanvasAgg(figure)
     where, ratio, offset = figure.subplots(1, 3)
-    image = found.difference[::_STEP, ::_STEP]
-    known = np.abs(image[np.isfinite(image)])
-    limit = float(np.percentile(known, 99)) if known.size else 1.0
-    shown = where.imshow(
-        image, origin="lower", cmap="RdBu_r", vmin=-(limit or 1.0), vmax=limit or 1.0
-    )
-    figure.colorbar(shown, ax=where, shrink=0.8, label="ours - mission [electron/s]")
-    where.set_title(f"difference, every {_STEP}th pixel")
+    _draw_map(figure, where, found.difference)
     for letter in sorted({one.amplifier for one in found.bins}):
         bins = [one for one in found.bins if one.amplifier == letter]
         middle = [0.5 * (one.low + one.high) for one in bins]
@@ -103,3 +98,30 @@ def draw_mission(found: MissionComparison, path: str | Path) -> None:
     ratio.legend(title="amplifier")
     figure.suptitle(f"{found.ours} against {found.mission}")
     save_figure(figure, path, dpi=100)
+
+
+def _draw_map(figure: Any, axes: Any, difference: Array) -> None:
+    """Draw of each block the largest difference: linear for 99 %, logarithmic beyond."""
+    from matplotlib.colors import SymLogNorm
+
+    step = block_size(difference.shape)
+    place = placed(
+        (difference.shape[0], difference.shape[1]), step, (SCIENCE_ROWS[0], SCIENCE_COLUMNS[0])
+    )
+    image = extremes(difference, step)
+    known = np.abs(image[np.isfinite(image)])
+    limit = (float(np.percentile(known, 99)) if known.size else 0.0) or 1.0
+    top = max(float(known.max(initial=0.0)), 2.0 * limit)
+    scale = SymLogNorm(linthresh=limit, vmin=-top, vmax=top)
+    shown = axes.imshow(image, cmap="RdBu_r", norm=scale, **place)
+    figure.colorbar(shown, ax=axes, shrink=0.8, label="ours - mission [electron/s]")
+    unknown = has_any(np.isnan(difference), step)
+    if unknown.any():
+        layer = np.zeros((*unknown.shape, 4))
+        layer[unknown] = (0.0, 0.75, 0.0, 1.0)
+        axes.imshow(layer, **place)
+        axes.plot([], [], "s", color=(0.0, 0.75, 0.0), label="NaN in one of them")
+        axes.legend(loc="upper right")
+    axes.set_title(f"largest difference of {step} x {step} pixels")
+    axes.set_xlabel(COLUMN)
+    axes.set_ylabel(ROW)

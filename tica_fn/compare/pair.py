@@ -15,7 +15,7 @@ from tica_fn.compare.values import unequal
 from tica_fn.errors import BadFileError
 from tica_fn.immutable import Array
 
-__all__ = ["compare_files", "compare_images", "compare_tables", "load"]
+__all__ = ["Hdu", "compare_files", "compare_images", "compare_tables", "load"]
 
 Hdu = tuple[str, Any, Array | None]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tica_fn.compare.pair import load
+from tica_fn.compare.blocks import COLUMN, ROW, block_size, extremes, has_any, placed
+from tica_fn.compare.pair import Hdu, load
+from tica_fn.compare.values import unequal
+from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.immutable import Array
 
 __all__ = ["draw_differences"]
-
-_LARGEST_SIDE = 600
-"""Pixels of a panel; larger images are drawn in blocks, each shown by its largest difference."""
 
 _FEW = 50
 """Pixels that are ringed, where no more differ."""
@@ -36,7 +36,7 @@ def draw_differences(gold: str | Path, test: str | Path, path: str | Path) -> bo
         Whether there was anything to draw.
     """
     rows = [
-        (f"HDU {number}", old[2], new[2])
+        (number, old, new)
         for number, (old, new) in enumerate(zip(load(Path(gold)), load(Path(test)), strict=False))
         if old[0] == new[0] == "image" and _differ(old[2], new[2])
     ]
@@ -46,11 +46,11 @@ def draw_differences(gold: str | Path, test: str | Path, path: str | Path) -> bo
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(15, 5 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(18, 5.5 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), 3, squeeze=False)
-    for line, (where, old, new) in zip(axes, rows, strict=True):
-        _draw(figure, line, where, np.asarray(old), np.asarray(new))
+    for line, (number, old, new) in zip(axes, rows, strict=True):
+        _draw(figure, line, number, old, new)
     figure.suptitle(f"{Path(gold).name}: gold, test, and where they differ")
     save_figure(figure, path, dpi=100)
     return True
@@ -59,47 +59,61 @@ def draw_differences(gold: str | Path, test: str | Path, path: str | Path) -> bo
 def _differ(old: Array | None, new: Array | None) -> bool:
     if old is None or new is None or old.ndim != 2 or old.shape != new.shape:
         return False
-    equal_nan = old.dtype.kind == "f" and new.dtype.kind == "f"
-    return not np.array_equal(old, new, equal_nan=equal_nan)
+    return unequal(old, new) is not None
 
 
-def _draw(figure: Any, axes: Any, where: str, old: Array, new: Array) -> None:
-    old, new = old.astype(np.float64), new.astype(np.float64)
+def _draw(figure: Any, axes: Any, number: int, gold: Hdu, test: Hdu) -> None:
+    header = gold[1]
+    differs = unequal(gold[2], test[2]).mask  # type: ignore[arg-type, union-attr]
+    old, new = (np.asarray(hdu[2], dtype=np.float64) for hdu in (gold, test))
     with np.errstate(invalid="ignore"):
-        apart = np.abs(new - old)
-    apart[np.isnan(old) & np.isnan(new)] = 0.0
-    apart[~np.isfinite(apart)] = np.inf
+        apart = np.where(differs, np.abs(new - old), 0.0)
+    step, origin = block_size(old.shape), origin_of(header)
+    place = placed((old.shape[0], old.shape[1]), step, origin)
+    unit = str(header.get("BUNIT", "")).strip() or "unit not given"
+    if header.get("BSCALE", 1.0) != 1.0:
+        unit = "stored number"
     finite = old[np.isfinite(old)]
     low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
-    step = max(1, -(-max(old.shape) // _LARGEST_SIDE))
-    rows, columns = (-(-n // step) * step for n in old.shape)
-    place: dict[str, Any] = {
-        "origin": "lower",
-        "extent": (-0.5, columns - 0.5, -0.5, rows - 0.5),
-        "interpolation": "none",
-    }
     for axis, title, image in ((axes[0], "gold", old), (axes[1], "test", new)):
         shown = axis.imshow(image[::step, ::step], vmin=low, vmax=high, **place)
-        axis.set_title(f"{where}: {title}")
-        figure.colorbar(shown, ax=axis, shrink=0.7)
-    blocks = _largest_of_blocks(apart, step)
-    shown = axes[2].imshow(np.where(blocks > 0, blocks, np.nan), cmap="inferno", **place)
-    where_rows, where_columns = np.nonzero(apart)
-    if where_rows.size <= _FEW:  # a pixel alone would hardly be seen
+        axis.set_title(f"HDU {number}: {title}")
+        figure.colorbar(shown, ax=axis, shrink=0.7, label=f"pixel [{unit}]")
+    _draw_apart(figure, axes[2], apart, differs, step, place, unit)
+    count = int(np.count_nonzero(differs))
+    if count <= _FEW:  # a pixel alone would hardly be seen
         ring = {"s": 120, "facecolors": "none", "edgecolors": "red"}
-        axes[2].scatter(where_columns, where_rows, **ring)
-    axes[2].set_facecolor("lightgrey")
-    count = where_rows.size
-    axes[2].set_title(f"{where}: {count} pixel{'s' * (count != 1)} differ{'s' * (count == 1)}")
-    figure.colorbar(shown, ax=axes[2], shrink=0.7)
+        where_rows, where_columns = np.nonzero(differs)
+        axes[2].scatter(where_columns + origin[1], where_rows + origin[0], **ring)
+    block = f", largest of {step} x {step} pixels" if step > 1 else ""
+    axes[2].set_title(f"HDU {number}: {count} pixel{'s' * (count != 1)} differ{block}")
     for axis in axes:
-        axis.set_xlabel("column")
-        axis.set_ylabel("row")
+        axis.set_xlabel(COLUMN)
+        axis.set_ylabel(ROW)
+        axis.set_xlim(origin[1] - 0.5, origin[1] + old.shape[1] - 0.5)
+        axis.set_ylim(origin[0] - 0.5, origin[0] + old.shape[0] - 0.5)
 
 
-def _largest_of_blocks(image: Array, step: int) -> Array:
-    rows, columns = (-(-n // step) * step for n in image.shape)
-    padded = np.zeros((rows, columns))
-    padded[: image.shape[0], : image.shape[1]] = image
-    blocks = padded.reshape(rows // step, step, columns // step, step)
-    return np.asarray(np.minimum(blocks.max(axis=(1, 3)), np.finfo(np.float64).max))
+def _draw_apart(
+    figure: Any, axis: Any, apart: Array, differs: Array, step: int, place: Any, unit: str
+) -> None:
+    """Draw sizes of differences on a logarithmic scale; those without a size in a colour apart."""
+    from matplotlib.colors import LogNorm
+
+    axis.set_facecolor("lightgrey")
+    sizes = extremes(np.where(np.isfinite(apart), apart, 0.0), step)
+    known = sizes[sizes > 0]
+    if known.size:
+        top = float(known.max())
+        scale = LogNorm(vmin=min(float(known.min()), top / 10.0), vmax=top)
+        image = np.where(sizes > 0, sizes, np.nan)
+        shown = axis.imshow(image, cmap="inferno", norm=scale, **place)
+        figure.colorbar(shown, ax=axis, shrink=0.7, label=f"|test - gold| [{unit}]")
+    # NaN against a number, infinities, -0 against 0: they differ, by nothing that can be drawn.
+    sizeless = has_any(differs & ~(np.isfinite(apart) & (apart > 0)), step)
+    if sizeless.any():
+        layer = np.zeros((*sizeless.shape, 4))
+        layer[sizeless] = (0.0, 0.75, 0.0, 1.0)
+        axis.imshow(layer, **place)
+        axis.plot([], [], "s", color=(0.0, 0.75, 0.0), label="not finite, or sign of zero")
+        axis.legend(loc="upper right")
