@@ -118,10 +118,15 @@ class Inputs:
         return len(self.paths) + len(self.empty)
 
 
-def inputs_of(args: argparse.Namespace, what: str, chosen: Callable[[Kind], bool]) -> Inputs:
+def inputs_of(
+    args: argparse.Namespace,
+    what: str,
+    chosen: Callable[[Kind], bool],
+    known: Callable[[Path], bool] = lambda _: False,
+) -> Inputs:
     """Input files that the command line names: each once, folders as the files that are chosen.
 
-    `what` names them in messages, as "raw files".
+    `what` names them in messages, as "raw files"; those that are `known` need not be looked into.
     """
     named = [*args.files, *(listed_files(args.list) if args.list is not None else ())]
     if not named:
@@ -133,20 +138,23 @@ def inputs_of(args: argparse.Namespace, what: str, chosen: Callable[[Kind], bool
         if not path.is_dir():
             paths[path] = None
             continue
-        held = list(_held(path, chosen, None if outdir is None else outdir.resolve()))
+        held = list(_held(path, chosen, known, None if outdir is None else outdir.resolve()))
         paths.update(dict.fromkeys(held))
         if not held:
             empty.append((path, BadFileError(f"{path}: a directory without {what}")))
     return Inputs(tuple(paths), tuple(empty))
 
 
-def _held(folder: Path, chosen: Callable[[Kind], bool], outdir: Path | None) -> Iterator[Path]:
+def _held(
+    folder: Path,
+    chosen: Callable[[Kind], bool],
+    known: Callable[[Path], bool],
+    outdir: Path | None,
+) -> Iterator[Path]:
     """Files under a folder whose headers say that they are of a kind, and those that say nothing.
 
     What is hidden is left out, FITS files of other things, and outputs in a folder of their own.
     """
-    from tica_fn.fits.kinds import kind_by_headers
-
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
             name
@@ -157,6 +165,11 @@ def _held(folder: Path, chosen: Callable[[Kind], bool], outdir: Path | None) -> 
             if name.startswith(".") or not name.lower().endswith(_ENDINGS):
                 continue
             path = Path(place, name)
+            if known(path):
+                yield path
+                continue
+            from tica_fn.fits.kinds import kind_by_headers
+
             try:
                 kind = kind_by_headers(path)
             except OSError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from tica_fn.commands.product_options import add_options, product_of
 from tica_fn.steps.table import STANDARD_PLACES, TABLE
 
 if TYPE_CHECKING:
+    from tica_fn.fits.outcome import Outcome
     from tica_fn.products.job import Job
 
 
@@ -65,10 +66,55 @@ def add_batch_options(parser: Any) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="make outputs anew that are there already"
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read outputs that are there already whole, those too that nobody touched since they "
+        "were made or verified",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate the files and say what became of them."""
+    from tica_fn.products.known import KnownProducts
+
+    files = () if args.ephemeris is None else (args.ephemeris,)
+    options = {name: value for name, value in vars(args).items() if name not in _NOT_OF_PRODUCTS}
+    notes = KnownProducts(args.outdir, args.caldir, options, files)
+    trusted = not (args.overwrite or args.verify)
+    inputs = inputs_of(
+        args,
+        "raw files",
+        lambda kind: kind.raw,
+        known=lambda path: trusted and notes.outcome(path) is not None,
+    )
+    found = {source: notes.outcome(source) for source in inputs.paths}
+    known = [outcome for outcome in found.values() if trusted and outcome is not None]
+    done = {outcome.source for outcome in known}
+    left = [source for source in inputs.paths if source not in done]
+    outcomes = _calibrated(args, inputs.paths, left, known) if left else iter(())
+    return tell_outcomes(
+        chain(refused(inputs), known, notes.noting(outcomes)),
+        len(inputs),
+        "calibrating",
+        debug=args.debug,
+    )
+
+
+_NOT_OF_PRODUCTS = {
+    *("files", "list", "jobs", "scheduler", "overwrite", "verify", "debug", "run", "parser"),
+    *("outdir", "caldir"),
+}
+"""Arguments that do not change what the product of a file is."""
+
+
+def _calibrated(
+    args: argparse.Namespace,
+    sources: Sequence[Path],
+    left: Sequence[Path],
+    known: Sequence[Outcome],
+) -> Iterator[Outcome]:
+    """Calibrate the files that are left of all."""
     import gc
 
     from tica_fn.fits.batch import run_batch
@@ -78,10 +124,8 @@ def run(args: argparse.Namespace) -> int:
     date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
     from tica_fn.products.raw_files import calibrate_file
 
-    inputs = inputs_of(args, "raw files", lambda kind: kind.raw)
     job = job_of(args)
-    sources = inputs.paths
-    if any(source.exists() for source in sources):  # Else that is what there is to say.
+    if any(source.exists() for source in left):  # Else that is what there is to say.
         check_folder(args.caldir)
     _refuse_collisions(sources, args)
     if args.outdir.exists() and not args.outdir.is_dir():
@@ -89,18 +133,16 @@ def run(args: argparse.Namespace) -> int:
     args.outdir.mkdir(parents=True, exist_ok=True)
     if not os.access(args.outdir, os.W_OK | os.X_OK):
         raise OSError(f"{args.outdir}: the output folder can't be written")
+    for outcome in known:
+        for target in outcome.outputs:
+            job.claim(target, outcome.source)
     say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     if args.scheduler:
         from tica_fn.products.cluster import run_on_cluster
 
-        outcomes = run_on_cluster(sources, job, args.scheduler)
-    else:
-        outcomes = run_batch(
-            sources, lambda source, waits: calibrate_file(source, job, waits), args.jobs
-        )
-    outcomes = chain(refused(inputs), outcomes)
-    return tell_outcomes(outcomes, len(inputs), "calibrating", debug=args.debug)
+        return run_on_cluster(left, job, args.scheduler)
+    return run_batch(left, lambda source, waits: calibrate_file(source, job, waits), args.jobs)
 
 
 def job_of(args: argparse.Namespace) -> Job:

@@ -38,7 +38,7 @@ def work_through(
 
 def refused(inputs: Inputs) -> list[Outcome]:
     """Outcomes of folders that hold nothing to work at."""
-    from tica_fn.fits.batch import FAILED, Outcome
+    from tica_fn.fits.outcome import FAILED, Outcome
 
     return [Outcome(source=path, state=FAILED, error=error) for path, error in inputs.empty]
 

@@ -14,28 +14,13 @@ import attrs
 
 from tica_fn.errors import of_the_package
 from tica_fn.fits.model_files import load_models
+from tica_fn.fits.outcome import DONE, FAILED, SKIPPED, Outcome
 from tica_fn.models import Models
 from tica_fn.notes import listening
 from tica_fn.quality.known_models import unexpected_models
 from tica_fn.quality.model_sense import outside_sense
 
 __all__ = ["DONE", "FAILED", "SKIPPED", "ModelShelf", "Outcome", "Slots", "attempt", "run_batch"]
-
-DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-
-
-@attrs.frozen(kw_only=True)
-class Outcome:
-    """What became of one input file; `lines` are printed in place of the usual one."""
-
-    source: Path
-    state: str
-    outputs: tuple[Path, ...] = ()
-    frames: int = 0
-    notes: tuple[str, ...] = ()
-    lines: tuple[str, ...] | None = None
-    seconds: float = 0.0
-    error: BaseException | None = None
 
 
 class Slots:

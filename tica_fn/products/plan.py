@@ -35,7 +35,8 @@ class Plan:
 
     `calibrate` gives what `write` writes; that takes the file to write and what is to be called
     when only the disk is waited for, and gives what is to be said.  `ccds` are (camera, CCD,
-    sector), whose models are looked at.
+    sector), whose models are looked at.  `alone` is false where the product depends on other
+    files beside the input and the models.
     """
 
     target: Path
@@ -45,3 +46,4 @@ class Plan:
     write: Write
     frames: int = 1
     notes: tuple[str, ...] = ()
+    alone: bool = True

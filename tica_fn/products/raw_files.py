@@ -39,7 +39,12 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
     seen = {plan.target: identity_of(plan.target) for plan in plans}
     again = [() if job.overwrite else why_again(plan.target, plan.expected) for plan in plans]
     todo = [(plan, why) for plan, why in zip(plans, again, strict=True) if why is not None]
-    outcome = Outcome(source=source, state=SKIPPED, outputs=tuple(plan.target for plan in plans))
+    outcome = Outcome(
+        source=source,
+        state=SKIPPED,
+        outputs=tuple(plan.target for plan in plans),
+        alone=all(plan.alone for plan in plans),
+    )
     if not todo:
         return outcome
     notes: list[str] = []

@@ -61,6 +61,7 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
         write=write,
         frames=len(pixels.cadences),
         notes=notes,
+        alone=False,  # Other collateral may be found the next time.
     )
 
 
