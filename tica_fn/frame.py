@@ -173,6 +173,9 @@ class Frame(Record):
     pedestals : ndarray, optional
         (4,) float64, ADU: what `subtract_pedestal` measured for A, B, C, D; NaN where an
         amplifier was not measured.
+    overclocks_dropped : ndarray, optional
+        (4,) float64: overclock pixels of A, B, C, D that the pedestals were measured without, as
+        they hold no number or one far from all others; None where all were good.
     smear : ndarray, optional
         (columns,) float64, electron: what `subtract_smear` took from each column.
     row_pedestals : ndarray, optional
@@ -225,6 +228,7 @@ class Frame(Record):
     collateral: tuple[Frame, ...] = attrs.field(default=(), converter=_frames)
     steps: tuple[str, ...] = attrs.field(default=(), converter=_names)
     pedestals: Array | None = attrs.field(default=None, converter=_vector)
+    overclocks_dropped: Array | None = attrs.field(default=None, converter=_vector)
     smear: Array | None = attrs.field(default=None, converter=_vector)
     row_pedestals: Array | None = attrs.field(default=None, converter=_vector)
     smear_variance: Array | None = attrs.field(default=None, converter=_vector)

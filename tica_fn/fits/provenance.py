@@ -107,4 +107,9 @@ def provenance_cards(frame: Frame) -> Cards:
             value = None if pedestal != pedestal else pedestal
             comment = f"[adu] pedestal subtracted, amplifier {letter}"
             cards.append(card(f"PEDEST_{letter}", value, comment))
+    dropped = [] if frame.overclocks_dropped is None else frame.overclocks_dropped.tolist()
+    for letter, count in zip(AMPLIFIERS, dropped, strict=False):
+        if count:
+            comment = f"overclock pixels left out of it, amplifier {letter}"
+            cards.append(card(f"PEDBAD_{letter}", int(count), comment))
     return cards

@@ -60,7 +60,7 @@ class Fused(Record):
         models = {step.name: step.models for step in self.steps}
         found: dict[str, Array] = {}
         if "subtract_pedestal" in models:
-            found["pedestals"] = measure_pedestals(frame, models.get("subtract_bias"))
+            found |= measure_pedestals(frame, models.get("subtract_bias"))
         pedestals = found.get("pedestals", frame.pedestals)
         sweeps = [(piece, SweepPlan.of(models, piece, pedestals)) for piece in frame.pieces()]
         if "subtract_smear" in models:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 
+from tica_fn.detector import AMPLIFIERS
 from tica_fn.fits.header import with_card
 from tica_fn.fits.reader_cards import frame_quality
 from tica_fn.frame import Frame
 from tica_fn.models import Models
-from tica_fn.quality.frame_flags import as_dquality, flag_frame
+from tica_fn.quality.frame_flags import FrameFlag, as_dquality, flag_frame
 
-__all__ = ["say_flags"]
+__all__ = ["dropped_words", "say_dropped", "say_flags"]
 
 
 def say_flags(raw: Frame, out: Frame, models: Models) -> Frame:
@@ -23,3 +25,21 @@ def say_flags(raw: Frame, out: Frame, models: Models) -> Frame:
     words = attrs.evolve(after, flags=flags, by_amplifier=both).words
     header = with_card(out.header, "DQUALITY", frame_quality(out) | as_dquality(flags))
     return attrs.evolve(out, header=with_card(header, "FRAMEFLG", words))
+
+
+def say_dropped(out: Frame) -> Frame:
+    """Say in the header that overclock pixels were left out of the pedestals, if any were."""
+    if out.overclocks_dropped is None:
+        return out
+    letters = " ".join(AMPLIFIERS[a] for a in np.flatnonzero(out.overclocks_dropped))
+    words = f"{FrameFlag.OVERCLOCK.name} ({letters})"
+    return attrs.evolve(out, header=with_card(out.header, "FRAMEFLG", words))
+
+
+def dropped_words(out: Frame) -> str:
+    """Words for a note on overclock pixels that were left out; empty where none were."""
+    counts = [] if out.overclocks_dropped is None else out.overclocks_dropped.tolist()
+    said = [f"{int(n)} of amplifier {x}" for x, n in zip(AMPLIFIERS, counts, strict=False) if n]
+    if not said:
+        return ""
+    return f"overclock pixels without a count left out of the pedestal: {', '.join(said)}"

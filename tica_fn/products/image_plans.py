@@ -29,7 +29,7 @@ from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import Pipeline
 from tica_fn.pipeline.trim import trim_science
-from tica_fn.products.flagging import say_flags
+from tica_fn.products.flagging import dropped_words, say_dropped, say_flags
 from tica_fn.products.job import Job
 from tica_fn.products.options import Product, steps_for
 from tica_fn.products.plan import Plan, RawFile
@@ -97,6 +97,8 @@ class _Made:
         out = self.steps(raw, dtype=np.float32)
         if product.quality or product.needs_variance or _without_signal(raw.pixels):
             out = say_flags(raw, out, self.models)
+        else:
+            out = say_dropped(out)
         return flag_pixels(out, self.models) if product.quality else out
 
 
@@ -158,6 +160,12 @@ def _frames(raw: RawFile) -> tuple[Frame, ...]:
     return raw.kind.frames(raw.path, raw.hdus, raw.stamp, raw.kind.ccds or ())
 
 
+def _notes(out: Frame, target: Path) -> tuple[str, ...]:
+    """What is to be said of a frame's product."""
+    said = (str(out.header.get("FRAMEFLG", "")), dropped_words(out))
+    return tuple(f"{target.name}: {words}" for words in said if words)
+
+
 def _without_signal(counts: Array) -> bool:
     """Tell, by one row, whether all counts of an amplifier may be the same.
 
@@ -212,8 +220,7 @@ def _one_ccd(raw: RawFile, made: _Made, job: Job) -> Plan:
             else:
                 return ()
         LAYOUTS[product.layout].write(ready, target, job.compress)
-        flags = ready.header.get("FRAMEFLG")
-        return () if flags is None else (f"{target.name}: {flags}",)
+        return _notes(ready, target)
 
     return Plan(
         target=job.outdir / _name(raw, part, job),
@@ -233,7 +240,9 @@ def _assembled(raw: RawFile, made: Sequence[_Made], job: Job) -> Plan:
 
     def write(frames: list[Frame], target: Path, _: Callable[[], None] | None) -> tuple[str, ...]:
         write_camera(frames, target)
-        return ()
+        return tuple(
+            f"{target.name}: {words}" for frame in frames if (words := dropped_words(frame))
+        )
 
     return Plan(
         target=job.outdir / product_name(raw.path, compress=job.compress),

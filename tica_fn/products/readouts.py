@@ -74,6 +74,8 @@ def readout_of(
     if not can_be_stripped(on_pixels):
         return None
     done = measured_by(on_pixels, part, counts)
+    if done.overclocks_dropped is not None:
+        return None  # The whole frame is flagged, and so are these pixels.
     if done.unit != (RATE if product.layout == "spoc" else ELECTRON):
         return None
     strips = Strips.of(on_pixels, done)

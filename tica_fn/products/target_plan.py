@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tica_fn.errors import FrameError
@@ -13,6 +13,7 @@ from tica_fn.fits.target import TargetPixels, target_of
 from tica_fn.fits.target_out import write_target_product
 from tica_fn.fits.tiled import TILE_COMPRESSION
 from tica_fn.frame import Frame
+from tica_fn.products.flagging import dropped_words
 from tica_fn.products.job import Job
 from tica_fn.products.options import steps_for
 from tica_fn.products.plan import Plan, RawFile
@@ -50,8 +51,10 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
     def write(
         frames: Iterable[Frame], target: Path, _: Callable[[], None] | None
     ) -> tuple[str, ...]:
-        write_target_product(raw.data, frames, pixels.read_s, target, files, notes)
-        return ()
+        said = list(notes)  # What the cadences show is added while they are gone through.
+        noted = _noting(frames, said)
+        write_target_product(raw.data, noted, pixels.read_s, target, files, said)
+        return tuple(said[len(notes) :])
 
     return Plan(
         target=job.outdir / product_name(source, compress=job.compress),
@@ -63,6 +66,14 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
         notes=notes,
         alone=False,  # Other collateral may be found the next time.
     )
+
+
+def _noting(frames: Iterable[Frame], said: list[str]) -> Iterator[Frame]:
+    """Go through cadences and note those whose pedestals lack overclock pixels."""
+    for frame in frames:
+        if words := dropped_words(frame):
+            said.append(f"cadence {frame.cadence}: {words}")
+        yield frame
 
 
 def _notes_on(pixels: TargetPixels, collateral: tuple[Collateral, ...]) -> tuple[str, ...]:

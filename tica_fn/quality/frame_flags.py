@@ -53,6 +53,7 @@ class FrameFlag(IntFlag):
     SATURATED_CHANNEL = 4
     ALL_ZERO = 8
     CONSTANT = 16
+    OVERCLOCK = 32
 
 
 class SpocQuality(IntFlag):
@@ -88,7 +89,7 @@ def as_dquality(flags: FrameFlag) -> int:
     -------
     int
         ``DQUALITY`` bits: scattered light 4096; an amplifier that is dead, full or out of family
-        16384.
+        16384; overclock pixels that were left out of the pedestal: none.
 
     Examples
     --------
@@ -99,7 +100,7 @@ def as_dquality(flags: FrameFlag) -> int:
     bits = 0
     if flags & FrameFlag.SCATTERED_LIGHT:
         bits |= SpocQuality.SCATTERED_LIGHT.value
-    if flags & ~FrameFlag.SCATTERED_LIGHT:
+    if flags & ~(FrameFlag.SCATTERED_LIGHT | FrameFlag.OVERCLOCK):
         bits |= SpocQuality.BAD_CALIBRATION.value
     return bits
 
@@ -186,7 +187,10 @@ def flag_frame(
     pedestals = np.full(4, np.nan) if frame.pedestals is None else np.array(frame.pedestals)
     background, saturated = np.full(4, np.nan), np.full(4, np.nan)
     lit = step_at("pedestal", frame.steps) is not None
+    dropped = np.zeros(4) if frame.overclocks_dropped is None else frame.overclocks_dropped
     for a in range(4):
+        if dropped[a]:
+            flags[a] |= FrameFlag.OVERCLOCK
         values = _counts(frame, models, a)
         if values is not None:
             flags[a] |= _sameness(values)

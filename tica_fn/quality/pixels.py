@@ -16,6 +16,7 @@ from tica_fn.detector import (
     AMPLIFIER_COLUMNS,
     BUFFER_ROWS,
     LIVE_FRACTION,
+    OVERCLOCK_COLUMNS,
     SCIENCE_COLUMNS,
     SCIENCE_ROWS,
     SMEAR_ROWS,
@@ -29,8 +30,10 @@ from tica_fn.kernels.flags import extend_runs, place_flags
 from tica_fn.models import Models
 from tica_fn.steps.contamination import contaminated_in_readout
 from tica_fn.steps.gain import gain_of_columns
+from tica_fn.steps.pedestal import good_overclocks
 from tica_fn.steps.step import window
 from tica_fn.steps.table import step_at
+from tica_fn.steps.undo import undone
 from tica_fn.uncertainty.estimate_variance import estimate_variance
 from tica_fn.uncertainty.noise import Noise
 
@@ -140,6 +143,7 @@ def flag_pixels(
         quality = np.empty(piece.shape, dtype=np.int32)
         plan.fill(piece.pixels, with_variance.variance if cosmic_rays else None, 0, quality)
         plan.add_bleeds(quality)
+        _add_dropped_overclocks(piece, models, quality)
         if piece.quality is not None:
             quality |= piece.quality
         return attrs.evolve(piece, quality=freeze(quality))
@@ -294,6 +298,18 @@ def _bits_of_place(place: Place) -> tuple[Array, Array, Array]:
     of_column[0, np.isin(column, STRAP_COLUMNS)] |= Pixel.STRAP.value
     virtual = (column < SCIENCE_COLUMNS[0]) | (column >= SCIENCE_COLUMNS[1])
     return of_row, of_column, virtual
+
+
+def _add_dropped_overclocks(piece: Frame, models: Models, quality: Array) -> None:
+    """Mark overclock pixels that the pedestals were measured without, in place."""
+    if piece.overclocks_dropped is None:
+        return
+    for amplifier in np.flatnonzero(piece.overclocks_dropped).tolist():
+        first = OVERCLOCK_COLUMNS[0] + amplifier * VIRTUAL_COLUMNS - piece.column
+        columns = slice(max(first, 0), max(first + VIRTUAL_COLUMNS, 0))
+        values = undone(piece, models, "pedestal", slice(None), columns).pixels
+        if values.size:
+            quality[:, columns][~good_overclocks(values)] |= Pixel.NO_DATA.value
 
 
 _SIGNAL_BITS = (

@@ -30,18 +30,20 @@ from tica_fn.errors import ModelError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
+from tica_fn.steps.pedestal import good_overclocks, told
 from tica_fn.steps.row_pedestal import piece_with_overclocks, table_of
 from tica_fn.steps.step import Step, filled
 
 __all__ = ["SubtractMissionPedestal", "measure_mission_pedestals", "subtract_mission_pedestal"]
 
 
-def measure_mission_pedestals(frame: Frame, models: Models) -> Array:
+def measure_mission_pedestals(frame: Frame, models: Models) -> tuple[Array, Array]:
     """Black of each amplifier in each row.
 
-    Gives (4, 2078) float64, ADU, read-only; NaN for amplifiers that read nothing of the frame.
+    Gives `pedestals` (4, 2078) float64, ADU, read-only, NaN for amplifiers that read nothing of
+    the frame; `dropped` (4,) float64, overclock pixels that were left out.
     """
-    out = np.full((len(AMPLIFIERS), ROWS), np.nan)
+    out, dropped = np.full((len(AMPLIFIERS), ROWS), np.nan), np.zeros(len(AMPLIFIERS))
     amplifiers = {a for p in frame.pieces() for a in amplifiers_of_columns(p.column, p.shape[1])}
     for amplifier in sorted(amplifiers):
         first = OVERCLOCK_COLUMNS[0] + amplifier * VIRTUAL_COLUMNS
@@ -50,19 +52,26 @@ def measure_mission_pedestals(frame: Frame, models: Models) -> Array:
         across = slice(first - piece.column, last - piece.column)
         values = piece.pixels[:, across].astype(np.float64)
         black = _black_told(piece, values, across)
+        dropped[amplifier] = np.count_nonzero(~np.isfinite(values))
         if black is None:
             profile = _profile(models, amplifier) * float(piece.coadds)
-            black = profile + float((values - profile[:, None]).mean())
+            level = values - profile[:, None]
+            good = good_overclocks(level)
+            dropped[amplifier] = good.size - good.sum()
+            black = profile + (float(level[good].mean()) if good.any() else np.nan)
         out[amplifier] = black
-    return freeze(out)
+    return freeze(out), dropped
 
 
 def _black_told(piece: Frame, values: Array, across: slice) -> Array | None:
     """Black that the mission took off, where its calibrated overclocks are at hand."""
     if piece.calibrated is None:
         return None
-    black = (values - piece.live_s * piece.calibrated[:, across]).mean(axis=1)
-    return np.asarray(black) if np.isfinite(black).all() else None
+    black = values - piece.live_s * piece.calibrated[:, across]
+    known = np.isfinite(black)
+    if not known.any(axis=1).all():
+        return None
+    return np.asarray(np.where(known, black, 0.0).sum(axis=1) / known.sum(axis=1))
 
 
 def _profile(models: Models, amplifier: int) -> Array:
@@ -83,14 +92,14 @@ class SubtractMissionPedestal(Step):
     name: ClassVar[str] = "subtract_mission_pedestal"
     needs: ClassVar[str] = ADU
     gives: ClassVar[str] = ADU
-    measures: ClassVar[tuple[str, ...]] = ("row_pedestals", "pedestals")
+    measures: ClassVar[tuple[str, ...]] = ("row_pedestals", "pedestals", "overclocks_dropped")
 
     models: Models
 
     def measure(self, frame: Frame) -> dict[str, Array]:  # noqa: D102
-        by_row = measure_mission_pedestals(frame, self.models)
+        by_row, dropped = measure_mission_pedestals(frame, self.models)
         means = freeze(by_row[:, PEDESTAL_FIRST_ROW:].mean(axis=1))
-        return {"row_pedestals": by_row, "pedestals": means}
+        return told(row_pedestals=by_row, pedestals=means, dropped=dropped)
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
         return filled(kernels.subtract_row_pedestal, piece, *table_of(piece))

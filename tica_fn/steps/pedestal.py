@@ -25,15 +25,29 @@ from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
 from tica_fn.steps.step import Step, filled, window
 
-__all__ = ["SubtractPedestal", "measure_pedestals", "pedestal_of_columns", "subtract_pedestal"]
+__all__ = [
+    "SubtractPedestal",
+    "good_overclocks",
+    "measure_pedestals",
+    "pedestal_of_columns",
+    "subtract_pedestal",
+    "told",
+]
 
 _NO_BIAS = freeze(np.zeros((1, 1), dtype=np.float32))
 
 
-def measure_pedestals(frame: Frame, models: Models | None = None) -> Array:
-    """Mean of each amplifier's overclock pixels after the 2-D bias.
+_MAD_TO_SIGMA = 1.4826
+_CLOSE_ADU = 8000.0
+"""Range of counts within which no overclock pixel is looked at more closely."""
+_FAR_SIGMAS = 1000.0
+_LEAST_SIGMA_ADU = 8.0
 
-    Gives (4,) float64, ADU, read-only.
+
+def measure_pedestals(frame: Frame, models: Models | None = None) -> dict[str, Array]:
+    """Mean of each amplifier's overclock pixels after the 2-D bias, and how many were left out.
+
+    Gives `pedestals` (4,) float64, ADU; `overclocks_dropped` (4,) float64, where any were.
     """
     amplifiers: set[int] = set()
     for piece in frame.pieces():
@@ -42,19 +56,46 @@ def measure_pedestals(frame: Frame, models: Models | None = None) -> Array:
     for amplifier in sorted(amplifiers):
         piece = _piece_with_overclocks(frame, amplifier)
         found.setdefault(id(piece), (piece, []))[1].append(amplifier)
-    pedestals = np.full(4, np.nan)
+    pedestals, dropped = np.full(4, np.nan), np.zeros(4)
     for piece, read in found.values():
         means = np.empty(len(read))
-        kernels.measure_pedestals(
-            piece.pixels,
-            _NO_BIAS if models is None else window(models.bias, piece),
-            1.0 if models is None else bias_factor(models, piece),
-            PEDESTAL_FIRST_ROW - piece.row,
-            freeze(np.array([_overclocks_of(one) for one in read]) - piece.column),
-            means,
-        )
+        bias = _NO_BIAS if models is None else window(models.bias, piece)
+        factor = 1.0 if models is None else bias_factor(models, piece)
+        first_row = PEDESTAL_FIRST_ROW - piece.row
+        runs = freeze(np.array([_overclocks_of(one) for one in read]) - piece.column)
+        kernels.measure_pedestals(piece.pixels, bias, factor, first_row, runs, means)
         pedestals[read] = means
-    return freeze(pedestals)
+        for amplifier, (first, last) in zip(read, runs.tolist(), strict=True):
+            counts = piece.pixels[first_row:, first:last]
+            if float(counts.max()) - float(counts.min()) <= _CLOSE_ADU:
+                continue
+            values = counts.astype(np.float64)
+            if models is not None:
+                values -= bias[first_row:, first:last].astype(np.float64) * factor
+            good = good_overclocks(values)
+            if not good.all():
+                dropped[amplifier] = values.size - good.sum()
+                pedestals[amplifier] = values[good].mean() if good.any() else np.nan
+    return told(pedestals=freeze(pedestals), dropped=dropped)
+
+
+def told(*, dropped: Array, **measured: Array) -> dict[str, Array]:
+    """What was measured, with the overclock pixels left out where there were any."""
+    return measured | ({"overclocks_dropped": freeze(dropped)} if dropped.any() else {})
+
+
+def good_overclocks(values: Array) -> Array:
+    """Tell which overclock pixels hold counts: not those without a number, or far off.
+
+    Far is a thousand standard deviations from the median, where neither noise nor cosmic rays
+    reach: what is there was not downlinked, or is broken.  Gives bool of the same shape.
+    """
+    good = np.isfinite(values)
+    if good.any():
+        away = np.abs(values - np.median(values[good]))
+        sigma = max(_MAD_TO_SIGMA * float(np.median(away[good])), _LEAST_SIGMA_ADU)
+        good &= away <= _FAR_SIGMAS * sigma
+    return good
 
 
 def _overclocks_of(amplifier: int) -> tuple[int, int]:
@@ -94,10 +135,10 @@ class SubtractPedestal(Step):
     needs: ClassVar[str] = ADU
     gives: ClassVar[str] = ADU
     bound: ClassVar[bool] = False
-    measures: ClassVar[tuple[str, ...]] = ("pedestals",)
+    measures: ClassVar[tuple[str, ...]] = ("pedestals", "overclocks_dropped")
 
     def measure(self, frame: Frame) -> dict[str, Array]:  # noqa: D102
-        return {"pedestals": measure_pedestals(frame)}
+        return measure_pedestals(frame)
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
         assert piece.pedestals is not None
@@ -114,7 +155,8 @@ def subtract_pedestal(models: Models | None = None) -> SubtractPedestal:
 
     The mean of the amplifier's overclock pixels, rows 750 on and last 8 of 11 columns, is
     subtracted from all its pixels.  The frame keeps the four numbers in `Frame.pedestals`: they
-    are the best sign of a saturated or broken frame.
+    are the best sign of a saturated or broken frame.  Overclock pixels that hold no number, or one
+    that no noise reaches, are left out, and counted in `Frame.overclocks_dropped`.
 
     Parameters
     ----------

@@ -22,6 +22,7 @@ from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
+from tica_fn.steps.pedestal import good_overclocks, told
 from tica_fn.steps.step import Step, filled
 
 __all__ = [
@@ -41,12 +42,13 @@ _MAD_TO_SIGMA = 1.4826
 _MOST_TURNS = 10
 
 
-def measure_row_pedestals(frame: Frame, highest: int = HIGHEST_ORDER) -> tuple[Array, Array]:
+def measure_row_pedestals(frame: Frame, highest: int = HIGHEST_ORDER) -> tuple[Array, Array, Array]:
     """Smooth pedestal of each amplifier in each row.
 
-    Gives `pedestals` (4, 2078) float64, ADU, read-only; `orders` (4,) int64.
+    Gives `pedestals` (4, 2078) float64, ADU, read-only; `orders` (4,) int64; `dropped` (4,)
+    float64, overclock pixels whose rows were left out of the fit as they hold no counts.
     """
-    pedestals, orders = np.full((4, ROWS), np.nan), np.full(4, -1)
+    pedestals, orders, dropped = np.full((4, ROWS), np.nan), np.full(4, -1), np.zeros(4)
     amplifiers = {
         int(a)
         for piece in frame.pieces()
@@ -60,8 +62,13 @@ def measure_row_pedestals(frame: Frame, highest: int = HIGHEST_ORDER) -> tuple[A
         kernels.overclock_rows(
             pixels, last - PEDESTAL_COLUMNS - piece.column, last - piece.column, values
         )
+        good = good_overclocks(
+            pixels[:, last - PEDESTAL_COLUMNS - piece.column : last - piece.column]
+        )
+        dropped[amplifier] = good.size - good.sum()
+        values[~good.all(axis=1)] = np.nan
         orders[amplifier] = _fit(values, highest, pedestals[amplifier])
-    return freeze(pedestals), orders
+    return freeze(pedestals), orders, dropped
 
 
 def _fit(values: Array, highest: int, out: Array) -> int:
@@ -105,12 +112,12 @@ class SubtractRowPedestal(Step):
     needs: ClassVar[str] = ADU
     gives: ClassVar[str] = ADU
     bound: ClassVar[bool] = False
-    measures: ClassVar[tuple[str, ...]] = ("row_pedestals", "pedestals")
+    measures: ClassVar[tuple[str, ...]] = ("row_pedestals", "pedestals", "overclocks_dropped")
 
     def measure(self, frame: Frame) -> dict[str, Array]:  # noqa: D102
-        by_row, _ = measure_row_pedestals(frame)
+        by_row, _, dropped = measure_row_pedestals(frame)
         means = freeze(by_row[:, PEDESTAL_FIRST_ROW:].mean(axis=1))
-        return {"row_pedestals": by_row, "pedestals": means}
+        return told(row_pedestals=by_row, pedestals=means, dropped=dropped)
 
     def forward(self, piece: Frame) -> Array:  # noqa: D102
         return filled(kernels.subtract_row_pedestal, piece, *table_of(piece))

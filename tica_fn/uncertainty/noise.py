@@ -28,6 +28,7 @@ from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
+from tica_fn.steps.pedestal import good_overclocks
 from tica_fn.steps.step import window
 from tica_fn.steps.undo import undone
 from tica_fn.uncertainty.requantisation import step_grows
@@ -229,7 +230,9 @@ def _overclock_counts(frame: Frame, models: Models, amplifier: int) -> tuple[Arr
         if piece.column <= first and last <= piece.column + columns:
             if stop - start < _FEWEST_ROWS:
                 continue
-            return _counts(piece, models, slice(start, stop), slice(first, last))
+            counts, unbiased = _counts(piece, models, slice(start, stop), slice(first, last))
+            good = good_overclocks(unbiased).all(axis=1)
+            return (counts[good], unbiased[good]) if good.any() else None
     return None
 
 
