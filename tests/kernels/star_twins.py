@@ -147,3 +147,50 @@ def smooth_field(x, y, values, weights, highest, clip, rounds):
         if score < best:
             best, found = score, (trial.T, degree)
     return *found, last
+
+
+def chebyshev_field(x, y, values, weights, widths, clip, penalty, rounds):
+    """Held least squares with every place judged afresh, then the degree of least criterion."""
+    allowed = (weights > 0) & np.isfinite(values).all(axis=0)
+    used, top = allowed, len(widths) - 1
+    if used.sum() < 6:
+        return np.zeros_like(values), -1, used, math.inf
+    while top > 0 and 3 * (top + 1) * (top + 2) // 2 > used.sum():
+        top -= 1
+    terms = np.array(twins.chebyshev_terms(x, y, top))
+    degrees = np.array([d for d in range(top + 1) for _ in range(d + 1)])
+    prior = 1.0 / np.asarray(widths)[degrees] ** 2
+    known = np.where(allowed, values, 0.0)
+
+    def fitted(weight, firm, columns):
+        part = terms[:, :columns]
+        gram = (part.T * weight) @ part
+        gram += np.diag(prior[:columns] * firm)
+        return np.linalg.solve(gram, (part.T * weight) @ known.T).T
+
+    soft, firm, scatter, before = weights, 1.0, 1.0, []
+    for _ in range(rounds):
+        solved = fitted(np.where(used, soft, 0.0), firm, len(degrees))
+        length = np.sqrt(weights) * np.hypot(*(known - solved @ terms.T))
+        scatter = max(twins.median(length[used].tolist()) / 1.1774, 1e-9)
+        firm = scatter**2
+        keep = allowed & (length / scatter <= clip)
+        soft = weights * np.minimum(1.0, 2.0 / np.maximum(length / scatter, 1.0))
+        if keep.sum() < 2 * len(degrees):
+            break
+        used = keep
+        if any((keep == other).all() for other in before):
+            break
+        before.append(keep)
+    best, found = math.inf, None
+    for degree in range(top + 1):
+        part = (degree + 1) * (degree + 2) // 2
+        solved = fitted(np.where(used, weights, 0.0), firm, part)
+        field = solved @ terms[:, :part].T
+        score = 2 * part * penalty
+        for line in known - field:
+            mean = (weights[used] * line[used] ** 2).sum() / weights[used].sum()
+            score += used.sum() * math.log(max(mean, 1e-16))
+        if score < best:
+            best, found = score, (field, degree)
+    return *found, used, scatter

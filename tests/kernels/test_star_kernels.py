@@ -6,7 +6,7 @@ import pytest
 from tests.kernels import star_twins as twins
 from tica_fn.kernels.stack import find_peaks, stack_boxes
 from tica_fn.kernels.stars.centroid import mean_centroid, windowed_centroid
-from tica_fn.kernels.stars.smooth_field import fit_smooth_field
+from tica_fn.kernels.stars.smooth_field import fit_chebyshev_field, fit_smooth_field
 from tica_fn.kernels.stars.starlight import (
     FLUX,
     ISOLATED,
@@ -255,3 +255,40 @@ def test_smooth_field(count, rounds):
         part = expected.shape[1]
         np.testing.assert_allclose(coefficients[:, :part], expected, rtol=1e-6, atol=1e-9)
         assert not coefficients[:, part:].any()
+
+
+@pytest.mark.parametrize("count", [3, 5, 6, 17, 60, 300])
+@pytest.mark.parametrize("rounds", [1, 3, 12])
+def test_chebyshev_field(count, rounds):
+    rng = np.random.default_rng(count + rounds)
+    for trial in range(6):
+        x, y = rng.uniform(-1, 1, (2, count))
+        values = rng.normal(0, 0.02, (2, count)) + np.stack([0.1 * x * y, 0.3 - 0.2 * y**3 * x])
+        values[:, rng.random(count) < 0.1] += rng.choice([-1.0, 1.0])
+        values[0, rng.random(count) < 0.05] = np.nan
+        weights = np.where(rng.random(count) < 0.1, 0.0, rng.uniform(0.5, 2, count) / 0.02**2)
+        widths = np.array([np.inf, np.inf, np.inf, 0.2, 0.1, 0.05])
+        given = x, y, values, weights, widths, 4.0, 2.5 * trial, rounds
+        field, degree, used, scatter = fit_chebyshev_field(*given)
+        expected = twins.chebyshev_field(*given)
+        assert degree == expected[1]
+        np.testing.assert_array_equal(used, expected[2])
+        np.testing.assert_allclose(field, expected[0], atol=1e-9)
+        assert scatter == pytest.approx(expected[3])
+
+
+def test_a_place_that_a_worse_fit_had_left_out_comes_back():
+    """A steep corner is far off the first fits, and in the last."""
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(-1, 1, (2, 900))
+    wanted = np.stack([0.08 * (x**5) * (y**3), -0.05 * x**7])
+    bad = rng.random(900) < 0.15
+    values = wanted + rng.normal(0, 0.001, wanted.shape) + np.where(bad, 0.4, 0.0)
+    widths = np.array([np.inf] * 3 + [0.2, 0.1, 0.05, 0.02, 0.01, 0.005])
+    field, degree, used, _ = fit_chebyshev_field(
+        x, y, values, np.full(900, 1e6), widths, 4.0, 2.5, 12
+    )
+    assert degree == 8
+    assert not (used & bad).any()
+    assert used[~bad].mean() > 0.98
+    assert np.abs(field - wanted).max() < 0.005

@@ -4,14 +4,15 @@ The Gaussian-windowed centroid hardly sees neighbours and noise, but where a sta
 lopsided it is not where its light is on average.  The flux-weighted mean over a wide square is,
 but it is noisier by far.  Their difference belongs to the optics:
 
-* a polynomial of the field, of the degree that the data ask for: up to four, or six where
-  they are clear enough to tell;
+* a smooth function of the field, of the degree up to nine that the data ask for, in which every
+  star is judged afresh each round;
 * where stars are narrower than the pixels, a wave of the place within the pixel as well, which
   the windowed centroid feels and the sum of light does not.
 
-The square is 17 x 17 pixels unless the field is crowded: then a smaller one whose answer is
-surer is taken, as long as it agrees with the larger ones within what these can tell (Lepski's
-rule).  An answer that is uncertain by more than a twentieth of a pixel counts for less.
+The square is 17 x 17 pixels unless the field is crowded, so that the answer is uncertain: then a
+smaller one whose answer is surer is taken, as long as it agrees with the larger ones within what
+these can tell (Lepski's rule).  An answer that is uncertain by more than a twentieth of a pixel
+counts for less.
 """
 
 from __future__ import annotations
@@ -20,15 +21,21 @@ import numpy as np
 
 from tica_fn.immutable import Array
 from tica_fn.kernels.stars.normal_equations import normal_equations
-from tica_fn.kernels.stars.polynomial import polynomial_terms, polynomial_values
-from tica_fn.kernels.stars.smooth_field import fit_smooth_field
+from tica_fn.kernels.stars.polynomial import polynomial_terms
+from tica_fn.kernels.stars.smooth_field import fit_chebyshev_field
 
 __all__ = ["tie_to_flux"]
 
-DEGREE, HIGHEST = 4, 6
-CLEAR = 0.01
-"""Scatter in pixels up to which more than degree 4 is tried where the data ask for all of that:
-in crowded fields the terms would follow the neighbours."""
+WIDTHS = np.array([np.inf, np.inf, np.inf, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.005])
+"""Sizes in pixels that the Chebyshev terms of each degree are held to."""
+CLIP_SIGMA, ROUNDS = 4.0, 12
+PENALTY = 2.5
+"""For each term and axis.  That of the Bayesian criterion, 7, gives crowded fields too few terms;
+none makes simple images follow the noise."""
+UNSEEN = 0.03
+"""Pixels that unseen neighbours add to any star's mean."""
+SURE = 0.002
+"""Uncertainty in pixels up to which no smaller square is tried."""
 PHASE_DEGREE = 2
 LARGEST_TIE = 0.05
 AGREE = 1.5
@@ -59,22 +66,18 @@ def tie_to_flux(
     degree : int
         Degree of the field; -1 when nothing could be learnt (`tie` is 0 then).
     """
-    # A few hundredths of a pixel are what unseen neighbours add to any star.
-    weights = np.where(good & np.isfinite(noise), 1.0 / (noise**2 + 0.03**2), 0.0)
+    weights = np.where(good & np.isfinite(noise), 1.0 / (noise**2 + UNSEEN**2), 0.0)
     tried: list[tuple[Array, float]] = []
     best, best_degree, best_error = np.zeros_like(windowed), -1, np.inf
     phase = np.zeros_like(windowed)
     for size, mean in enumerate(means):
         off = mean - windowed
-        field, degree, used = fit_smooth_field(u, v, off, weights, DEGREE, 3.0, 8)
+        smooth, degree, used, _ = fit_chebyshev_field(
+            u, v, off, weights, WIDTHS, CLIP_SIGMA, PENALTY, ROUNDS
+        )
         if degree < 0:
             break
-        smooth = polynomial_values(field, u, v, DEGREE)
         rest = off - smooth
-        if degree == DEGREE and np.sqrt(np.mean(rest[:, used] ** 2)) < CLEAR:
-            field, degree, used = fit_smooth_field(u, v, off, weights, HIGHEST, 3.0, 8)
-            smooth = polynomial_values(field, u, v, HIGHEST)
-            rest = off - smooth
         # Noise hides terms from the choice of the degree, too: six are reckoned with at least.
         terms = max((degree + 1) * (degree + 2) / 2, 6)
         error = float(np.sqrt(np.mean(rest[:, used] ** 2) * terms / max(used.sum() - terms, 1)))
@@ -89,6 +92,8 @@ def tie_to_flux(
         tried.append((smooth, error))
         if error < best_error:
             best, best_degree, best_error = smooth, degree, error
+        if error < SURE:
+            break
     if best_degree < 0:
         return best, -1
     trust = 1.0 / (1.0 + (best_error / LARGEST_TIE) ** 2)
