@@ -22,8 +22,6 @@ from tica_fn.wcs.solution import CRPIX, SCALE
 __all__ = ["likeliest_motion", "settle_motion", "years_of_motion"]
 
 FEWEST = 60
-CLEARLY_BETTER = 0.6
-"""Part of the scatter with the catalogue's motions that other motions must leave to be believed."""
 SURE = 6.0
 """Standard errors that a measured number of years must be different from 0 by."""
 TELLING = 3.0
@@ -81,20 +79,21 @@ def settle_motion(
 
 
 def likeliest_motion(
-    stars: StarCatalog, others: Sequence[StarCatalog], picked: Array, places: StarPositions
+    versions: Sequence[StarCatalog], picked: Array, places: StarPositions, years: float
 ) -> StarCatalog:
-    """Take the stars' places with other motions if the image's stars clearly say so.
+    """Of catalogues moved in different ways over some years, the first that the image follows.
 
-    Simulated skies may hold the stars still, or move them by columns that are no motions.
+    The last stands where it follows none, the first where that can't be told.  Simulated skies may
+    hold the stars still, or move them by columns that are no motions.
     """
-    columns, rows = places.columns[places.good], places.rows[places.good]
-    which = picked[places.good]
-    if which.size < FEWEST or not others:
-        return stars
-    scatter = []
-    for version in (stars, *others):
-        some = version.select(which)
-        fit = fit_plate(columns, rows, some.ra, some.dec, some.tmag, places.error[places.good])
-        scatter.append(float(np.median(np.hypot(fit.residual_ra, fit.residual_dec))))
-    best = int(np.argmin(scatter))
-    return (stars, *others)[best] if scatter[best] < CLEARLY_BETTER * scatter[0] else stars
+    columns, rows, which = (
+        places.columns[places.good],
+        places.rows[places.good],
+        picked[places.good],
+    )
+    for k, version in enumerate(versions[:-1]):
+        lacking, error = years_of_motion(version.select(which), columns, rows)
+        sure = abs(years) > TELLING * error
+        if (not sure and k == 0) or (sure and abs(lacking) < abs(lacking + years)):
+            return version
+    return versions[-1]

@@ -158,7 +158,7 @@ def find_reference_stars(
     others: tuple[StarCatalog, ...] = ()
     if catalog is None:
         catalog = default_catalog(*place)
-        others = tuple(default_catalog(*place, motions) for motions in ("none", "columns"))
+        others = tuple(default_catalog(*place, motions) for motions in ("columns", "none"))
     stars = catalog.cone(*place)
     seen = stars.at(year)
     which = np.flatnonzero(pointing.on_ccd(seen.ra, seen.dec, margin=44.0))
@@ -173,7 +173,7 @@ def find_reference_stars(
     saturation = saturation_level(frame.exposure_s, frame.unit)
     places = measure_stars(frame.pixels, columns[picked], rows[picked], method, saturation)
     stars = settle_motion(stars, picked, places, catalog.epoch)
-    stars = likeliest_motion(stars, others, picked, places)
+    stars = likeliest_motion((stars, *others), picked, places, year - catalog.epoch)
     error = np.minimum(stars.pm_error, UNKNOWN_MOTION) * abs(year - catalog.epoch) / 1000.0
     return _choose(frame, stars, error, columns, rows, picked, places, name)
 
