@@ -149,7 +149,7 @@ def smooth_field(x, y, values, weights, highest, clip, rounds):
     return *found, last
 
 
-def chebyshev_field(x, y, values, weights, widths, clip, penalty, rounds):
+def chebyshev_field(x, y, values, weights, widths, clip, least, penalty, rounds):
     """Held least squares with every place judged afresh, then the degree of least criterion."""
     allowed = (weights > 0) & np.isfinite(values).all(axis=0)
     used, top = allowed, len(widths) - 1
@@ -174,8 +174,9 @@ def chebyshev_field(x, y, values, weights, widths, clip, penalty, rounds):
         length = np.sqrt(weights) * np.hypot(*(known - solved @ terms.T))
         scatter = max(twins.median(length[used].tolist()) / 1.1774, 1e-9)
         firm = scatter**2
-        keep = allowed & (length / scatter <= clip)
-        soft = weights * np.minimum(1.0, 2.0 / np.maximum(length / scatter, 1.0))
+        far = length / max(scatter, least)
+        keep = allowed & (far <= clip)
+        soft = weights * np.minimum(1.0, 2.0 / np.maximum(far, 1.0))
         if keep.sum() < 2 * len(degrees):
             break
         used = keep

@@ -29,6 +29,8 @@ __all__ = ["tie_to_flux"]
 WIDTHS = np.array([np.inf, np.inf, np.inf, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.005])
 """Sizes in pixels that the Chebyshev terms of each degree are held to."""
 CLIP_SIGMA, ROUNDS = 4.0, 12
+LEAST = 0.1
+"""Scatter that stars are judged by at least, in units of their expected errors."""
 PENALTY = 2.5
 """For each term and axis.  That of the Bayesian criterion, 7, gives crowded fields too few terms;
 none makes simple images follow the noise."""
@@ -73,7 +75,7 @@ def tie_to_flux(
     for size, mean in enumerate(means):
         off = mean - windowed
         smooth, degree, used, _ = fit_chebyshev_field(
-            u, v, off, weights, WIDTHS, CLIP_SIGMA, PENALTY, ROUNDS
+            u, v, off, weights, WIDTHS, CLIP_SIGMA, LEAST, PENALTY, ROUNDS
         )
         if degree < 0:
             break

@@ -140,6 +140,7 @@ def fit_chebyshev_field(
     weights: Array,
     widths: Array,
     clip: float,
+    least: float,
     penalty: float,
     rounds: int,
 ) -> tuple[Array, int, Array, float]:
@@ -164,6 +165,9 @@ def fit_chebyshev_field(
         those that are free.  Its length says the highest degree.
     clip : float
         Standard deviations.
+    least : float
+        Standard deviation that places are judged by at least, in units of their expected errors:
+        what the field can't follow is no reason to leave places out.
     penalty : float
         For each term and value.
     rounds : int
@@ -189,7 +193,7 @@ def fit_chebyshev_field(
     >>> wanted = np.stack([0.1 * x * y, 0.2 + 0.1 * x])
     >>> widths = np.full(5, np.inf)
     >>> field, degree, _, _ = fit_chebyshev_field(
-    ...     x, y, wanted, np.ones(200), widths, 4.0, 2.5, 10)
+    ...     x, y, wanted, np.ones(200), widths, 4.0, 0.0, 2.5, 10)
     >>> degree, bool(np.abs(field - wanted).max() < 1e-9)
     (2, True)
     """
@@ -235,7 +239,8 @@ def fit_chebyshev_field(
         keep = allowed.copy()
         for k in range(n):
             if allowed[k]:
-                far = np.sqrt(weights[k]) * np.hypot(residual[0, k], residual[1, k]) / scatter
+                far = np.sqrt(weights[k]) * np.hypot(residual[0, k], residual[1, k])
+                far /= max(scatter, least)
                 keep[k] = far <= clip
                 soft[k] = weights[k] * min(1.0, 2.0 / max(far, 1.0))
         if np.sum(keep) < 2 * size:
