@@ -1,7 +1,8 @@
 """FITS files as bytes: read whole, split into HDUs, checked.
 
 A file is read (and unpacked) once into memory and every sum that its headers promise is verified.
-What is wrong with it is said in one line that names the file.
+Sizes are believed only as far as `tica_fn.fits.sizes` and the file's own length allow.  What is
+wrong with it is said in one line that names the file.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
-import attrs
 import numpy as np
 from astropy.io import fits
 from isal import igzip, isal_zlib
@@ -18,11 +19,34 @@ from isal.igzip_lib import IsalError
 
 from tica_fn.errors import BadFileError
 from tica_fn.fits.checksum import ALL_ONES, add_sums, sum_bytes
-from tica_fn.fits.header import split_cards
+from tica_fn.fits.header import CARD, split_cards
+from tica_fn.fits.sizes import check_structure, data_size, size_of
+from tica_fn.immutable import Array
+from tica_fn.notes import tell
 
-__all__ = ["BLOCK", "Buffer", "RawHDU", "content", "crc32", "read_blocks", "verify_sums"]
+__all__ = [
+    "BLOCK",
+    "Buffer",
+    "RawHDU",
+    "content",
+    "crc32",
+    "read_blocks",
+    "read_headers",
+    "verify_sums",
+]
 
 BLOCK = 2880
+_LONGEST_HEADER = 1000 * BLOCK
+_MOST_HDUS = 1000
+_SLACK = 1 << 20
+"""Bytes that may follow the last HDU of a packed file."""
+_LARGEST = 1 << 30
+"""Bytes of a gzipped file, unpacked: more is not read into memory."""
+_LARGE = 1 << 28
+"""Bytes of a plain file from which on its headers are read first."""
+_BEST_PACKING = 1032
+"""No gzipped file is longer than so many times what it takes packed."""
+_PIECE = 1 << 22
 
 
 class Buffer:
@@ -38,13 +62,38 @@ class Buffer:
         return self._data[:size].data
 
 
-@attrs.frozen(eq=False)
 class RawHDU:
     """One header-data unit of a file."""
 
-    text: str
-    header: fits.Header
-    data: memoryview
+    def __init__(
+        self, text: str, header: fits.Header, data: memoryview, head: bytes | None = None
+    ) -> None:
+        self.text = text
+        self.header = header
+        self.head = text.encode("ascii") if head is None else head
+        self._data = data
+
+    @property
+    def data(self) -> memoryview:
+        """Bytes of the data, with their padding."""
+        return self._data
+
+    @property
+    def kind(self) -> np.dtype[Any]:
+        """Type of the stored values, big-endian."""
+        bitpix = int(self.header["BITPIX"])
+        letter = "f" if bitpix < 0 else "u" if bitpix == 8 else "i"
+        return np.dtype(f">{letter}{abs(bitpix) // 8}")
+
+    def stored(self) -> Array:
+        """Values of an image as they are stored, big-endian, the last axis of the header first."""
+        shape = size_of("", self.header)
+        return np.frombuffer(self.data, self.kind, count=int(np.prod(shape))).reshape(shape)
+
+    @property
+    def lossy(self) -> str:
+        """How packing changed the values; empty where it did not."""
+        return ""
 
 
 def content(path: str | os.PathLike[str], buffer: Buffer | None = None) -> memoryview:
@@ -53,6 +102,11 @@ def content(path: str | os.PathLike[str], buffer: Buffer | None = None) -> memor
         raise BadFileError(f"{path}: a pipe, not a file")
     with Path(path).open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
+        if file.read(2) == b"\x1f\x8b":
+            return _unpacked(path, size)
+        file.seek(0)
+        if size > _LARGE:
+            read_headers(path)
         view = (buffer or Buffer()).of_size(size)
         got = 0
         while got < size:
@@ -60,17 +114,59 @@ def content(path: str | os.PathLike[str], buffer: Buffer | None = None) -> memor
             if not count:
                 raise BadFileError(f"{path}: ended after {got} of {size} bytes")
             got += count
-    if bytes(view[:2]) != b"\x1f\x8b":
-        return view
+    return view
+
+
+def _unpacked(path: str | os.PathLike[str], size: int) -> memoryview:
+    """Unpack a gzipped file, and stop where it gets longer than its headers say."""
+    data = bytearray()
+    known = 0  # Bytes that the headers read so far promise.
+    hdus = 0
+    ended = False
     try:
-        return memoryview(_unpack(view))
-    except (OSError, EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
+        with igzip.open(path, "rb") as stream:  # type: ignore[no-untyped-call]
+            while piece := stream.read(min(_PIECE, max(known - len(data), 0) + _SLACK)):
+                data += piece
+                while not ended and len(data) > known:
+                    stop, ended = _promised(path, data, known, hdus)
+                    if stop is None:
+                        break
+                    if stop > min(_LARGEST, _BEST_PACKING * size + BLOCK):
+                        raise BadFileError(
+                            f"{path}: HDU {hdus}: its headers promise {stop} bytes, which {size} "
+                            "packed bytes do not hold, or which are too many to be read packed"
+                        )
+                    known, hdus = stop, hdus + 1
+                if len(data) > known + max(_SLACK, _LONGEST_HEADER):
+                    raise BadFileError(
+                        f"{path}: it unpacks to more than the {known} bytes that its headers say"
+                    )
+    except (EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
         raise BadFileError(f"{path}: broken gzip file ({error})") from error
+    except OSError as error:
+        if isinstance(error, BadFileError) or error.errno is not None:
+            raise
+        raise BadFileError(f"{path}: broken gzip file ({error})") from error
+    return memoryview(data).toreadonly()
 
 
-def _unpack(data: memoryview) -> bytes:
-    unpacked: bytes = igzip.decompress(data)  # type: ignore[no-untyped-call]
-    return unpacked
+def _promised(
+    path: str | os.PathLike[str], data: bytearray, start: int, number: int
+) -> tuple[int | None, bool]:
+    """Where the HDU that begins at a place ends: None if it can't be told yet."""
+    begins = b"XTENSION" if number else b"SIMPLE  ="
+    if len(data) - start < BLOCK:
+        return None, False
+    if bytes(data[start : start + len(begins)]) != begins:
+        return None, True
+    if number >= _MOST_HDUS:
+        raise BadFileError(f"{path}: more than {_MOST_HDUS} HDUs")
+    where = f"{path}: HDU {number}"
+    stop = _end_of_header(where, memoryview(data), start)
+    if stop is None:
+        return None, False
+    header, _ = _header(where, bytes(data[start:stop]))
+    return stop + -(-data_size(where, header) // BLOCK) * BLOCK, False
 
 
 def crc32(data: memoryview) -> str:
@@ -93,16 +189,60 @@ def read_blocks(
     while start < len(data):
         if hdus and bytes(data[start : start + 8]) != b"XTENSION":
             break  # Bytes after the last HDU ("special records") are allowed, and not ours.
-        hdu, stop = _read_hdu(path, data, start, len(hdus))
+        if len(hdus) >= _MOST_HDUS:
+            raise BadFileError(f"{path}: more than {_MOST_HDUS} HDUs")
+        hdu, start = _read_hdu(path, data, start, len(hdus))
         hdus.append(hdu)
-        start = stop
     promised = hdus[0].header.get("NEXTEND")
-    if isinstance(promised, int) and len(hdus) - 1 < promised:
+    # astrocut takes the number over from the frames that it cuts.
+    cut = str(hdus[0].header.get("CREATOR", "")).strip().lower() == "astrocut"
+    if not cut and isinstance(promised, int) and len(hdus) - 1 < promised:
         raise BadFileError(
             f"{path}: the file is truncated: {len(hdus) - 1} of {promised} extensions (NEXTEND)"
         )
     if verify:
         verify_sums(path, hdus)
+    return hdus
+
+
+def read_headers(path: str | os.PathLike[str]) -> list[RawHDU]:
+    """HDUs of a file without their data, of which no more is read than is needed."""
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if file.read(2) == b"\x1f\x8b" or size <= _PIECE:
+            return [
+                RawHDU(hdu.text, hdu.header, memoryview(b""), hdu.head)
+                for hdu in read_blocks(path, verify=False)
+            ]
+        hdus: list[RawHDU] = []
+        start = 0
+        while start < size:
+            where = f"{path}: HDU {len(hdus)}"
+            file.seek(start)
+            head = file.read(BLOCK)
+            if hdus and head[:8] != b"XTENSION":
+                break
+            if not hdus and head[:9] != b"SIMPLE  =":
+                raise BadFileError(f"{path}: not a FITS file (it does not start with SIMPLE)")
+            if len(hdus) >= _MOST_HDUS:
+                raise BadFileError(f"{path}: more than {_MOST_HDUS} HDUs")
+            while _end_of_header(where, memoryview(head), 0) is None:
+                more = file.read(16 * BLOCK)
+                if not more:
+                    raise BadFileError(f"{where}: the file is truncated within the header")
+                head += more
+            stop = _end_of_header(where, memoryview(head), 0)
+            header, text = _header(where, head[:stop])
+            start += len(text)
+            data = data_size(where, header)
+            if start + data > size:
+                raise BadFileError(
+                    f"{where}: the file is truncated: {size - start} of {data} bytes of data"
+                )
+            start += -(-data // BLOCK) * BLOCK
+            hdus.append(RawHDU(text, header, memoryview(b""), head[:stop]))
+    if size > start + _LARGE:
+        raise BadFileError(f"{path}: {size} bytes, of which its headers explain {start}")
     return hdus
 
 
@@ -119,37 +259,76 @@ def verify_sums(
         _verify(f"{path}: HDU {number}", hdu, total)
 
 
-def _read_hdu(
-    path: str | os.PathLike[str], data: memoryview, start: int, number: int
-) -> tuple[RawHDU, int]:
-    where = f"{path}: HDU {number}"
+def _end_of_header(where: str, data: memoryview, start: int) -> int | None:
+    """Where a header ends; None where the data end before it does."""
     end = start
     while True:
         block = bytes(data[end : end + BLOCK])
         if len(block) < BLOCK:
-            raise BadFileError(f"{where}: the file is truncated within the header")
+            return None
         end += BLOCK
-        if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK, 80)):
-            break
+        if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK, CARD)):
+            return end
+        if end - start > _LONGEST_HEADER:
+            raise BadFileError(f"{where}: the header has no end (no END card)")
+
+
+def _header(where: str, raw: bytes) -> tuple[fits.Header, str]:
+    """Header and its text; what is not ASCII is a question mark in both."""
+    text = raw.decode("ascii", errors="replace").replace("\ufffd", "?")
     try:
-        text = bytes(data[start:end]).decode("ascii")
         header = fits.Header.fromstring("".join(card for _, card in split_cards(text)))
-        size = -(-int(header.data_size) // BLOCK) * BLOCK
-    except (UnicodeDecodeError, ValueError, KeyError, TypeError, fits.VerifyError) as error:
+    except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
         raise BadFileError(f"{where}: the header can't be read ({error})") from error
-    stop = end + size
-    if stop > len(data):
+    return header, text
+
+
+def _read_hdu(
+    path: str | os.PathLike[str], data: memoryview, start: int, number: int
+) -> tuple[RawHDU, int]:
+    where = f"{path}: HDU {number}"
+    end = _end_of_header(where, data, start)
+    if end is None:
+        raise BadFileError(f"{where}: the file is truncated within the header")
+    raw = bytes(data[start:end])
+    header, text = _header(where, raw)
+    if not raw.isascii():
+        tell(f"{where}: letters that are not ASCII in the header are read as '?'")
+    try:
+        size = data_size(where, header)
+        check_structure(where, header)
+    except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
+        raise BadFileError(f"{where}: the header can't be read ({error})") from error
+    stop = end + -(-size // BLOCK) * BLOCK
+    part = data[end:stop]
+    if len(part) < size:
         raise BadFileError(
             f"{where}: the file is truncated: {len(data) - end} of {size} bytes of data"
         )
-    return RawHDU(text=text, header=header, data=data[end:stop]), stop
+    if len(part) < stop - end:
+        tell(
+            f"{where}: the last block is not filled up, {stop - end - len(part)} bytes are missing"
+        )
+        part = memoryview(bytes(part) + bytes(stop - end - len(part)))
+    return RawHDU(text, header, part, raw), stop
 
 
 def _verify(where: str, hdu: RawHDU, total: int) -> None:
     promised = str(hdu.header.get("DATASUM", "")).strip()
-    if promised and (not promised.isdigit() or int(promised) != total):
+    if _keeps_raw_sums(hdu.header):
+        if promised.isdigit() and int(promised) != total:
+            tell(f"{where}: its DATASUM is the raw file's, as TICA leaves it; it was not verified")
+            return
+    elif promised and (not promised.isdigit() or int(promised) != total):
         raise BadFileError(f"{where}: DATASUM is {promised}, the data sum up to {total}")
     if str(hdu.header.get("CHECKSUM", "")).strip():
-        whole = add_sums(sum_bytes(hdu.text.encode("ascii")), total)
+        whole = add_sums(sum_bytes(hdu.head), total)
         if whole not in (ALL_ONES, 0):
             raise BadFileError(f"{where}: CHECKSUM is wrong; the file was changed or damaged")
+
+
+def _keeps_raw_sums(header: fits.Header) -> bool:
+    """Tell a product of TICA itself, which takes the raw header over with its sums."""
+    version = str(header.get("TICAVER", "")).strip()
+    made = bool(version) and not version.startswith("tica-fn")
+    return made or any("calibration applied at" in str(line) for line in header.get("COMMENT", ()))

@@ -26,7 +26,8 @@ from tica_fn.detector import (
 from tica_fn.errors import BadFileError, MissingCollateralError
 from tica_fn.fits.blocks import read_blocks, verify_sums
 from tica_fn.fits.keywords import number
-from tica_fn.fits.large import mapped, sums_of, table_rows
+from tica_fn.fits.large import column_of, mapped, meaning_of, sums_of, table_rows, whole_numbers
+from tica_fn.fits.stored import Meaning
 from tica_fn.immutable import Array, frozen_array
 from tica_fn.models import SourceFile
 
@@ -48,12 +49,13 @@ _NAME = re.compile(
 class Collateral:
     """Overclock columns or smear rows of one amplifier, all cadences.
 
-    `counts`: (cadences, rows, columns) integers, ADU; `cadences`: (cadences,) int32, cadence
-    numbers, rising; `calibrated`: what the mission made of overclock counts, ADU per second (its
-    header says e-/s); `amplifier`: that of overclocks.
+    `counts`: (cadences, rows, columns) as stored, of which `meaning` makes ADU; `cadences`:
+    (cadences,) int32, cadence numbers, rising; `calibrated`: what the mission made of overclock
+    counts, ADU per second (its header says e-/s); `amplifier`: that of overclocks.
     """
 
     counts: Array
+    meaning: Meaning
     calibrated: Array | None = None
     amplifier: int | None = None
     cadences: Array
@@ -89,7 +91,7 @@ class Collateral:
         Gives (rows, columns) int32, ADU, of the cadence that `nearest` gives.
         """
         place = np.searchsorted(self.cadences, self.nearest(cadence))
-        return frozen_array(self.counts[place], np.int32)
+        return whole_numbers(self.file.name, self.meaning.of(self.counts[place]), -1)
 
     def calibrated_of(self, cadence: int) -> Array | None:
         """What the mission calibrated those pixels to; None where that is not at hand."""
@@ -178,13 +180,17 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     names = table.dtype.names or ()
     if raw not in names or "CADENCENO" not in names:
         raise BadFileError(f"{path}: no column {raw} or CADENCENO in HDU 1")
-    counts, cadences = table[raw], table["CADENCENO"]
+    counts, cadences = table[raw], column_of(path, hdus[1], table, "CADENCENO")
+    if not np.isfinite(cadences).all():
+        raise BadFileError(f"{path}: CADENCENO is undefined in some rows")
     if counts.shape[1:] != shape:
         raise BadFileError(f"{path}: {raw} has {counts.shape[1:]} pixels a cadence, not {shape}")
     done = f"{kind.upper()}_CAL"
     calibrated = table[done] if kind == "tvcol" and done in names else None
     if calibrated is not None and calibrated.shape != counts.shape:
         raise BadFileError(f"{path}: {done} has {calibrated.shape[1:]} pixels a cadence")
+    if calibrated is not None and not meaning_of(path, hdus[1], table, done).plain:
+        raise BadFileError(f"{path}: {done} is scaled (TSCAL, TZERO), which is not read")
     if (np.diff(cadences) < 0).any():
         order = np.argsort(cadences)
         counts, cadences = counts[order], cadences[order]
@@ -193,7 +199,8 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
         counts=counts,
         calibrated=calibrated,
         amplifier=a if kind == "tvcol" else None,
-        cadences=frozen_array(cadences, np.int32),
+        meaning=meaning_of(path, hdus[1], table, raw),
+        cadences=whole_numbers(f"{path}: CADENCENO", cadences, 0),
         row=row,
         column=column,
         file=SourceFile(name=PurePath(path).name, crc32=crc32),

@@ -10,7 +10,7 @@ from tica_fn.fits.blocks import RawHDU, content, crc32, read_blocks
 from tica_fn.fits.kinds import kind_of
 from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.fits.quadrants import CAMERA_SHAPE
-from tica_fn.fits.tiled import untiled
+from tica_fn.fits.unpack import untiled
 from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
 
@@ -95,7 +95,7 @@ def _opened(path: str | os.PathLike[str]) -> tuple[list[RawHDU], SourceFile]:
     """HDUs of a file, unpacked, and its name and checksum."""
     data = content(path)
     source = SourceFile(name=os.path.basename(path), crc32=crc32(data))  # noqa: PTH119
-    return untiled(path, data, read_blocks(path, data)), source
+    return untiled(path, read_blocks(path, data)), source
 
 
 def frames_of(

@@ -28,6 +28,8 @@ _LEGAL = re.compile(
 )
 _PLAIN_KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
 _REAL_COLUMNS = 20
+_HUGE = re.compile(r"[ED]\+?\d{3}")
+"""Exponents of numbers that may be beyond float64."""
 Cards = list[tuple[str, str]]
 """Pairs of keyword and text: 80 characters, or a multiple where CONTINUE cards follow."""
 
@@ -38,7 +40,7 @@ def split_cards(text: str) -> Cards:
     for start in range(0, len(text), CARD):
         image = text[start : start + CARD]
         keyword = image[:8].rstrip()
-        if keyword == "END" and not image[8:].strip():
+        if keyword == "END":
             break
         if not image.strip():
             continue
@@ -49,11 +51,16 @@ def split_cards(text: str) -> Cards:
     return [_mended(keyword, image) for keyword, image in cards]
 
 
+def _is_finite(value: object) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 @lru_cache(maxsize=4096)
 def _mended(keyword: str, image: str) -> tuple[str, str]:
     """Legal form of a card: as it is, else its value as a string, else as a line of HISTORY."""
     commentary = keyword in ("COMMENT", "HISTORY", "")
-    if image.isascii() and image.isprintable() and (commentary or _LEGAL.fullmatch(image)):
+    legal = commentary or (_LEGAL.fullmatch(image) and not _HUGE.search(image))
+    if image.isascii() and image.isprintable() and legal:
         return keyword, image
     text = "".join(letter if " " <= letter <= "~" else "?" for letter in image)
     if commentary:
@@ -67,6 +74,8 @@ def _mended(keyword: str, image: str) -> tuple[str, str]:
                 legal = fits.Card.fromstring(str(parsed).encode("ascii"))
                 warnings.simplefilter("error")
                 legal.verify("exception")
+                if not _is_finite(legal.value):
+                    continue
                 str(legal.value)
                 return str(legal.keyword), str(legal)
             except (fits.VerifyError, ValueError, Warning):
@@ -84,6 +93,21 @@ def _as_string(keyword: str, text: str) -> str:
             return str(fits.Card(keyword.upper(), words, comment.strip()))
         except ValueError:
             return text
+
+
+def _each_once(cards: Cards) -> Cards:
+    """Cards of which the first of each keyword counts; others become HISTORY."""
+    seen: dict[str, str] = {}
+    kept: Cards = []
+    for keyword, text in cards:
+        if keyword in ("COMMENT", "HISTORY", "HIERARCH", ""):
+            kept.append((keyword, text))
+        elif keyword not in seen:
+            seen[keyword] = text
+            kept.append((keyword, text))
+        elif text[10:].split("/", 1)[0].strip() != seen[keyword][10:].split("/", 1)[0].strip():
+            kept.append(card("HISTORY", f"Second card of {keyword}: {' '.join(text[9:].split())}"))
+    return kept
 
 
 def printable(text: str) -> str:
@@ -152,7 +176,7 @@ class OriginalHeader(Unchanging):
     @cached_property
     def cards(self) -> tuple[Cards, Cards, Cards]:
         """Cards of the three texts."""
-        primary, image, added = (split_cards(text) for text in self._texts)
+        primary, image, added = (_each_once(split_cards(text)) for text in self._texts)
         return primary, image, added
 
     @cached_property
@@ -173,7 +197,8 @@ class OriginalHeader(Unchanging):
     def __getitem__(self, key: str) -> Any:
         text = self._places[key]
         if key in ("COMMENT", "HISTORY"):
-            return "\n".join(text[i + 8 : i + CARD].rstrip() for i in range(0, len(text), CARD))
+            # Lines of a card's width, so that a header that this is set in has the same lines.
+            return "".join(text[i + 8 : i + CARD] for i in range(0, len(text), CARD)).rstrip()
         # Only what is asked for is parsed: a header has hundreds of cards.
         return fits.Card.fromstring(text).value
 

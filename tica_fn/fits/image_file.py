@@ -24,8 +24,9 @@ from tica_fn.fits.blocks import RawHDU, content, read_blocks
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of, kept_fraction, nominal, number, sector_of
 from tica_fn.fits.spoc import image_of
+from tica_fn.fits.unpack import as_image
 from tica_fn.frame import ADU, ELECTRON, Frame
-from tica_fn.immutable import Array, freeze
+from tica_fn.immutable import Array
 
 __all__ = ["ImageFile", "open_hdus", "read_image"]
 
@@ -105,13 +106,7 @@ def read_image(
             f"{path}: no {SHAPE[0]} x {SHAPE[1]} image of a CCD in HDU 0 or 1 (it has {shapes})"
         )
     image = hdus[index]
-    if image.header.get("ZIMAGE"):
-        from astropy.io import fits
-
-        with fits.open(path, memmap=False) as opened:
-            pixels = freeze(np.array(opened[index].data, copy=True))
-    else:
-        pixels = image_of(path, image, SHAPE)
+    pixels = image_of(path, as_image(path, index, image), SHAPE)
     header: Any = ChainMap(image.header, hdus[0].header) if index else image.header
     given = {"camera": camera, "ccd": ccd}
     if anonymous:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -24,9 +25,11 @@ from isal.igzip_lib import IsalError
 from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.checksum import add_sums, sum_bytes
-from tica_fn.immutable import Array
+from tica_fn.fits.sizes import check_structure, whole
+from tica_fn.fits.stored import Meaning, column_meaning
+from tica_fn.immutable import Array, frozen_array
 
-__all__ = ["mapped", "sums_of", "table_rows"]
+__all__ = ["column_of", "mapped", "meaning_of", "sums_of", "table_rows", "whole_numbers"]
 
 _PIECE = 1 << 26
 _CHUNK = 1 << 20
@@ -80,9 +83,22 @@ def _pieces(part: memoryview, data: memoryview) -> Iterator[memoryview]:
             data.obj.madvise(mmap.MADV_DONTNEED)
 
 
+_FORM = re.compile(r"\s*(\d*)([LXBIJKAEDCMPQ])")
+_BYTES = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8, "P": 8,
+          "M": 16, "Q": 16}  # fmt: skip
+
+
 def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
-    """Rows of a binary table as they are in the file."""
+    """Rows of a binary table as they are in the file; `column_of` tells what they mean."""
     header = hdu.header
+    check_structure(str(path), header)
+    places = range(1, whole(str(path), header, "TFIELDS", 0, 999) + 1)
+    width = sum(_width(path, header.get(f"TFORM{n}")) for n in places)
+    if width != header["NAXIS1"]:
+        raise BadFileError(
+            f"{path}: the table's columns take {width} bytes a row, not the {header['NAXIS1']} of "
+            "NAXIS1"
+        )
     try:
         columns = fits.ColDefs(
             [
@@ -91,15 +107,43 @@ def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
                     format=header[f"TFORM{n}"],
                     dim=header.get(f"TDIM{n}"),
                 )
-                for n in range(1, int(header["TFIELDS"]) + 1)
+                for n in places
             ]
         )
+        kind = columns.dtype.newbyteorder(">")
     except (KeyError, ValueError, TypeError, AssertionError, fits.VerifyError) as error:
         raise BadFileError(f"{path}: the table's columns can't be read ({error})") from error
-    kind = columns.dtype.newbyteorder(">")
-    if kind.itemsize != int(header["NAXIS1"]):
-        raise BadFileError(
-            f"{path}: the table's columns take {kind.itemsize} bytes a row, not the "
-            f"{header['NAXIS1']} of NAXIS1"
-        )
+    if kind.itemsize != width:
+        raise BadFileError(f"{path}: the table's columns can't be read (their shapes, TDIM)")
     return np.frombuffer(hdu.data, dtype=kind, count=int(header["NAXIS2"]))
+
+
+def _width(path: str | os.PathLike[str], form: object) -> int:
+    """Bytes that a column takes in each row."""
+    match = _FORM.match(form) if isinstance(form, str) else None
+    if match is None:
+        raise BadFileError(f"{path}: {form!r} is no format of a table's column (TFORM)")
+    count = int(match[1] or 1)
+    return -(-count // 8) if match[2] == "X" else count * _BYTES[match[2]]
+
+
+def meaning_of(path: str | os.PathLike[str], hdu: RawHDU, table: Array, name: str) -> Meaning:
+    """What the values of a column mean."""
+    place = (table.dtype.names or ()).index(name)
+    return column_meaning(f"{path}: {name}", hdu.header, place + 1, table.dtype[name])
+
+
+def column_of(path: str | os.PathLike[str], hdu: RawHDU, table: Array, name: str) -> Array:
+    """Values of a column as they are meant; NaN where there is none."""
+    return meaning_of(path, hdu, table, name).of(table[name])
+
+
+def whole_numbers(what: str, values: Array, missing: int) -> Array:
+    """Values of a column that must be whole, as int32; one that is undefined is `missing`."""
+    undefined = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(0, bool)
+    found = np.where(undefined, missing, values) if undefined.any() else values
+    limits = np.iinfo(np.int32)
+    fits_in = not found.size or (found.min() >= limits.min and found.max() <= limits.max)
+    if not fits_in or (found.dtype.kind == "f" and (found != np.rint(found)).any()):
+        raise BadFileError(f"{what} holds values that are no 32-bit whole numbers")
+    return frozen_array(found, np.int32)

@@ -28,7 +28,7 @@ from tica_fn.fits.model_origins import Origin, checked_version, read_origins
 from tica_fn.fits.model_xml import amplifiers_from_xml
 from tica_fn.fits.row_profile import read_row_profile
 from tica_fn.fits.spoc import image_of
-from tica_fn.fits.tiled import untiled
+from tica_fn.fits.unpack import untiled
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import ModelFile, Models, neutral_models
 from tica_fn.quality.model_sense import outside_sense
@@ -246,10 +246,10 @@ def _read_image(
     _check_ccd_of_file(path, hdus, camera, ccd)
     tiled = [n for n, hdu in enumerate(hdus) if hdu.header.get("ZIMAGE")]
     if tiled:
-        hdus, number = untiled(path, data, hdus), tiled[0]
+        hdus, number = untiled(path, hdus), tiled[0]
     if len(hdus) <= number:
         raise BadFileError(f"{path}: no image in HDU {number}")
-    image = image_of(path, hdus[number], SHAPE, doubles=True)
+    image = image_of(path, hdus[number], SHAPE)
     with np.errstate(over="ignore"):  # What becomes infinite is refused by the record.
         return freeze(image.astype(np.float32, copy=False)), file
 

@@ -10,51 +10,26 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
-from tica_fn.detector import CCDS, SHAPE
-from tica_fn.errors import BadFileError
+from tica_fn.detector import CCDS, SCIENCE_COLUMNS, SHAPE
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import detector_number, facts_of, number
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.quadrants import CAMERA_SHAPE, TRIMMED_SHAPE, take_ccd
-from tica_fn.fits.spoc import image_of
-from tica_fn.frame import ADU, ELECTRON, Frame
+from tica_fn.fits.spoc import image_of, raw_frame
+from tica_fn.fits.stored import image_meaning
+from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import SourceFile
 
 __all__ = ["frame_from_poc", "frames_of_camera", "is_camera_shape"]
 
 _SHAPES = (CAMERA_SHAPE, (2 * TRIMMED_SHAPE[0], 2 * TRIMMED_SHAPE[1]))
-_TYPES = {16: ">i2", 32: ">i4", -32: ">f4"}
 
 
 def is_camera_shape(header: Any) -> bool:
     """Tell whether an image has the size of a camera's four CCDs."""
     return int(header["NAXIS"]) == 2 and (int(header["NAXIS2"]), int(header["NAXIS1"])) in _SHAPES
-
-
-def _stored(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
-    """Camera image as it is stored, big-endian, not scaled."""
-    header = hdu.header
-    shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
-    kind = _TYPES.get(int(header["BITPIX"]))
-    if kind is None:
-        raise BadFileError(f"{path}: BITPIX is {header['BITPIX']}; 16 or 32-bit numbers are read")
-    return np.frombuffer(hdu.data, dtype=kind, count=shape[0] * shape[1]).reshape(shape)
-
-
-def _scaled(pixels: Array, header: Any) -> Array:
-    """Apply BZERO and BSCALE, in integers where it can be."""
-    zero, scale = float(header.get("BZERO", 0)), float(header.get("BSCALE", 1))
-    if (zero, scale) == (0.0, 1.0):
-        return pixels
-    if pixels.dtype == np.int32 and (zero, scale) == (2.0**31, 1.0):
-        words = pixels.view(np.uint32)
-        words ^= np.uint32(2**31)
-        return pixels if pixels.min() >= 0 else words.astype(np.float64)
-    return np.asarray(pixels * scale + zero)
 
 
 def frames_of_camera(
@@ -65,11 +40,9 @@ def frames_of_camera(
 ) -> tuple[Frame, ...]:
     """Make frames of a camera frame's CCDs."""
     hdu = next(hdu for hdu in hdus if is_camera_shape(hdu.header))
-    header = hdu.header
-    image = _stored(path, hdu)
+    image, meaning = hdu.stored(), image_meaning(str(path), hdu.header)
     return tuple(
-        _frame(path, hdu, freeze(_scaled(take_ccd(image, ccd), header)), ccd, source)
-        for ccd in ccds
+        _frame(path, hdu, freeze(meaning.of(take_ccd(image, ccd))), ccd, source) for ccd in ccds
     )
 
 
@@ -86,19 +59,22 @@ def _frame(
 ) -> Frame:
     header = hdu.header
     calibrated = str(header.get("UNITS", "")).strip() == "electrons"
-    trimmed = pixels.shape == TRIMMED_SHAPE
     pedestals = [number(path, header, f"PED{ccd}_{letter}") for letter in "ABCD"]
     missing = all(value is None for value in pedestals)
+    facts: dict[str, Any] = {
+        **facts_of(path, header, ccd=ccd),
+        "header": OriginalHeader(hdu.text),
+        "source": source,
+        "column": SCIENCE_COLUMNS[0] if pixels.shape == TRIMMED_SHAPE else 0,
+    }
+    if not calibrated:
+        return raw_frame(path, hdu, pixels, **facts)
     return Frame(
         pixels=pixels,
-        unit=ELECTRON if calibrated else ADU,
-        row=0,
-        column=44 if trimmed else 0,
+        unit=ELECTRON,
         steps=steps_of(header) or (),
         pedestals=None
         if missing
         else [float("nan") if value is None else value for value in pedestals],
-        header=OriginalHeader(hdu.text),
-        source=source,
-        **facts_of(path, header, ccd=ccd),
+        **facts,
     )

@@ -14,45 +14,38 @@ from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of
+from tica_fn.fits.sizes import size_of
+from tica_fn.fits.stored import image_meaning
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import SourceFile
+from tica_fn.notes import tell
+from tica_fn.quality.pixels import Pixel
 
-__all__ = ["frame_from_spoc", "image_of", "spoc_facts"]
-
-_NATIVE = {32: np.dtype(np.int32), -32: np.dtype(np.float32)}
+__all__ = ["frame_from_spoc", "image_of", "raw_frame", "spoc_facts"]
 
 
-def image_of(
-    path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int], *, doubles: bool = False
-) -> Array:
-    """Pixels of an image HDU in native byte order.
+def image_of(path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int]) -> Array:
+    """Pixels of an image HDU as they are meant, in native byte order.
 
-    Gives (rows, columns) int32, float32, or float64 where the header scales integers, or of 64-bit
-    reals.
+    Gives (rows, columns) int32, float32, or float64: where integers are scaled or undefined ones
+    are among them, and of 64-bit numbers.
     """
-    header = hdu.header
-    found = tuple(int(header[f"NAXIS{n}"]) for n in range(int(header["NAXIS"]), 0, -1))
+    where = str(path)
+    found = size_of(where, hdu.header)
     if found != shape:
         size = " x ".join(map(str, found)) or "no"
         raise BadFileError(
             f"{path}: the image has {size} pixels (rows x columns), not {shape[0]} x {shape[1]}"
         )
-    bitpix = int(header["BITPIX"])
-    if doubles and bitpix == -64:
-        stored = np.frombuffer(hdu.data, dtype=">f8", count=shape[0] * shape[1])
-        return freeze(stored.reshape(shape).astype(np.float64))
-    if bitpix not in _NATIVE:
-        raise BadFileError(f"{path}: BITPIX is {bitpix}; images of 32-bit numbers are read")
-    out = np.empty(shape, dtype=_NATIVE[bitpix])
-    words = np.frombuffer(hdu.data, dtype=np.uint32, count=out.size)
-    kernels.from_big_endian(words, out.view(np.uint32).reshape(-1))
-    zero, scale = float(header.get("BZERO", 0)), float(header.get("BSCALE", 1))
-    if (zero, scale) != (0.0, 1.0):
-        scaled = out * scale + zero
-        small = bitpix > 0 and scale == 1 and scaled.max() < 2**31
-        return freeze(scaled.astype(np.int32) if small else scaled)
-    return freeze(out)
+    meaning = image_meaning(where, hdu.header)
+    stored = hdu.stored()
+    if meaning.plain and hdu.kind.itemsize == 4:
+        out = np.empty(shape, dtype=hdu.kind.newbyteorder("="))
+        words = np.ascontiguousarray(stored).reshape(-1).view(np.uint32)
+        kernels.from_big_endian(words, out.view(np.uint32).reshape(-1))
+        return freeze(out)
+    return freeze(np.array(meaning.of(stored), order="C"))
 
 
 def frame_from_spoc(
@@ -60,7 +53,19 @@ def frame_from_spoc(
 ) -> Frame:
     """Make a frame of a raw full-frame image."""
     facts = spoc_facts(path, hdus)
-    return Frame(pixels=image_of(path, hdus[1], SHAPE), unit=ADU, source=source, **facts)
+    return raw_frame(path, hdus[1], image_of(path, hdus[1], SHAPE), source=source, **facts)
+
+
+def raw_frame(path: str | os.PathLike[str], hdu: RawHDU, pixels: Array, **facts: Any) -> Frame:
+    """Make a frame of raw counts, in which those that are undefined are flagged."""
+    if hdu.lossy:
+        tell(f"{path}: the raw counts were packed with loss ({hdu.lossy})")
+    undefined = ~np.isfinite(pixels) if pixels.dtype.kind == "f" else np.zeros(0, bool)
+    if not undefined.any():
+        return Frame(pixels=pixels, unit=ADU, **facts)
+    tell(f"{path}: {int(undefined.sum())} raw counts are undefined; they become NaN")
+    flags = np.where(undefined, Pixel.NO_DATA.value, 0)
+    return Frame(pixels=np.where(undefined, np.nan, pixels), unit=ADU, quality=flags, **facts)
 
 
 def spoc_facts(path: str | os.PathLike[str], hdus: list[RawHDU]) -> dict[str, Any]:

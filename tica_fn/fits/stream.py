@@ -27,6 +27,7 @@ from tica_fn.fits.hdu_bytes import Bytes, finished_header, image_structure, is_g
 from tica_fn.fits.header import Cards, OriginalHeader
 from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards
 from tica_fn.fits.spoc_out import raw_header_hdu
+from tica_fn.fits.stored import image_meaning
 from tica_fn.fits.strip_words import Readout, fill_words
 from tica_fn.fits.tica import has_comments_for_history, tica_header
 from tica_fn.frame import Frame
@@ -45,7 +46,7 @@ def words_of(hdu: RawHDU) -> Array | None:
     Gives (2078, 2136) big-endian int32.
     """
     header = hdu.header
-    plain = header.get("BZERO", 0) == 0 and header.get("BSCALE", 1) == 1
+    plain = image_meaning("", header).plain and not hdu.lossy
     shape = (header["NAXIS"], header.get("NAXIS1"), header.get("NAXIS2"))
     if not plain or header["BITPIX"] != 32 or shape != (2, COLUMNS, ROWS):
         return None

@@ -28,7 +28,7 @@ from tica_fn.fits.keywords import (
     sector_of,
     whole_number,
 )
-from tica_fn.fits.large import table_rows
+from tica_fn.fits.large import column_of, table_rows, whole_numbers
 from tica_fn.frame import ADU, Frame, Times
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import SourceFile
@@ -182,12 +182,16 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
     if len(hdus) < 2 or hdus[1].header.get("XTENSION") != "BINTABLE":
         raise BadFileError(f"{path}: not a target pixel file (no table in HDU 1)")
     first, header = hdus[0].header, hdus[1].header
+    if str(first.get("CREATOR", "")).strip().lower() == "astrocut":
+        raise BadFileError(
+            f"{path}: a cutout of calibrated frames (TESScut, astrocut), which has no raw counts"
+        )
     table = table_rows(path, hdus[1])
     names = table.dtype.names or ()
     missing = {"RAW_CNTS", "CADENCENO", "TIME"} - set(names)
     if missing:
         raise BadFileError(f"{path}: no column {', '.join(sorted(missing))} in HDU 1")
-    counts = table["RAW_CNTS"]
+    counts = column_of(path, hdus[1], table, "RAW_CNTS")
     if counts.ndim != 3:
         raise BadFileError(f"{path}: RAW_CNTS has no shape (keyword TDIM)")
     if not counts.size:
@@ -209,9 +213,9 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
     if read_s is None or read_s <= 0:
         raise BadFileError(f"{path}: no live time of one exposure (keyword INT_TIME)")
     return TargetPixels(
-        counts=frozen_array(counts, np.int32),
-        cadences=frozen_array(table["CADENCENO"], np.int32),
-        times=frozen_array(table["TIME"], np.float64),
+        counts=_counts(path, counts),
+        cadences=_cadences(path, column_of(path, hdus[1], table, "CADENCENO")),
+        times=frozen_array(column_of(path, hdus[1], table, "TIME"), np.float64),
         camera=detector_number(path, first, "camera"),
         ccd=detector_number(path, first, "CCD"),
         sector=sector_of(path, first),
@@ -223,6 +227,20 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
         header=OriginalHeader(hdus[0].text, hdus[1].text),
         source=source,
     )
+
+
+def _counts(path: str | os.PathLike[str], counts: Array) -> Array:
+    """Counts of all cadences, of which some must be there."""
+    whole = whole_numbers(f"{path}: RAW_CNTS", counts, _MISSING)
+    if ((whole == _MISSING) | (whole == 0)).all():
+        raise BadFileError(f"{path}: no raw counts in it (RAW_CNTS is 0 or -1 throughout)")
+    return whole
+
+
+def _cadences(path: str | os.PathLike[str], numbers: Array) -> Array:
+    if not np.isfinite(numbers).all():
+        raise BadFileError(f"{path}: CADENCENO is undefined in some rows")
+    return whole_numbers(f"{path}: CADENCENO", numbers, 0)
 
 
 def _cadence_s(path: str | os.PathLike[str], header: fits.Header) -> float:

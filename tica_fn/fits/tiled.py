@@ -12,18 +12,13 @@ Source: FITS standard 4.0, section 10; Pence et al. 2010 (PASP 122, 1065).
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from functools import partial
-from typing import Any
 
 import numpy as np
-from astropy.io import fits
 
-from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.extensions import quality_hdu, tiled_hdu, uncertainty_cards
 from tica_fn.fits.hdu_bytes import finished_header
 from tica_fn.fits.header import Cards, card
@@ -32,7 +27,7 @@ from tica_fn.fits.tica import check_tica, has_comments_for_history, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 
-__all__ = ["TILE_COMPRESSION", "quantum", "untiled", "write_tiled"]
+__all__ = ["TILE_COMPRESSION", "quantum", "write_tiled"]
 
 TILE_COMPRESSION = {"rice": "RICE_1", "gzip2": "GZIP_2"}
 """What ZCMPTYPE says of the packings by their names."""
@@ -96,36 +91,3 @@ def _packed_image(cards: Cards, pixels: Array, *, method: str, step: float) -> b
         quantize_method=_SUBTRACTIVE_DITHER,
         dither_seed=_BY_CHECKSUM,
     )
-
-
-def untiled(path: str | os.PathLike[str], data: memoryview, hdus: list[RawHDU]) -> list[RawHDU]:
-    """Unpack the tile-compressed images of a file."""
-    if not any(hdu.header.get("ZIMAGE") for hdu in hdus):
-        return hdus
-    try:
-        with fits.open(io.BytesIO(data), memmap=False) as opened:
-            plain = [
-                _plain(opened[n]) if hdu.header.get("ZIMAGE") else hdu for n, hdu in enumerate(hdus)
-            ]
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise BadFileError(f"{path}: the tile-compressed image can't be read ({error})") from error
-    if len(plain) > 1 and int(hdus[0].header.get("NAXIS", 0)) == 0:
-        image = plain[1].header
-        # A product of ours, or an image that was a primary HDU before it was packed.
-        if str(image.get("UNITS", "")).strip() == "electrons" or "SIMPLE" in image:
-            return plain[1:]
-    return plain
-
-
-def _plain(hdu: Any) -> RawHDU:
-    pixels: Array = np.asarray(hdu.data)
-    header = hdu.header.copy()
-    if pixels.dtype == np.uint32 and pixels.max() < 2**31:
-        # The header's zero point is in the pixels already.
-        pixels = pixels.astype(np.int32)
-        header.remove("BZERO", ignore_missing=True)
-        header.remove("BSCALE", ignore_missing=True)
-    words = pixels.astype(pixels.dtype.newbyteorder(">")).tobytes()
-    for keyword in ("CHECKSUM", "DATASUM"):
-        header.remove(keyword, ignore_missing=True)  # of the packed form, verified already
-    return RawHDU(text=header.tostring(), header=header, data=memoryview(words))

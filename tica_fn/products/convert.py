@@ -13,7 +13,7 @@ from tica_fn.fits.files import frames_of
 from tica_fn.fits.kinds import kind_of
 from tica_fn.fits.names import product_name, spoc_name
 from tica_fn.fits.spoc_out import write_spoc
-from tica_fn.fits.tiled import untiled
+from tica_fn.fits.unpack import untiled
 from tica_fn.fits.update import extension_name
 from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
@@ -42,7 +42,7 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     """Write a product in SPOC's layout."""
     data = content(source)
     stamp = SourceFile(name=source.name, crc32=crc32(data))
-    hdus = untiled(source, data, read_blocks(source, data))
+    hdus = untiled(source, read_blocks(source, data))
     kind = kind_of(source, hdus)
     if "converted" not in kind.becomes:
         one = "products" in kind.becomes and not kind.ccds

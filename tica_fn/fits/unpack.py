@@ -1,0 +1,126 @@
+"""Tile-compressed images, unpacked when their pixels are asked for.
+
+Source: FITS standard 4.0, section 10.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from functools import cached_property
+
+import numpy as np
+from astropy.io import fits
+
+from tica_fn.errors import BadFileError
+from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.sizes import size_of
+from tica_fn.immutable import Array
+
+__all__ = ["TiledHDU", "as_image", "untiled"]
+
+_OF_TABLES = ("TFIELDS", "THEAP", "ZIMAGE", "ZTENSION", "ZBITPIX", "ZNAXIS", "ZPCOUNT", "ZGCOUNT",
+              "ZSIMPLE", "ZEXTEND", "ZBLOCKED", "ZHECKSUM", "ZDATASUM", "ZCMPTYPE", "ZQUANTIZ",
+              "ZDITHER0", "ZBLANK", "ZMASKCMP", "CHECKSUM", "DATASUM")  # fmt: skip
+_NUMBERED = ("TTYPE", "TFORM", "TUNIT", "TDIM", "ZTILE", "ZNAME", "ZVAL", "ZNAXIS")
+_LOSSLESS = ("", "NONE")
+
+
+class TiledHDU(RawHDU):
+    """A packed image, seen as the image that it is.  Its pixels are unpacked at first use."""
+
+    def __init__(self, where: str, packed: RawHDU) -> None:
+        header = _image_header(where, packed.header)
+        super().__init__(text=header.tostring(), header=header, data=packed.data)
+        self.where = where
+        self.packed = packed
+
+    @property
+    def data(self) -> memoryview:
+        """Bytes of the image as they would be if it were not packed."""
+        return memoryview(self._unpacked.tobytes())
+
+    def stored(self) -> Array:
+        """The values that are packed, big-endian."""
+        return self._unpacked
+
+    @cached_property
+    def _unpacked(self) -> Array:
+        primary, header = fits.PrimaryHDU().header, self.packed.header.copy()
+        # What stored values mean is not for the packing to know.
+        for keyword in ("BLANK", "BSCALE", "BZERO", *["ZBLANK"] * (header["ZBITPIX"] > 0)):
+            header.remove(keyword, ignore_missing=True)
+        heads = [one.tostring().encode("ascii") for one in (primary, header)]
+        parts = [*heads, bytes(self.packed.data)]
+        try:
+            with fits.open(
+                io.BytesIO(b"".join(parts)), memmap=False, do_not_scale_image_data=True
+            ) as opened:
+                pixels = np.asarray(opened[1].data)
+        except Exception as error:  # Each packing has errors of its own.
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise BadFileError(
+                f"{self.where}: the tile-compressed image can't be read ({text})"
+            ) from error
+        if pixels.shape != size_of(self.where, self.header):
+            raise BadFileError(f"{self.where}: the tile-compressed image can't be read (its size)")
+        return pixels.astype(self.kind, copy=False)
+
+    @property
+    def lossy(self) -> str:
+        """How the packing changed pixels; empty where it did not."""
+        header = self.packed.header
+        method = str(header.get("ZCMPTYPE", "")).strip()
+        if int(self.header["BITPIX"]) < 0:
+            rounded = str(header.get("ZQUANTIZ", "")).strip() not in _LOSSLESS
+            columns = [str(header.get(f"TTYPE{n}")) for n in range(1, header["TFIELDS"] + 1)]
+            return f"{method}, rounded to steps" if rounded or "ZSCALE" in columns else ""
+        values = {header[f"ZNAME{n}"]: header.get(f"ZVAL{n}") for n in range(1, 10)
+                  if f"ZNAME{n}" in header}  # fmt: skip
+        scale = values.get("SCALE", 0)
+        return f"{method} of scale {scale:g}" if method == "HCOMPRESS_1" and scale > 1 else ""
+
+
+def _image_header(where: str, packed: fits.Header) -> fits.Header:
+    """Header of the image that a table holds."""
+    axes = size_of(where, packed, "Z")
+    header = fits.Header()
+    for one in packed.copy().cards:
+        numbered = one.keyword.rstrip("0123456789")
+        if one.keyword in _OF_TABLES or (numbered != one.keyword and numbered in _NUMBERED):
+            continue
+        header.append(one, end=True)
+    blank = packed.get("ZBLANK")
+    if packed["ZBITPIX"] > 0 and blank is not None and "BLANK" not in packed:
+        header["BLANK"] = blank
+    if "ZSIMPLE" in packed:
+        header["XTENSION"] = "IMAGE"
+    header["XTENSION"] = ("IMAGE", "image extension")
+    header["BITPIX"], header["NAXIS"] = packed["ZBITPIX"], len(axes)
+    for keyword in ("NAXIS1", "NAXIS2"):
+        header.remove(keyword, ignore_missing=True)
+    for n, size in enumerate(reversed(axes), 1):
+        header.insert(2 + n, (f"NAXIS{n}", size))
+    header["PCOUNT"], header["GCOUNT"] = 0, 1
+    return header
+
+
+def as_image(path: str | os.PathLike[str], number: int, hdu: RawHDU) -> RawHDU:
+    """An HDU, seen as the image it is where it holds one that is packed."""
+    if not hdu.header.get("ZIMAGE"):
+        return hdu
+    return TiledHDU(f"{path}: HDU {number}", hdu)
+
+
+def untiled(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[RawHDU]:
+    """HDUs of a file, packed images seen as the images they are."""
+    if not any(hdu.header.get("ZIMAGE") for hdu in hdus):
+        return hdus
+    plain = [as_image(path, number, hdu) for number, hdu in enumerate(hdus)]
+    if len(plain) > 1 and int(hdus[0].header.get("NAXIS", 0)) == 0:
+        image = plain[1].header
+        # A product of ours, or an image that was a primary HDU before it was packed.
+        was_primary = "ZSIMPLE" in hdus[1].header or "SIMPLE" in hdus[1].header
+        if str(image.get("UNITS", "")).strip() == "electrons" or was_primary:
+            return plain[1:]
+    return plain
