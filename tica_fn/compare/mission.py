@@ -16,6 +16,7 @@ import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, SCIENCE_COLUMNS, SCIENCE_ROWS, amplifier_of_columns
 from tica_fn.errors import FrameError
+from tica_fn.fits.gate import open_checked
 from tica_fn.frame import ADU, RATE, Frame
 from tica_fn.immutable import Array
 
@@ -91,9 +92,7 @@ class MissionComparison:
 
 def is_mission_product(path: str | Path) -> bool:
     """Tell whether a file is a calibrated full-frame image of the mission's pipeline."""
-    from astropy.io import fits
-
-    with fits.open(path, memmap=False) as hdus:
+    with open_checked(path) as hdus:
         first = hdus[0].header
         if first.get("NAXIS") != 0 or len(hdus) < 2 or not hdus[1].is_image:
             return False

@@ -13,6 +13,7 @@ from tica_fn.compare.findings import Comparison, Difference, Level, Rules
 from tica_fn.compare.headers import compare_headers
 from tica_fn.compare.values import unequal
 from tica_fn.errors import BadFileError
+from tica_fn.fits.gate import open_checked
 from tica_fn.immutable import Array
 
 __all__ = ["Hdu", "compare_files", "compare_images", "compare_tables", "load"]
@@ -22,16 +23,15 @@ Hdu = tuple[str, Any, Array | None]
 
 def load(path: Path) -> list[Hdu]:
     """Read all of a FITS file: the kind, header and stored values of every HDU."""
-    from astropy.io import fits
     from astropy.utils.exceptions import AstropyUserWarning
 
     try:
         with warnings.catch_warnings():
             # A truncated file is told by a warning only; to a comparison it is no file.
             warnings.simplefilter("error", AstropyUserWarning)
-            with fits.open(path, memmap=False, do_not_scale_image_data=True) as hdus:
+            with open_checked(path, do_not_scale_image_data=True) as hdus:
                 return [_loaded(hdu) for hdu in hdus]
-    except FileNotFoundError:
+    except (FileNotFoundError, BadFileError):
         raise
     except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, Warning) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

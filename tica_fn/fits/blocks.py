@@ -8,6 +8,7 @@ wrong with it is said in one line that names the file.
 from __future__ import annotations
 
 import os
+import weakref
 import zlib
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = [
     "BLOCK",
     "Buffer",
     "RawHDU",
+    "UnreadHDU",
     "content",
     "crc32",
     "read_blocks",
@@ -180,70 +182,122 @@ def read_blocks(
     """Split a FITS file into HDUs and verify the checksums that it holds."""
     if data is None:
         data = content(path)
-    if not len(data):
-        raise BadFileError(f"{path}: the file is empty")
-    if bytes(data[:9]) != b"SIMPLE  =":
-        raise BadFileError(f"{path}: not a FITS file (it does not start with SIMPLE)")
     hdus: list[RawHDU] = []
     start = 0
-    while start < len(data):
-        if hdus and bytes(data[start : start + 8]) != b"XTENSION":
-            break  # Bytes after the last HDU ("special records") are allowed, and not ours.
-        if len(hdus) >= _MOST_HDUS:
-            raise BadFileError(f"{path}: more than {_MOST_HDUS} HDUs")
+    while start < len(data) or not hdus:
+        if not _begins(path, bytes(data[start : start + 9]), len(hdus)):
+            break
         hdu, start = _read_hdu(path, data, start, len(hdus))
         hdus.append(hdu)
-    promised = hdus[0].header.get("NEXTEND")
-    # astrocut takes the number over from the frames that it cuts.
-    cut = str(hdus[0].header.get("CREATOR", "")).strip().lower() == "astrocut"
-    if not cut and isinstance(promised, int) and len(hdus) - 1 < promised:
-        raise BadFileError(
-            f"{path}: the file is truncated: {len(hdus) - 1} of {promised} extensions (NEXTEND)"
-        )
+    _check_count(path, hdus)
     if verify:
         verify_sums(path, hdus)
     return hdus
 
 
+class _Handle:
+    """A file held open: what takes its place under its name is another one."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = path
+        self.number = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self.number)
+
+    def read(self, start: int, size: int) -> bytes:
+        parts = []
+        while size > 0 and (part := os.pread(self.number, min(size, 1 << 30), start)):
+            parts.append(part)
+            start, size = start + len(part), size - len(part)
+        return b"".join(parts)
+
+
+class UnreadHDU(RawHDU):
+    """One header-data unit, whose data are read from the file when they are asked for."""
+
+    def __init__(
+        self, text: str, header: fits.Header, head: bytes, file: _Handle, start: int, size: int
+    ) -> None:
+        super().__init__(text, header, memoryview(b""), head)
+        self.start = start
+        self._file = file
+        self._size = size
+
+    @property
+    def data(self) -> memoryview:
+        """Bytes of the data, with their padding."""
+        found = self._file.read(self.start, self._size)
+        if len(found) < self._size:
+            raise BadFileError(f"{self._file.path}: it became shorter while it was read")
+        return memoryview(found + bytes(-len(found) % BLOCK))
+
+
 def read_headers(path: str | os.PathLike[str]) -> list[RawHDU]:
-    """HDUs of a file without their data, of which no more is read than is needed."""
-    with Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if file.read(2) == b"\x1f\x8b" or size <= _PIECE:
-            return [
-                RawHDU(hdu.text, hdu.header, memoryview(b""), hdu.head)
-                for hdu in read_blocks(path, verify=False)
-            ]
-        hdus: list[RawHDU] = []
-        start = 0
-        while start < size:
-            where = f"{path}: HDU {len(hdus)}"
-            file.seek(start)
-            head = file.read(BLOCK)
-            if hdus and head[:8] != b"XTENSION":
-                break
-            if not hdus and head[:9] != b"SIMPLE  =":
-                raise BadFileError(f"{path}: not a FITS file (it does not start with SIMPLE)")
-            if len(hdus) >= _MOST_HDUS:
-                raise BadFileError(f"{path}: more than {_MOST_HDUS} HDUs")
-            while _end_of_header(where, memoryview(head), 0) is None:
-                more = file.read(16 * BLOCK)
-                if not more:
-                    raise BadFileError(f"{where}: the file is truncated within the header")
-                head += more
-            stop = _end_of_header(where, memoryview(head), 0)
-            header, text = _header(where, head[:stop])
-            start += len(text)
-            data = data_size(where, header)
-            if start + data > size:
-                raise BadFileError(
-                    f"{where}: the file is truncated: {size - start} of {data} bytes of data"
-                )
-            start += -(-data // BLOCK) * BLOCK
-            hdus.append(RawHDU(text, header, memoryview(b""), head[:stop]))
+    """HDUs of a file, of which no more is read than is looked at."""
+    if Path(path).is_fifo():
+        raise BadFileError(f"{path}: a pipe, not a file")
+    file = _Handle(path)
+    if file.read(0, 2) == b"\x1f\x8b":
+        return read_blocks(path, verify=False)
+    size = os.fstat(file.number).st_size
+    hdus: list[RawHDU] = []
+    start = 0
+    while start < size or not hdus:
+        where = f"{path}: HDU {len(hdus)}"
+        head = file.read(start, 16 * BLOCK)
+        if not _begins(path, head, len(hdus)):
+            break
+        while (stop := _end_of_header(where, memoryview(head), 0)) is None:
+            more = file.read(start + len(head), 16 * BLOCK)
+            if not more:
+                raise BadFileError(f"{where}: the file is truncated within the header")
+            head += more
+        header, text = _header(where, head[:stop])
+        length = _checked_size(where, header, size - start - stop)
+        hdus.append(UnreadHDU(text, header, head[:stop], file, start + stop, length))
+        start += stop + -(-length // BLOCK) * BLOCK
     if size > start + _LARGE:
         raise BadFileError(f"{path}: {size} bytes, of which its headers explain {start}")
+    _check_count(path, hdus)
     return hdus
+
+
+def _begins(path: str | os.PathLike[str], head: bytes, number: int) -> bool:
+    """Tell whether an HDU begins here; bytes after the last one are allowed, and not ours."""
+    if number:
+        if head[:8] != b"XTENSION":
+            return False
+        if number >= _MOST_HDUS:
+            raise BadFileError(f"{path}: more than {_MOST_HDUS} HDUs")
+        return True
+    if not head:
+        raise BadFileError(f"{path}: the file is empty")
+    if head[:9] != b"SIMPLE  =":
+        raise BadFileError(f"{path}: not a FITS file (it does not start with SIMPLE)")
+    return True
+
+
+def _checked_size(where: str, header: fits.Header, left: int) -> int:
+    """Bytes of an HDU's data, which must be there."""
+    try:
+        size = data_size(where, header)
+        check_structure(where, header)
+    except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
+        raise BadFileError(f"{where}: the header can't be read ({error})") from error
+    if size > left:
+        raise BadFileError(f"{where}: the file is truncated: {left} of {size} bytes of data")
+    return size
+
+
+def _check_count(path: str | os.PathLike[str], hdus: list[RawHDU]) -> None:
+    """Refuse a file that ends before the extensions that it promises."""
+    header = hdus[0].header
+    promised = header.get("NEXTEND")
+    # astrocut takes the number over from the frames that it cuts.
+    cut = str(header.get("CREATOR", "")).strip().lower() == "astrocut"
+    if not cut and isinstance(promised, int) and len(hdus) - 1 < promised:
+        raise BadFileError(
+            f"{path}: the file is truncated: {len(hdus) - 1} of {promised} extensions (NEXTEND)"
+        )
 
 
 def verify_sums(
@@ -294,17 +348,9 @@ def _read_hdu(
     header, text = _header(where, raw)
     if not raw.isascii():
         tell(f"{where}: letters that are not ASCII in the header are read as '?'")
-    try:
-        size = data_size(where, header)
-        check_structure(where, header)
-    except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
-        raise BadFileError(f"{where}: the header can't be read ({error})") from error
+    size = _checked_size(where, header, len(data) - end)
     stop = end + -(-size // BLOCK) * BLOCK
     part = data[end:stop]
-    if len(part) < size:
-        raise BadFileError(
-            f"{where}: the file is truncated: {len(data) - end} of {size} bytes of data"
-        )
     if len(part) < stop - end:
         tell(
             f"{where}: the last block is not filled up, {stop - end - len(part)} bytes are missing"

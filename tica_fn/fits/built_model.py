@@ -14,6 +14,7 @@ from tica_fn.build.bias_and_flat import BuiltModel
 from tica_fn.detector import SHAPE
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.gate import open_checked
 from tica_fn.fits.provenance import software
 from tica_fn.immutable import Array, freeze
 
@@ -61,7 +62,7 @@ def read_bias_image(path: Path, camera: int, ccd: int) -> Array:
     Gives (2078, 2136) float32, ADU per exposure, read-only.
     """
     try:
-        with fits.open(path, memmap=False) as opened:
+        with open_checked(path) as opened:
             header, image = opened[0].header, opened[0].data
     except FileNotFoundError:
         raise

@@ -20,7 +20,7 @@ import numpy as np
 from tica_fn.detector import LIVE_FRACTION, SHAPE
 from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.atomic import Identity, identity_of
-from tica_fn.fits.blocks import RawHDU, content, read_blocks
+from tica_fn.fits.blocks import RawHDU, read_blocks, read_headers
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of, kept_fraction, nominal, number, sector_of
 from tica_fn.fits.spoc import image_of
@@ -183,14 +183,9 @@ def _interval(path: Path, header: Any) -> float:
 
 def open_hdus(path: str | os.PathLike[str], *, verify: bool = False) -> tuple[list[RawHDU], bool]:
     """Split a file into HDUs without reading more of it than is looked at."""
-    path = Path(path)
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         gzipped = file.read(2) == b"\x1f\x8b"
-    if gzipped or not path.stat().st_size:
-        return read_blocks(path, content(path), verify=verify), gzipped
-    # A plain file is only looked at where it is: what replaces it is another file.
-    whole: Any = np.memmap(path, np.uint8, "r")
-    return read_blocks(path, memoryview(whole), verify=verify), gzipped
+    return read_blocks(path) if verify else read_headers(path), gzipped
 
 
 def _image_shape(header: Any) -> tuple[int, ...]:

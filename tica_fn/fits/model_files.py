@@ -19,11 +19,11 @@ from pathlib import Path
 
 import attrs
 import numpy as np
-from astropy.io import fits
 
 from tica_fn.detector import SHAPE, amplifiers, check_ccd
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
+from tica_fn.fits.gate import open_checked
 from tica_fn.fits.model_origins import Origin, checked_version, read_origins
 from tica_fn.fits.model_xml import amplifiers_from_xml
 from tica_fn.fits.row_profile import read_row_profile
@@ -178,7 +178,7 @@ def _with_profile(root: Path, models: Models) -> Models:
 
 def _error_plane(path: Path) -> Array | None:
     """Error that stands beside a model in HDU 2, where there is one."""
-    with fits.open(path) as opened:
+    with open_checked(path) as opened:
         return None if len(opened) < 3 else np.asarray(opened[2].data, dtype=np.float32)
 
 

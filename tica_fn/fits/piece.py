@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import ChainMap
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
-from astropy.io import fits
 
 from tica_fn.detector import SCIENCE_COLUMNS
 from tica_fn.errors import BadFileError
-from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.blocks import RawHDU, UnreadHDU, read_headers
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of
 from tica_fn.fits.kinds import kind_of
 from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.fits.provenance import steps_of
+from tica_fn.fits.sizes import size_of
+from tica_fn.fits.stored import image_meaning
 from tica_fn.frame import ELECTRON, RATE, Frame
 from tica_fn.immutable import Array
 
@@ -89,30 +89,21 @@ def open_product(path: str | os.PathLike[str]) -> PlainProduct | None:
     with path.open("rb") as file:
         if file.read(9) != b"SIMPLE  =":
             return None  # packed as a whole, or no FITS file
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong with it is told by the whole reader
-            with fits.open(path, memmap=False) as opened:
-                places = [hdu.fileinfo() for hdu in opened]
-                headers = [hdu.header for hdu in opened]
-                if any(isinstance(hdu, fits.CompImageHDU) for hdu in opened):
-                    return None
-        hdus = []
-        for header, place in zip(headers, places, strict=True):
-            file.seek(place["hdrLoc"])
-            text = file.read(place["datLoc"] - place["hdrLoc"]).decode("ascii", "replace")
-            hdus.append(RawHDU(text=text, header=header, data=memoryview(b"")))
+    hdus = read_headers(path)
+    starts = [hdu.start for hdu in hdus if isinstance(hdu, UnreadHDU)]
+    if any(hdu.header.get("ZIMAGE") for hdu in hdus) or len(starts) < len(hdus):
+        return None
     kind = kind_of(path, hdus).name
     if kind not in _IMAGES:
         return None
     image, uncertainty, unit = _IMAGES[kind]
     found = PlainProduct(
-        path=path, hdus=hdus, starts=[place["datLoc"] for place in places], image=image,
-        uncertainty=uncertainty, unit=unit,
-    )  # fmt: skip
-    used = [headers[image], *(headers[n] for n in [found._named(uncertainty)] if n is not None)]
+        path=path, hdus=hdus, starts=starts, image=image, uncertainty=uncertainty, unit=unit
+    )
+    places = [place for place in (image, found._named(uncertainty)) if place is not None]
     same = all(
-        (header["BITPIX"], header.get("NAXIS2"), header.get("NAXIS1")) == (-32, *found.shape)
-        and (header.get("BZERO", 0), header.get("BSCALE", 1)) == (0, 1)
-        for header in used
+        (header["BITPIX"], *size_of(str(path), header)) == (-32, *found.shape)
+        and image_meaning(str(path), header).plain
+        for header in (hdus[place].header for place in places)
     )
     return found if same else None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.errors import UsageError
+from tica_fn.fits.gate import open_checked
 from tica_fn.fits.model_files import load_models
 from tica_fn.frame import Frame
 from tica_fn.simulate.background import Background
@@ -154,10 +155,9 @@ def _table(path: Path) -> Any:
 
 def _wcs(path: Path) -> Any:
     """WCS of the first HDU that states one."""
-    from astropy.io import fits
     from astropy.wcs import WCS, FITSFixedWarning
 
-    with fits.open(path) as hdus, warnings.catch_warnings():
+    with open_checked(path) as hdus, warnings.catch_warnings():
         # A header without an image, and dates in another form, do not matter to a map.
         warnings.simplefilter("ignore", FITSFixedWarning)
         for hdu in hdus:

@@ -11,6 +11,7 @@ import numpy as np
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.immutable import Array
+from tica_fn.wcs.hdf5_file import MAGIC, open_hdf5
 from tica_fn.wcs.refstars import CONTRAST_FACTOR, WING_FACTOR, ReferenceStars
 
 __all__ = ["read_reference_stars", "reference_stars_table", "write_reference_stars"]
@@ -56,20 +57,21 @@ def read_reference_stars(path: str | os.PathLike[str]) -> ReferenceStars:
     OSError
         If it can't be read.
     """
-    import h5py
-
     path = Path(path)
-    with path.open("rb") as file:
-        if file.read(8) != b"\x89HDF\r\n\x1a\n":
+    with path.open("rb") as opened:
+        if opened.read(8) != MAGIC:
             raise BadFileError(f"{path}: not an HDF5 file of reference stars")
-    try:
-        with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
+        try:
             found = {key: np.asarray(file[key][()]) for key in _DATASETS if key in file}
             attributes = {key: file.attrs[key] for key in file.attrs}
             if "ras" in file and _ERROR in file["ras"].attrs:
                 attributes[_ERROR] = np.asarray(file["ras"].attrs[_ERROR], np.float64)
-    except (OSError, KeyError, RuntimeError) as error:
-        raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
+        except (OSError, KeyError, RuntimeError, ValueError) as error:
+            raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
+    for key, column in found.items():
+        if column.dtype.kind not in "iuf":
+            raise BadFileError(f"{path}: {key} holds no numbers ({column.dtype})")
     missing = [key for key in _DATASETS if key not in found and key not in _SINCE_1_1]
     if missing:
         raise BadFileError(f"{path}: no reference stars, it lacks {', '.join(missing)}")

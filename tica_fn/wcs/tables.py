@@ -10,16 +10,29 @@ from typing import Any
 import numpy as np
 
 from tica_fn.errors import BadFileError
+from tica_fn.fits.gate import check_if_fits
 from tica_fn.immutable import Array
 from tica_fn.wcs.catalog import GAIA_EPOCH, TOLD, UNDATED, StarCatalog, estimate_tmag
+from tica_fn.wcs.hdf5_file import MAGIC, open_hdf5
+from tica_fn.wcs.identifiers import identifiers
 
 __all__ = ["catalog_of_table", "read_catalog", "read_table"]
 
 TIC_EPOCH = 2000.0
 _NAMES = {
-    "ids": ("id", "tic", "ticid", "tic_id", "source_id", "gaia", "designation"),
-    "ra": ("ra", "ra_icrs", "raj2000", "_ra", "ra_deg"),
-    "dec": ("dec", "de_icrs", "dec_icrs", "dej2000", "decj2000", "_dec", "dec_deg"),
+    "ids": ("id", "tic", "ticid", "tic_id", "source_id", "source", "gaia", "designation"),
+    "ra": ("ra", "ra_icrs", "raj2000", "_raj2000", "_ra", "ra_deg"),
+    "dec": (
+        "dec",
+        "de_icrs",
+        "dec_icrs",
+        "dej2000",
+        "decj2000",
+        "_dej2000",
+        "_dec",
+        "_de",
+        "dec_deg",
+    ),
     "tmag": ("tmag", "tessmag", "tess_mag"),
     "g": ("phot_g_mean_mag", "gmag", "gaiamag", "g_mag"),
     "color": ("bp_rp", "bp-rp", "bprp"),
@@ -32,7 +45,7 @@ _NAMES = {
 _UNITS = {"ra": "deg", "dec": "deg"} | dict.fromkeys(
     ("pm_ra", "pm_dec", "pm_ra_error", "pm_dec_error"), "mas / yr"
 )
-_LAST_NUMBER = re.compile(r"(\d+)\s*$")
+_SEXAGESIMAL = re.compile(r"[+-]?\d+(?:[:hd°]|\s+)\s*\d.*")
 
 
 def read_catalog(path: str | os.PathLike[str], epoch: float | None = None) -> StarCatalog:
@@ -70,11 +83,19 @@ def read_table(path: str | os.PathLike[str]) -> Any:
 
     from astropy.table import Table
 
-    with Path(path).open("rb"):
-        pass
+    check_if_fits(path)
+    with Path(path).open("rb") as file:
+        is_hdf5 = file.read(8) == MAGIC
     with warnings.catch_warnings():
         # Tables carry units that astropy does not know; none of those is used here.
         warnings.simplefilter("ignore")
+        if is_hdf5:
+            with open_hdf5(path) as opened:
+                try:
+                    return Table.read(opened, format="hdf5")
+                except Exception as error:
+                    reason = str(error).strip().split("\n")[0]
+                    raise ValueError(f"no table that astropy can read: {reason}") from error
         try:
             return Table.read(path)
         except Exception:  # every reader raises errors of its own kind
@@ -90,12 +111,13 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
 
     Parameters
     ----------
-    table : astropy.table.Table
+    table : astropy.table.Table or pandas.DataFrame
         Columns by their names, in upper or lower case: an identifier (``ID``, ``TIC``,
-        ``source_id``), ``ra`` and ``dec`` in degrees, ``Tmag`` or Gaia's ``phot_g_mean_mag`` (best
-        with ``bp_rp``), and ``pmRA`` and ``pmDEC`` in mas/yr, taken as 0 and as unknown where
-        missing, with their errors (``e_pmRA``, ``pmra_error``) where there are any.  Columns that
-        carry other units are converted.  Stars without position or magnitude are left out.
+        ``source_id``, ``Source``; a star without one gets 0), ``ra`` and ``dec`` in degrees or
+        sexagesimal (hours and degrees), ``Tmag`` or Gaia's ``phot_g_mean_mag`` (best with
+        ``bp_rp``), and ``pmRA`` and ``pmDEC`` in mas/yr, taken as 0 and as unknown where missing,
+        with their errors (``e_pmRA``, ``pmra_error``) where there are any.  Columns that carry
+        other units are converted.  Stars without position or magnitude are left out.
     epoch : float, optional
         Julian year of the positions.  By default that of a column ``ref_epoch`` or ``epoch`` or
         of the table's metadata of these names; else 2000.0 for a table written as the TIC is
@@ -112,7 +134,8 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     Raises
     ------
     ValueError
-        If a column is missing or no star is left.
+        If a column is missing or can't be read as numbers, identifiers have lost digits, or no
+        star is left.
 
     Examples
     --------
@@ -122,7 +145,8 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     >>> catalog_of_table(rows).epoch
     2016.0
     """
-    lower = {column.lower(): column for column in table.colnames}
+    table = _as_table(table)
+    lower = {column.lower(): column for column in reversed(table.colnames)}
     found = {
         field: lower[next(key for key in keys if key in lower)]
         for field, keys in _NAMES.items()
@@ -139,6 +163,8 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
         if field not in found:
             return np.full(len(table), empty)
         column = table[found[field]]
+        if column.dtype.kind in "USO":
+            return _numbers_of_text(column, field, found[field])
         values = np.ma.filled(np.ma.asarray(column).astype(np.float64), np.nan)
         return np.asarray(values * _factor(column, _UNITS.get(field)))
 
@@ -157,9 +183,13 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     years = np.full(len(table), epoch if epoch is not None else np.nan)
     if epoch is None and "epoch" in found:
         years = numbers("epoch", np.nan)
-    tic = bool({"Tmag", "pmRA", "pmDEC"} & set(table.colnames))
+    gaia = bool({"source", "source_id", "ra_icrs"} & set(lower))
+    names = {"Tmag", "TMAG"} if gaia else {"Tmag", "TMAG", "pmRA", "pmDEC"}
+    tic = bool(names & set(table.colnames))
     years = np.where(np.isfinite(years), years, TIC_EPOCH if tic else GAIA_EPOCH)
-    ids = _identifiers(table, found)
+    ids = np.arange(1, len(table) + 1)
+    if "ids" in found:
+        ids = identifiers(table[found["ids"]])
     fine = np.isfinite(ra) & np.isfinite(dec) & np.isfinite(tmag) & (np.abs(dec) <= 90.0)
     if not fine.any():
         raise ValueError("no star has position and magnitude")
@@ -182,11 +212,54 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     )
 
 
+def _as_table(table: Any) -> Any:
+    """A plain astropy table of one of any kind: with quantities, or of pandas."""
+    from astropy.table import QTable, Table
+
+    if not hasattr(table, "colnames"):
+        if not hasattr(table, "columns"):
+            raise ValueError(f"an astropy table or a pandas.DataFrame, not {type(table).__name__}")
+        table = Table.from_pandas(table)
+    return Table(table) if isinstance(table, QTable) else table
+
+
+def _numbers_of_text(column: Any, field: str, name: str) -> Array:
+    """Numbers of a column of text, where positions may be sexagesimal; NaN where it is empty."""
+    import astropy.units as u
+    from astropy.coordinates import Angle
+
+    missing = np.ma.getmaskarray(np.ma.asarray(column))
+    texts = [
+        "" if gone or value is None else _text(value)
+        for value, gone in zip(np.ma.getdata(np.ma.asarray(column)), missing, strict=True)
+    ]
+    out = np.full(len(texts), np.nan)
+    places = [n for n, text in enumerate(texts) if text.lower() not in ("", "nan", "--", "null")]
+    given = [texts[n] for n in places]
+    try:
+        if field in ("ra", "dec") and any(_SEXAGESIMAL.fullmatch(text) for text in given):
+            in_hours = field == "ra" and str(getattr(column, "unit", "")) not in ("deg", "d:m:s")
+            out[places] = Angle(given, unit=u.hourangle if in_hours else u.deg).to_value(u.deg)
+        else:
+            out[places] = [float(text) for text in given]
+            out *= _factor(column, _UNITS.get(field))
+    except ValueError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"column {name} can't be read as numbers ({reason})") from error
+    return out
+
+
+def _text(value: Any) -> str:
+    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)).strip()
+
+
 def _factor(column: Any, wanted: str | None) -> float:
     """What takes a column's own unit to the one wanted; 1 where it has none, or one of no use."""
     import astropy.units as u
 
     unit = getattr(column, "unit", None)
+    if wanted == "deg" and unit is not None and u.Unit(unit) == u.hour:
+        return 15.0  # of right ascension
     if wanted is None or unit is None or not u.Unit(unit).is_equivalent(wanted):
         return 1.0
     return float(u.Unit(unit).to(wanted))
@@ -200,17 +273,3 @@ def _told_epoch(table: Any) -> float | None:
             except ValueError as error:
                 raise ValueError(f"its epoch {value!r} is no Julian year") from error
     return None
-
-
-def _identifiers(table: Any, found: dict[str, str]) -> Array:
-    """Integers, or the last number of names such as ``Gaia DR3 4472832130942575872``."""
-    if "ids" not in found:
-        return np.arange(1, len(table) + 1)
-    column = np.ma.filled(np.ma.asarray(table[found["ids"]]))
-    if column.dtype.kind in "iu":
-        return np.asarray(column, np.int64)
-    out = np.zeros(len(table), np.int64)
-    for k, value in enumerate(column):
-        number = _LAST_NUMBER.search(value.decode() if isinstance(value, bytes) else str(value))
-        out[k] = int(number.group(1)) if number else k + 1
-    return out

@@ -1,0 +1,218 @@
+"""Star catalogues as people have them: identifiers, names, units, files that want memory."""
+
+import h5py
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import MaskedColumn, QTable, Table
+
+from tica_fn.cli import main
+from tica_fn.errors import BadFileError
+from tica_fn.wcs import catalog_of_table, read_catalog, read_reference_stars
+from tica_fn.wcs.identifiers import identifiers
+
+TIC = [261136679, 25155310, 2**53]
+
+
+def table(**more):
+    columns = {"ra": [10.0, 11.0, 12.0], "dec": [5.0, -5.0, 6.0], "tmag": [9.0, 10.0, 11.0]}
+    return Table(columns | more)
+
+
+@pytest.mark.parametrize("ids", [
+    np.array(TIC), np.array(TIC, np.uint64), np.array(TIC, float), np.array(TIC, ">f8"),
+    [str(one) for one in TIC], [f"{one}.0" for one in TIC], [f"TIC {one}" for one in TIC],
+    np.array(TIC, object), np.array([float(one) for one in TIC], object),
+    [f"TIC{one}".encode() for one in TIC],
+], ids=lambda ids: str(np.asarray(ids).dtype))  # fmt: skip
+def test_identifiers_are_whole_numbers_however_they_are_written(ids):
+    stars = catalog_of_table(table(ID=ids))
+    assert stars.ids.dtype == np.int64
+    assert stars.ids.tolist() == TIC
+
+
+@pytest.mark.parametrize("ids", [
+    MaskedColumn(TIC, mask=[False, True, False]),
+    MaskedColumn(np.array(TIC, float), mask=[False, True, False]),
+    MaskedColumn([str(one) for one in TIC], mask=[False, True, False]),
+    [float(TIC[0]), np.nan, float(TIC[2])], [str(TIC[0]), "", str(TIC[2])],
+    np.array([TIC[0], None, TIC[2]], object), [str(TIC[0]), "nan", str(TIC[2])],
+    ["TIC 261136679", "no name", f"TIC {2**53}"],
+])  # fmt: skip
+def test_a_star_without_identifier_has_none(ids):
+    assert catalog_of_table(table(ID=ids)).ids.tolist() == [TIC[0], 0, TIC[2]]
+
+
+def test_identifiers_that_lost_digits_are_refused():
+    gaia = 4472832130942575872
+    exact = catalog_of_table(table(source_id=[gaia, gaia + 1, 7]))
+    assert exact.ids.tolist() == [gaia, gaia + 1, 7]
+    for lost in (np.array([gaia, 1, 2], float), [f"{gaia:e}", "1", "2"], [f"{gaia}.0", "1", "2"]):
+        with pytest.raises(ValueError, match=r"above 2\^53"):
+            catalog_of_table(table(source_id=lost))
+    with pytest.raises(ValueError, match="no whole numbers"):
+        identifiers(np.array([1.5]))
+    with pytest.raises(ValueError, match=r"2\^63"):
+        identifiers(np.array([2**63], np.uint64))
+
+
+def test_a_data_frame_with_a_missing_identifier():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"ID": [TIC[0], None, TIC[2]], "ra": [1.0, 2, 3], "dec": [1.0, 2, 3], "Tmag": [8.0, 9, 10]}
+    )
+    assert frame["ID"].dtype == float
+    stars = catalog_of_table(frame)
+    assert stars.ids.tolist() == [TIC[0], 0, TIC[2]]
+    assert stars.epoch == 2000.0
+    frame["ID"] = frame["ID"].astype("Int64")
+    assert catalog_of_table(frame).ids.tolist() == [TIC[0], 0, TIC[2]]
+
+
+def test_a_csv_of_pandas_with_a_missing_identifier(tmp_path):
+    path = tmp_path / "stars.csv"
+    path.write_text("ID,ra,dec,Tmag\n261136679.0,1,1,8\n,2,2,9\n25155310.0,3,3,10\n")
+    assert read_catalog(path).ids.tolist() == [261136679, 0, 25155310]
+
+
+@pytest.mark.parametrize("unit", [None, "h:m:s"])
+@pytest.mark.parametrize("style", ["hmsdms", ":", " "])
+def test_sexagesimal_positions_are_hours_and_degrees(style, unit):
+    ra, dec = [83.633212, 0.001, 359.99], [22.01446, -0.5, -89.5]
+    places = SkyCoord(ra, dec, unit="deg")
+    options = {"style": "hmsdms"} if style == "hmsdms" else {"style": "hmsdms", "sep": style}
+    words = [place.to_string(precision=4, **options).split() for place in places]
+    half = [len(one) // 2 for one in words]
+    across = [" ".join(one[:n]) for one, n in zip(words, half, strict=True)]
+    up = [" ".join(one[n:]) for one, n in zip(words, half, strict=True)]
+    given = Table({"RAJ2000": across, "DEJ2000": up, "Tmag": [8.0, 9.0, 10.0]})
+    if unit:
+        given["RAJ2000"].unit = unit
+    stars = catalog_of_table(given)
+    apart = SkyCoord(stars.ra, stars.dec, unit="deg").separation(places).to_value("arcsec")
+    assert apart.max() < 2e-3
+
+
+def test_right_ascension_in_hours():
+    given = table()
+    given["ra"] = given["ra"] / 15
+    given["ra"].unit = "hourangle"
+    np.testing.assert_allclose(catalog_of_table(given).ra, [10, 11, 12])
+    given["ra"].unit = "h"
+    np.testing.assert_allclose(catalog_of_table(given).ra, [10, 11, 12])
+
+
+def test_text_that_is_no_position_is_refused():
+    given = table()
+    given["ra"] = ["1.0", "2.0", "here"]
+    with pytest.raises(ValueError, match="column ra can't be read"):
+        catalog_of_table(given)
+    given["ra"] = ["1.0", "2.0", ""]
+    assert len(catalog_of_table(given).ra) == 2
+
+
+def test_names_of_vizier_and_upper_case():
+    gaia = Table({"RA_ICRS": [10.0], "DE_ICRS": [5.0], "Source": [4472832130942575872],
+                  "Gmag": [9.0], "BP-RP": [0.8], "pmRA": [100.0], "pmDE": [-50.0],
+                  "_RAJ2000": [9.9], "_DEJ2000": [5.1]})  # fmt: skip
+    stars = catalog_of_table(gaia)
+    assert (stars.ids[0], stars.ra[0], stars.epoch) == (4472832130942575872, 10.0, 2016.0)
+    assert (stars.pm_ra[0], stars.pm_dec[0]) == (100.0, -50.0)
+    upper = Table({"TIC": [7], "RA": [10.0], "DEC": [5.0], "TMAG": [9.0], "PMRA": [1.0],
+                   "PMDEC": [2.0]})  # fmt: skip
+    stars = catalog_of_table(upper)
+    assert (stars.ids[0], stars.tmag[0], stars.pm_dec[0], stars.epoch) == (7, 9.0, 2.0, 2000.0)
+
+
+def test_tables_with_quantities():
+    given = QTable(table())
+    given["ra"] = np.radians(given["ra"]) * u.rad
+    np.testing.assert_allclose(catalog_of_table(given).ra, [10, 11, 12])
+
+
+DATASETS = ("tics", "ras", "decs", "tmags", "blkidxs", "predcols", "predrows", "obscols",
+            "obsrows", "contrastcols", "contrastrows", "aperturecols", "aperturerows")  # fmt: skip
+
+
+def stars_file(path, broken):
+    with h5py.File(path, "w") as file:
+        for name in DATASETS:
+            file[name] = np.arange(4.0)
+        del file["ras"]
+        broken(file, path)
+    return path
+
+
+def unallocated(file, _):
+    file.create_dataset("ras", (2**36,), "f8", chunks=(2**16,), compression="gzip")
+
+
+def of_zeros(file, _):
+    made = file.create_dataset("ras", (2**33,), "f8", chunks=(2**20,), compression="gzip")
+    made[:5] = 1.0
+
+
+def linked(file, path):
+    with h5py.File(path.with_suffix(".other"), "w") as other:
+        other["ras"] = np.arange(4.0)
+    file["ras"] = h5py.ExternalLink(path.with_suffix(".other").name, "ras")
+
+
+def linked_group(file, path):
+    with h5py.File(path.with_suffix(".other"), "w") as other:
+        other["ras"] = np.arange(4.0)
+    file["far"] = h5py.ExternalLink(path.with_suffix(".other").name, "/")
+    file["ras"] = h5py.SoftLink("/far/ras")
+
+
+def stored_elsewhere(file, path):
+    np.arange(4.0).tofile(path.with_suffix(".raw"))
+    file.create_dataset("ras", (4,), "f8", external=[(str(path.with_suffix(".raw")), 0, 32)])
+
+
+def virtual(file, path):
+    with h5py.File(path.with_suffix(".other"), "w") as other:
+        other["ras"] = np.arange(4.0)
+    layout = h5py.VirtualLayout((4,), "f8")
+    layout[:] = h5py.VirtualSource(str(path.with_suffix(".other")), "ras", (4,))
+    file.create_virtual_dataset("ras", layout)
+
+
+BROKEN = [unallocated, of_zeros, linked, linked_group, stored_elsewhere, virtual]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_hdf5_that_is_not_in_its_file_is_refused(broken, tmp_path, capsys):
+    path = stars_file(tmp_path / "ref.h5", broken)
+    for read in (read_reference_stars, read_catalog):
+        with pytest.raises(BadFileError, match=r"ref\.h5: ") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+    image = tmp_path / "none.fits"
+    assert main(["wcs", "fit", str(image), "--refstars", str(path)]) == 1
+    assert "ref.h5" in capsys.readouterr().err
+
+
+def test_hdf5_tables_are_still_read(tmp_path):
+    path = tmp_path / "stars.h5"
+    table(ID=TIC).write(path, path="stars", format="hdf5")
+    assert read_catalog(path).ids.tolist() == TIC
+    twice = tmp_path / "twice.h5"
+    stars_file(twice, lambda file, _: file.__setitem__("ras", h5py.SoftLink("/decs")))
+    assert read_reference_stars(twice).ra.tolist() == [0, 1, 2, 3]
+
+
+def test_a_fits_catalogue_with_impossible_sizes_is_refused(tmp_path):
+    path = tmp_path / "stars.fits"
+    table(ID=TIC).write(path)
+    data = path.read_bytes()
+    changes = {
+        b"NAXIS2  =                    3": b"NAXIS2  =        9999999999999",
+        b"TFIELDS =                    4": b"TFIELDS =         999999999999",
+    }
+    for old, new in changes.items():
+        assert data.count(old) == 1
+        path.write_bytes(data.replace(old, new))
+        with pytest.raises(BadFileError, match=r"stars\.fits"):
+            read_catalog(path)

@@ -1,0 +1,109 @@
+"""HDF5 files from elsewhere: read only where all that they hold is in them.
+
+Links and storage in other files would make columns of any file of the machine; a dataset that was
+never written takes no room in its file, and any amount of memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tica_fn.errors import BadFileError
+
+__all__ = ["MAGIC", "open_hdf5"]
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+_BEST_PACKING = 1100
+"""No filter packs so many bytes into one."""
+_SMALL = 1 << 20
+_LARGEST = 1 << 30
+_MOST_OBJECTS = 10_000
+
+
+@contextmanager
+def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open an HDF5 file to read, once its datasets are known to be in it.
+
+    Locks are not asked for: some file systems have none.
+    """
+    import h5py
+
+    with Path(path).open("rb") as file:
+        if file.read(8) != MAGIC:
+            raise BadFileError(f"{path}: not an HDF5 file")
+    try:
+        opened = h5py.File(path, "r", locking=False)
+    except (OSError, RuntimeError) as error:
+        raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
+    with opened:
+        try:
+            _check(path, opened)
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            if isinstance(error, BadFileError):
+                raise
+            raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
+        yield opened
+
+
+def _check(path: str | os.PathLike[str], file: Any) -> None:
+    import h5py
+
+    size = Path(path).stat().st_size
+    total, seen = 0, 0
+    todo = [file]
+    groups = {h5py.h5o.get_info(file.id).addr}
+    while todo:
+        group = todo.pop()
+        for name in group:
+            seen += 1
+            if seen > _MOST_OBJECTS:
+                raise BadFileError(f"{path}: more than {_MOST_OBJECTS} objects in it")
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise BadFileError(f"{path}: {name} is a link to another file, which is not read")
+            if isinstance(link, h5py.SoftLink):
+                continue  # What it points to is looked at where it is.
+            found = group[name]
+            if isinstance(found, h5py.Group):
+                address = h5py.h5o.get_info(found.id).addr
+                if address not in groups:
+                    groups.add(address)
+                    todo.append(found)
+            elif isinstance(found, h5py.Dataset):
+                total += _checked(path, name, found)
+    if total > max(_SMALL, min(_LARGEST, _BEST_PACKING * size)):
+        raise BadFileError(f"{path}: {total} bytes of data in a file of {size}")
+
+
+def _checked(path: str | os.PathLike[str], name: str, dataset: Any) -> int:
+    """Bytes of a dataset that is in the file."""
+    import h5py
+
+    if dataset.external:
+        raise BadFileError(f"{path}: {name} is stored in another file, which is not read")
+    if dataset.is_virtual:
+        raise BadFileError(f"{path}: {name} is made of other datasets, which is not read")
+    size = int(dataset.size or 0) * int(dataset.dtype.itemsize)
+    stored = int(dataset.id.get_storage_size())
+    if size > _SMALL and size > _BEST_PACKING * stored:
+        raise BadFileError(f"{path}: {name} says {size} bytes, of which {stored} were written")
+    if h5py.check_vlen_dtype(dataset.dtype) or h5py.check_string_dtype(dataset.dtype):
+        info = h5py.check_string_dtype(dataset.dtype)
+        if info is None or info.length is None:
+            size = max(size, _longest(dataset))
+    return size
+
+
+def _longest(dataset: Any) -> int:
+    """Bytes of entries of variable length, counted piece by piece and no further than allowed."""
+    total = 0
+    flat = dataset.shape[0] if dataset.ndim else 0
+    for start in range(0, flat, 256):
+        total += sum(len(one) for one in dataset[start : start + 256].reshape(-1))
+        if total > _LARGEST:
+            break
+    return total
