@@ -100,7 +100,7 @@ def test_products_are_valid_and_say_what_they_are(calibrated):
             "CAMNUM": 1, "CCDNUM": ccd, "CAMERA": 1, "CCD": ccd, "SECTOR": 35, "UNITS": "electrons",
             "SCIPIXS": "[45:2092,1:2048]", "INT_TIME": 600, "EXPTIME": 475.2, "CADENCE": 116470,
             "STARTTJD": 2254.1, "TSTART": 2254.1, "TIMECORR": 0.0, "TIMEREF": "LOCAL",
-            "BJDREFI": 2457000, "QUALITY": 32, "QUAL_BIT": 0, "CRVAL1P": 1, "CRVAL2P": 1,
+            "BJDREFI": 2457000, "QUALITY": 32, "QUAL_BIT": 32, "CRVAL1P": 1, "CRVAL2P": 1,
             "ORB_SEG": "o1", "BUNIT": "electron", "TELESCOP": "TESS", "ORBIT_ID": 77,
         }  # fmt: skip
         assert {key: header[key] for key in expected} == expected

@@ -377,4 +377,9 @@ def _keeps_raw_sums(header: fits.Header) -> bool:
     """Tell a product of TICA itself, which takes the raw header over with its sums."""
     version = str(header.get("TICAVER", "")).strip()
     made = bool(version) and not version.startswith("tica-fn")
-    return made or any("calibration applied at" in str(line) for line in header.get("COMMENT", ()))
+    split = "CCDNUM" in header and str(header.get("UNITS", "")).strip().upper() == "ADU"
+    return (
+        made
+        or split
+        or any("calibration applied at" in str(line) for line in header.get("COMMENT", ()))
+    )

@@ -18,7 +18,16 @@ from astropy.io import fits
 
 from tica_fn.immutable import Unchanging
 
-__all__ = ["CARD", "Cards", "OriginalHeader", "card", "printable", "split_cards", "with_card"]
+__all__ = [
+    "CARD",
+    "Cards",
+    "OriginalHeader",
+    "card",
+    "original_of",
+    "printable",
+    "split_cards",
+    "with_card",
+]
 
 CARD = 80
 _LEGAL = re.compile(
@@ -30,6 +39,8 @@ _PLAIN_KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
 _REAL_COLUMNS = 20
 _HUGE = re.compile(r"[ED]\+?\d{3}")
 """Exponents of numbers that may be beyond float64."""
+_OF_STORAGE = ("BSCALE", "BZERO", "BLANK", "CHECKSUM", "DATASUM")
+"""Keywords of how a file stores pixels, which say nothing of those of a frame."""
 Cards = list[tuple[str, str]]
 """Pairs of keyword and text: 80 characters, or a multiple where CONTINUE cards follow."""
 
@@ -189,7 +200,7 @@ class OriginalHeader(Unchanging):
                 key = str(fits.Card.fromstring(text).keyword) if keyword == "HIERARCH" else keyword
                 if key in ("COMMENT", "HISTORY"):
                     found[key] = found.get(key, "") + text
-                elif key:
+                elif key and key not in _OF_STORAGE:
                     found.setdefault(key, text)
             places.update(found)
         return places
@@ -222,6 +233,13 @@ class OriginalHeader(Unchanging):
     @property
     def _texts(self) -> tuple[str, str, str]:
         return self.primary, self.image, self.added
+
+
+def original_of(header: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A frame's header as it was in its file, without what was said of the frame since."""
+    if not isinstance(header, OriginalHeader):
+        return header
+    return OriginalHeader(header.primary, header.image)
 
 
 def with_card(header: Mapping[str, Any], keyword: str, value: object) -> Mapping[str, Any]:

@@ -99,11 +99,11 @@ def read_image(
     path = Path(path)
     identity = identity_of(path)
     hdus, gzipped = open_hdus(path, verify=True)
-    index = next((k for k, hdu in enumerate(hdus[:2]) if _image_shape(hdu.header) == SHAPE), -1)
+    index = next((k for k, hdu in enumerate(hdus) if _image_shape(hdu.header) == SHAPE), -1)
     if index < 0:
         shapes = ", ".join(str(_image_shape(hdu.header)) for hdu in hdus)
         raise BadFileError(
-            f"{path}: no {SHAPE[0]} x {SHAPE[1]} image of a CCD in HDU 0 or 1 (it has {shapes})"
+            f"{path}: no {SHAPE[0]} x {SHAPE[1]} image of a CCD in it (it has {shapes})"
         )
     image = hdus[index]
     pixels = image_of(path, as_image(path, index, image), SHAPE)

@@ -24,6 +24,7 @@ the 1.98 s of one exposure.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -56,6 +57,8 @@ _ZERO = 2457000.0
 _MJD_ZERO = 2400000.5
 _DROPPED = 2
 """Exposures of a block that the mitigation drops: the highest and the lowest."""
+_READS_OFF = 0.02
+"""Part by which an exposure time may be off by the digits of a header alone."""
 _ROUNDING_D = 1e-8
 """Days by which a middle may be off by the digits of a header alone."""
 Header = Mapping[str, Any]
@@ -108,6 +111,7 @@ def facts_of(path: str | os.PathLike[str], header: Header, **known: int) -> dict
     """
     exposure_s = exposure_of(path, header)
     coadds = coadds_of(path, header, exposure_s)
+    _check_reads(path, header, exposure_s, coadds)
     cadence = ("FFIINDEX", "CADENCE") if is_spoc_header(header) else ("CADENCE", "FFIINDEX")
     return {
         "camera": known.get("camera") or detector_number(path, header, "camera"),
@@ -164,6 +168,27 @@ def coadds_of(path: str | os.PathLike[str], header: Header, exposure_s: float) -
     if reads <= 0:
         raise BadFileError(f"{path}: NREADOUT is {reads:g}, which is impossible")
     return reads
+
+
+def _check_reads(
+    path: str | os.PathLike[str], header: Header, exposure_s: float, reads: float
+) -> None:
+    """Refuse an exposure time and a number of reads that can't both be right."""
+    days = number(path, header, "EXPOSURE")
+    if days is None or number(path, header, "NREADOUT") is None:
+        return
+    # The time is that of the reads that were summed, or of those that are by default.
+    times = (reads * READ_INTERVAL_S * LIVE_FRACTION, exposure_s * KEPT_FRACTION * LIVE_FRACTION)
+    taken = exposure_s / READ_INTERVAL_S * kept_fraction(path, header)
+    agree = math.isclose(days * DAY_S, times[0], rel_tol=_READS_OFF) or (
+        math.isclose(days * DAY_S, times[1], rel_tol=_READS_OFF)
+        and math.isclose(reads, taken, rel_tol=_READS_OFF)
+    )
+    if not agree:
+        raise BadFileError(
+            f"{path}: EXPOSURE says {days * DAY_S:.2f} s of light, NREADOUT {reads:g} reads of "
+            f"{READ_INTERVAL_S * LIVE_FRACTION:g} s: they contradict each other"
+        )
 
 
 def kept_fraction(path: str | os.PathLike[str], header: Header) -> float:
@@ -246,7 +271,9 @@ def dquality_of(header: Header, camera: int) -> int:
     """Quality of a whole frame as the raw header says it, in the mission's bits."""
     for keyword in ("DQUALITY", "QUALITY"):
         value = header.get(keyword)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
+        with contextlib.suppress(TypeError, ValueError):  # What is no number says nothing.
+            number = float(value)  # type: ignore[arg-type]
+            if not isinstance(value, bool) and number == int(number):
+                return int(number)
     flags = (*_POC_FLAGS, (f"STRAYLT{camera}", _STRAY_LIGHT))
     return sum(bit for keyword, bit in flags if header.get(keyword) in (True, 1))

@@ -120,6 +120,10 @@ def _in_electrons(header: Mapping[str, Any]) -> bool:
     return str(header.get("UNITS", "")).strip() == "electrons"
 
 
+def _in_counts(header: Mapping[str, Any]) -> bool:
+    return str(header.get("UNITS", "")).strip().lower() in ("", "adu", "dn", "count", "counts")
+
+
 def _is_camera(hdus: Sequence[RawHDU], *, calibrated: bool) -> bool:
     """Tell whether the primary HDU, or HDU 1, holds four CCDs."""
     if not _is_primary(hdus) and not _is_extension(hdus):
@@ -165,7 +169,7 @@ KINDS = (
         name="poc",
         what="a raw frame",
         is_one=lambda hdus: (
-            _is_primary(hdus) and "CCDNUM" in hdus[0].header and "UNITS" not in hdus[0].header
+            _is_primary(hdus) and "CCDNUM" in hdus[0].header and _in_counts(hdus[0].header)
         ),
         frames=_one(frame_from_poc),
         raw=True,

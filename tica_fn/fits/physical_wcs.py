@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tica_fn.fits.header import Cards, card
+from tica_fn.fits.header import Cards, card, original_of
 
 __all__ = ["moved_cards", "origin_of", "physical_cards"]
 
@@ -47,7 +47,8 @@ def origin_of(header: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def moved_cards(header: Mapping[str, Any], origin: tuple[int, int]) -> dict[str, tuple[str, str]]:
-    """Reference pixels of a header, counted from the first pixel of another piece."""
+    """Reference pixels of a header as it is in its file, counted from another first pixel."""
+    header = original_of(header)
     row, column = origin_of(header)
     shift = (row - origin[0], column - origin[1])
     if shift == (0, 0):

@@ -12,10 +12,11 @@ from typing import Any
 
 from tica_fn.detector import CCDS, SCIENCE_COLUMNS, SHAPE
 from tica_fn.fits.blocks import RawHDU
-from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.header import OriginalHeader, card
 from tica_fn.fits.keywords import detector_number, facts_of, number
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.quadrants import CAMERA_SHAPE, TRIMMED_SHAPE, take_ccd
+from tica_fn.fits.sizes import size_of
 from tica_fn.fits.spoc import image_of, raw_frame
 from tica_fn.fits.stored import image_meaning
 from tica_fn.frame import ELECTRON, Frame
@@ -63,7 +64,7 @@ def _frame(
     missing = all(value is None for value in pedestals)
     facts: dict[str, Any] = {
         **facts_of(path, header, ccd=ccd),
-        "header": OriginalHeader(hdu.text),
+        "header": _header_of(hdu, ccd, pixels),
         "source": source,
         "column": SCIENCE_COLUMNS[0] if pixels.shape == TRIMMED_SHAPE else 0,
     }
@@ -78,3 +79,12 @@ def _frame(
         else [float("nan") if value is None else value for value in pedestals],
         **facts,
     )
+
+
+def _header_of(hdu: RawHDU, ccd: int, pixels: Array) -> OriginalHeader:
+    """Header of one CCD's frame, which is smaller than its camera's."""
+    if size_of("", hdu.header) == pixels.shape:
+        return OriginalHeader(hdu.text)
+    rows, columns = pixels.shape
+    said = {"NAXIS1": columns, "NAXIS2": rows, "CCDNUM": ccd}
+    return OriginalHeader(hdu.text, added="".join(card(*one)[1] for one in said.items()))

@@ -17,7 +17,7 @@ from tica_fn.fits.keywords import is_spoc_header
 from tica_fn.fits.physical_wcs import physical_cards
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.quadrants import place_ccd
-from tica_fn.fits.reader_cards import reader_cards, science_pixels
+from tica_fn.fits.reader_cards import frame_quality, reader_cards, science_pixels
 from tica_fn.fits.tica import raw_cards
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array
@@ -63,7 +63,18 @@ def write_camera(frames: Sequence[Frame], path: str | os.PathLike[str]) -> None:
         place_ccd(image, frame.ccd, frame.pixels)
     cards, _ = raw_cards(first.header)
     kept = [(name, text) for name, text in cards if not _OF_ONE_CCD.fullmatch(name)]
-    own = [card("CAM", first.camera, "camera number")]
+    quality = 0
+    for frame in frames:
+        quality |= frame_quality(frame)
+    own = [
+        card("CAM", first.camera, "camera number"),
+        card("SCIPIXS", science_pixels((first.row, first.column)), "science pixels of a CCD"),
+    ]
+    if not raw:
+        own += [
+            card("CAMNUM", first.camera, "the same, as TICA names it"),
+            card("QUAL_BIT", quality, "quality flags of the four frames, SPOC's bits"),
+        ]
     if not raw:
         kept = [(name, text) for name, text in kept if not _OF_CALIBRATION.fullmatch(name)]
         own += _calibration_cards(frames)

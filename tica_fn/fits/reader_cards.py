@@ -59,9 +59,9 @@ def reader_cards(frame: Frame, origin: tuple[int, int] = (0, 0)) -> Cards:
         card("EXPTIME", round(frame.live_s, 6), "[s] time in which light was collected"),
         card("QUALITY", quality, "quality flags of the frame, SPOC's bits"),
         card("DQUALITY", quality, "the same, as SPOC's frames name it"),
+        *_quality_bit(raw, quality),
         *_missing(
             raw,
-            card("QUAL_BIT", quality, "the same, as TICA names it"),
             card("CRM", raw.get("CRMITEN"), "cosmic rays were trimmed on board"),
             card("CRM_N", raw.get("CRBLKSZ"), "exposures in a block of the trimming"),
             card("EQUINOX", 2000.0, "equinox of celestial coordinates"),
@@ -74,6 +74,13 @@ def reader_cards(frame: Frame, origin: tuple[int, int] = (0, 0)) -> Cards:
         *physical_cards(*origin),
     ]
     return cards
+
+
+def _quality_bit(raw: Mapping[str, Any], quality: int) -> Cards:
+    """TICA's name for the frame's flags, where the raw header does not say the same."""
+    if raw.get("QUAL_BIT") == quality:
+        return []
+    return [card("QUAL_BIT", quality, "the same, as TICA names it")]
 
 
 def _exposure_cards(frame: Frame) -> Cards:

@@ -7,9 +7,12 @@ A frame without a celestial WCS has a linear one that counts columns and rows in
 
 from __future__ import annotations
 
+import math
+import re
 from functools import cache
 from typing import Any
 
+from tica_fn.errors import FrameError
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame
 
@@ -40,9 +43,44 @@ def raw_value(frame: Frame, keyword: str, default: Any) -> Any:
     return int(value) if abs(value) < _LARGEST_INTEGER else default
 
 
+_CELESTIAL = re.compile(r"(RA--|DEC-|[A-Z]LON|[A-Z]LAT|[A-Z]{2}LN|[A-Z]{2}LT)-.*")
+_OTHERS = re.compile(r"PV[12]_\d+|CROTA[12]|LONPOLE|LATPOLE|RADE(SYS|CSYS)")
+_AS_USUAL = {"LONPOLE": 180.0, "PV1_1": 0.0, "PV1_2": 90.0, "PV1_3": 180.0}
+
+
+def has_sky(frame: Frame) -> bool:
+    """Tell whether a frame has a celestial WCS; refuse one that this layout does not hold."""
+    header = frame.header
+    kinds = [str(header.get(f"CTYPE{axis}", "")).strip() for axis in (1, 2)]
+    if not any(_CELESTIAL.fullmatch(kind) for kind in kinds):
+        return False
+    if [kind.removesuffix("-SIP") for kind in kinds] != ["RA---TAN", "DEC--TAN"]:
+        raise FrameError(
+            f"{frame.name}: SPOC's layout holds a WCS of RA---TAN and DEC--TAN, with SIP or "
+            f"without, not of {kinds[0]} and {kinds[1]}"
+        )
+    for keyword in header:
+        if _OTHERS.fullmatch(keyword) and not _is_usual(keyword, header[keyword]):
+            raise FrameError(
+                f"{frame.name}: SPOC's layout has no place for {keyword} = {header[keyword]}, "
+                "without which its WCS would show another place"
+            )
+    return True
+
+
+def _is_usual(keyword: str, value: Any) -> bool:
+    """Tell a card that says what holds without it."""
+    if keyword.startswith("RADE"):
+        return str(value).strip() in ("ICRS", "")
+    if keyword in ("LATPOLE", "PV1_4"):  # The pole's latitude makes no difference here.
+        return True
+    usual = _AS_USUAL.get(keyword, 0.0)
+    return isinstance(value, int | float) and math.isclose(value, usual, abs_tol=1e-12)
+
+
 def sky_cards(frame: Frame, shift: tuple[int, int]) -> Cards:
     """Cards of the celestial WCS; without one, columns and rows under the same keywords."""
-    sky = str(frame.header.get("CTYPE1", "")).startswith("RA---TAN")
+    sky = has_sky(frame)
     origin = {"CRVAL1": frame.column + 1.0, "CRVAL2": frame.row + 1.0}
     plain: dict[str, Any] = {**_NO_SKY, **origin}
 
@@ -51,7 +89,7 @@ def sky_cards(frame: Frame, shift: tuple[int, int]) -> Cards:
 
     def linear(i: int, j: int) -> float:
         """Element of the matrix where the raw header has it as PC and CDELT."""
-        if not sky or "CDELT1" not in frame.header or "CD1_1" in frame.header:
+        if not sky or any(f"CD{k}_{n}" in frame.header for k in (1, 2) for n in (1, 2)):
             return 0.0
         step = raw_value(frame, f"CDELT{i}", 1.0)
         return float(step * raw_value(frame, f"PC{i}_{j}", 1.0 if i == j else 0.0))
@@ -100,7 +138,7 @@ _OF_THE_FIT = {
 
 def fit_cards(frame: Frame) -> Cards:
     """Cards of a fitted solution's quality; -1 where none was fitted."""
-    sky = str(frame.header.get("CTYPE1", "")).startswith("RA---TAN")
+    sky = has_sky(frame)
     cards = [
         card(keyword, raw_value(frame, source, 0.0) if sky else 0.0, f"[deg] {source}, or 0")
         for keyword, source in (("RA_TARG", "CRVAL1"), ("DEC_TARG", "CRVAL2"))

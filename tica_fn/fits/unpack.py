@@ -16,6 +16,7 @@ from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.sizes import size_of
 from tica_fn.immutable import Array
+from tica_fn.notes import tell
 
 __all__ = ["TiledHDU", "as_image", "untiled"]
 
@@ -113,7 +114,8 @@ def as_image(path: str | os.PathLike[str], number: int, hdu: RawHDU) -> RawHDU:
 
 
 def untiled(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[RawHDU]:
-    """HDUs of a file, packed images seen as the images they are."""
+    """HDUs of a file as readers want them: packed images seen as images, empty ones left out."""
+    hdus = _without_empty(path, hdus)
     if not any(hdu.header.get("ZIMAGE") for hdu in hdus):
         return hdus
     plain = [as_image(path, number, hdu) for number, hdu in enumerate(hdus)]
@@ -124,3 +126,14 @@ def untiled(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[RawHDU]:
         if str(image.get("UNITS", "")).strip() == "electrons" or was_primary:
             return plain[1:]
     return plain
+
+
+def _without_empty(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[RawHDU]:
+    """Leave out empty extensions that stand between an empty primary HDU and the first image."""
+    if int(hdus[0].header["NAXIS"]):
+        return hdus
+    first = next((n for n, hdu in enumerate(hdus) if int(hdu.header["NAXIS"])), 1)
+    if first > 1:
+        empty = "HDU 1 is" if first == 2 else f"HDUs 1 to {first - 1} are"
+        tell(f"{path}: {empty} empty; the image is looked for in HDU {first}")
+    return [hdus[0], *hdus[first:]] if first > 1 else hdus

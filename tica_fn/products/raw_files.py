@@ -103,5 +103,5 @@ def read_raw(source: Path) -> RawFile:
     stamp = SourceFile(name=source.name, crc32=crc32(data))
     if any(hdu.header.get("ZIMAGE") for hdu in hdus):
         verify_sums(source, hdus)
-        hdus = untiled(source, hdus)
+    hdus = untiled(source, hdus)
     return RawFile(path=source, data=data, hdus=hdus, kind=kind_of(source, hdus), stamp=stamp)

@@ -12,6 +12,7 @@ import numpy as np
 from tica_fn.errors import FrameError
 from tica_fn.fits.header import with_card
 from tica_fn.fits.physical_wcs import origin_of
+from tica_fn.fits.reader_cards import science_pixels
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array, freeze
 
@@ -37,7 +38,7 @@ def cut_frame(frame: Frame, key: object) -> Frame:
         quality=None if frame.quality is None else cut(frame.quality),
         smear=part(frame.smear),
         smear_variance=part(frame.smear_variance),
-        header=_moved(frame, frame.row + rows.start, frame.column + columns.start),
+        header=_moved(frame, rows, columns),
     )
 
 
@@ -75,10 +76,14 @@ def _range(key: object, size: int, what: str) -> slice:
     return slice(number % size, number % size + 1)
 
 
-def _moved(frame: Frame, row: int, column: int) -> Mapping[str, Any]:
-    """Header whose reference pixels count from another first pixel of the readout."""
+def _moved(frame: Frame, rows: slice, columns: slice) -> Mapping[str, Any]:
+    """Header of a piece: its size, and its reference pixels counted from its first pixel."""
     header = frame.header
+    row, column = frame.row + rows.start, frame.column + columns.start
     before = origin_of(header)
+    for name, size, part in (("NAXIS1", frame.shape[1], columns), ("NAXIS2", frame.shape[0], rows)):
+        if header.get(name) == size != part.stop - part.start:
+            header = with_card(header, name, part.stop - part.start)
     if not len(header) or before == (row, column):
         return header
     shift = {"1": before[1] - column, "2": before[0] - row}
@@ -86,5 +91,7 @@ def _moved(frame: Frame, row: int, column: int) -> Mapping[str, Any]:
         value = header.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             header = with_card(header, name, float(value + shift[name[-1]]))
+    if "SCIPIXS" in header:
+        header = with_card(header, "SCIPIXS", science_pixels((row, column)))
     header = with_card(header, "CRVAL1P", column + 1)
     return with_card(header, "CRVAL2P", row + 1)
