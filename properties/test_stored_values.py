@@ -21,7 +21,7 @@ from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.large import column_of, table_rows
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.unpack import as_image
-from tica_fn.notes import FileWarning
+from tica_fn.notes import listening
 from tica_fn.quality.pixels import Pixel
 
 TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
@@ -163,13 +163,12 @@ def test_raw_frames_read_are_what_astropy_says(tmp_path_factory, drawn, zipped):
     data = data[:start] + header.tostring().encode("ascii") + data[stop:]
     path = tmp_path_factory.mktemp("raw") / (name_of() + ".gz" * zipped)
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+    with listening() as told:
         frame = tica_fn.read(path)
     theirs = by_astropy(data)
     assert_agree(frame.pixels, theirs)
     undefined = np.isnan(theirs.astype(float))
-    texts = " ".join(str(one.message) for one in told if one.category is FileWarning)
+    texts = " ".join(told)
     assert ("undefined" in texts) == undefined.any()
     rounded = method != "NONE" or packing == "RICE_1"
     lossy = bitpix < 0 and packing != "none" and rounded

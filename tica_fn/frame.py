@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from tica_fn.detector import COLUMNS, LIVE_FRACTION, READ_INTERVAL_S, ROWS, SHAPE, check_ccd
 from tica_fn.errors import FrameError
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
 
     from tica_fn.views import ExposureTime
 
-__all__ = ["ADU", "ELECTRON", "PER_COLUMN", "RATE", "Frame", "Place", "Times"]
+__all__ = ["ADU", "ELECTRON", "NO_DATA", "PER_COLUMN", "RATE", "Frame", "Place", "Times"]
 
 ADU = "adu"
 ELECTRON = "electron"
 RATE = "electron / s"
+NO_DATA = 2048
+"""Bit of `Frame.quality`: the pixel has no value."""
 PER_COLUMN = ("smear", "smear_variance")
 """Fields of a frame with a value for each of its columns."""
 _UNITS = (ADU, ELECTRON, RATE)
@@ -93,6 +96,38 @@ def _views() -> Any:
     return import_module("tica_fn.views")
 
 
+def _unmasked(fields: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a frame: a mask becomes NaN and a flag, a quantity its values in its unit."""
+    pixels: Any = fields.get("pixels")
+    mask = None
+    if isinstance(pixels, np.ma.MaskedArray):
+        mask, pixels = np.ma.getmaskarray(pixels), np.ma.getdata(pixels)
+    elif hasattr(pixels, "unmasked"):  # astropy's masked arrays and quantities
+        mask, pixels = np.asarray(pixels.mask), pixels.unmasked
+    if hasattr(pixels, "to_value") and hasattr(pixels, "unit"):
+        unit = fields.get("unit")
+        if unit is None:
+            unit = next((one for one in _UNITS if pixels.unit.is_equivalent(one)), None)
+        try:
+            values = pixels.to_value(unit)
+        except ValueError:
+            values = None
+        if unit is None or values is None:
+            wanted = f"the frame in {fields['unit']}" if fields.get("unit") else "no frame is"
+            raise FrameError(f"pixels are in {pixels.unit or 'no unit'}, {wanted}")
+        fields["unit"], pixels = unit, values
+    if mask is not None and mask.any():
+        given = np.asarray(pixels)
+        kind = given.dtype if given.dtype.kind == "f" else np.float64
+        pixels = np.where(mask, np.asarray(np.nan, kind), given.astype(kind))
+        known = fields.get("quality")
+        flags = np.where(mask, NO_DATA, 0)
+        fields["quality"] = flags if known is None else np.asarray(known) | flags
+    if "pixels" in fields:
+        fields["pixels"] = pixels
+    return fields
+
+
 def _pixels(value: ArrayLike) -> Array:
     """Freeze pixels as one of the three types that kernels are compiled for."""
     array = np.asarray(value)
@@ -118,6 +153,8 @@ def _vector(value: ArrayLike | None) -> Array | None:
 def _variance(value: ArrayLike | None) -> Array | None:
     if value is None:
         return None
+    if isinstance(value, np.ma.MaskedArray):
+        value = np.ma.filled(value.astype(np.float64), np.nan)
     single = np.asarray(value).dtype.newbyteorder("=") == np.float32
     return frozen_array(value, np.float32 if single else np.float64)
 
@@ -146,10 +183,11 @@ class Frame(Record):
     ----------
     pixels : ndarray
         (rows, columns) int32, float32 or float64; (2078, 2136) for a full readout.  Other integer
-        types become int32 (float64 when they do not fit).  Read-only.
+        types become int32 (float64 when they do not fit).  Masked pixels become NaN, with the flag
+        ``NO_DATA`` in `quality`.  Read-only.
     unit : str
-        ``"adu"`` or ``"electron"``, both per exposure (summed over the coadds), or
-        ``"electron / s"``.
+        That of the pixels, taken from them where they are an astropy ``Quantity``: ``"adu"`` or
+        ``"electron"``, both per exposure (summed over the coadds), or ``"electron / s"``.
     camera, ccd : int
         Numbers 1 to 4.
     exposure_s : float
@@ -201,8 +239,8 @@ class Frame(Record):
     Raises
     ------
     FrameError
-        If the pixels are not 2-D numbers, do not lie in the readout, there is no such CCD or
-        unit, or exposure time or coadds are not positive.
+        If the pixels are not 2-D numbers, do not lie in the readout or are a quantity of another
+        unit, there is no such CCD or unit, or exposure time or coadds are not positive.
 
     Examples
     --------
@@ -238,6 +276,11 @@ class Frame(Record):
     header: Mapping[str, Any] = attrs.field(factory=FrozenMapping, converter=_mapping)
     source: SourceFile | None = None
     provenance: Provenance | None = None
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, **fields: Any) -> None:
+            self.__attrs_init__(**_unmasked(fields))
 
     def __attrs_post_init__(self) -> None:
         """Check that the pixels lie in a readout that exists."""
@@ -280,6 +323,12 @@ class Frame(Record):
         """Rows and columns of the pixels."""
         rows, columns = self.pixels.shape
         return rows, columns
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """The pixels, for numpy."""
+        if copy is False:
+            return np.array(self.pixels, dtype=dtype, copy=False)
+        return np.array(self.pixels, dtype=dtype) if copy else np.asarray(self.pixels, dtype)
 
     def pieces(self) -> Iterator[Frame]:
         """Iterate over this frame and its collateral.
@@ -419,3 +468,6 @@ class Frame(Record):
         """Show picture, facts and steps in a notebook."""
         shown: str = _views().html_of(self)
         return shown
+
+
+Frame.__init__.__signature__ = signature(Frame.__attrs_init__)  # type: ignore[attr-defined]

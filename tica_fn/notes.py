@@ -1,24 +1,20 @@
 """What is told of a file that is read all the same, on its way to whoever asked for it.
 
 While somebody listens (the command line does, for each file), notes are kept for them; else they
-are Python warnings.
+go to the logger ``tica_fn`` as warnings, which Python prints unless it is told otherwise.
 """
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["FileWarning", "listening", "tell"]
-
-
-class FileWarning(UserWarning):
-    """A file is not all that it should be, and is read all the same."""
-
+__all__ = ["listening", "tell"]
 
 _kept: ContextVar[list[str] | None] = ContextVar("notes", default=None)
+_log = logging.getLogger("tica_fn")
 
 
 @contextmanager
@@ -33,9 +29,9 @@ def listening() -> Iterator[list[str]]:
 
 
 def tell(text: str) -> None:
-    """Tell something of a file, once."""
+    """Tell something of a file; who listens keeps it once."""
     notes = _kept.get()
     if notes is None:
-        warnings.warn(text, FileWarning, stacklevel=3)
+        _log.warning(text)
     elif text not in notes:
         notes.append(text)

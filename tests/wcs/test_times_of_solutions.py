@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.constants import c
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import SkyCoord, get_body_barycentric
 from astropy.io import fits
+from astropy.time import Time
 
 import tica_fn
 from tests.inputs import name_of, raw_ffi
 from tests.wcs import sky
 from tica_fn.cli import main
+from tica_fn.errors import FrameError
 from tica_fn.simulate import make_models, write_models
-from tica_fn.wcs import read_image
+from tica_fn.wcs import barycentric_time, read_image
 
 START, MID, END = 2288.2965, 2288.3, 2288.3035
 PLACE = np.array([1e8, 9e7, -4e7])
@@ -117,3 +119,58 @@ def test_what_a_header_lacks_or_writes_as_text_does_not_stop_a_solution(tmp_path
     assert frame.coadds == pytest.approx(158 * 0.4)
     assert frame.times.mid == 2288.3
     assert (frame.times.end - frame.times.start) * 86400 == pytest.approx(158)
+
+
+STARS = SkyCoord([10.0, 200.0, 83.6], [-30.0, 70.0, 22.0], unit="deg")
+
+
+def by_hand(mid, place):
+    light = (STARS.cartesian.xyz.T @ (np.asarray(place) * u.km) / c).to_value("d")
+    return 2457000.0 + mid + light
+
+
+@pytest.mark.parametrize("light", [0.004, -0.0031, 0.0])
+def test_times_at_the_barycentre_lead_back_to_the_spacecraft(light, tmp_path):
+    pixels = np.full((2078, 2136), 1_000_000, np.int32)
+    image = {"BARYCORR": light, "TSTART": 1468.27 + light, "TSTOP": 1468.29 + light}
+    frame = tica_fn.read(raw_ffi(tmp_path / name_of(), pixels, exposure_s=1800, image=image))
+    assert frame.times.place == "barycenter"
+    found = barycentric_time(frame, STARS.ra.deg, STARS.dec.deg, PLACE)
+    assert found.shape == (3,)
+    np.testing.assert_allclose((found - by_hand(1468.28, PLACE)) * 86400, 0, atol=1e-4)
+    one = barycentric_time(frame, STARS.ra.deg[1], STARS.dec.deg[1], PLACE)
+    assert one[0] == found[1]
+
+
+def test_without_a_position_the_light_travel_time_at_hand_leads_there(tmp_path):
+    """The spacecraft is up to 380,000 km from the Earth: here, 300,000 in any direction."""
+    moment = Time(2457000.0, 1468.28, format="jd", scale="tdb")
+    earth = get_body_barycentric("earth", moment, ephemeris="builtin").xyz.to_value("km")
+    rng = np.random.default_rng(3)
+    pixels = np.full((2078, 2136), 1_000_000, np.int32)
+    for _ in range(4):
+        away = rng.normal(size=3)
+        place = earth + 3e5 * away / np.linalg.norm(away)
+        sight = SkyCoord(83.0 * u.deg, 20.0 * u.deg).cartesian.xyz.value
+        late = float(sight @ place) / 299792.458 / 86400
+        image = {"BARYCORR": late, "TSTART": 1468.27 + late, "TSTOP": 1468.29 + late}
+        image |= {"CRVAL1": 83.0, "CRVAL2": 20.0}
+        path = raw_ffi(tmp_path / name_of(), pixels, exposure_s=1800, image=image)
+        found = barycentric_time(tica_fn.read(path), [83.0, 89.0, 78.0], [20.0, 27.0, 13.0])
+        stars = SkyCoord([83.0, 89.0, 78.0], [20.0, 27.0, 13.0], unit="deg").cartesian.xyz.value
+        wanted = 2457000.0 + 1468.28 + place @ stars / 299792.458 / 86400
+        off = (found - wanted) * 86400
+        assert abs(off[0]) < 1e-3
+        assert np.abs(off).max() < 0.25
+
+
+def test_a_frame_without_times_or_position_is_refused(tmp_path):
+    pixels = np.full((2078, 2136), 1_000_000, np.int32)
+    bare = tica_fn.read(
+        raw_ffi(tmp_path / name_of(), pixels, exposure_s=1800, drop=("TSTART", "TSTOP"))
+    )
+    with pytest.raises(FrameError, match="no times"):
+        barycentric_time(bare, [1.0], [2.0])
+    without = tica_fn.read(raw_ffi(tmp_path / name_of(1), pixels, exposure_s=1800))
+    with pytest.raises(FrameError, match="ephemeris"):
+        barycentric_time(without, [1.0], [2.0])

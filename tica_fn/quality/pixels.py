@@ -24,7 +24,7 @@ from tica_fn.detector import (
     amplifier_of_columns,
 )
 from tica_fn.errors import FrameError
-from tica_fn.frame import ADU, RATE, Frame, Place
+from tica_fn.frame import ADU, NO_DATA, RATE, Frame, Place
 from tica_fn.immutable import Array, freeze
 from tica_fn.kernels.flags import extend_runs, place_flags
 from tica_fn.models import Models
@@ -64,7 +64,7 @@ class Pixel(IntFlag):
     MODEL_INVALID = 256
     COSMIC_RAY = 512
     STRAP = 1024
-    NO_DATA = 2048
+    NO_DATA = NO_DATA
 
 
 def _strap_columns() -> Array:
