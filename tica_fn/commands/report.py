@@ -1,4 +1,4 @@
-"""``tica-fn report``: a picture and a table of each frame."""
+"""``tica-fn report``: the page of a run, or a picture and a table of each frame."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "report",
-        help="picture and table of frames, raw or calibrated",
-        description="Print a table of each frame's amplifiers and save a picture <stem>.png. Of "
+        help="the page of a run, or picture and table of frames, raw or calibrated",
+        description="Of a run's folder OUT write OUT/report.html, which needs no network. Of "
+        "frames print a table of each frame's amplifiers and save a picture <stem>.png. Of "
         "six or more calibrated frames of a CCD it says whose pedestals are out of family.",
     )
     add_files(parser, "raw or calibrated frames")
@@ -32,7 +33,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the tables and save the pictures."""
     from tica_fn.products.job import Claims
     from tica_fn.products.report import MeasuredPedestals, pedestal_remarks, report_file
+    from tica_fn.run.record import record_path
 
+    if len(args.files) == 1 and args.list is None and record_path(args.files[0]).is_file():
+        return _page(args.files[0])
     inputs = inputs_of(args, "frames", lambda kind: kind.frames is not None)
     args.outdir.mkdir(parents=True, exist_ok=True)
     measured: list[MeasuredPedestals] = []
@@ -47,3 +51,12 @@ def run(args: argparse.Namespace) -> int:
     for line in pedestal_remarks(measured):
         print(line)
     return code
+
+
+def _page(out: Path) -> int:
+    """Write the report of a run."""
+    from tica_fn.run.page import write_page
+    from tica_fn.run.record import open_record
+
+    print(write_page(open_record(out), out / "report.html"))
+    return 0

@@ -27,7 +27,8 @@ def add(subparsers: Any) -> None:
         description="Calibrate raw files (CCD frames, camera frames, target pixel files), choose "
         "each CCD's reference frame, find its reference stars, and fit the WCS of every frame. "
         "The same command goes on where an earlier one ended. Products are in "
-        "OUT/cam<c>-ccd<d>/, reference stars in OUT/ref-stars/, the record is OUT/run.sqlite.",
+        "OUT/cam<c>-ccd<d>/, reference stars in OUT/ref-stars/, the record is OUT/run.sqlite, the "
+        "report OUT/report.html.",
         epilog="exit code: 0 all was done, 1 something failed, 130 or 143 stopped by a signal",
     )
     add_files(parser, "raw files")
@@ -40,6 +41,7 @@ def add(subparsers: Any) -> None:
     goes.add_argument("--no-wcs", action="store_true", help="calibrate only")
     goes.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
     goes.add_argument("--retry-failed", action="store_true", help="try again what failed before")
+    goes.add_argument("--no-report", action="store_true", help="write no OUT/report.html")
     goes.add_argument("--log", type=Path, metavar="FILE", help="append events as lines of JSON")
     wcs = parser.add_argument_group("solutions")
     wcs.add_argument(
@@ -99,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("no input files: name some, or folders, or give --list")
     out = settings.outdir.absolute()
     sources = raw_files(named, out)
+    empty = [path for path in named if path.is_dir() and not raw_files([path], out)]
     if not sources:
         raise UsageError(f"no raw files in {', '.join(str(path) for path in named)}")
     said = {name: value for name, value in vars(settings).items() if name != "run"}
@@ -111,6 +114,9 @@ def run(args: argparse.Namespace) -> int:
     say_when_compiling()
     with EventLog(settings.log, "run") as log:
         code = _run(settings, said, sources, out, fingerprint, log)
+        for path in empty:
+            print(f"tica-fn: {path}: a directory without raw files", file=sys.stderr)
+            code = code or 1
         log.end(code)
     return code
 
@@ -131,6 +137,7 @@ def _run(
 ) -> int:
     import gc
 
+    from tica_fn.fits.model_files import check_folder
     from tica_fn.fits.provenance import date_card
 
     date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
@@ -142,6 +149,8 @@ def _run(
     from tica_fn.run.stopping import Stop
     from tica_fn.run.work import RunJob, remove_left_scratch
 
+    if any(source.exists() for source in sources):  # Else that is what there is to say.
+        check_folder(settings.caldir)
     check_outputs(out)
     remove_left_scratch()
     settings.outdir = out
@@ -183,7 +192,11 @@ def _run(
             given_stars=settings.refstars,
             catalog=settings.catalog,
         )
-        return _go(runner, sources, said, failures)
+        code = _go(runner, sources, said, failures)
+        full = bool(stop) and not stop.signal
+    if not settings.no_report and not full:
+        _write_report(out)
+    return code
 
 
 def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[str]) -> int:
@@ -214,3 +227,15 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
         return 128 + stop.signal if stop.signal else 1
     print(runner.summary)
     return 1 if state == "failed" else 0
+
+
+def _write_report(out: Path) -> None:
+    """Write the report; a disk that is full is told already."""
+    from tica_fn.errors import describe
+    from tica_fn.run.page import write_page
+    from tica_fn.run.record import open_record
+
+    try:
+        print(f"report: {write_page(open_record(out), out / 'report.html')}")
+    except (OSError, ValueError) as error:
+        print(f"tica-fn: no report: {describe(error)}", file=sys.stderr)

@@ -25,6 +25,7 @@ __all__ = ["MODE_EDGES", "background_mode", "measure_levels"]
 _SHIFT = 43
 """Bits of a float64 below the nine leading ones of its mantissa."""
 _FAINT = 500.0
+_HOT_STEP = 8
 
 MODE_EDGES = np.logspace(2.7, 7.7, 4000)
 """(4000,) float64, electrons: edges of the bins."""
@@ -68,8 +69,27 @@ def _level(pixels: Any, row: Any, column: Any) -> Any:  # noqa: ARG001
 
 
 @kernel
+def _hot_share(pixels: Image) -> float:
+    """Part of the pixels, of every eighth row, that stand out of their neighbours as no star."""
+    hot, seen = 0, 0
+    for row in range(_HOT_STEP // 2, pixels.shape[0] - 1, _HOT_STEP):
+        for column in range(1, pixels.shape[1] - 1):
+            seen += 1
+            value = level(pixels, row, column)
+            left, right = level(pixels, row, column - 1), level(pixels, row, column + 1)
+            below, above = level(pixels, row - 1, column), level(pixels, row + 1, column)
+            highest = max(max(left, right), max(below, above))
+            lowest = min(min(left, right), min(below, above))
+            middle = 0.5 * (left + right + below + above - highest - lowest)
+            excess = value - middle
+            if excess > 12.0 * np.sqrt(max(middle, 1.0)) and highest - middle < 0.2 * excess:
+                hot += 1
+    return hot / max(seen, 1)
+
+
+@kernel
 def measure_levels(pixels: Image, full: float) -> tuple[float, float, float]:
-    """Level of the sky in an image, and how many of its pixels are full or bright.
+    """Level of the sky in an image, and how many of its pixels are full or hot.
 
     Parameters
     ----------
@@ -85,22 +105,23 @@ def measure_levels(pixels: Image, full: float) -> tuple[float, float, float]:
         See `background_mode`.
     full_share : float
         Part of the pixels that are full.
-    bright_share : float
-        Part of the pixels in the bin 173 above the mode's, which begins at 1.64 x the mode, and
-        above it; 0 without a mode.
+    hot_share : float
+        Part of the pixels, of every eighth row, that stand out of their four neighbours as no
+        star does: by over 12 times the root of the neighbours' middle, and the brightest
+        neighbour by under a fifth of that.
 
     Examples
     --------
     >>> import numpy as np
     >>> from tica_fn.kernels import measure_levels
-    >>> image = np.full((4, 5), 1000.0)
-    >>> image[0] = 1700.0, 2000.0, 9e6, 1000.0, 1000.0
-    >>> mode, full, bright = measure_levels(image, 5e6)
-    >>> round(mode, 1), full, bright
-    (998.7, 0.05, 0.15)
+    >>> image = np.full((10, 5), 1000.0)
+    >>> image[0, 0], image[4, 2] = 9e6, 5000.0
+    >>> mode, full, hot = measure_levels(image, 5e6)
+    >>> round(mode, 1), full, round(hot, 3)
+    (998.7, 0.02, 0.333)
     """
     counts = np.zeros(len(MODE_EDGES) - 1, np.int64)
-    faint, over, filled = 0, 0, 0
+    faint, filled = 0, 0
     for row in range(pixels.shape[0]):
         for column in range(pixels.shape[1]):
             value = level(pixels, row, column)
@@ -110,16 +131,11 @@ def measure_levels(pixels: Image, full: float) -> tuple[float, float, float]:
                 counts[k + (k < len(MODE_EDGES) - 2 and value >= MODE_EDGES[k + 1])] += 1
             elif value < _FAINT:
                 faint += 1
-            elif value > _HIGH:
-                over += 1
-    part = filled / max(pixels.size, 1)
+    part, hot = filled / max(pixels.size, 1), _hot_share(pixels)
     if 2 * faint > pixels.size:
-        return 0.0, part, 0.0
+        return 0.0, part, hot
     k = int(np.argmax(counts))
-    bright = over
-    for above in range(k + 173, len(counts)):
-        bright += counts[above]
-    return float(0.5 * (MODE_EDGES[k] + MODE_EDGES[k + 1])), part, bright / max(pixels.size, 1)
+    return float(0.5 * (MODE_EDGES[k] + MODE_EDGES[k + 1])), part, hot
 
 
 @kernel

@@ -61,15 +61,15 @@ def series_name(raw_name: str, camera: int, cadence: int | None) -> str:
 
 
 def measured_pixels(pixels: Array, coadds: float) -> dict[str, float]:
-    """Background mode, full and bright pixels, and read noise of a calibrated image.
+    """Background mode, full and hot pixels, and read noise of a calibrated image.
 
     `pixels`: (2078, 2136) or, without collateral, (2048, 2048); float32 electrons per exposure,
     or uint32, such pixels as the words of a FITS file.
     """
     whole = pixels.shape == SHAPE
     sky = pixels[:, SCIENCE_COLUMNS[0] : SCIENCE_COLUMNS[1]] if whole else pixels
-    mode, full, bright = kernels.measure_levels(sky, FULL_WELL_E * coadds)
-    facts = {"mode": mode, "full_share": full, "bright_share": bright}
+    mode, full, hot = kernels.measure_levels(sky, FULL_WELL_E * coadds)
+    facts = {"mode": mode, "full_share": full, "hot_share": hot}
     if whole:
         virtual = pixels[_FIRST_NOISE_ROW:ROWS, OVERCLOCK_COLUMNS[0] : COLUMNS]
         if virtual.dtype == np.uint32:

@@ -79,7 +79,7 @@ def flags_of_frames(frames: Mapping[str, Any]) -> list[str]:
     pedestals = np.stack([np.asarray(frames[f"pedestal_{x}"], float) for x in "abcd"], axis=1)
     noise = np.stack([np.asarray(frames[f"noise_{x}"], float) for x in "abcd"], axis=1)
     coadds = float(np.nanmedian(np.asarray(frames["coadds"], float)))
-    full, bright = (np.asarray(frames[name], float) for name in ("full_share", "bright_share"))
+    full, hot = (np.asarray(frames[name], float) for name in ("full_share", "hot_share"))
     bad = bad_calibrations(mode, pedestals)
     positive = mode[np.isfinite(mode) & (mode > 0) & ~bad]
     lowest = positive.min() if positive.size else np.nan
@@ -87,14 +87,11 @@ def flags_of_frames(frames: Mapping[str, Any]) -> list[str]:
         saturated = (full > _FULL_SHARE) & out_of_family(full, 6.0, _FULL_SHARE, above_only=True)
         saturated |= full > 0.5
         lit = (mode > _BRIGHT_SKY * lowest) & ~saturated
-    dark = ~(lit | saturated | bad)
-    family = dark if np.count_nonzero(dark) >= 5 else ~(saturated | bad)
     drift = drift_of_frames(frames)
     away = np.hypot(
         *(drift[name] - _median(drift[name]) for name in ("drift_columns", "drift_rows"))
     )
-    own = np.where(family, bright, np.nan)
-    hot = dark & out_of_family(own, 8.0, 2e-4 + 0.2 * _median(own), above_only=True)
+    own = np.where(saturated, np.nan, hot)
     good = np.asarray(frames["good_fraction"], float)
     rms = np.asarray(frames["rms_arcsec"], float)
     solved = np.array([one == "done" for one in frames["wcs"]])
@@ -103,7 +100,7 @@ def flags_of_frames(frames: Mapping[str, Any]) -> list[str]:
         "NO_BACKGROUND": mode == 0,
         "SATURATED": saturated,
         "SCATTERED_LIGHT": lit,
-        "HOT_PIXELS": hot,
+        "HOT_PIXELS": out_of_family(own, 8.0, 5e-4 + 0.5 * _median(own), above_only=True),
         "POINTING": out_of_family(away, 8.0, _POINTING_PIXELS, above_only=True),
         "ROLL": out_of_family(drift["roll"], 8.0, 5.0),
         "FEW_STARS": solved & (out_of_family(-good, 6.0, 0.05, above_only=True) | (good < 0.5)),

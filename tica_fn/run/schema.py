@@ -6,7 +6,7 @@ from tica_fn.detector import AMPLIFIERS
 
 __all__ = ["KEYS", "LETTERS", "TABLES", "VERSION", "statements"]
 
-VERSION = 1
+VERSION = 2
 LETTERS = tuple(letter.lower() for letter in AMPLIFIERS)
 
 _OF_AMPLIFIERS = {
@@ -39,7 +39,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "mode": ("REAL", "electron"),
         "smear": ("REAL", "electron"),
         "full_share": ("REAL", ""),
-        "bright_share": ("REAL", ""),
+        "hot_share": ("REAL", ""),
         "dquality": ("INTEGER", ""),
         "frame_flags": ("TEXT", ""),
         "flags": ("TEXT", ""),

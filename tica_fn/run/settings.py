@@ -76,12 +76,12 @@ def _one(path: Path, key: str, value: Any, action: argparse.Action) -> Any:
     if isinstance(value, bool | dict | list):
         raise ValueError(f"{path}: {key} is {value!r}, which that option does not take")
     kind: Any = action.type or str
-    if kind is Path:
-        return path.parent / str(value)
     try:
         made = kind(str(value))
     except (argparse.ArgumentTypeError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: {key} is {value!r}: {error}") from error
+    if isinstance(made, Path):
+        return path.parent / made
     if action.choices is not None and made not in action.choices:
         allowed = ", ".join(str(one) for one in action.choices)
         raise ValueError(f"{path}: {key} is {value!r}, not one of {allowed}")

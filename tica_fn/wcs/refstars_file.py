@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,10 @@ def write_reference_stars(stars: ReferenceStars, path: str | os.PathLike[str]) -
     """
     import h5py
 
+    # Files in memory that are open at a time, by threads, must differ in name.
+    name = f"stars-{threading.get_ident()}"
     # In memory: what is written is the whole file, and no lock is asked of its file system.
-    with h5py.File("stars", "w", driver="core", backing_store=False, track_order=False) as file:
+    with h5py.File(name, "w", driver="core", backing_store=False, track_order=False) as file:
         for key, field in _DATASETS.items():
             file.create_dataset(key, data=_plain(getattr(stars, field)), compression="gzip")
         file["ras"].attrs[_ERROR] = stars.position_error.astype(np.float32)
