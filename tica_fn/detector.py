@@ -168,7 +168,7 @@ class Amplifiers(Record):
     lin_c0, lin_c1, lin_c2 : ndarray
         Linearity: electrons are multiplied by ``lin_c0 + lin_c1 x + lin_c2 x**2``.
     spoc_c0, spoc_c1, spoc_c2 : ndarray
-        The same model in SPOC's own, differential form.
+        The mission's own polynomial, which it multiplies counts by; TICA's is its integral.
     max_domain_adu : ndarray
         Signal in ADU per read up to which the linearity was measured.
     poc_gain_gain, poc_gain_loss : ndarray

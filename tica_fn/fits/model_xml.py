@@ -1,7 +1,7 @@
 """The mission's XML models of gain, linearity and undershoot: one ``channel`` an amplifier.
 
-SPOC's linearity is in differential form, a polynomial ``c0 + c1 X + c2 X**2`` of
-``X = (ADU per read - origin) * scale``.  The coefficients of TICA's table follow from it by
+The mission's linearity is a polynomial ``c0 + c1 X + c2 X**2`` of ``X = (ADU per read - origin) *
+scale`` that it multiplies counts by.  TICA integrates it; the coefficients of its table follow by
 
     lin_c0 = c0 + c1 X0 / 2 + c2 X0**2,  lin_c1 = c1 / 2 - c2 X0,  lin_c2 = c2 / 3
 
@@ -32,9 +32,9 @@ __all__ = ["amplifiers_from_xml", "integrated_linearity"]
 def integrated_linearity(
     c0: Array, c1: Array, c2: Array, scale: Array, origin: Array
 ) -> tuple[Array, Array, Array]:
-    """Turn SPOC's differential linearity coefficients into those of TICA's table.
+    """Turn the mission's linearity coefficients into those of TICA's table.
 
-    `c0, c1, c2`: (4,) float64, coefficients of the differential polynomial; `scale, origin`: (4,)
+    `c0, c1, c2`: (4,) float64, coefficients of the mission's polynomial; `scale, origin`: (4,)
     float64, 1/ADU and ADU.
     """
     x0 = -origin * scale

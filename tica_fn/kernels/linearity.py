@@ -7,7 +7,8 @@ with N coadds of 2 s, of which 0.99 collect light.  Science columns only.  The f
 folded into ``x = e * slope - offset`` with ``slope = scale / (N * 0.99 * gain)`` and
 ``offset = origin * scale``.
 
-Source: Fausnaugh et al. 2020 (RNAAS 4, 251); linearity model 41006_100 of the mission.
+Source: Fausnaugh et al. 2020 (RNAAS 4, 251): TICA's integral of the mission's linearity model
+41006_100, which the mission applies in another way, `tica_fn.kernels.mission_linearity`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@
 
 The order is the one with the least Akaike criterion, corrected for small samples.
 
-Source: the mission's pipeline fits its "1-D black" in this way; TESS Instrument Handbook.
+Source: TESS Instrument Handbook ("1-D black").  The mission's own black is no polynomial but a
+fixed profile and one number a frame: `tica_fn.subtract_mission_pedestal`.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ _A, _B, _C0, _C1, _C2 = range(9, 14)
 
 @formula
 def before_mission(n: float, k: Vector) -> tuple[float, float]:
-    """Electrons that the mission's correction turned into `n`, and its derivative there."""
+    """Electrons that a polynomial turned into `n`, TICA's or the mission's, and its derivative."""
     a, b, c0, c1, c2 = k[_A], k[_B], k[_C0], k[_C1], k[_C2]
     x = n * a - b
     m = n / (c0 + c1 * x + c2 * x * x)
@@ -196,7 +196,7 @@ def pixel_variance(
         (n, 14) float64: pedestal above the zero of the requantisation [ADU], variance of the
         pedestal [ADU squared], electrons in one unit of `pixels`, trimming, variance of all reads
         [electron squared], gain [electron/ADU], quantum at its zero [ADU], square of the quantum
-        per ADU above, model of linearity (0 none, 1 mission, 2 POC) and its five coefficients.
+        per ADU above, model of linearity (0 none, 1 polynomial, 2 POC) and its five coefficients.
     median_first, median_last : int
         Rows that the smear is the median of, half-open; both 0 where no smear was subtracted.
     out : ndarray

@@ -77,8 +77,10 @@ def correct_linearity(models: Models) -> CorrectLinearity:
 
     Notes
     -----
-    Source: Fausnaugh et al. 2020 (RNAAS 4, 251); linearity model 41006_100 of the mission.  The
-    inverse solves the cubic equation by Newton's method, to 1e-12 relative up to `max_domain_adu`.
+    Source: Fausnaugh et al. 2020 (RNAAS 4, 251).  The polynomial is TICA's integral of linearity
+    model 41006_100 of the mission, which itself applies that in another way: see
+    `tica_fn.correct_mission_linearity`.  The inverse solves the cubic equation by Newton's method,
+    to 1e-12 relative up to `max_domain_adu`.
 
     Examples
     --------

@@ -50,7 +50,7 @@ class CorrectPocLinearity(Step):
 
 
 def correct_poc_linearity(models: Models) -> CorrectPocLinearity:
-    """Bind the step that corrects linearity by the older POC model, in place of the mission's.
+    """Bind the step that corrects linearity by the older POC model, in place of TICA's.
 
     ``e / ((1 + e gg / (N 0.99)) (1 - e gl / (N 0.99)))`` in the science columns, all rows, with N
     coadds (720 in half an hour).

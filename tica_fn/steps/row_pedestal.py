@@ -155,8 +155,9 @@ def subtract_row_pedestal(models: Models | None = None) -> SubtractRowPedestal:
 
     Notes
     -----
-    Source: the mission's pipeline fits its "1-D black" in this way; the order is chosen by the
-    Akaike criterion, corrected for small samples.
+    Source: TESS Instrument Handbook ("1-D black"); the order is chosen by the Akaike criterion,
+    corrected for small samples.  The mission's own black is a fixed profile and one number a
+    frame: see `tica_fn.subtract_mission_pedestal`.
 
     Examples
     --------
