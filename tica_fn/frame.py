@@ -222,6 +222,9 @@ class Frame(Record):
     smear_variance : ndarray, optional
         (columns,) float64, electron squared: variance of `smear` where the step that measured it
         knows better than the noise of a median; NaN where it does not.
+    pedestal_variance : ndarray, optional
+        (4,) float64, ADU squared: variance of the pedestals of A, B, C, D, as `estimate_variance`
+        found it.
     variance : ndarray, optional
         (rows, columns) float32 or float64, `unit` squared: what `estimate_variance` gives.
     quality : ndarray, optional
@@ -270,6 +273,7 @@ class Frame(Record):
     smear: Array | None = attrs.field(default=None, converter=_vector)
     row_pedestals: Array | None = attrs.field(default=None, converter=_vector)
     smear_variance: Array | None = attrs.field(default=None, converter=_vector)
+    pedestal_variance: Array | None = attrs.field(default=None, converter=_vector)
     variance: Array | None = attrs.field(default=None, converter=_variance)
     quality: Array | None = attrs.field(default=None, converter=_quality)
     calibrated: Array | None = attrs.field(default=None, converter=_variance)

@@ -445,3 +445,20 @@ def test_damaged_collateral_is_named(beside, readouts, calibrate):
     said = calibrate(stamp(beside, readouts, *STAMPS["within A"]), code=1)
     assert name in said
     assert "DATASUM" in said
+
+
+def test_errors_with_the_smear_tell_what_columns_share(beside, readouts, calibrate):
+    path = stamp(beside, readouts, *STAMPS["A and B"])
+    plain = calibrate(path)
+    assert "without the noise of the smear" in " ".join(fits.getheader(plain)["HISTORY"])
+    product = calibrate(path, "--uncertainty")
+    with fits.open(product, checksum=True) as hdus:
+        hdus.verify("exception")
+        shared = hdus["SHARED_VARIANCE"].data
+        table = hdus[1].data
+        assert shared["CADENCENO"].tolist() == table["CADENCENO"].tolist()
+        assert shared["SMEAR_VAR"].shape == (len(table), table["FLUX"].shape[2])
+        # A median of seven has 0.21 of the variance of one; that of the faintest is in its own.
+        part = np.max(shared["SMEAR_VAR"][:, None, :] / table["FLUX_ERR"] ** 2)
+        assert 0.03 < part < 0.21 / 1.21
+        assert "see HDU SHARED_VARIANCE" in " ".join(hdus[0].header["HISTORY"])

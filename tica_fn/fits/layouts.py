@@ -46,6 +46,7 @@ def _tica_stem(stem: str) -> str:
 
 def _write_tica(frame: Frame, path: str | os.PathLike[str], packing: str) -> None:
     from tica_fn.fits.extensions import quality_hdu, uncertainty_hdu
+    from tica_fn.fits.shared_variance import shared_hdu
     from tica_fn.fits.tica import write_tica
     from tica_fn.fits.tiled import TILE_COMPRESSION, write_tiled
 
@@ -57,6 +58,7 @@ def _write_tica(frame: Frame, path: str | os.PathLike[str], packing: str) -> Non
         planes.append(uncertainty_hdu(frame, path))
     if frame.quality is not None:
         planes.append(quality_hdu(frame, path))
+    planes += shared_hdu(frame)
     write_tica(frame, path, planes)
 
 

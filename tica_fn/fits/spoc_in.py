@@ -15,6 +15,7 @@ from tica_fn.fits.keywords import number
 from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.fits.provenance import provenance_of, steps_of
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
+from tica_fn.fits.shared_variance import shared_of
 from tica_fn.fits.spoc import image_of, spoc_facts
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
@@ -59,5 +60,6 @@ def frame_from_ffic(
         quality=plane_of(path, hdus, "PIXEL_QUALITY", shape),
         source=source,
         provenance=provenance_of(hdus[0].header),
+        **shared_of(path, hdus, column, shape[1]),
         **facts,
     )

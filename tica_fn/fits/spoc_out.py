@@ -21,6 +21,7 @@ from tica_fn.fits.extensions import quality_hdu
 from tica_fn.fits.hdu_bytes import Bytes, extension_hdu, finished_header, packed, table_parts
 from tica_fn.fits.header import CARD, Cards, OriginalHeader, card
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
+from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards
 from tica_fn.frame import ELECTRON, RATE, Frame
 from tica_fn.immutable import Array
@@ -52,6 +53,9 @@ def write_spoc(
         count += 1
     if isinstance(frame.header, OriginalHeader):
         parts += raw_header_hdu(frame.header)
+        count += 1
+    if shared := shared_hdu(frame):
+        parts += shared
         count += 1
     parts += tables
     count += len(tables)

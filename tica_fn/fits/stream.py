@@ -25,6 +25,7 @@ from tica_fn.fits.blocks import BLOCK, RawHDU
 from tica_fn.fits.extensions import flags_hdu, uncertainty_cards
 from tica_fn.fits.hdu_bytes import Bytes, finished_header, image_structure, is_gzip_name, packed
 from tica_fn.fits.header import Cards, OriginalHeader
+from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards
 from tica_fn.fits.spoc_out import raw_header_hdu
 from tica_fn.fits.stored import image_meaning
@@ -89,6 +90,7 @@ def stream(
         rest.append(flags_hdu(frame, quality))
     if layout == "spoc" and isinstance(frame.header, OriginalHeader):
         rest += raw_header_hdu(frame.header)
+    rest += shared_hdu(frame)
     if is_gzip_name(target):
         edges = [0, len(lead) or starts[0], *(start + _PADDED for start in starts)]
         parts = [file[a:b].data for a, b in itertools.pairwise(edges)]
@@ -108,6 +110,7 @@ def _tica(readout: Readout, frame: Frame, target: Path) -> tuple[bytes, list[Car
 def _spoc(readout: Readout, frame: Frame, _: Path) -> tuple[bytes, list[Cards]]:
     """The same in SPOC's layout."""
     count = 2 + (readout.flags is not None) + isinstance(frame.header, OriginalHeader)
+    count += bool(shared_hdu(frame))
     structure = image_structure(SHAPE, "f", extension=True)
     planes = [image_cards(frame), spoc_uncertainty_cards(frame)]
     lead = finished_header(primary_cards(frame, count), 0)

@@ -17,6 +17,7 @@ from tica_fn.fits.hdu_bytes import packed
 from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
 from tica_fn.fits.provenance import date_card, provenance_cards
+from tica_fn.fits.shared_variance import SHARED_NAME
 from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array
 from tica_fn.models import SourceFile
@@ -70,6 +71,7 @@ def write_target_product(
     flux, error = np.empty_like(table["FLUX"]), np.empty_like(table["FLUX_ERR"])
     noise: Array | None = None
     frame: Frame | None = None
+    shared: list[Array] = []
     for n, frame in enumerate(frames):
         if frame.unit != ELECTRON:
             raise FrameError(f"{path}: FLUX is in electrons per second, not of {frame.unit}")
@@ -79,6 +81,8 @@ def write_target_product(
         flux[n] = frame.pixels / seconds
         known = frame.variance
         error[n] = (flux_error(frame, noise) if known is None else np.sqrt(known)) / seconds
+        if known is not None and frame.smear_variance is not None:
+            shared.append(frame.smear_variance / seconds**2)
     table["FLUX"][:] = flux
     table["FLUX_ERR"][:] = error
     primary = hdus[0].header
@@ -98,11 +102,16 @@ def write_target_product(
         *before,
         "FLUX and FLUX_ERR of HDU 1 were calibrated anew from RAW_CNTS by tica-fn.",
         "The background is not subtracted. All else is as in the original file.",
+        *_said_of_errors(frame),
         *notes,
     ):
         primary.add_history(printable(line))
     header.add_history("FLUX and FLUX_ERR were replaced by tica-fn: see the primary header.")
     header["BACKAPP"] = (False, "background is subtracted")
+    if shared:
+        hdus.append(_shared_table(table["CADENCENO"], shared))
+        if "NEXTEND" in primary:
+            primary["NEXTEND"] = len(hdus) - 1
     for hdu in hdus:
         _drop_empty(hdu.header)
     buffer = io.BytesIO()
@@ -113,6 +122,26 @@ def write_target_product(
             hdu.add_checksum(when=str(primary["DATE"]))
         hdus.writeto(buffer)
     write_whole(path, packed(path, buffer.getbuffer()))
+
+
+def _said_of_errors(frame: Frame | None) -> tuple[str, ...]:
+    """Say what FLUX_ERR leaves out, or where what pixels share is told."""
+    if frame is None or frame.smear is None:
+        return ()
+    if frame.variance is None:
+        without = "FLUX_ERR is without the noise of the smear that was subtracted"
+        return (f"{without}: calibrate --uncertainty has it.",)
+    return (f"Pixels of a column share the noise of its smear: see HDU {SHARED_NAME}.",)
+
+
+def _shared_table(cadences: Array, variances: Sequence[Array]) -> fits.BinTableHDU:
+    """Variance of the smear of each column, which its pixels share, for each cadence."""
+    values = np.stack(variances)
+    columns = [
+        fits.Column("CADENCENO", "J", array=cadences),
+        fits.Column("SMEAR_VAR", f"{values.shape[1]}D", unit="(e-/s)**2", array=values),
+    ]
+    return fits.BinTableHDU.from_columns(columns, name=SHARED_NAME)
 
 
 def _drop_empty(header: fits.Header) -> None:

@@ -10,6 +10,7 @@ from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of, number
 from tica_fn.fits.provenance import provenance_of, steps_of
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
+from tica_fn.fits.shared_variance import shared_of
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.spoc_in import plane_of
 from tica_fn.frame import ELECTRON, Frame
@@ -42,5 +43,6 @@ def frame_from_tica(
         quality=plane_of(path, hdus, "PIXEL_QUALITY", shape),
         source=source,
         provenance=provenance_of(header),
+        **shared_of(path, hdus, SCIENCE_COLUMNS[0] if trimmed else 0, shape[1]),
         **facts_of(path, header),
     )

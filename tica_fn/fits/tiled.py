@@ -22,6 +22,7 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.extensions import quality_hdu, tiled_hdu, uncertainty_cards
 from tica_fn.fits.hdu_bytes import finished_header
 from tica_fn.fits.header import Cards, card
+from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_out import write_spoc
 from tica_fn.fits.tica import check_tica, has_comments_for_history, tica_header
 from tica_fn.frame import Frame
@@ -65,6 +66,7 @@ def write_tiled(
         parts.append(error(uncertainty_cards(frame), np.sqrt(frame.variance)))
     if frame.quality is not None:
         parts.append(quality_hdu(frame, path))
+    parts += shared_hdu(frame)
     write_whole(path, parts)
 
 

@@ -26,7 +26,7 @@ from tica_fn.steps.step import window
 from tica_fn.steps.table import check_order, row_of, step_at
 from tica_fn.uncertainty.noise import Noise, measure_noise
 
-__all__ = ["EstimateVariance", "VariancePlan", "estimate_variance"]
+__all__ = ["EstimateVariance", "VariancePlan", "estimate_variance", "linearity_of_columns"]
 
 _LARGEST_ORDER = 10
 """Highest order in row of a pedestal; its variance grows with it."""
@@ -74,6 +74,7 @@ class EstimateVariance(Record):
             piece,
             variance=freeze(out),
             smear_variance=None if piece.smear is None else plan.smear_variance,
+            pedestal_variance=_pedestal_variance(piece, _of_overclock(piece, self.models, noise)),
             steps=(*piece.steps, self.name),
         )
 
@@ -177,6 +178,7 @@ def _without_variance(piece: Frame) -> Frame:
         piece,
         variance=None,
         smear_variance=piece.smear_variance if known else None,
+        pedestal_variance=None,
         steps=piece.steps[:-1],
     )
 
@@ -197,7 +199,7 @@ def _runs(piece: Frame, models: Models, noise: Noise) -> tuple[Array, Array]:
     scale = np.full(4, piece.live_s if piece.unit == RATE else 1.0)
     table = [
         level - noise.quantum_zero,
-        _pedestal_variance(piece, reads / gain**2 + noise.quantum_adu**2 / 12.0),
+        _pedestal_variance(piece, _of_overclock(piece, models, noise)),
         gain if piece.unit == ADU else scale,
         np.full(4, noise.trimming),
         reads,
@@ -206,13 +208,19 @@ def _runs(piece: Frame, models: Models, noise: Noise) -> tuple[Array, Array]:
         np.full(4, noise.quantum_growth),
     ]
     numbers = np.concatenate(
-        [np.stack(table, axis=1)[amplifier], _linearity_of_columns(models, piece)], axis=1
+        [np.stack(table, axis=1)[amplifier], linearity_of_columns(models, piece)], axis=1
     )
     kind = np.stack([amplifier, numbers[:, len(table)]], axis=1)
     edges = np.flatnonzero((kind[1:] != kind[:-1]).any(axis=1)) + 1
     starts = np.concatenate([[0], edges])
     runs = np.stack([starts, np.concatenate([edges, [columns]])], axis=1).astype(np.int64)
     return runs, np.ascontiguousarray(numbers[starts])
+
+
+def _of_overclock(piece: Frame, models: Models, noise: Noise) -> Array:
+    """Variance of an overclock pixel of each amplifier, ADU squared."""
+    reads = noise.trimming * piece.coadds * noise.read_noise**2
+    return np.asarray(reads / models.amplifiers.gain**2 + noise.quantum_adu**2 / 12.0)
 
 
 def _pedestal_variance(piece: Frame, of_overclock: Array) -> Array:
@@ -222,7 +230,7 @@ def _pedestal_variance(piece: Frame, of_overclock: Array) -> Array:
     return of_overclock / ((ROWS - PEDESTAL_FIRST_ROW) * PEDESTAL_COLUMNS)
 
 
-def _linearity_of_columns(models: Models, piece: Frame) -> Array:
+def linearity_of_columns(models: Models, piece: Frame) -> Array:
     """Model of linearity that was applied to each column, and its coefficients."""
     out = np.zeros((piece.pixels.shape[1], 6))
     if "correct_linearity" in piece.steps:

@@ -1,22 +1,32 @@
-"""Variance of sums of pixels, which share the smear of their columns."""
+"""Variance of sums of pixels, which share the smear of their columns and their pedestals."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tica_fn.detector import amplifier_of_columns
 from tica_fn.errors import FrameError
 from tica_fn.frame import RATE, Frame
+from tica_fn.immutable import Array
+from tica_fn.kernels.variance import before_linearity
 from tica_fn.models import Models
+from tica_fn.steps.table import step_at
+from tica_fn.uncertainty.estimate_variance import linearity_of_columns
 
 __all__ = ["variance_of_sum"]
 
+_BEFORE_LINEARITY = 8
+"""Numbers of a run that stand before those of its linearity."""
+
 
 def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
-    """Variance of the sum of some pixels, with the smear that pixels of one column share.
+    """Variance of the sum of some pixels, with the smear and the pedestal that they share.
 
     ``sum of var y + sum over columns of var M ((sum 1/(f s))**2 - sum 1/(f s)**2)``: all pixels of
     a column had the same smear subtracted, and its error is in each of them with the same sign.
+    The same over amplifiers for the pedestal, of which a pixel has ``(D - D_M) g``: the smear rows
+    have it too, so that only the slopes D of the linearity correction make a difference.
 
     Parameters
     ----------
@@ -35,7 +45,9 @@ def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
     Raises
     ------
     FrameError
-        If the frame has no variance, or the mask another shape.
+        If the frame has no variance, the mask another shape, or the pixels share errors that the
+        frame does not tell: it was read from a product without the table ``SHARED_VARIANCE``, or
+        from one of another maker.
 
     Notes
     -----
@@ -60,14 +72,59 @@ def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
         raise FrameError(
             f"the sum needs a frame with variance and a mask of its shape {frame.pixels.shape}"
         )
-    total = float((weights**2 * frame.variance).sum())
-    if frame.smear_variance is None or frame.smear is None:
-        return total
-    divisor = np.full(frame.pixels.shape, frame.live_s if frame.unit == RATE else 1.0)
+    rows, columns = np.nonzero(weights)
+    weight = weights[rows, columns]
+    total = float((weight**2 * frame.variance[rows, columns]).sum())
+    scale = frame.live_s if frame.unit == RATE else 1.0
+    divisor = np.full(weight.shape, scale)
     if "divide_flat" in frame.steps:
-        rows, columns = frame.pixels.shape
-        here = np.s_[frame.row : frame.row + rows, frame.column : frame.column + columns]
-        divisor *= models.flat[here]
-    lever = weights / divisor
-    shared = lever.sum(axis=0) ** 2 - (lever**2).sum(axis=0)
-    return total + float((frame.smear_variance * shared).sum())
+        divisor *= models.flat[frame.row + rows, frame.column + columns]
+    lever = weight / divisor
+    count = frame.shape[1]
+    smeared = step_at("smear", frame.steps) is not None
+    if smeared:
+        shared = _shared(columns, lever, count)
+        if frame.smear_variance is None or frame.smear is None:
+            _refuse_unknown(frame, columns, "smear of its column")
+        else:
+            total += float((frame.smear_variance * shared)[shared != 0].sum())
+    amplifier = amplifier_of_columns(frame.column, count)[columns]
+    if frame.pedestal_variance is None or (smeared and frame.smear is None):
+        _refuse_unknown(frame, amplifier, "pedestal of its amplifier")
+        return total
+    electrons = frame.pixels[rows, columns] * divisor
+    slope = np.zeros(weight.shape)
+    if smeared and frame.smear is not None:
+        electrons = electrons + frame.smear[columns]
+        slope = -_slopes(models, frame, frame.smear[columns], columns)
+    slope = slope + _slopes(models, frame, electrons, columns)
+    shared = _shared(amplifier, lever * slope * models.amplifiers.gain[amplifier], 4)
+    return total + float((frame.pedestal_variance * shared)[shared != 0].sum())
+
+
+def _shared(places: Array, lever: Array, count: int) -> Array:
+    """What pixels that share an error add to the variance of their sum, by what they share."""
+    sums = np.bincount(places, lever, count)
+    return np.asarray(sums**2 - np.bincount(places, lever**2, count))
+
+
+def _refuse_unknown(frame: Frame, places: Array, what: str) -> None:
+    """Refuse a sum whose pixels share an error that is not known."""
+    if np.unique(places).size < places.size:
+        raise FrameError(
+            f"{frame.name}: the variance of a sum needs that of the {what}, which its pixels "
+            "share, and the frame does not tell it: it was read from a product that has no table "
+            "SHARED_VARIANCE. Calibrate the raw file again with uncertainties"
+        )
+
+
+def _slopes(models: Models, frame: Frame, electrons: Array, columns: Array) -> Array:
+    """Derivative of the linearity correction where it gave so many electrons."""
+    table = linearity_of_columns(models, frame)[columns]
+    out = np.ones(electrons.shape)
+    for numbers in np.unique(table, axis=0):
+        here = (table == numbers).all(axis=1)
+        run = np.concatenate([np.zeros(_BEFORE_LINEARITY), numbers])
+        if numbers[0]:
+            out[here] = [before_linearity(float(one), run)[1] for one in electrons[here]]
+    return out
