@@ -5,11 +5,21 @@ from __future__ import annotations
 import argparse
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_files, add_jobs, inputs_of, local, positive, synonym
+from tica_fn.commands.arguments import (
+    add_files,
+    add_jobs,
+    inputs_of,
+    local,
+    number,
+    positive,
+    synonym,
+)
 from tica_fn.commands.outcomes import refused, tell_outcomes, work_through
+from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:
     from tica_fn.fits.batch import Outcome
@@ -20,9 +30,10 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser("wcs", help="World Coordinate Solutions")
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
 
-    stars = actions.add_parser("refstars", help="find the reference stars of a dark image")
-    stars.add_argument("image", metavar="IMAGE", help="calibrated full readout")
-    stars.add_argument("--sector", type=int, required=True)
+    stars = actions.add_parser("refstars", help="find the reference stars of dark images")
+    add_files(stars, "calibrated full readouts, one a CCD", metavar="IMAGE")
+    add_jobs(stars, "images")
+    stars.add_argument("--sector", type=int, help="where the header does not say")
     stars.add_argument("--camera", type=int, help="where the header does not say")
     stars.add_argument("--ccd", type=int, help="where the header does not say")
     stars.add_argument(
@@ -31,14 +42,41 @@ def add(subparsers: Any) -> None:
         help="table of stars, or tic or gaia for the network (default: built in)",
     )
     stars.add_argument("--epoch", type=float, metavar="YEAR", help="epoch of the table's positions")
-    stars.add_argument("-o", "--output", metavar="REF.h5", required=True)
-    stars.add_argument("--ecsv", metavar="FILE", help="write the stars as ECSV, too")
+    stars.add_argument(
+        "-o",
+        "--output",
+        metavar="REF.h5|FOLDER",
+        required=True,
+        help="of many images a folder, with a file a CCD named as at MAST",
+    )
+    stars.add_argument(
+        "--ecsv", metavar="FILE|FOLDER", help="write the stars as ECSV, too; of many in a folder"
+    )
+    stars.add_argument(
+        "--wing",
+        type=number,
+        default=0.9,
+        help="how far the wings of a star must lie below its peak, up to 1; or, from 3 to 11, half "
+        "the side of the square that must hold it alone (default 0.9, in a square of 5)",
+    )
+    stars.add_argument(
+        "--contrast",
+        type=number,
+        default=3.5,
+        help="how many times the peak must stand above the wings (default 3.5)",
+    )
+    stars.add_argument("--plot", metavar="DIR", help="draw the stars on the image there")
     stars.add_argument("--centroid", choices=("precise", "tica"), default="precise")
     stars.set_defaults(run=run_refstars)
 
     fit = actions.add_parser("fit", help="fit a solution to every image and write it there")
     add_files(fit, "calibrated frames, updated in place", metavar="IMAGE")
-    fit.add_argument("--refstars", metavar="REF.h5", required=True)
+    fit.add_argument(
+        "--refstars",
+        metavar="REF.h5|FOLDER",
+        required=True,
+        help="a folder: each image has those of its own CCD",
+    )
     add_jobs(fit, "frames")
     fit.add_argument(
         "--outdir", type=local, metavar="DIR", help="write there, leave the images alone"
@@ -72,41 +110,89 @@ def add(subparsers: Any) -> None:
 
 
 def run_refstars(args: argparse.Namespace) -> int:
-    """Find reference stars and write them."""
-    import numpy as np
+    """Find reference stars of every image and write them; one that fails does not stop others."""
+    from tica_fn.fits.outcome import DONE, Outcome
 
-    from tica_fn.fits.image_file import read_image
-    from tica_fn.fits.whole_files import save_table
-    from tica_fn.wcs.refstars import find_reference_stars
-    from tica_fn.wcs.refstars_file import reference_stars_table, write_reference_stars
-
+    inputs = inputs_of(args, "calibrated frames", lambda kind: not (kind.raw or kind.ccds))
+    single = Path(args.output)
+    many = len(inputs.paths) != 1 or single.is_dir() or not single.suffix
+    if many and single.is_file():
+        raise UsageError(f"{single} is a file; of {len(inputs.paths)} images give a folder")
     say_when_compiling()
-    image = read_image(args.image, args.camera, args.ccd)
-    catalog = None
+    made: dict[Path, Path] = {}
+    lock = Lock()
+
+    def find(path: Path) -> Outcome:
+        from tica_fn.fits.image_file import read_image
+        from tica_fn.fits.whole_files import save_table
+        from tica_fn.wcs.refstars_file import reference_stars_table, write_reference_stars
+        from tica_fn.wcs.star_folder import stars_name
+
+        image = read_image(path, args.camera, args.ccd)
+        frame = image.frame
+        sector = args.sector if args.sector is not None else frame.sector
+        if sector is None:
+            raise UsageError(f"{path}: its header does not say the sector: give --sector")
+        name = stars_name(sector, frame.camera, frame.ccd)
+        target = single / name if many else single
+        with lock:
+            if target in made:
+                raise UsageError(
+                    f"{path}: {made[target]} is of camera {frame.camera}, CCD {frame.ccd} too: "
+                    "give one image a CCD"
+                )
+            made[target] = path
+        stars = _stars_of(image, sector, args)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_reference_stars(stars, target)
+        if args.ecsv:
+            table = Path(args.ecsv) / f"{Path(name).stem}.ecsv" if many else Path(args.ecsv)
+            table.parent.mkdir(parents=True, exist_ok=True)
+            save_table(reference_stars_table(stars), table)
+        if args.plot:
+            from tica_fn.wcs.pictures import draw_reference_stars
+
+            ccd = f"cam{frame.camera}-ccd{frame.ccd}"
+            draw_reference_stars(frame.pixels, stars, args.plot, ccd if many else "")
+        return Outcome(
+            source=path, state=DONE, outputs=(target,), frames=1, lines=_found(target, stars)
+        )
+
+    return work_through(
+        inputs, find, "looking for stars", jobs=args.jobs, debug=args.debug, summary=False
+    )
+
+
+def _stars_of(image: Any, sector: int, args: argparse.Namespace) -> Any:
+    """Reference stars of one image, with the catalogue that is asked for."""
+    from tica_fn.wcs.refstars import find_reference_stars
+
+    frame, catalog = image.frame, None
     if args.catalog:
         from tica_fn.wcs.online import SOURCES, fetch_catalog
         from tica_fn.wcs.pointing import predict_pointing
         from tica_fn.wcs.tables import read_catalog
 
         if args.catalog in SOURCES:
-            pointing = predict_pointing(args.sector, image.frame.camera, image.frame.ccd)
-            ra, dec = pointing.sky(1069.0, 1024.0)
+            ra, dec = predict_pointing(sector, frame.camera, frame.ccd).sky(1069.0, 1024.0)
             catalog = fetch_catalog(args.catalog, float(ra[0]), float(dec[0]))
         else:
             catalog = read_catalog(args.catalog, epoch=args.epoch)
+    name = image.path.name if frame.cadence is None else f"{frame.cadence:08d}"
     try:
-        stars = find_reference_stars(
-            image.frame, args.sector, catalog, args.centroid, name=image.path.name
+        return find_reference_stars(
+            frame, sector, catalog, args.centroid, name, args.wing, args.contrast
         )
     except ValueError as error:
         raise type(error)(f"{image.path}: {error}") from error
-    write_reference_stars(stars, args.output)
-    if args.ecsv:
-        save_table(reference_stars_table(stars), args.ecsv)
+
+
+def _found(target: Path, stars: Any) -> tuple[str]:
+    import numpy as np
+
     few = int(np.sum(np.bincount(stars.blocks, minlength=25) < 5))
     warning = f"; {few} of 25 blocks have fewer than 5 and are extrapolated" if few else ""
-    print(f"{args.output}: {len(stars)} reference stars{warning}")
-    return 0
+    return (f"{target}: {len(stars)} reference stars{warning}",)
 
 
 def run_fit(args: argparse.Namespace) -> int:
@@ -118,6 +204,8 @@ def run_fit(args: argparse.Namespace) -> int:
     from tica_fn.wcs.fit_many import fit_outcomes
 
     inputs = inputs_of(args, "calibrated frames", lambda kind: not (kind.raw or kind.ccds))
+    if inputs.empty:  # SPOC's raw files are fitted too, where a folder holds nothing else.
+        inputs = inputs_of(args, "frames of a CCD", lambda kind: not kind.ccds)
     say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     outcomes = fit_outcomes(

@@ -30,12 +30,15 @@ from .gwcs_model import solution_from_gwcs as solution_from_gwcs
 from .gwcs_model import solution_to_gwcs as solution_to_gwcs
 from .image_file import ImageFile as ImageFile
 from .image_file import read_image as read_image
+from .interpolation import interpolate_solution as interpolate_solution
+from .interpolation import position_corrections as position_corrections
 from .match import FieldMatch as FieldMatch
 from .match import find_shift as find_shift
 from .match import match_field as match_field
 from .online import fetch_catalog as fetch_catalog
 from .pictures import draw_comparison as draw_comparison
 from .pictures import draw_diagnostics as draw_diagnostics
+from .pictures import draw_reference_stars as draw_reference_stars
 from .pointing import Pointing as Pointing
 from .pointing import predict_pointing as predict_pointing
 from .polynomial_fit import PlateFit as PlateFit

@@ -12,12 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
+from tica_fn.frame import ADU, ELECTRON
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.kernels.stars import starlight as star
-from tica_fn.kernels.stars.stamps import cell_medians
+from tica_fn.kernels.stars.stamps import cell_medians, cut_stamps, isolation_of
 from tica_fn.wcs.flux_tie import tie_to_flux
 
-__all__ = ["FLAGS", "METHODS", "StarPositions", "measure_stars", "saturation_level"]
+__all__ = [
+    "ELECTRONS_PER_ADU",
+    "FLAGS",
+    "METHODS",
+    "StarPositions",
+    "isolation_square",
+    "measure_stars",
+    "saturation_level",
+]
 
 METHODS = ("precise", "tica")
 FLAGS = {
@@ -33,6 +42,7 @@ FLAGS = {
 HALF = 5
 """Stamps for centroid and isolation are 11 x 11 pixels, as TICA's."""
 WINDOW = 1.5
+ELECTRONS_PER_ADU = 5.2
 FULL_WELL = 150000.0
 """Electrons in one 2 s exposure from which on a pixel may bleed."""
 
@@ -80,11 +90,11 @@ class StarPositions(Record):
         return np.asarray(self.flags == 0)
 
 
-def saturation_level(exposure_s: float | None, unit: str = "electron") -> float:
+def saturation_level(exposure_s: float | None, unit: str = ELECTRON) -> float:
     """Pixel value from which on a star may bleed."""
-    if exposure_s is None or unit != "electron":
+    if exposure_s is None or unit not in (ELECTRON, ADU):
         return float("inf")
-    return FULL_WELL * exposure_s * 0.8 / 2.0
+    return FULL_WELL * exposure_s * 0.8 / 2.0 / (ELECTRONS_PER_ADU if unit == ADU else 1.0)
 
 
 def measure_stars(
@@ -110,7 +120,8 @@ def measure_stars(
     saturation : float
         Pixel value from which on a star counts as saturated.
     wing_factor : float
-        Of the isolation test.
+        Of the isolation test: how far the wings of a profile must lie below its peak, up to 1; or,
+        from 3 to 11, half the side of the square that is looked at (5, with a factor of 0.9).
     apertures : tuple of array_like, optional
         (n,) int columns and rows of the stamps' middle pixels, counted from 1; the predicted
         places rounded by default.
@@ -123,7 +134,7 @@ def measure_stars(
     Raises
     ------
     ValueError
-        If there is no such method.
+        If there is no such method or isolation test.
 
     Examples
     --------
@@ -138,6 +149,7 @@ def measure_stars(
     """
     if method not in METHODS:
         raise ValueError(f"no centroid called {method!r}: use one of {', '.join(METHODS)}")
+    half, factor = isolation_square(wing_factor)
     x0, y0 = _apertures(columns, rows, apertures)
     outside = (
         (x0 - HALF < SCIENCE_COLUMNS[0])
@@ -156,8 +168,10 @@ def measure_stars(
         SCIENCE_COLUMNS[1],
         SCIENCE_ROWS[1],
         WINDOW,
-        wing_factor,
+        factor,
     )
+    if half != HALF:
+        _isolate(found, pixels, x0, y0, half, factor)
     level, scatter, flux = found[star.BACKGROUND], found[star.SCATTER], found[star.FLUX]
     peak = found[star.PEAK]
     flags = np.zeros(x0.size, dtype=np.int64)
@@ -190,6 +204,26 @@ def measure_stars(
         flags=flags,
         tie_degree=degree,
     )
+
+
+def isolation_square(wing: float) -> tuple[int, float]:
+    """Half side and factor of the isolation test that one number says."""
+    if 0.0 < wing < 3.0:
+        return HALF, wing
+    if wing in range(3, 12):
+        return int(wing), 0.9
+    raise ValueError(
+        f"{wing:g} says no isolation test: give a factor up to 1, or half the side of a square, "
+        "3 to 11 pixels"
+    )
+
+
+def _isolate(found: Array, pixels: Array, x0: Array, y0: Array, half: int, factor: float) -> None:
+    """Judge in a square of another size which stars stand alone."""
+    stamps = cut_stamps(pixels, x0, y0, half, *SCIENCE_COLUMNS, SCIENCE_ROWS[1])
+    rows = [star.ISOLATED, star.CONTRAST_X, star.CONTRAST_Y]
+    for k in np.flatnonzero(np.isfinite(found[star.BACKGROUND])):
+        found[rows, k] = isolation_of(stamps[k], half, found[star.BACKGROUND, k], 10.0, factor)
 
 
 def _apertures(

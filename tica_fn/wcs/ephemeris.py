@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -122,9 +123,9 @@ def read_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
     path : path-like
         Either plain numbers as TICA's ``tess_ephem.txt`` (time as TJD, x, y, z in km, vx, vy, vz
         in km/s), or any table that astropy reads with columns for the time (``JD``, ``JDTDB``,
-        ``TJD``, ``time``), ``x y z`` and, where there are any, ``vx vy vz``.  Units are those of
-        the columns; without, positions below 10 are astronomical units (and velocities au/d), as
-        JPL Horizons writes them.
+        ``datetime_jd`` as astroquery has it, ``TJD``, ``time``), ``x y z`` and, where there are
+        any, ``vx vy vz``.  Units are those of the columns; without, positions below 10 are
+        astronomical units (and velocities au/d), as JPL Horizons writes them.
 
     Returns
     -------
@@ -165,28 +166,45 @@ def _of_table(path: Path) -> Ephemeris:
 
     table = read_table(path)
     lower = {name.lower().strip(): name for name in table.colnames}
-    names = ("jdtdb", "jd", "jd_tdb", "tjd", "btjd", "time")
+    names = ("jdtdb", "datetime_jd", "jd", "jd_tdb", "tjd", "btjd", "time")
     time = next((lower[name] for name in names if name in lower), None)
     if time is None or not {"x", "y", "z"} <= set(lower):
         raise ValueError(f"columns {', '.join(table.colnames)} lack a time or x, y, z")
+    places = [table[lower[key]] for key in ("x", "y", "z")]
+    plain = all(_unit(column) is None for column in places)
+    lengths = np.linalg.norm([np.asarray(column, np.float64) for column in places], axis=0)
+    in_au = plain and bool(np.all(lengths < 10.0))
 
-    def vectors(keys: str, unit: str) -> Array:
-        columns = []
-        for key in keys.split():
-            column = table[lower[key]]
-            values = np.asarray(column, np.float64)
-            columns.append(values * column.unit.to(unit) if column.unit is not None else values)
-        return np.stack(columns, axis=1)
+    def vectors(keys: str, unit: str, otherwise: float) -> Array:
+        columns = [table[lower[key]] for key in keys.split()]
+        return np.stack([_in_unit(column, unit, otherwise) for column in columns], axis=1)
 
-    position = vectors("x y z", "km")
-    plain = table[lower["x"]].unit is None
-    in_au = plain and bool(np.all(np.linalg.norm(position, axis=1) < 10.0))
-    position = position * AU_KM if in_au else position
+    position = vectors("x y z", "km", AU_KM if in_au else 1.0)
     velocity = None
     if {"vx", "vy", "vz"} <= set(lower):
-        velocity = vectors("vx vy vz", "km/s")
-        velocity = velocity * AU_KM / 86400.0 if in_au else velocity
-    return _ephemeris(np.asarray(table[time], np.float64), position, velocity)
+        velocity = vectors("vx vy vz", "km/s", AU_KM / 86400.0 if in_au else 1.0)
+    dates = table[time]
+    if hasattr(dates, "tdb"):  # a column of times, with its scale
+        return _ephemeris(np.asarray(dates.tdb.jd, np.float64), position, velocity)
+    return _ephemeris(_in_unit(dates, "d", 1.0), position, velocity)
+
+
+def _unit(column: Any) -> Any:
+    """Unit of a column, None where it has none."""
+    import astropy.units as u
+
+    unit = getattr(column, "unit", None)
+    return None if unit is None or u.Unit(unit) == u.dimensionless_unscaled else u.Unit(unit)
+
+
+def _in_unit(column: Any, unit: str, otherwise: float) -> Array:
+    """Numbers of a column in a unit, by the column's own or, without, by a factor."""
+    own = _unit(column)
+    values = np.ma.filled(np.ma.asarray(getattr(column, "value", column), np.float64), np.nan)
+    try:
+        return np.asarray(values * (otherwise if own is None else own.to(unit)))
+    except ValueError as error:  # astropy's UnitConversionError is one
+        raise ValueError(f"column {column.name} is in {own}, which is no {unit}") from error
 
 
 def _ephemeris(time: Array, position: Array, velocity: Array | None) -> Ephemeris:

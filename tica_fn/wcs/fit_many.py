@@ -20,6 +20,7 @@ from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
 from tica_fn.wcs.polynomial_fit import DEGREE, check_degree
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
+from tica_fn.wcs.star_folder import StarFolder
 from tica_fn.wcs.update import STARS_NAME, update_image
 
 __all__ = [
@@ -50,7 +51,8 @@ def fit_files(
     paths : sequence of path-like
         Images; updated in place unless `output_dir` is given.
     refstars : path-like
-        Reference stars.
+        Reference stars; or a folder of them, named as at MAST or as TICA's: each image has those
+        of its own sector, camera and CCD.
     jobs : int
         Frames solved at a time; as many threads and one more write those that are solved.
     output_dir : path-like, optional
@@ -100,7 +102,8 @@ def fit_outcomes(
     names = list(dict.fromkeys(Path(path) for path in paths))
     if output_dir is not None:
         _check_targets(names, Path(output_dir))
-    stars = read_reference_stars(refstars)
+    folder = StarFolder(refstars) if Path(refstars).is_dir() else None
+    stars = None if folder else read_reference_stars(refstars)
     table = None if ephemeris is None else _ephemeris(os.fspath(ephemeris))
     if output_dir is not None:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
@@ -110,11 +113,19 @@ def fit_outcomes(
         target = None if output_dir is None else Path(output_dir) / path.name
         if target is None and path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(EACCES, "is read-only; use --outdir", str(path))
-        image = read_image(path, anonymous=True)
+        # Which CCD it is of is of no matter where there is one file of stars.
+        image = read_image(path, anonymous=folder is None)
+        own = stars
+        if folder is not None:
+            try:
+                own = folder.stars_for(image.frame)
+            except FrameError as error:
+                raise FrameError(f"{path}: {error}") from error
+        assert own is not None
         if target is not None:
             _check_copy(image, target)
         with solving:
-            found, write = solve_image(image, stars, method, table, target, degree)
+            found, write = solve_image(image, own, method, table, target, degree)
         return Outcome(
             source=path,
             state=DONE,

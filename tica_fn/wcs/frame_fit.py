@@ -19,7 +19,7 @@ from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
 from tica_fn.wcs.blocks import BLOCKS
-from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
+from tica_fn.wcs.centroids import ELECTRONS_PER_ADU, StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.match import find_shift
 from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
 from tica_fn.wcs.refstars import ReferenceStars, check_full
@@ -28,7 +28,6 @@ from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
 __all__ = ["CORNERS", "FrameSolution", "fit_frame"]
 
 REACH = 15
-ELECTRONS_PER_ADU = 5.2
 SHIFT_STARS = 150
 FIELD_DEGREE = 2
 FARTHEST_PIXELS = 0.5
@@ -207,12 +206,18 @@ def _check_visible(frame: Frame, stars: ReferenceStars, near: int) -> None:
     """Refuse a frame in which the stars could be seen but are not there."""
     few = slice(0, SHIFT_STARS)
     x, y = (np.rint(axis[few]).astype(np.int64) - 1 for axis in (stars.columns, stars.rows))
-    _, scatter = ring_background(cut_stamps(frame.pixels, x, y, 5, 44, 2092, 2048), 2)
+    level, scatter = ring_background(cut_stamps(frame.pixels, x, y, 5, 44, 2092, 2048), 2)
     # A tenth of a star's light falls on its brightest pixel, or more.
     electrons = 15000.0 * 10 ** (-0.4 * (stars.tmag[few] - 10.0)) * 0.8 * frame.exposure_s
     peak = 0.1 * electrons / (ELECTRONS_PER_ADU if frame.unit == ADU else 1.0)
-    known = np.isfinite(scatter) & np.isfinite(peak)
-    if known.any() and np.median(peak[known] / np.maximum(scatter[known], 1e-9)) > 30.0:
+    # Where the CCD is saturated as a whole the noise is small, and nothing is seen.
+    full = level >= 0.5 * saturation_level(frame.exposure_s, frame.unit)
+    known = np.isfinite(scatter) & np.isfinite(peak) & ~full
+    if (
+        np.count_nonzero(full) < 0.5 * full.size
+        and known.any()
+        and np.median(peak[known] / np.maximum(scatter[known], 1e-9)) > 30.0
+    ):
         raise AstrometryError(
             f"{frame.name}: {near} of {len(stars)} reference stars are where they should be, "
             f"whatever the pointing within {REACH} pixels, though the image is clear enough to "

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from tica_fn.fits.whole_files import save_figure
+from tica_fn.immutable import Array
+from tica_fn.wcs.blocks import BLOCKS
 from tica_fn.wcs.comparison import Comparison
+from tica_fn.wcs.refstars import ReferenceStars
 
-__all__ = ["draw_comparison", "draw_diagnostics"]
+__all__ = ["draw_comparison", "draw_diagnostics", "draw_reference_stars"]
 
 DPI = 110
 
@@ -103,7 +106,8 @@ def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
     Returns
     -------
     list of pathlib.Path
-        ``wcs_residuals.png``, ``wcs_good_stars.png`` and ``wcs_drift.png``.
+        ``wcs_residuals.png``, ``wcs_good_stars.png``, ``wcs_drift.png``, ``wcs_roll.png`` and
+        ``wcs_scale.png``.
     """
     time = np.asarray(table["tjd"], float)
     if not np.isfinite(time).any():
@@ -113,6 +117,8 @@ def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
         "wcs_residuals.png": (("RMSA", "RMSB", "RMSF"), "residual of the stars [arcsec]"),
         "wcs_good_stars.png": (("WCSGDF",), "fraction of good stars"),
         "wcs_drift.png": (("drift_columns", "drift_rows"), "pointing drift [pixel]"),
+        "wcs_roll.png": (("roll",), "roll against the median frame [arcsec]"),
+        "wcs_scale.png": (("scale",), "scale less the median frame's [parts in a million]"),
     }
     made = []
     for name, (keys, label) in pictures.items():
@@ -120,6 +126,8 @@ def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
         # Where all stars are bright ones the second lies on the first.
         for key, size in zip(keys, (8, 5, 3), strict=False):
             values = np.asarray(table[key], float)
+            if key == "scale":
+                values = (values - 1.0) * 1e6
             axes[0].plot(time, values, ".", markersize=size, label=key)
             axes[0].plot(time[bad], values[bad], "x", color="red", markersize=6)
         axes[0].set_xlabel("TJD (JD - 2457000, TDB at the spacecraft)")
@@ -128,6 +136,62 @@ def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
         axes[0].legend(loc="best", fontsize=8)
         made.append(_save(figure, place / name))
     return made
+
+
+def draw_reference_stars(
+    pixels: Array, stars: ReferenceStars, folder: str | os.PathLike[str], name: str = ""
+) -> Path:
+    """Draw reference stars on the image that they were found in, with its 5 x 5 blocks.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (2078, 2136) the image; not modified.
+    stars : ReferenceStars
+        The stars.
+    folder : path-like
+        Where the picture goes; made if needed.
+    name : str
+        Name of the image, for the title and, with `wcs_refstars_`, of the picture.
+
+    Returns
+    -------
+    pathlib.Path
+        ``wcs_refstars.png``, or with the name.
+    """
+    figure, axes, place = _new(folder, 1)
+    science = np.asarray(pixels[:2048, 44:2092], float)
+    # Eight pixels become one, by the brightest of them: stars stay to be seen.
+    shown = np.nanmax(np.where(np.isfinite(science), science, -np.inf).reshape(256, 8, 256, 8), 3)
+    shown = shown.max(axis=1)
+    fine = shown[np.isfinite(shown)]
+    low, high = np.percentile(fine, [5.0, 99.0]) if fine.size else (0.0, 1.0)
+    axes[0].imshow(
+        shown,
+        origin="lower",
+        extent=(44.5, 2092.5, 0.5, 2048.5),
+        cmap="gray_r",
+        vmin=low,
+        vmax=max(high, low + 1.0),
+    )
+    points = axes[0].scatter(
+        stars.columns,
+        stars.rows,
+        s=10,
+        c=stars.tmag,
+        cmap="viridis",
+        linewidths=0.0,
+    )
+    figure.colorbar(points, ax=axes[0], label="TESS magnitude")
+    for k in range(1, BLOCKS):
+        axes[0].axvline(44.5 + k * 2048.0 / BLOCKS, color="tab:red", linewidth=0.5)
+        axes[0].axhline(0.5 + k * 2048.0 / BLOCKS, color="tab:red", linewidth=0.5)
+    count = np.bincount(stars.blocks, minlength=BLOCKS * BLOCKS)
+    for block in range(BLOCKS * BLOCKS):
+        corner = (44.5 + (block % BLOCKS + 0.03) * 409.6, 0.5 + (block // BLOCKS + 0.03) * 409.6)
+        axes[0].text(*corner, str(count[block]), color="tab:red", fontsize=7)
+    _frame(axes[0], f"{len(stars)} reference stars {name}".rstrip())
+    return _save(figure, place / (f"wcs_refstars_{name}.png" if name else "wcs_refstars.png"))
 
 
 def _new(folder: str | os.PathLike[str], count: int) -> tuple[Any, list[Any], Path]:

@@ -138,7 +138,7 @@ def fit_plate(
     centre = angles_of_vectors(unit_vectors(ra[fine], dec[fine]).mean(axis=0))
     crval = (float(centre[0]), float(centre[1]))
     crval, _ = _touch(terms[:, :3], weights, ra, dec, crval, 1, _prior(1), 2)
-    used, prior = fine, _prior(degree)
+    used, prior = fine, np.zeros(terms.shape[1])  # what is not to be judged is a map
     if clip:
         aim = np.stack(sky_to_plane(ra, dec, *crval))
         used, prior = _judge(terms, weights, aim, fine, held, tmag, blocks, degree)

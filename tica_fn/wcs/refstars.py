@@ -17,7 +17,7 @@ from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.wcs.blocks import BLOCKS, block_of
 from tica_fn.wcs.catalog import StarCatalog, default_catalog
-from tica_fn.wcs.centroids import StarPositions, measure_stars, saturation_level
+from tica_fn.wcs.centroids import StarPositions, isolation_square, measure_stars, saturation_level
 from tica_fn.wcs.epoch import likeliest_motion, settle_motion
 from tica_fn.wcs.match import FieldMatch, match_field
 from tica_fn.wcs.pointing import Pointing, predict_pointing, sector_mid_time
@@ -122,6 +122,8 @@ def find_reference_stars(
     catalog: StarCatalog | None = None,
     method: str = "precise",
     name: str = "",
+    wing: float = WING_FACTOR,
+    contrast: float = CONTRAST_FACTOR,
 ) -> ReferenceStars:
     """Find the control stars in a dark, calibrated reference image.
 
@@ -136,7 +138,11 @@ def find_reference_stars(
     method : str
         ``"precise"`` or ``"tica"``, see `tica_fn.wcs.measure_stars`.
     name : str
-        Name of the image, kept with the stars.
+        Name or cadence of the image, kept with the stars.
+    wing : float
+        Of the isolation test, see `tica_fn.wcs.measure_stars`.
+    contrast : float
+        How many times the peak of a star's profiles must stand above their wings.
 
     Returns
     -------
@@ -147,11 +153,14 @@ def find_reference_stars(
     ------
     AstrometryError
         If the image does not show that field, or too few stars can be measured.
+    ValueError
+        If there is no such isolation test.
     """
     number = sector if sector is not None else frame.sector
     if number is None:
         raise AstrometryError(f"{frame.name}: say which sector the frame is of")
     check_full(frame)
+    isolation_square(wing)
     pointing = predict_pointing(number, frame.camera, frame.ccd, _julian_date(frame, number))
     middle_ra, middle_dec = (float(angle[0]) for angle in pointing.sky(1069.0, 1024.0))
     place, year = (middle_ra, middle_dec, 9.0), frame_year(frame, number)
@@ -171,11 +180,12 @@ def find_reference_stars(
     columns, rows = match.apply(columns, rows)
     picked = _candidates(stars, columns, rows)
     saturation = saturation_level(frame.exposure_s, frame.unit)
-    places = measure_stars(frame.pixels, columns[picked], rows[picked], method, saturation)
+    places = measure_stars(frame.pixels, columns[picked], rows[picked], method, saturation, wing)
     stars = settle_motion(stars, picked, places, catalog.epoch)
     stars = likeliest_motion((stars, *others), picked, places, year - catalog.epoch)
     error = np.minimum(stars.pm_error, UNKNOWN_MOTION) * abs(year - catalog.epoch) / 1000.0
-    return _choose(frame, stars, error, columns, rows, picked, places, name)
+    chosen = _choose(frame, stars, error, columns, rows, picked, places, name, contrast)
+    return attrs.evolve(chosen, wing_factor=wing, contrast_factor=contrast)
 
 
 def check_full(frame: Frame) -> None:
@@ -246,13 +256,14 @@ def _choose(
     picked: Array,
     places: StarPositions,
     name: str,
+    least: float,
 ) -> ReferenceStars:
     """Keep the best of each block that lie within 6 arcsec of a fit, sorted by magnitude.
 
     Stars whose motion is not known come last.
     """
     contrast = np.minimum(places.contrast_columns, places.contrast_rows)
-    good = np.flatnonzero(places.good & (contrast >= CONTRAST_FACTOR))
+    good = np.flatnonzero(places.good & (contrast >= least))
     blocks = block_of(columns[picked], rows[picked])
     kept: list[Array] = []
     for block in range(BLOCKS * BLOCKS):
