@@ -12,6 +12,7 @@ import zlib
 __all__ = [
     "AstrometryError",
     "BadFileError",
+    "ClusterError",
     "ExposureMismatchError",
     "FrameError",
     "MissingCollateralError",
@@ -46,6 +47,10 @@ class ExposureMismatchError(ModelError):
 
 class BadFileError(OSError):
     """A file is not what it should be: not FITS, truncated, a checksum or keyword is wrong."""
+
+
+class ClusterError(OSError):
+    """A Dask cluster cannot be reached, or went away."""
 
 
 class RemoteError(OSError):

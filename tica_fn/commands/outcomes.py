@@ -52,14 +52,15 @@ def tell_outcomes(
     if summary:
         seconds = time.perf_counter() - start
         rate = states["frames"] / seconds
+        left = f", {states['not begun']} not begun" if states["not begun"] else ""
         print(
-            f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed "
+            f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed{left} "
             f"in {seconds:.1f} s ({rate:.1f} frames/s)"
         )
         if total > 1:  # In a long run they came long ago.
             for failure in failures:
                 print(f"failed: {failure}")
-    return 1 if states["failed"] else 0
+    return 1 if states["failed"] or states["not begun"] else 0
 
 
 def show_outcomes(
@@ -82,7 +83,12 @@ def show_outcomes(
             step()
             for note in outcome.notes:
                 say(f"note: {note}")
-            if outcome.error is not None:
+            if outcome.state == "not begun":
+                if states["not begun"] == 1 and outcome.error is not None:  # The same for all.
+                    say(f"tica-fn: {describe(outcome.error)}", sys.stderr)
+                if not sys.stdout.isatty():
+                    say(f"not begun {one_line(str(outcome.source))}")
+            elif outcome.error is not None:
                 message = describe(outcome.error)
                 name = one_line(str(outcome.source))
                 if name not in message and " ".join(str(outcome.source).split()) not in message:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["DONE", "FAILED", "SKIPPED", "Outcome"]
+__all__ = ["DONE", "FAILED", "NOT_BEGUN", "SKIPPED", "Outcome"]
 
-DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+DONE, SKIPPED, FAILED, NOT_BEGUN = "done", "skipped", "failed", "not begun"
 
 
 @attrs.frozen(kw_only=True)

@@ -1,71 +1,61 @@
-"""Many files on many machines: the workers of a dask.distributed cluster calibrate them.
+"""Many files on many machines: the workers of a dask.distributed cluster work at them.
 
-Only paths and outcomes travel.  Workers must see the same folders as the caller; each loads the
-models of a CCD once.
+Only paths, jobs and outcomes travel.  Workers must see the same folders as the caller; each loads
+the models of a CCD once.  A file of a worker that dies is done by another; when scheduler or all
+workers are gone, it is said within half a minute which files were not begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import logging
+import pickle
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
-from tica_fn.errors import FrameError
-from tica_fn.fits.batch import FAILED, Outcome, attempt
-from tica_fn.products.job import Claims, Job
+from tica_fn.errors import ClusterError, FrameError
+from tica_fn.fits.batch import attempt
+from tica_fn.fits.outcome import FAILED, NOT_BEGUN, Outcome
+from tica_fn.products.job import Job
 from tica_fn.products.raw_files import calibrate_file
 
-__all__ = ["run_on_cluster"]
+__all__ = ["Cluster", "run_on_cluster"]
 
 _WAITING = 2
 """Files that wait at a worker's thread while it works on one."""
 _ANSWER_S = 10.0
-"""How long the scheduler may take to answer."""
+"""How long the scheduler, or a worker that is asked, may take to answer."""
+_PATIENCE_S = 12.0
+"""How long a run goes on without scheduler or workers: nannies start workers anew."""
+_LOOK_S = 1.0
+
+Work = Callable[..., Outcome]
 
 
 def run_on_cluster(sources: Sequence[Path], job: Job, scheduler: str) -> Iterator[Outcome]:
     """Calibrate files on a cluster and give the outcomes as they come."""
-    try:
-        import distributed
-    except ImportError as error:
-        raise ImportError(
-            "a cluster needs dask.distributed: pip install 'tica-fn[cluster]'"
-        ) from error
-    dask: Any = distributed  # its functions are not typed
-    job = attrs.evolve(job, outdir=job.outdir.resolve(), models=job.models.resolved())
-    try:
-        client = dask.Client(scheduler, timeout=_ANSWER_S, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise OSError(f"{scheduler}: no Dask scheduler answers there ({error})") from error
-    with client:
-        threads = sum(client.nthreads().values())
-        if not threads:
-            raise OSError(f"{scheduler}: the Dask scheduler has no workers")
-        waiting = iter(dict.fromkeys(sources))
-
-        def submit(count: int) -> list[Any]:
-            # Few at a time: the scheduler need not hold a sector's worth of tasks.
-            return [
-                client.submit(_calibrate, source.resolve(), job, key=f"{source}", pure=False)
-                for source in islice(waiting, count)
-            ]
-
-        claim = Claims()
-        running = dask.as_completed(submit(threads * (1 + _WAITING)), loop=client.loop)
-        for future in running:
-            yield _of_its_own(_outcome(future), claim)
-            for other in submit(1):
-                running.add(other)
+    far = attrs.evolve(job, outdir=job.outdir.resolve(), models=job.models.resolved())
+    with Cluster(scheduler) as cluster:
+        items = ((source, (far,)) for source in dict.fromkeys(sources))
+        for outcome in cluster.each(_calibrate, items):
+            yield _of_its_own(outcome, job.claim)
 
 
 def _calibrate(source: Path, job: Job) -> Outcome:
-    return attempt(source, lambda path: calibrate_file(path, job))
+    return calibrate_file(source, job)
 
 
-def _of_its_own(outcome: Outcome, claim: Claims) -> Outcome:
+def _of_its_own(outcome: Outcome, claim: Callable[[Path, Path], None]) -> Outcome:
     """Fail a file whose outputs are another's: workers do not know of each other's."""
     try:
         for target in outcome.outputs:
@@ -75,10 +65,170 @@ def _of_its_own(outcome: Outcome, claim: Claims) -> Outcome:
     return outcome
 
 
-def _outcome(future: Any) -> Outcome:
+class Cluster:
+    """Connection to a cluster, which ends or fails within a bounded time whatever happens there."""
+
+    def __init__(self, scheduler: str) -> None:
+        self.scheduler = scheduler
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        try:
+            import distributed
+        except ImportError as error:
+            raise ImportError(
+                "a cluster needs dask.distributed: pip install 'tica-fn[cluster]'"
+            ) from error
+        dask: Any = distributed  # its functions are not typed
+        self._killed = dask.KilledWorker
+        self._cancelled = getattr(dask.client, "FutureCancelledError", CancelledError)
+        # What it logs of lost connections is said in one line, and not by it.
+        for name in ("distributed", "tornado", "asyncio"):
+            known = [one for one in logging.root.manager.loggerDict if one.startswith(f"{name}.")]
+            for one in (name, *known):
+                logging.getLogger(one).setLevel(logging.CRITICAL + 1)
+        client = self._client = dask.Client.__new__(dask.Client)
+        how = {"timeout": _ANSWER_S, "set_as_default": False}
+        try:
+            _within(1.2 * _ANSWER_S, lambda: client.__init__(self.scheduler, **how))
+        except Exception as error:
+            client.close = lambda *_, **__: None  # It would wait for what never answered.
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise ClusterError(
+                f"{self.scheduler}: no Dask scheduler answers there ({cause[:200]})"
+            ) from error
+        try:
+            self._check_workers()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        with contextlib.suppress(Exception):  # It is gone already, or will find out by itself.
+            _within(_ANSWER_S / 2, lambda: self._client.close(timeout=_ANSWER_S / 4))
+        self._client.close = lambda *_, **__: None
+
+    def _threads(self) -> int:
+        """Number of the workers' threads; 0 if the scheduler does not answer."""
+        try:
+            return sum(_within(_ANSWER_S / 2, self._client.nthreads).values())
+        except Exception:
+            return 0
+
+    def _check_workers(self) -> None:
+        if not self._threads():
+            raise ClusterError(f"{self.scheduler}: the Dask scheduler has no workers")
+        try:
+            found = _within(
+                _ANSWER_S, lambda: self._client.run(find_spec, "tica_fn", on_error="return")
+            )
+        except Exception as error:
+            raise ClusterError(f"{self.scheduler}: its workers do not answer ({error})") from error
+        without = sorted(
+            str(name) for name, has in found.items() if not isinstance(has, ModuleSpec)
+        )
+        if without:
+            raise ClusterError(
+                f"{self.scheduler}: tica-fn is not installed where {len(without)} of {len(found)} "
+                f"workers run ({without[0]})"
+            )
+
+    def each(
+        self,
+        work: Work,
+        items: Iterable[tuple[Path, tuple[Any, ...]]],
+        *,
+        reads: bool = False,  # noqa: ARG002
+    ) -> Iterator[Outcome]:
+        """Do the work for every file: `work(path, *arguments)` on a worker."""
+        waiting = iter(items)
+        finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        running: dict[str, tuple[Path, Any]] = {}
+
+        def submit(count: int) -> None:
+            # Few at a time: the scheduler need not hold a sector's worth of tasks.  Keys are
+            # made for each call, so that clients of one scheduler do not share their results.
+            for path, arguments in islice(waiting, count):
+                future = self._client.submit(_attempt, work, path.absolute(), arguments, pure=False)
+                running[future.key] = path, future
+                future.add_done_callback(finished.put)
+
+        lost: float | None = None
+        submit(max(self._threads(), 1) * (1 + _WAITING))
+        while running:
+            try:
+                future = finished.get(timeout=_LOOK_S)
+            except queue.Empty:
+                if self._threads():
+                    lost = None
+                elif lost is None:
+                    lost = time.monotonic()
+                elif time.monotonic() - lost > _PATIENCE_S:
+                    break
+                continue
+            outcome = self._outcome(future, running[future.key][0])
+            if outcome is None:  # The connection is gone.
+                break
+            lost = None
+            del running[future.key]
+            yield outcome
+            submit(1)
+        if running:
+            gone = ClusterError(f"{self.scheduler}: {self._what_is_gone()}")
+            paths = [path for path, _ in running.values()]
+            for path in (*paths, *(path for path, _ in waiting)):
+                yield Outcome(source=path, state=NOT_BEGUN, error=gone)
+
+    def _what_is_gone(self) -> str:
+        try:
+            _within(_ANSWER_S / 2, self._client.nthreads)
+        except Exception:
+            return "the Dask scheduler went away; the same command goes on when it is back"
+        return "all workers went away; the same command goes on when there are some"
+
+    def _outcome(self, future: Any, path: Path) -> Outcome | None:
+        try:
+            outcome: Outcome = future.result(timeout=_ANSWER_S)
+        except self._killed:
+            why = OSError(f"{path}: every worker that took it died (at a memory limit, perhaps)")
+            return Outcome(source=path, state=FAILED, error=why)
+        except Exception as error:
+            if isinstance(error, self._cancelled) or future.status in ("lost", "cancelled"):
+                return None
+            return Outcome(source=path, state=FAILED, error=error)
+        return attrs.evolve(outcome, source=path)
+
+
+def _attempt(work: Work, path: Path, arguments: tuple[Any, ...]) -> Outcome:
+    """Do the work on a worker; an error that can't travel goes as its words."""
+    outcome = attempt(path, lambda one: work(one, *arguments))
+    if outcome.error is not None:
+        try:
+            pickle.loads(pickle.dumps(outcome.error))
+        except Exception:
+            outcome = attrs.evolve(outcome, error=RuntimeError(str(outcome.error)))
+    return outcome
+
+
+def _within(seconds: float, function: Callable[[], Any]) -> Any:
+    """Result of a function that may never return; TimeoutError then."""
+    answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put((function(), None))
+        except BaseException as error:
+            answer.put((None, error))
+
+    threading.Thread(target=ask, daemon=True).start()
     try:
-        outcome: Outcome = future.result()
-    except Exception as error:
-        # The worker died, or could not even unpack what it was sent.
-        return Outcome(source=Path(future.key), state=FAILED, error=error)
-    return attrs.evolve(outcome, source=Path(future.key))
+        result, error = answer.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    if error is not None:
+        raise error
+    return result

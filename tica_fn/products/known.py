@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tica_fn.fits.outcome import FAILED, SKIPPED, Outcome
+from tica_fn.fits.outcome import SKIPPED, Outcome
 
 __all__ = ["KnownProducts", "identity"]
 
@@ -88,7 +88,7 @@ class KnownProducts:
 
     def _take(self, outcome: Outcome) -> None:
         before = self._begun.get(outcome.source)
-        if self._file is None or outcome.state == FAILED or not outcome.alone or before is None:
+        if self._file is None or outcome.error is not None or not outcome.alone or before is None:
             return
         made = [(path.name, identity(path)) for path in outcome.outputs]
         whole = [(name, known) for name, known in made if known is not None]

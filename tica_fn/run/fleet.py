@@ -7,21 +7,17 @@ gives outcomes as they come.  On a cluster only paths, jobs and outcomes travel.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-import attrs
-
-from tica_fn.fits.batch import FAILED, Outcome, Slots, attempt, run_batch
+from tica_fn.fits.batch import Outcome, Slots, run_batch
+from tica_fn.fits.outcome import NOT_BEGUN
+from tica_fn.products import cluster
 
 __all__ = ["Cluster", "Fleet", "Threads"]
 
 Work = Callable[..., Outcome]
 Items = Iterable[tuple[Path, tuple[Any, ...]]]
-_WAITING = 2
-"""Files that wait at a worker's thread while it works on one."""
-_ANSWER_S = 10.0
 
 
 class Fleet(Protocol):
@@ -75,78 +71,12 @@ class Threads:
             yield from run_batch(paths(), one, self.jobs)  # type: ignore[arg-type]
 
 
-class Cluster:
+class Cluster(cluster.Cluster):
     """Workers of a dask.distributed cluster, which see the same folders."""
 
-    def __init__(self, scheduler: str) -> None:
-        self.scheduler = scheduler
-        self.client: Any = None
-
-    def __enter__(self) -> Self:
-        try:
-            import distributed
-        except ImportError as error:
-            raise ImportError(
-                "a cluster needs dask.distributed: pip install 'tica-fn[cluster]'"
-            ) from error
-        self.dask: Any = distributed  # its functions are not typed
-        try:
-            self.client = self.dask.Client(self.scheduler, timeout=_ANSWER_S, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise OSError(f"{self.scheduler}: no Dask scheduler answers there ({error})") from error
-        if not self._threads():
-            self.client.close()
-            raise OSError(f"{self.scheduler}: the Dask scheduler has no workers")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
-
-    def _threads(self) -> int:
-        return sum(self.client.nthreads().values())
-
-    def each(self, work: Work, items: Items, *, reads: bool = False) -> Iterator[Outcome]:  # noqa: ARG002
-        """Do the work; files of a worker that dies are done by others."""
-        waiting = iter(items)
-        where: dict[str, Path] = {}
-
-        def submit(count: int) -> list[Any]:
-            futures = []
-            for path, arguments in islice(waiting, count):
-                future = self.client.submit(_attempt, work, path, arguments, pure=False)
-                where[future.key] = path
-                futures.append(future)
-            return futures
-
-        running = self.dask.as_completed(
-            submit(max(self._threads(), 1) * (1 + _WAITING)), loop=self.client.loop
-        )
-        for future in running:
-            yield self._outcome(future, where.pop(future.key))
-            for other in submit(1):
-                running.add(other)
-
-    def _outcome(self, future: Any, path: Path) -> Outcome:
-        try:
-            outcome: Outcome = future.result()
-        except self.dask.KilledWorker as error:
-            why = OSError(
-                f"{path}: every worker that took it died (at a memory limit, perhaps): {error}"
-            )
-            return Outcome(source=path, state=FAILED, error=why)
-        except Exception as error:
-            return Outcome(source=path, state=FAILED, error=error)
-        return outcome
-
-
-def _attempt(work: Work, path: Path, arguments: tuple[Any, ...]) -> Outcome:
-    """Do the work on a worker; an error that can't travel goes as its words."""
-    import pickle
-
-    outcome = attempt(path, lambda one: work(one, *arguments))
-    if outcome.error is not None:
-        try:
-            pickle.loads(pickle.dumps(outcome.error))
-        except Exception:
-            outcome = attrs.evolve(outcome, error=RuntimeError(str(outcome.error)))
-    return outcome
+    def each(self, work: Work, items: Items, *, reads: bool = False) -> Iterator[Outcome]:
+        """Do the work; ClusterError when nobody is left to do it."""
+        for outcome in super().each(work, items, reads=reads):
+            if outcome.state == NOT_BEGUN and outcome.error is not None:
+                raise outcome.error
+            yield outcome
