@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tica_fn.commands import NAMES
+from tica_fn.commands import NAMES, say_no_more
 from tica_fn.commands.parser import Parser, subparsers_of
 from tica_fn.errors import UsageError, describe
 
@@ -81,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"tica-fn: {describe(error)}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    finally:
+        say_no_more()
 
 
 def _open_streams() -> None:

@@ -95,3 +95,16 @@ def test_compiling_is_told_once_and_not_at_all_when_the_code_is_there(package):
 
     assert told() == ["compiling", "done"]
     assert told() == ["done"]
+
+
+def test_what_is_compiled_after_a_command_is_not_told(capsys):
+    from numba.core import event
+
+    from tica_fn.cli import main
+    from tica_fn.commands import say_when_compiling
+
+    say_when_compiling()
+    assert main(["split", "no-such-file.fits"]) == 1
+    with event.trigger_event("numba:compile"):
+        pass
+    assert "compiling" not in capsys.readouterr().out

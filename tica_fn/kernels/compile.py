@@ -14,6 +14,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,10 +98,15 @@ def _places() -> list[tuple[Path, tuple[str, ...]]]:
     return places
 
 
-def before_compiling(tell: Callable[[], None]) -> None:
-    """Have a function called when a kernel is about to be compiled, which takes seconds."""
+def before_compiling(tell: Callable[[], None]) -> Callable[[], None]:
+    """Have a function called when a kernel is about to be compiled, which takes seconds.
+
+    What is returned ends that.
+    """
     cache_folder()  # Says here, in the main process, where nothing can be kept.
-    event.register(_COMPILING, _Once(tell))  # type: ignore[no-untyped-call]
+    listener = _Once(tell)
+    event.register(_COMPILING, listener)  # type: ignore[no-untyped-call]
+    return listener.stop
 
 
 _COMPILING = "numba:compile"
@@ -112,8 +118,13 @@ class _Once(event.Listener):
     def __init__(self, tell: Callable[[], None]) -> None:
         self.tell = tell
 
+    def stop(self) -> None:
+        """Listen no more."""
+        with suppress(ValueError):  # told already
+            event.unregister(_COMPILING, self)  # type: ignore[no-untyped-call]
+
     def on_start(self, _: Any) -> None:
-        event.unregister(_COMPILING, self)  # type: ignore[no-untyped-call]
+        self.stop()
         self.tell()
 
     def on_end(self, _: Any) -> None:
