@@ -8,7 +8,14 @@ from astropy.io import fits
 import tica_fn
 from tica_fn.cli import main
 from tica_fn.detector import SHAPE
-from tica_fn.simulate import write_camera_frame, write_spoc_raw
+from tica_fn.simulate import (
+    Background,
+    full_frame,
+    make_models,
+    random_stars,
+    write_camera_frame,
+    write_spoc_raw,
+)
 
 FRAMES = 3
 SCIENCE = (slice(0, 2048), slice(44, 2092))
@@ -109,7 +116,9 @@ def test_what_cannot_be_built_is_one_line_and_no_file(
     names["FLAT"] = folder / "flatfields" / "cam2_ccd3_image.fits"
     output = tmp_path / "out.fits"
     command = [str(names.get(word, word)) for word in arguments]
-    assert main(["models", "build", *command, "-o", str(output)]) == 1
+    wrong_arguments = ("given more than once", "without other models", "a flat needs a bias")
+    code = 2 if message in wrong_arguments else 1
+    assert main(["models", "build", *command, "-o", str(output)]) == code
     error = capsys.readouterr().err
     assert message in error
     assert len(error.splitlines()) == 1
@@ -133,3 +142,27 @@ def test_camera_frames_say_which_ccd(tmp_path, capsys):
         assert opened[0].header["CCD"] == 4
         ramp = 1000 + np.arange(SHAPE[0])[:, None] / 100
         assert abs((opened[0].data - ramp).mean()) < 0.3
+
+
+def test_a_bias_of_frames_with_light_is_told(stacks, tmp_path, capsys):
+    assert main(["models", "build", "bias", *map(str, stacks["flat"]),
+                 "-o", str(tmp_path / "lit.fits")]) == 0  # fmt: skip
+    assert "are not dark" in capsys.readouterr().err
+    assert main(["models", "build", "bias", *map(str, stacks["bias"]),
+                 "-o", str(tmp_path / "dark.fits")]) == 0  # fmt: skip
+    assert "are not dark" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("background", [None, 0.0])
+def test_a_bias_of_the_sky_is_told(background, tmp_path, capsys):
+    """The sky itself, and stars without a sky, as `tica-fn simulate` makes them."""
+    models = make_models(2, 3, 1800)
+    stars = random_stars(2000, seed=4, faintest=12.0)
+    sky = {} if background is None else {"background": Background(level=0.0)}
+    paths = [
+        write_spoc_raw(full_frame(models, stars=stars, seed=3, number=n, **sky).frame, tmp_path)
+        for n in range(3)
+    ]
+    output = tmp_path / "bias.fits"
+    assert main(["models", "build", "bias", *map(str, paths), "-o", str(output)]) == 0
+    assert "are not dark" in capsys.readouterr().err

@@ -23,17 +23,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tica_fn.build.clipped_mean import Stack, stack_clipped
-from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE, amplifier_of_columns
+from tica_fn.detector import (
+    OVERCLOCK_COLUMNS,
+    PEDESTAL_FIRST_ROW,
+    SCIENCE_COLUMNS,
+    SCIENCE_ROWS,
+    SHAPE,
+    amplifier_of_columns,
+)
 from tica_fn.errors import FrameError, ModelError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
+from tica_fn.notes import tell
 from tica_fn.pipeline.compose import standard_steps
 from tica_fn.steps.pedestal import subtract_pedestal
 
 __all__ = ["BuiltModel", "build_bias", "build_flat"]
 
 _SCIENCE = (slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS))
+_SKY, _STAR, _MOST_STARS = 1.5, 20.0, 1e-3
+"""Scatter squared of frames with light, relative to that of the reads and to the typical pixel's,
+and part of the pixels that may have the latter."""
 _DEAD = 0.05
 """Response, relative to the median, below which a pixel is dead."""
 
@@ -136,7 +147,7 @@ def build_bias(items: Sequence[T], read: Read[T], *, limit: float = 5.0) -> Buil
     Returns
     -------
     BuiltModel
-        The mean dark frame, ADU per exposure.
+        The mean dark frame, ADU per exposure.  That frames were not dark is told.
 
     Raises
     ------
@@ -168,11 +179,31 @@ def build_bias(items: Sequence[T], read: Read[T], *, limit: float = 5.0) -> Buil
         return after.pixels, 1.0
 
     stack = stack_clipped(range(len(items)), load, limit=limit)
+    if _is_lit(stack.uncertainty):
+        tell(
+            "the frames that the bias is made of are not dark: their science pixels vary more from "
+            "frame to frame than their overclocks do, as light does"
+        )
     each = np.array([pedestals[index] for index in range(len(items))])
     columns = each.mean(axis=0)[amplifier_of_columns()]
     return _built(
         "bias", alike, stack, limit, stack.mean + columns, stack.uncertainty, each.mean(axis=1)
     )
+
+
+def _is_lit(uncertainty: Array) -> bool:
+    """Tell by the scatter from frame to frame whether light fell on the science pixels.
+
+    Of dark frames it is the noise of the reads, as in the overclocks; light adds its own, the sky
+    to most pixels and stars a lot to some.
+    """
+    overclocks = uncertainty[PEDESTAL_FIRST_ROW:, slice(*OVERCLOCK_COLUMNS)].astype(np.float64)
+    science = uncertainty[_SCIENCE].astype(np.float64) ** 2
+    dark, typical = float(np.nanmedian(overclocks**2)), float(np.nanmedian(science))
+    if not dark > 0.0 or not typical > 0.0:
+        return False
+    bright = float(np.mean(science > _STAR * typical))
+    return typical > _SKY * dark or bright > _MOST_STARS
 
 
 def build_flat(

@@ -275,6 +275,7 @@ def run_build(args: argparse.Namespace) -> int:
     import tica_fn
     from tica_fn import build_bias, build_flat
     from tica_fn.fits.built_model import write_model
+    from tica_fn.notes import listening
 
     say_when_compiling()
     same = [path for path in args.files if args.files.count(path) > 1]
@@ -287,12 +288,15 @@ def run_build(args: argparse.Namespace) -> int:
     if args.kind == "black":
         return _build_black(args)
     read = partial(tica_fn.read, ccd=args.ccd)
-    if args.kind == "bias":
-        if args.bias or args.caldir:
-            raise UsageError("a bias is made without other models: leave out --bias and --caldir")
-        model = build_bias(args.files, read, limit=args.sigma)
-    else:
-        model = build_flat(args.files, read, _models_for_flat(args, read), limit=args.sigma)
+    if args.kind == "bias" and (args.bias or args.caldir):
+        raise UsageError("a bias is made without other models: leave out --bias and --caldir")
+    with listening() as notes:
+        if args.kind == "bias":
+            model = build_bias(args.files, read, limit=args.sigma)
+        else:
+            model = build_flat(args.files, read, _models_for_flat(args, read), limit=args.sigma)
+    for note in notes:
+        print(f"tica-fn: {note}", file=sys.stderr)
     write_model(model, args.output, [path.name for path in args.files])
     typical = float(np.nanmedian(model.uncertainty[:2048, 44:2092]))
     print(

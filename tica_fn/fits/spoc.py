@@ -63,6 +63,8 @@ def raw_frame(path: str | os.PathLike[str], hdu: RawHDU, pixels: Array, **facts:
     undefined = ~np.isfinite(pixels) if pixels.dtype.kind == "f" else np.zeros(0, bool)
     if not undefined.any():
         return Frame(pixels=pixels, unit=ADU, **facts)
+    if undefined.all():
+        raise BadFileError(f"{path}: all of its raw counts are undefined")
     tell(f"{path}: {int(undefined.sum())} raw counts are undefined; they become NaN")
     flags = np.where(undefined, Pixel.NO_DATA.value, 0)
     return Frame(pixels=np.where(undefined, np.nan, pixels), unit=ADU, quality=flags, **facts)
