@@ -12,8 +12,8 @@ from astropy.io import fits
 
 from tests.inputs import name_of, raw_ffi
 from tica_fn.errors import BadFileError
-from tica_fn.fits.blocks import content, read_blocks, read_headers
-from tica_fn.fits.large import table_rows
+from tica_fn.fits.blocks import content, headers_of, read_blocks, read_headers
+from tica_fn.fits.large import mapped, table_rows
 
 
 def with_cards(data, cards, hdu=1):
@@ -158,3 +158,38 @@ def test_a_whole_file_of_full_size_is_still_read(plain, tmp_path):
     assert bytes(content(path))[: len(plain)] == plain
     assert len(read_blocks(path)) == 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+
+
+def test_headers_alone_are_those_of_the_whole_file(plain, tmp_path):
+    more = plain + fits.ImageHDU(np.ones((5, 7), np.int16)).header.tostring().encode() + bytes(2880)
+    path, packed = tmp_path / "x.fits", tmp_path / "x.fits.gz"
+    path.write_bytes(more)
+    packed.write_bytes(gzip.compress(more, 1))
+    whole = read_blocks(path)
+    for found in (read_headers(path), list(headers_of(path)), list(headers_of(packed))):
+        assert [hdu.text for hdu in found] == [hdu.text for hdu in whole]
+    assert [bytes(hdu.data) for hdu in read_headers(path)] == [bytes(hdu.data) for hdu in whole]
+
+
+def test_a_file_that_becomes_shorter_is_an_error_and_no_signal(plain, tmp_path):
+    path = tmp_path / "x.fits"
+    path.write_bytes(plain)
+    hdus = read_headers(path)
+    with path.open("rb+") as file:
+        file.truncate(100_000)
+    with pytest.raises(BadFileError, match="shorter"):
+        _ = hdus[1].data
+
+
+@pytest.mark.parametrize("kind", ["zeros behind", "more than it holds"])
+def test_collateral_is_not_unpacked_without_end(kind, table, tmp_path):
+    path = tmp_path / "x.fits.gz"
+    if kind == "zeros behind":
+        path.write_bytes(gzip.compress(table, 1) + gzip.compress(bytes(1 << 24), 1) * 64)
+    else:
+        path.write_bytes(gzip.compress(with_cards(table, {"NAXIS2": 10**12}), 1))
+    with pytest.raises(BadFileError, match=r"x\.fits\.gz: .*(headers say|headers promise)"):
+        mapped(path)
+    whole = tmp_path / "y.fits.gz"
+    whole.write_bytes(gzip.compress(table, 1))
+    assert bytes(mapped(whole)) == table

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import weakref
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ __all__ = [
     "UnreadHDU",
     "content",
     "crc32",
+    "headers_of",
+    "pieces_of_gzip",
     "read_blocks",
     "read_headers",
     "verify_sums",
@@ -120,55 +123,85 @@ def content(path: str | os.PathLike[str], buffer: Buffer | None = None) -> memor
 
 
 def _unpacked(path: str | os.PathLike[str], size: int) -> memoryview:
-    """Unpack a gzipped file, and stop where it gets longer than its headers say."""
+    """Unpack a gzipped file into memory."""
     data = bytearray()
-    known = 0  # Bytes that the headers read so far promise.
-    hdus = 0
-    ended = False
+    for piece in pieces_of_gzip(path, min(_LARGEST, _BEST_PACKING * size + BLOCK)):
+        data += piece
+    return memoryview(data).toreadonly()
+
+
+def pieces_of_gzip(path: str | os.PathLike[str], most: int) -> Iterator[bytes]:
+    """Unpack a gzipped file piece by piece, no further than its headers say it goes, nor `most`."""
+    walk = _Walk(path, most)
     try:
         with igzip.open(path, "rb") as stream:  # type: ignore[no-untyped-call]
-            while piece := stream.read(min(_PIECE, max(known - len(data), 0) + _SLACK)):
-                data += piece
-                while not ended and len(data) > known:
-                    stop, ended = _promised(path, data, known, hdus)
-                    if stop is None:
-                        break
-                    if stop > min(_LARGEST, _BEST_PACKING * size + BLOCK):
-                        raise BadFileError(
-                            f"{path}: HDU {hdus}: its headers promise {stop} bytes, which {size} "
-                            "packed bytes do not hold, or which are too many to be read packed"
-                        )
-                    known, hdus = stop, hdus + 1
-                if len(data) > known + max(_SLACK, _LONGEST_HEADER):
-                    raise BadFileError(
-                        f"{path}: it unpacks to more than the {known} bytes that its headers say"
-                    )
+            while piece := stream.read(min(_PIECE, walk.left + _SLACK)):
+                walk.feed(piece)
+                yield piece
     except (EOFError, zlib.error, IsalError) as error:  # type: ignore[misc]
         raise BadFileError(f"{path}: broken gzip file ({error})") from error
     except OSError as error:
         if isinstance(error, BadFileError) or error.errno is not None:
             raise
         raise BadFileError(f"{path}: broken gzip file ({error})") from error
-    return memoryview(data).toreadonly()
 
 
-def _promised(
-    path: str | os.PathLike[str], data: bytearray, start: int, number: int
-) -> tuple[int | None, bool]:
-    """Where the HDU that begins at a place ends: None if it can't be told yet."""
-    begins = b"XTENSION" if number else b"SIMPLE  ="
-    if len(data) - start < BLOCK:
-        return None, False
-    if bytes(data[start : start + len(begins)]) != begins:
-        return None, True
-    if number >= _MOST_HDUS:
-        raise BadFileError(f"{path}: more than {_MOST_HDUS} HDUs")
-    where = f"{path}: HDU {number}"
-    stop = _end_of_header(where, memoryview(data), start)
-    if stop is None:
-        return None, False
-    header, _ = _header(where, bytes(data[start:stop]))
-    return stop + -(-data_size(where, header) // BLOCK) * BLOCK, False
+class _Walk:
+    """Follows the headers of a file that comes piece by piece, and stops where it is too long."""
+
+    def __init__(self, path: str | os.PathLike[str], most: int) -> None:
+        self.path = path
+        self.most = most
+        self._passed = 0  # Bytes that came.
+        self._known = 0  # Bytes that the headers read so far promise.
+        self._head = bytearray()  # What came behind those.
+        self._count = 0
+        self._ended = False
+
+    @property
+    def left(self) -> int:
+        """Bytes that are promised and did not come yet."""
+        return max(self._known - self._passed, 0)
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece."""
+        skipped = self.left
+        self._passed += len(piece)
+        self._head += piece[skipped:]
+        while not self._ended and self._head:
+            stop = self._promised()
+            if stop is None:
+                break
+            if stop > self.most:
+                raise BadFileError(
+                    f"{self.path}: HDU {self._count}: the headers promise {stop} bytes, more than "
+                    "the file can hold, or than is read packed"
+                )
+            del self._head[: stop - self._known]
+            self._known, self._count = stop, self._count + 1
+        if len(self._head) > max(_SLACK, _LONGEST_HEADER):
+            raise BadFileError(
+                f"{self.path}: it unpacks to more than the {self._known} bytes that its headers say"
+            )
+
+    def _promised(self) -> int | None:
+        """Where the HDU that begins next ends: None if it can't be told yet."""
+        begins = b"XTENSION" if self._count else b"SIMPLE  ="
+        if len(self._head) < BLOCK:
+            return None
+        if self._head[: len(begins)] != begins:
+            self._ended = True
+            return None
+        if self._count >= _MOST_HDUS:
+            raise BadFileError(f"{self.path}: more than {_MOST_HDUS} HDUs")
+        where = f"{self.path}: HDU {self._count}"
+        stop = _end_of_header(where, memoryview(bytes(self._head[:_LONGEST_HEADER])), 0)
+        if stop is None:
+            return None
+        header, _ = _header(where, bytes(self._head[:stop]))
+        size = data_size(where, header)
+        check_structure(where, header)
+        return self._known + stop + -(-size // BLOCK) * BLOCK
 
 
 def crc32(data: memoryview) -> str:
@@ -231,32 +264,68 @@ class UnreadHDU(RawHDU):
         return memoryview(found + bytes(-len(found) % BLOCK))
 
 
-def read_headers(path: str | os.PathLike[str]) -> list[RawHDU]:
-    """HDUs of a file, of which no more is read than is looked at."""
+class _Unpacking:
+    """The same of a gzipped file, of which only the way ahead can be read."""
+
+    def __init__(self, path: str | os.PathLike[str], most: int) -> None:
+        self._pieces = pieces_of_gzip(path, most)
+        self._start = 0
+        self._held = bytearray()
+
+    def read(self, start: int, size: int) -> bytes:
+        while len(self._held) < start + size - self._start:
+            piece = next(self._pieces, b"")
+            if not piece:
+                break
+            self._held += piece
+            gone = min(start - self._start, len(self._held))
+            del self._held[:gone]
+            self._start += gone
+        return bytes(self._held[start - self._start : start - self._start + size])
+
+
+def headers_of(path: str | os.PathLike[str]) -> Iterator[RawHDU]:
+    """HDUs of a file one by one, of which no more is read than is looked at.
+
+    Data can be asked for where the file is plain.
+    """
     if Path(path).is_fifo():
         raise BadFileError(f"{path}: a pipe, not a file")
     file = _Handle(path)
-    if file.read(0, 2) == b"\x1f\x8b":
-        return read_blocks(path, verify=False)
     size = os.fstat(file.number).st_size
-    hdus: list[RawHDU] = []
-    start = 0
-    while start < size or not hdus:
-        where = f"{path}: HDU {len(hdus)}"
-        head = file.read(start, 16 * BLOCK)
-        if not _begins(path, head, len(hdus)):
-            break
+    plain = file.read(0, 2) != b"\x1f\x8b"
+    if not plain:
+        size = min(_LARGEST, _BEST_PACKING * size + BLOCK)
+    source = file if plain else _Unpacking(path, size)
+    start = number = 0
+    while start < size or not number:
+        where = f"{path}: HDU {number}"
+        head = source.read(start, 16 * BLOCK)
+        if not _begins(path, head, number):
+            return
         while (stop := _end_of_header(where, memoryview(head), 0)) is None:
-            more = file.read(start + len(head), 16 * BLOCK)
-            if not more:
+            more = source.read(start, len(head) + 16 * BLOCK)
+            if len(more) == len(head):
                 raise BadFileError(f"{where}: the file is truncated within the header")
-            head += more
+            head = more
         header, text = _header(where, head[:stop])
         length = _checked_size(where, header, size - start - stop)
-        hdus.append(UnreadHDU(text, header, head[:stop], file, start + stop, length))
+        if plain:
+            yield UnreadHDU(text, header, head[:stop], file, start + stop, length)
+        else:
+            yield RawHDU(text, header, memoryview(b""), head[:stop])
         start += stop + -(-length // BLOCK) * BLOCK
-    if size > start + _LARGE:
+        number += 1
+    if plain and size > start + _LARGE:
         raise BadFileError(f"{path}: {size} bytes, of which its headers explain {start}")
+
+
+def read_headers(path: str | os.PathLike[str]) -> list[RawHDU]:
+    """HDUs of a file, of which no more is read than is looked at."""
+    with Path(path).open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            return read_blocks(path, verify=False)
+    hdus = list(headers_of(path))
     _check_count(path, hdus)
     return hdus
 

@@ -6,17 +6,15 @@ A new raw format is a module that reads it and its entry in `KINDS`.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import attrs
-from astropy.io import fits
 
 from tica_fn.detector import CCDS, SHAPE
 from tica_fn.errors import BadFileError
-from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.blocks import RawHDU, headers_of
 from tica_fn.fits.poc import frame_from_poc, frames_of_camera, is_camera_shape
 from tica_fn.fits.spoc import frame_from_spoc, spoc_facts
 from tica_fn.fits.spoc_in import frame_from_ffic
@@ -82,22 +80,15 @@ def kind_of(path: Path, hdus: Sequence[RawHDU]) -> Kind:
 def kind_by_headers(path: Path) -> Kind | None:
     """Tell what a file is by its first headers alone, or None if it is nothing of TESS."""
     hdus: list[RawHDU] = []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False, lazy_load_hdus=True) as opened:
-                for number in range(3):
-                    try:
-                        header = opened[number].header
-                    except IndexError:
-                        break
-                    hdus.append(RawHDU(text="", header=header, data=memoryview(b"")))
-                    if number == 1 and int(header.get("BITPIX", 8)) > 0:
-                        break  # What follows makes no difference.
-                    if number == 0 and int(header.get("NAXIS", 0)):
-                        break
-    except Exception as error:
-        raise BadFileError(f"{path}: the headers can't be read ({error})") from error
+    for number, hdu in enumerate(headers_of(path)):
+        empty = not int(hdu.header.get("NAXIS", 0))
+        if number and empty and len(hdus) == 1:
+            continue  # It stands before the image.
+        hdus.append(hdu)
+        if (number == 0 and not empty) or len(hdus) == 3:
+            break
+        if len(hdus) == 2 and int(hdu.header.get("BITPIX", 8)) > 0:
+            break  # What follows makes no difference.
     try:
         return kind_of(path, hdus)
     except (OSError, KeyError, ValueError, TypeError):

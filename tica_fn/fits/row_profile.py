@@ -19,6 +19,7 @@ from tica_fn.build.row_profile import Overclocks, RowProfile
 from tica_fn.detector import AMPLIFIERS, ROWS
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.collateral import Collateral
 from tica_fn.fits.provenance import software
 from tica_fn.immutable import Array
@@ -85,6 +86,7 @@ def read_row_profile(folder: Path, camera: int, ccd: int) -> tuple[Array, ModelF
         raise ModelError(f"{folder}: several models of one kind for that CCD; keep one of {names}")
     path = found[0]
     data = path.read_bytes()
+    read_blocks(path, verify=False)
     try:
         with fits.open(io.BytesIO(data), checksum=True) as opened:
             header, image = opened[0].header, opened[0].data

@@ -16,6 +16,7 @@ from tica_fn.fits.blocks import RawHDU, read_blocks
 from tica_fn.run.delivery import CCDS_OF_ALL, FrameName, parse_frame_name
 from tica_fn.run.outputs import STARS_FOLDER, ccd_folder
 from tica_fn.wcs.comparison import solution_of_header
+from tica_fn.wcs.hdf5_file import open_hdf5
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC
@@ -126,7 +127,6 @@ def _folders(delivery: Path) -> Iterator[Fault]:
 
 
 def _star_files(delivery: Path, stars: dict[tuple[int, int], ReferenceStars]) -> Iterator[Fault]:
-    import h5py
 
     folder = delivery / STARS_FOLDER
     if not folder.is_dir():
@@ -140,7 +140,7 @@ def _star_files(delivery: Path, stars: dict[tuple[int, int], ReferenceStars]) ->
         if ccd in stars:
             yield Fault(path, f"a second star file of camera {ccd[0]} CCD {ccd[1]}")
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 missing = [name for name in STAR_DATASETS if name not in file]
                 broken = [
                     name

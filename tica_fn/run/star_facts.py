@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tica_fn.fits.gate import open_checked
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 
@@ -51,7 +52,5 @@ def shift_of_columns(stars: ReferenceStars, table: Any) -> dict[str, float]:
 
 def shift_of_file(product: Path, stars: Path) -> dict[str, float]:
     """The same of a product that is there."""
-    from astropy.io import fits
-
-    with fits.open(product) as opened:
+    with open_checked(product) as opened:
         return shift_of_columns(read_reference_stars(stars), opened["WCS_STARS"].data)
