@@ -34,6 +34,7 @@ LAWS, OPTIONS = "properties/test_physics_steps.py", "tests/kernels/test_option_t
 WIDE = ["tests/simulate/test_noise.py", "tests/simulate/test_frames.py"]
 FLAGS = ["tests/kernels/test_flags.py", "tests/quality/test_quality.py"]
 VARIANCE, CLIPPED = "tests/uncertainty/test_variance.py", "tests/build/test_clipped_mean.py"
+PACKED = "tests/fits/test_packed_tiles.py"
 MISSION = "tests/kernels/test_mission_twins.py"
 ROWS, SMEAR = "tests/steps/test_row_pedestal.py", "tests/steps/test_robust_smear.py"
 
@@ -71,6 +72,7 @@ STAGES = {
     ],
     "sky": [["tests/simulate/test_sky.py", SIMULATED, "-k", "naive or tile or glow or background"],
             [SIMULATED, "tests/simulate/test_sky.py"], WIDE],
+    "rice": [[PACKED, "-k", "rows"], [PACKED], ["tests/fits/test_tiled.py"]],
     "bleed": _simulated("bleed"),
     "random_numbers": _simulated("stream or noise or digit or counts"),
     "cosmic": _simulated("tracks or deposits"),

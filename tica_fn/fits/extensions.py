@@ -13,6 +13,7 @@ from tica_fn.errors import FrameError
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import extension_hdu, finished_header
 from tica_fn.fits.header import Cards, card, split_cards
+from tica_fn.fits.packed_tiles import gzipped_tiles_hdu
 from tica_fn.fits.physical_wcs import physical_cards
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
@@ -103,6 +104,7 @@ def flags_hdu(frame: Frame, quality: Array) -> bytes:
     from tica_fn.quality.pixels import Pixel
 
     cards = [
+        card("EXTNAME", QUALITY_NAME),
         card("CAMERA", frame.camera, "camera number"),
         card("CCD", frame.ccd, "CCD number"),
         *(
@@ -113,10 +115,4 @@ def flags_hdu(frame: Frame, quality: Array) -> bytes:
         ),
         *physical_cards(frame.row, frame.column),
     ]
-    return tiled_hdu(
-        cards,
-        quality,
-        name=QUALITY_NAME,
-        compression_type="GZIP_2",
-        tile_shape=(_TILE_ROWS, quality.shape[1]),
-    )
+    return gzipped_tiles_hdu(cards, quality, _TILE_ROWS)
