@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tica_fn.commands import NAMES, say_no_more
+from tica_fn.commands.examples import EXAMPLES
 from tica_fn.commands.parser import Parser, subparsers_of
 from tica_fn.errors import UsageError, describe
 
@@ -37,6 +38,12 @@ def make_parser() -> argparse.ArgumentParser:
         "-V", "--version", action=_Version, nargs=0, help="print the version and exit"
     )
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=("bash", "zsh", "tcsh"),
+        help="print what lets a shell complete commands and options, and exit",
+    )
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in NAMES:
         importlib.import_module(f"tica_fn.commands.{name}").add(subparsers)
@@ -45,7 +52,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _finish(parser: argparse.ArgumentParser) -> None:
-    """Let ``--debug`` stand after a command's name as well as before it."""
+    """Show examples below every help, and let ``--debug`` stand after a command's name too."""
+    examples = EXAMPLES.get(parser.prog, ())
+    if examples and "example" not in (parser.epilog or ""):
+        said = [*filter(None, [parser.epilog]), "\n".join(["examples:", *examples])]
+        parser.epilog = "\n\n".join(said)
     for _, one in subparsers_of(parser):
         one.set_defaults(parser=one)
         one.add_argument(
@@ -131,6 +142,14 @@ class _Version(argparse.Action):
         from importlib.metadata import version
 
         print(f"tica-fn {version('tica-fn')}")
+        parser.exit()
+
+
+class _Completion(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, *__: object) -> None:
+        import shtab
+
+        print(shtab.complete(parser, shell))
         parser.exit()
 
 

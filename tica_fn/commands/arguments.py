@@ -77,7 +77,7 @@ def add_jobs(parser: Any, what: str = "files") -> None:
         type=positive,
         default=_processors(),
         metavar="N",
-        help=f"{what} at a time (by default the processors at hand: %(default)s)",
+        help=f"{what} at a time (by default the processors at hand: {_processors()})",
     )
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands.arguments import positive
+from tica_fn.commands.arguments import add_jobs
 
 
 def add(subparsers: Any) -> None:
@@ -19,7 +19,7 @@ def add(subparsers: Any) -> None:
         "none.",
     )
     parser.add_argument("delivery", type=Path, metavar="DELIVERY")
-    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="files at a time")
+    add_jobs(parser)
     parser.add_argument(
         "--allow-gaps", action="store_true", help="cadences that no CCD has are no fault"
     )

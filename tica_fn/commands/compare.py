@@ -11,6 +11,8 @@ from tica_fn.commands import say_when_compiling
 from tica_fn.commands.arguments import add_jobs, local, not_negative
 from tica_fn.errors import UsageError
 
+_MOST = 20
+"""Differences that are printed of many files."""
 _EXIT = """exit code: 0 nothing differs that must not, 1 something does or could not be read."""
 
 
@@ -70,6 +72,9 @@ def add(subparsers: Any) -> None:
         "tell ratio, offset and scatter by amplifier and brightness; taken for granted where "
         "GOLD's header names SPOC and TEST's does not",
     )
+    parser.add_argument(
+        "--all", action="store_true", help=f"of many files print all differences, not {_MOST}"
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing; see the exit code")
     anew = parser.add_argument_group("instead of TEST")
     anew.add_argument(
@@ -111,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
             _draw(found, args)
     if not args.quiet:
         # Files and pipes have no width; a table squeezed into 80 columns can't be searched.
-        print_table(found, Console() if sys.stdout.isatty() else Console(width=240))
+        most = None if args.all or len(found) == 1 else _MOST
+        print_table(found, Console() if sys.stdout.isatty() else Console(width=240), most)
     if args.table:
         write_table(found, args.table)
     return int(any(comparison.failed for comparison in found))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
+from tica_fn.commands.arguments import synonym
 
 
 def add(subparsers: Any) -> None:
@@ -18,8 +19,9 @@ def add(subparsers: Any) -> None:
         "then simulate a full frame, calibrate it, and compare it with the truth.",
     )
     parser.add_argument(
-        "--output-dir", type=Path, default=Path("demo"), metavar="DIR", help="results (demo)"
+        "--outdir", type=Path, default=Path("demo"), metavar="DIR", help="results (demo)"
     )
+    synonym(parser, "--output-dir", "outdir", type=Path)
     parser.add_argument("--seed", type=int, default=1, help="seed of the simulated noise (1)")
     parser.set_defaults(run=run)
 
@@ -29,4 +31,4 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.products.demonstration import run_demo
 
     say_when_compiling()
-    return run_demo(args.output_dir, args.seed)
+    return run_demo(args.outdir, args.seed)

@@ -1,19 +1,48 @@
-"""``tica-fn info``: versions, processors, and where things are kept."""
+"""``tica-fn info``: what files are and what was done to them; or versions, processors, folders."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tica_fn.commands.arguments import add_files, inputs_of
+from tica_fn.commands.outcomes import work_through
+
+if TYPE_CHECKING:
+    from tica_fn.fits.outcome import Outcome
 
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("info", help="versions, processors, folders")
+    parser = subparsers.add_parser(
+        "info",
+        help="what a file is, what was done to it, with what; or versions and folders",
+        description="Tell of each FILE what it is, what was done to it and with what; without a "
+        "FILE, what a bug report needs.",
+    )
+    add_files(parser, "FITS files")
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:  # noqa: ARG001
-    """Print what a bug report needs."""
+def run(args: argparse.Namespace) -> int:
+    """Print it."""
+    if not args.files and args.list is None:
+        _print_versions()
+        return 0
+    inputs = inputs_of(args, "files of TESS", lambda _: True)
+    return work_through(inputs, _told, "looking", debug=args.debug, summary=False)
+
+
+def _told(path: Path) -> Outcome:
+    from tica_fn.fits.outcome import DONE, Outcome
+    from tica_fn.products.file_facts import facts_of_file
+
+    lines = [str(path), *(f"  {name:11s} {text}" for name, text in facts_of_file(path).items())]
+    return Outcome(source=path, state=DONE, frames=1, lines=tuple(lines))
+
+
+def _print_versions() -> None:
     import os
     import platform
     from importlib.metadata import PackageNotFoundError, version
@@ -30,4 +59,3 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
         print(f"{package:13s} {found}")
     print(f"processors    {os.cpu_count()}")
     print(f"kernels       {cache_folder() or 'in memory only'}")
-    return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import number, positive
+from tica_fn.commands.arguments import number, positive, synonym
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,12 +28,13 @@ def add(subparsers: Any) -> None:
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output",
+        "--outdir",
         type=Path,
         metavar="DIR",
         help="folder of the calibration_<exposure> folders; default: models in the user's cache "
         "folder (or in TICA_FN_CACHE)",
     )
+    synonym(parser, "--output", "outdir", type=Path)
 
 
 def _add_pointers(parser: argparse.ArgumentParser) -> None:
@@ -155,7 +156,7 @@ def _exposure(text: str) -> str:
 def _place(args: argparse.Namespace) -> Path:
     from tica_fn.remote.cache import default_folder
 
-    return args.output if args.output is not None else default_folder() / "models"
+    return args.outdir if args.outdir is not None else default_folder() / "models"
 
 
 def _outputs(args: argparse.Namespace) -> Any:

@@ -58,9 +58,14 @@ class _Formatter(argparse.HelpFormatter):
     """Folds text, but leaves examples as they stand."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        if text.startswith("example"):
-            return "\n".join(indent + line for line in text.splitlines())
-        return super()._fill_text(text, width, indent)
+        parts = []
+        for part in text.split("\n\n"):
+            if part.startswith("example"):
+                head, *lines = part.splitlines()
+                parts.append("\n".join([indent + head, *(f"{indent}  {line}" for line in lines)]))
+            else:
+                parts.append(super()._fill_text(part, width, indent))
+        return "\n\n".join(parts)
 
 
 def subparsers_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:

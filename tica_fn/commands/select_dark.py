@@ -40,7 +40,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--tica", type=Path, metavar="DIR", help="write TICA's files there")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="table to write (OUT/select_dark.ecsv)"
+        "-o", "--output", type=Path, metavar="FILE", help="table to write (OUT/select_dark.ecsv)"
     )
     parser.add_argument("--picture", type=Path, metavar="DIR", help="draw each camera there")
     parser.add_argument(

@@ -36,7 +36,13 @@ def add(subparsers: Any) -> None:
     )
     frame.add_argument("--frames", type=int, default=1, metavar="N", help="how many in a row")
     frame.add_argument("--seed", type=int, default=0, help="the same seed, the same files")
-    frame.add_argument("--gzip", action="store_true", help="pack raw files")
+    frame.add_argument(
+        "--compress", choices=("none", "gzip"), default="none", help="how raw files are packed"
+    )
+    frame.add_argument(
+        "--gzip", dest="compress", action="store_const", const="gzip",
+        default=argparse.SUPPRESS, help=argparse.SUPPRESS,
+    )  # fmt: skip
     frame.add_argument("--no-truth", action="store_true", help="raw files alone")
     frame.add_argument(
         "--stamp",

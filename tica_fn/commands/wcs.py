@@ -65,7 +65,8 @@ def add(subparsers: Any) -> None:
         default=3.5,
         help="how many times the peak must stand above the wings (default 3.5)",
     )
-    stars.add_argument("--plot", metavar="DIR", help="draw the stars on the image there")
+    stars.add_argument("--picture", metavar="DIR", help="draw the stars on the image there")
+    synonym(stars, "--plot", "picture")
     stars.add_argument("--centroid", choices=("precise", "tica"), default="precise")
     stars.set_defaults(run=run_refstars)
 
@@ -99,13 +100,15 @@ def add(subparsers: Any) -> None:
     compare.add_argument("second", metavar="B", help="another, of the same field")
     compare.add_argument("--stars", metavar="REF.h5", help="compare at stars, not on a grid")
     compare.add_argument("--table", metavar="FILE", help="write the differences as ECSV")
-    compare.add_argument("--plot", metavar="DIR", help="draw arrows and a map there")
+    compare.add_argument("--picture", metavar="DIR", help="draw arrows and a map there")
+    synonym(compare, "--plot", "picture")
     compare.set_defaults(run=run_compare)
 
     diagnose = actions.add_parser("diagnose", help="residuals and drift of many solutions")
     add_files(diagnose, "frames with a solution", metavar="IMAGE")
     diagnose.add_argument("-o", "--output", metavar="TABLE.ecsv", required=True)
-    diagnose.add_argument("--plot", metavar="DIR", help="draw them against time there")
+    diagnose.add_argument("--picture", metavar="DIR", help="draw them against time there")
+    synonym(diagnose, "--plot", "picture")
     diagnose.set_defaults(run=run_diagnose)
 
 
@@ -149,11 +152,11 @@ def run_refstars(args: argparse.Namespace) -> int:
             table = Path(args.ecsv) / f"{Path(name).stem}.ecsv" if many else Path(args.ecsv)
             table.parent.mkdir(parents=True, exist_ok=True)
             save_table(reference_stars_table(stars), table)
-        if args.plot:
+        if args.picture:
             from tica_fn.wcs.pictures import draw_reference_stars
 
             ccd = f"cam{frame.camera}-ccd{frame.ccd}"
-            draw_reference_stars(frame.pixels, stars, args.plot, ccd if many else "")
+            draw_reference_stars(frame.pixels, stars, args.picture, ccd if many else "")
         return Outcome(
             source=path, state=DONE, outputs=(target,), frames=1, lines=_found(target, stars)
         )
@@ -250,11 +253,11 @@ def run_compare(args: argparse.Namespace) -> int:
     print(f"{'mean':8}{shift:>36} [pixel]")
     if args.table:
         save_table(comparison_table(found), args.table)
-    if args.plot:
+    if args.picture:
         from tica_fn.wcs.pictures import draw_comparison
 
         names = Path(args.first).name, Path(args.second).name
-        for path in draw_comparison(found, args.plot, names):
+        for path in draw_comparison(found, args.picture, names):
             print(path)
     return 0
 
@@ -287,9 +290,9 @@ def run_diagnose(args: argparse.Namespace) -> int:
         f"{args.output}: {len(table)} frames, median residual {middle}, lowest good-star fraction "
         f"{stars}, {int(np.sum(table['flagged']))} flagged"
     )
-    if args.plot:
+    if args.picture:
         from tica_fn.wcs.pictures import draw_diagnostics
 
-        for path in draw_diagnostics(table, args.plot):
+        for path in draw_diagnostics(table, args.picture):
             print(path)
     return code

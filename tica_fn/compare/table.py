@@ -69,7 +69,7 @@ def write_table(comparisons: Sequence[Comparison], path: str | Path) -> None:
     save_table(table, path, formats[path.suffix])
 
 
-def print_table(comparisons: Sequence[Comparison], console: Any) -> None:
+def print_table(comparisons: Sequence[Comparison], console: Any, most: int | None = None) -> None:
     """Print the differences and how many files are the same.
 
     Parameters
@@ -78,11 +78,17 @@ def print_table(comparisons: Sequence[Comparison], console: Any) -> None:
         What was found.
     console : rich.console.Console
         Where to.
+    most : int, optional
+        How many differences are printed, failures first; all by default.
     """
     from rich.table import Table
     from rich.text import Text
 
     rows = as_rows(comparisons)
+    left = 0
+    if most is not None and len(rows) > most:
+        left = len(rows) - most
+        rows = sorted(rows, key=lambda row: row[1] != Level.FAILURE.value)[:most]
     if rows:
         table = Table(box=None, pad_edge=False)
         for name in ("file", "level", "where", "what", "text"):
@@ -90,6 +96,8 @@ def print_table(comparisons: Sequence[Comparison], console: Any) -> None:
         for file, level, where, what, _, _, text in rows:
             table.add_row(*(Text(cell) for cell in (file, level, where, what, text)))
         console.print(table)
+    if left:
+        console.print(f"... and {left} more: --all prints them, --table writes them")
     failed = sum(comparison.failed for comparison in comparisons)
     warned = sum(comparison.level is Level.WARNING for comparison in comparisons)
     same = len(comparisons) - failed - warned

@@ -70,7 +70,7 @@ def simulate_files(args: Any) -> Iterator[Path]:
         yield from _target(args, stamp, made_of[args.ccd])
     else:
         for made in made_of[args.ccd]:
-            name = spoc_raw_name(made.frame) + (".gz" if args.gzip else "")
+            name = spoc_raw_name(made.frame) + (".gz" if args.compress == "gzip" else "")
             path = write_spoc_raw(made.frame, args.outdir / name)
             yield path
             yield from _truth(args, made, path)
@@ -179,7 +179,7 @@ def _camera_frames(args: Any, made_of: dict[int, Iterator[Simulated]]) -> Iterat
     for _ in range(args.frames):
         made = {ccd: next(frames) for ccd, frames in made_of.items()}
         raw = {ccd: one.frame for ccd, one in made.items()}
-        name = camera_frame_name(raw[1]) + (".gz" if args.gzip else "")
+        name = camera_frame_name(raw[1]) + (".gz" if args.compress == "gzip" else "")
         path = write_camera_frame(raw, args.outdir / name)
         yield path
         for ccd, one in made.items():
