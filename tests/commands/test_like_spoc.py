@@ -11,6 +11,8 @@ import tica_fn
 from tests import inputs, mission
 from tica_fn.cli import main
 from tica_fn.detector import ROWS, SHAPE, amplifier_of_columns
+from tica_fn.products.options import LIKE, Product, steps_for
+from tica_fn.products.readouts import part_of, readout_of
 from tica_fn.simulate import write_spoc_raw
 
 COADDS = 48
@@ -94,10 +96,13 @@ def test_full_frames(built, raws, tmp_path):
         tica_fn.correct_mission_linearity(models), tica_fn.apply_gain(models),
         tica_fn.subtract_mission_smear(models), tica_fn.divide_flat(models),
     )  # fmt: skip
-    expected = steps(tica_fn.read(raws[0]))
+    rate = tica_fn.compose(steps, tica_fn.divide_live_time())
+    expected = rate(tica_fn.read(raws[0]), dtype=np.float32)
     product = next(tmp_path.glob("*ffic.fits"))
     image, header = fits.getdata(product, 1), fits.getheader(product)
-    np.testing.assert_allclose(image, expected.pixels / LIVE_S, rtol=1e-6, atol=1e-4)
+    assert np.array_equal(image, expected.pixels)  # strip by strip, the same bits
+    light = steps(tica_fn.read(raws[0])).pixels[:2048, 44:2092]
+    assert 0.9 < np.median(light) / (30_000.0 * 5.25) < 1.1
     assert header["ARITHMET"] == "SPOC (pedestal, linearity, smear)"
     assert header["ORIGIN"] == "tica-fn"
     names = [header[k] for k in header if k.startswith("MODFIL")]
@@ -105,6 +110,22 @@ def test_full_frames(built, raws, tmp_path):
     # Smear and light come back: a quarter of the light is as far from linear as the model says.
     back = tica_fn.read(product)
     assert back.steps[1:3] == ("subtract_mission_pedestal", "correct_mission_linearity")
+
+
+def test_full_frames_with_uncertainties_and_flags(built, raws, tmp_path):
+    """Strip by strip, the bits of the whole frame."""
+    command = ["calibrate", raws[1], "--caldir", built, "--outdir", tmp_path, "--like", "spoc"]
+    assert main([*map(str, command), "--uncertainty", "--quality"]) == 0
+    models = tica_fn.load_models(built, 2, 3, errors=True)
+    product = Product(uncertainty=True, quality=True, **LIKE["spoc"])
+    steps, raw = steps_for(models, product), tica_fn.read(raws[1])
+    assert readout_of(part_of(steps, raw), raw.pixels, models, steps, product) is not None
+    expected = steps(raw, dtype=np.float32)
+    flags = tica_fn.flag_pixels(expected, models).quality
+    with fits.open(next(tmp_path.glob("*.cal.fits"))) as hdus:
+        assert np.array_equal(hdus[0].data, expected.pixels)
+        assert np.array_equal(hdus["UNCERTAINTY"].data, np.sqrt(expected.variance))
+        assert np.array_equal(hdus["PIXEL_QUALITY"].data, flags)
 
 
 def test_single_steps_and_what_is_missing(folder, raws, tmp_path, capsys):

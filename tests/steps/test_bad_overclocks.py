@@ -66,6 +66,13 @@ def test_good_pixels_have_the_plain_mean_bit_for_bit():
     assert np.array_equal(out.pedestals, means)
 
 
+def test_a_count_of_minus_one_is_told_at_any_level():
+    pixels = raw_frame().pixels - 209_460.0 + 1500.0
+    pixels[PLACE] = -1.0
+    out = tica_fn.subtract_pedestal()(attrs.evolve(raw_frame(), pixels=pixels))
+    assert out.overclocks_dropped.tolist() == [0, 1, 0, 0]
+
+
 @BAD
 def test_fused_steps_do_the_same(bad):
     frame, models = raw_frame(bad), tica_fn.neutral_models(2, 3, gain=5.2, bias=2.0)

@@ -45,7 +45,7 @@ def part_for(steps: Pipeline, counts: Array, **facts: Any) -> Frame:
 
     `counts`: (2078, 2136).
     """
-    by_row = any(getattr(step, "name", "") == "subtract_row_pedestal" for step in steps.steps)
+    by_row = any("row_pedestals" in getattr(step, "measures", ()) for step in steps.steps)
     return measured_part(counts, 0 if by_row else PEDESTAL_FIRST_ROW, **facts)
 
 

@@ -38,10 +38,9 @@ _NO_BIAS = freeze(np.zeros((1, 1), dtype=np.float32))
 
 
 _MAD_TO_SIGMA = 1.4826
-_CLOSE_ADU = 8000.0
-"""Range of counts within which no overclock pixel is looked at more closely."""
-_FAR_SIGMAS = 1000.0
-_LEAST_SIGMA_ADU = 8.0
+_LOW_SIGMAS, _LEAST_LOW_ADU = 50.0, 400.0
+_HIGH_SIGMAS, _LEAST_HIGH_ADU = 1000.0, 32_000.0
+"""Nothing lowers a count; cosmic rays and bleeding stars raise it."""
 
 
 def measure_pedestals(frame: Frame, models: Models | None = None) -> dict[str, Array]:
@@ -67,7 +66,7 @@ def measure_pedestals(frame: Frame, models: Models | None = None) -> dict[str, A
         pedestals[read] = means
         for amplifier, (first, last) in zip(read, runs.tolist(), strict=True):
             counts = piece.pixels[first_row:, first:last]
-            if float(counts.max()) - float(counts.min()) <= _CLOSE_ADU:
+            if float(counts.max()) - float(counts.min()) <= _LEAST_LOW_ADU:
                 continue
             values = counts.astype(np.float64)
             if models is not None:
@@ -87,14 +86,15 @@ def told(*, dropped: Array, **measured: Array) -> dict[str, Array]:
 def good_overclocks(values: Array) -> Array:
     """Tell which overclock pixels hold counts: not those without a number, or far off.
 
-    Far is a thousand standard deviations from the median, where neither noise nor cosmic rays
-    reach: what is there was not downlinked, or is broken.  Gives bool of the same shape.
+    Far is fifty standard deviations under the median, or a thousand over it, where no cosmic ray
+    reaches: what is there was not downlinked, or is broken.  Gives bool of the same shape.
     """
     good = np.isfinite(values)
     if good.any():
-        away = np.abs(values - np.median(values[good]))
-        sigma = max(_MAD_TO_SIGMA * float(np.median(away[good])), _LEAST_SIGMA_ADU)
-        good &= away <= _FAR_SIGMAS * sigma
+        away = values - np.median(values[good])
+        sigma = _MAD_TO_SIGMA * float(np.median(np.abs(away[good])))
+        good &= away >= -max(_LOW_SIGMAS * sigma, _LEAST_LOW_ADU)
+        good &= away <= max(_HIGH_SIGMAS * sigma, _LEAST_HIGH_ADU)
     return good
 
 
