@@ -116,3 +116,26 @@ def test_a_frame_saturated_as_a_whole_keeps_the_reference_pointing(images, tmp_p
     assert set(fits.getdata(frame, "WCS_STARS")["FLXVALID"]) == {-2}
     rms, _ = error(_Map(WCS(header)), lambda x, y: truth.all_pix2world(x, y, 1))
     assert rms < 0.5
+
+
+def test_trimmed_products_hold_the_same_solution(images, tmp_path):
+    first, truth = next(iter(images.items()))
+    target, frame, full = (tmp_path / name for name in ("ref.h5", "trimmed.fits", "full.fits"))
+    pixels = fits.getdata(first)
+    write(frame, 1, pixels[:2048, 44:2092])
+    write(full, 1, pixels)
+    assert main(["wcs", "refstars", str(frame), "-o", str(target)]) == 0
+    fit = ["wcs", "fit", str(frame), str(full), "--refstars", str(target)]
+    assert main([*fit, "--jobs", "1"]) == 0
+    header, whole = fits.getheader(frame), fits.getheader(full)
+    assert (header["CRPIX1"], header["CRPIX2"]) == (1025.0, 1024.0)
+    assert [header[key] for key in ("CRVAL1", "CD1_1", "A_2_0")] == [
+        whole[key] for key in ("CRVAL1", "CD1_1", "A_2_0")
+    ]
+    np.testing.assert_array_equal(fits.getdata(frame), pixels[:2048, 44:2092])
+    column = fits.getdata(frame, "WCS_STARS")["FLXCOL"]
+    np.testing.assert_allclose(column, fits.getdata(full, "WCS_STARS")["FLXCOL"] - 44.0, atol=1e-3)
+    read = WCS(header)
+    shown = _Map(read)
+    shown.pixel_to_sky = lambda x, y: read.all_pix2world(x - 44.0, y, 1)
+    assert error(shown, lambda x, y: truth.all_pix2world(x, y, 1))[0] < 0.01

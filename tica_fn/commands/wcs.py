@@ -54,6 +54,7 @@ def add(subparsers: Any) -> None:
     )
     stars.add_argument(
         "--wing",
+        "-w",
         type=number,
         default=0.9,
         help="how far the wings of a star must lie below its peak, up to 1; or, from 3 to 11, half "
@@ -61,6 +62,7 @@ def add(subparsers: Any) -> None:
     )
     stars.add_argument(
         "--contrast",
+        "-c",
         type=number,
         default=3.5,
         help="how many times the peak must stand above the wings (default 3.5)",
@@ -154,9 +156,11 @@ def run_refstars(args: argparse.Namespace) -> int:
             save_table(reference_stars_table(stars), table)
         if args.picture:
             from tica_fn.wcs.pictures import draw_reference_stars
+            from tica_fn.wcs.refstars import whole_readout
 
             ccd = f"cam{frame.camera}-ccd{frame.ccd}"
-            draw_reference_stars(frame.pixels, stars, args.picture, ccd if many else "")
+            whole = whole_readout(frame).pixels
+            draw_reference_stars(whole, stars, args.picture, ccd if many else "")
         return Outcome(
             source=path, state=DONE, outputs=(target,), frames=1, lines=_found(target, stars)
         )

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from tica_fn.detector import LIVE_FRACTION, SHAPE
+from tica_fn.detector import LIVE_FRACTION, SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
 from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.atomic import Identity, identity_of
 from tica_fn.fits.blocks import RawHDU, read_blocks, read_headers
@@ -30,6 +30,8 @@ from tica_fn.immutable import Array
 
 __all__ = ["ImageFile", "open_hdus", "read_image"]
 
+TRIMMED = (2048, 2048)
+"""Science pixels only, as ``--trim`` writes them."""
 _KEYWORDS = {"camera": ("CAMERA", "CAMNUM", "CAM"), "ccd": ("CCD", "CCDNUM")}
 _RATES = ("e-/s", "electron/s", "electrons/s", "e/s", "electron / s")
 
@@ -76,7 +78,8 @@ def read_image(
     ----------
     path : path-like
         TICA layout (image in the primary HDU), SPOC layout (``*ffic*``, image in HDU 1), or raw
-        (``*ffir*``); plain, ``.gz``, or tile-compressed.  Checksums it holds are verified.
+        (``*ffir*``), whole or trimmed to the science pixels; plain, ``.gz``, or tile-compressed.
+        Checksums it holds are verified.
     camera, ccd : int, optional
         For files whose header does not say; a header that says another is an error.
     anonymous : bool
@@ -99,14 +102,15 @@ def read_image(
     path = Path(path)
     identity = identity_of(path)
     hdus, gzipped = open_hdus(path, verify=True)
-    index = next((k for k, hdu in enumerate(hdus) if _image_shape(hdu.header) == SHAPE), -1)
+    sizes = [_image_shape(hdu.header) for hdu in hdus]
+    index = next((k for k, size in enumerate(sizes) if size in (SHAPE, TRIMMED)), -1)
     if index < 0:
-        shapes = ", ".join(str(_image_shape(hdu.header)) for hdu in hdus)
+        shapes = ", ".join(map(str, sizes))
         raise BadFileError(
             f"{path}: no {SHAPE[0]} x {SHAPE[1]} image of a CCD in it (it has {shapes})"
         )
     image = hdus[index]
-    pixels = image_of(path, as_image(path, index, image), SHAPE)
+    pixels = image_of(path, as_image(path, index, image), (sizes[index][0], sizes[index][1]))
     header: Any = ChainMap(image.header, hdus[0].header) if index else image.header
     given = {"camera": camera, "ccd": ccd}
     if anonymous:
@@ -115,6 +119,8 @@ def read_image(
         frame = _frame(path, pixels, header, given)
     except BadFileError as error:
         raise FrameError(str(error)) from error
+    if sizes[index] == TRIMMED:
+        frame = attrs.evolve(frame, row=SCIENCE_ROWS[0], column=SCIENCE_COLUMNS[0])
     texts = [hdus[0].text, image.text] if index else [image.text]
     frame = attrs.evolve(frame, header=OriginalHeader(*texts))
     if identity_of(path) != identity:

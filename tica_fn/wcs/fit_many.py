@@ -9,6 +9,8 @@ from errno import EACCES
 from functools import cache
 from pathlib import Path
 
+import attrs
+
 from tica_fn.errors import FrameError
 from tica_fn.fits.batch import DONE, Outcome, Slots, run_batch
 from tica_fn.fits.clocks import spacecraft_times
@@ -254,9 +256,24 @@ def solve_image(
         f"version {_version()}, centroid {method}, degree {found.degree}",
         f"reference stars of {stars.name}"[:50],
     ]
-    cards = solution_cards(found, image.frame, state)
-    columns = star_columns(found)
+    shown = _counted_from(found, image.frame.column, image.frame.row)
+    cards = solution_cards(shown, image.frame, state)
+    columns = star_columns(shown)
     return found, lambda: update_image(image, cards, columns, history, target, fitted=found)
+
+
+def _counted_from(found: FrameSolution, column: int, row: int) -> FrameSolution:
+    """The solution in the pixels of an image that begins at a column and row of the readout."""
+    if not (column or row):
+        return found
+    solution = found.solution
+    crpix = solution.crpix[0] - column, solution.crpix[1] - row
+    return attrs.evolve(
+        found,
+        solution=attrs.evolve(solution, crpix=crpix),
+        columns=found.columns - column,
+        rows=found.rows - row,
+    )
 
 
 @cache

@@ -22,7 +22,7 @@ from tica_fn.wcs.blocks import BLOCKS
 from tica_fn.wcs.centroids import ELECTRONS_PER_ADU, StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.match import find_shift
 from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
-from tica_fn.wcs.refstars import ReferenceStars, check_full
+from tica_fn.wcs.refstars import ReferenceStars, whole_readout
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
 
 __all__ = ["CORNERS", "FrameSolution", "fit_frame"]
@@ -101,7 +101,8 @@ def fit_frame(
     Parameters
     ----------
     frame : Frame
-        Full readout, of the sector, camera and CCD of the reference stars; not modified.
+        Full readout, or its science pixels, of the sector, camera and CCD of the reference stars;
+        not modified.  The solution is one of the full readout.
     stars : ReferenceStars
         Control stars.
     method : str
@@ -121,7 +122,7 @@ def fit_frame(
     ValueError
         If there is no such degree.
     """
-    check_full(frame)
+    frame = whole_readout(frame)
     if len(stars) < 30:
         raise AstrometryError(f"{len(stars)} reference stars are too few to fit a solution to")
     places, dx, dy = _measure(frame, stars, method)

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tica_fn.detector import SHAPE
+from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
 from tica_fn.errors import AstrometryError
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, frozen_array
@@ -130,7 +130,7 @@ def find_reference_stars(
     Parameters
     ----------
     frame : Frame
-        Full readout; not modified.
+        Full readout, or its science pixels; not modified.
     sector : int, optional
         Sector; the frame's own by default.
     catalog : StarCatalog, optional
@@ -159,7 +159,7 @@ def find_reference_stars(
     number = sector if sector is not None else frame.sector
     if number is None:
         raise AstrometryError(f"{frame.name}: say which sector the frame is of")
-    check_full(frame)
+    frame = whole_readout(frame)
     isolation_square(wing)
     pointing = predict_pointing(number, frame.camera, frame.ccd, _julian_date(frame, number))
     middle_ra, middle_dec = (float(angle[0]) for angle in pointing.sky(1069.0, 1024.0))
@@ -188,14 +188,30 @@ def find_reference_stars(
     return attrs.evolve(chosen, wing_factor=wing, contrast_factor=contrast)
 
 
-def check_full(frame: Frame) -> None:
-    """Refuse a frame that is not a full readout."""
+def whole_readout(frame: Frame) -> Frame:
+    """Give a frame of the science pixels the rest of the readout, NaN; refuse other pieces."""
+    science = (SCIENCE_ROWS[0], SCIENCE_COLUMNS[0])
+    if frame.pixels.shape == (2048, 2048) and (frame.row, frame.column) == science:
+        pixels = np.full(SHAPE, np.nan, np.result_type(frame.pixels.dtype, np.float32))
+        pixels[slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)] = frame.pixels
+        return Frame(
+            pixels=pixels,
+            unit=frame.unit,
+            camera=frame.camera,
+            ccd=frame.ccd,
+            exposure_s=frame.exposure_s,
+            coadds=frame.coadds,
+            sector=frame.sector,
+            cadence=frame.cadence,
+            times=frame.times,
+        )
     if frame.pixels.shape != SHAPE:
         height, width = frame.pixels.shape
         raise AstrometryError(
             f"{frame.name}: a solution needs the full {SHAPE[0]} x {SHAPE[1]} readout, not a "
             f"piece of {height} x {width} pixels"
         )
+    return frame
 
 
 def _match(
