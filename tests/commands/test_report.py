@@ -9,7 +9,7 @@ import tica_fn
 from tica_fn.cli import main
 from tica_fn.detector import AMPLIFIERS, SCIENCE_COLUMNS
 from tica_fn.frame import Frame
-from tica_fn.products.report import amplifier_table
+from tica_fn.products.report import amplifier_table, save_picture
 
 LEVELS = (100.0, 200.0, 300.0, 400.0)
 
@@ -93,3 +93,57 @@ def test_a_file_that_can_not_be_read_fails_alone(frame, tmp_path, capsys):
     captured = capsys.readouterr()
     assert str(bad) in captured.err
     assert "picture: " in captured.out
+
+
+def test_tables_put_raw_and_calibrated_side_by_side(frame, tmp_path, capsys):
+    """Mean and standard deviation, and the correction, of every amplifier's overclocks."""
+    from astropy.table import Table
+
+    from tests import inputs
+
+    random = np.random.default_rng(2)
+    counts = random.integers(6000, 6100, (2078, 2136)).astype(np.int32)
+    raw = inputs.raw_ffi(tmp_path / inputs.name_of(), counts, primary={"FFIINDEX": 7})
+    models = tica_fn.neutral_models(2, 3)
+    done = tica_fn.calibrate(tica_fn.read(raw), models, dtype=np.float32)
+    tica_fn.write(done, tmp_path / "done.cal.fits")
+    words = ["report", raw, tmp_path / "done.cal.fits", "--outdir", tmp_path / "pictures"]
+    assert main([str(word) for word in [*words, "--table", tmp_path / "numbers.ecsv"]]) == 0
+    table = Table.read(tmp_path / "numbers.ecsv")
+    assert len(table) == 8
+    assert table["correction"].unit == "adu"
+    row = table[(table["amplifier"] == "B") & (table["region"] == "overclock")][0]
+    own = counts[:, 2092 + 14 : 2092 + 22].astype(float)
+    assert row["mean_before"] == pytest.approx(own.mean(), rel=1e-12)
+    assert row["std_before"] == pytest.approx(own.std(), rel=1e-12)
+    assert row["correction"] == pytest.approx(done.pedestals[1], rel=1e-12)
+    assert abs(row["mean_after"]) < 20.0
+    assert row["cadence"] == 7
+    for ending in ("", "_science", "_overclock", "_profiles"):
+        assert (tmp_path / "pictures" / f"done.cal{ending}.png").stat().st_size > 10_000
+
+
+def test_a_solution_is_drawn_as_a_grid(frame, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.contour", lambda self, *a, **k: drawn.append(a[2]) or _Lines()
+    )
+    monkeypatch.setattr("matplotlib.axes.Axes.clabel", lambda *a, **k: None)
+    header = {
+        "INT_TIME": 600, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 359.9,
+        "CRVAL2": -30.0,
+        "CRPIX1": 1069.0, "CRPIX2": 1024.0, "CD1_1": -0.0058, "CD1_2": 0.0, "CD2_1": 0.0,
+        "CD2_2": 0.0058,
+    }  # fmt: skip
+    solved = attrs.evolve(frame, header=header)
+    save_picture([("solved", solved)], tmp_path / "solved.png")
+    ra, dec = drawn
+    assert np.abs(np.diff(ra, axis=1)).max() < 1.0  # Unbroken where 360 becomes 0.
+    assert dec.min() < -30 < dec.max()
+    drawn.clear()
+    save_picture([("plain", frame)], tmp_path / "plain.png")
+    assert not drawn
+
+
+class _Lines:
+    pass

@@ -106,6 +106,19 @@ def test_what_comes_later_is_solved_in_the_same_pass(sky, sky_run, tmp_path, go,
     assert not list(Path("/dev/shm").glob("tica-fn-run-*"))
 
 
+def test_another_degree_is_fitted_again_and_nothing_else_is_done(sky, sky_run, tmp_path, go):
+    files = sorted((sky / "raw").iterdir())[:2]
+    stars = ["--refstars", sky_run / "ref-stars", "--no-report"]
+    go(sky, tmp_path, *stars, files=files)
+    first = {row["product"]: row["rms_arcsec"] for row in rows_of(tmp_path).values()}
+    printed = go(sky, tmp_path, *stars, "--degree", 4, files=files).out
+    assert "0 done, 2 skipped, 0 failed; solutions: 2 done" in printed
+    assert {row["degree"] for row in rows_of(tmp_path).values()} == {4}
+    go(sky, tmp_path, *stars, files=files)
+    assert {row["product"]: row["rms_arcsec"] for row in rows_of(tmp_path).values()} == first
+    assert "solutions" not in go(sky, tmp_path, *stars, "--verify", files=files).out
+
+
 def test_given_stars_make_one_pass(sky, sky_run, tmp_path, go, monkeypatch):
     monkeypatch.setattr("tica_fn.run.runner.fit_product", None)
     monkeypatch.setattr("tica_fn.run.runner.find_stars", None)

@@ -23,6 +23,7 @@ __all__ = [
     "add_files",
     "add_jobs",
     "add_list",
+    "add_log",
     "inputs_of",
     "listed_files",
     "local",
@@ -78,6 +79,16 @@ def add_jobs(parser: Any, what: str = "files") -> None:
         default=_processors(),
         metavar="N",
         help=f"{what} at a time (by default the processors at hand: {_processors()})",
+    )
+
+
+def add_log(parser: Any) -> None:
+    """Declare ``--log``."""
+    parser.add_argument(
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="append start, environment, every outcome and end, a JSON object a line",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_files, add_jobs, inputs_of, local
+from tica_fn.commands.arguments import add_files, add_jobs, add_log, inputs_of, local
 from tica_fn.commands.outcomes import refused, tell_outcomes
 from tica_fn.commands.product_options import add_options, product_of
 from tica_fn.steps.table import STANDARD_PLACES, TABLE
@@ -34,6 +34,7 @@ def add(subparsers: Any) -> None:
     )
     add_batch_options(parser)
     add_options(parser)
+    add_log(parser)
     parser.set_defaults(run=run)
 
 
@@ -98,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
         len(inputs),
         "calibrating",
         debug=args.debug,
+        log=args.log,
     )
 
 

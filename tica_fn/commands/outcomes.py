@@ -44,11 +44,21 @@ def refused(inputs: Inputs) -> list[Outcome]:
 
 
 def tell_outcomes(
-    outcomes: Iterable[Outcome], total: int, what: str, *, debug: bool, summary: bool = True
+    outcomes: Iterable[Outcome],
+    total: int,
+    what: str,
+    *,
+    debug: bool,
+    summary: bool = True,
+    log: Path | None = None,
 ) -> int:
     """Show progress, what failed, and a summary; give the exit code."""
+    from tica_fn.run.event_log import EventLog
+
     start = time.perf_counter()
-    states, failures = show_outcomes(outcomes, total, what, debug)
+    with EventLog(log, what) as events:
+        states, failures = show_outcomes(events.watched(outcomes, what), total, what, debug)
+        events.end(1 if states["failed"] else 0)
     if summary:
         seconds = time.perf_counter() - start
         rate = states["frames"] / seconds

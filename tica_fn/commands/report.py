@@ -26,11 +26,20 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (here)"
     )
+    parser.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="write mean and scatter of every amplifier's science pixels and overclocks as ECSV; "
+        "raw and calibrated frames of a cadence are put side by side",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the tables and save the pictures."""
+    from tica_fn.fits.whole_files import save_table
+    from tica_fn.products.ccd_report import AmplifierNumbers, overclock_table
     from tica_fn.products.job import Claims
     from tica_fn.products.report import MeasuredPedestals, pedestal_remarks, report_file
     from tica_fn.run.record import record_path
@@ -40,16 +49,21 @@ def run(args: argparse.Namespace) -> int:
     inputs = inputs_of(args, "frames", lambda kind: kind.frames is not None)
     args.outdir.mkdir(parents=True, exist_ok=True)
     measured: list[MeasuredPedestals] = []
+    numbers: list[AmplifierNumbers] = []
     claim = Claims()
 
     def work(path: Path) -> Outcome:
-        outcome, pedestals = report_file(path, args.outdir, claim)
+        outcome, pedestals, found = report_file(path, args.outdir, claim)
         measured.extend(pedestals)
+        numbers.extend(found)
         return outcome
 
     code = work_through(inputs, work, "reporting", debug=args.debug, summary=False)
     for line in pedestal_remarks(measured):
         print(line)
+    if args.table and numbers:
+        save_table(overclock_table(numbers), args.table)
+        print(f"table: {args.table}")
     return code
 
 

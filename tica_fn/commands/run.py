@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_files, listed_files
+from tica_fn.commands.arguments import add_files, add_log, listed_files
 from tica_fn.commands.calibrate import add_batch_options, job_of
 from tica_fn.commands.outcomes import show_outcomes
 from tica_fn.commands.product_options import add_options, product_of
@@ -42,7 +42,7 @@ def add(subparsers: Any) -> None:
     goes.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
     goes.add_argument("--retry-failed", action="store_true", help="try again what failed before")
     goes.add_argument("--no-report", action="store_true", help="write no OUT/report.html")
-    goes.add_argument("--log", type=Path, metavar="FILE", help="append events as lines of JSON")
+    add_log(goes)
     wcs = parser.add_argument_group("solutions")
     wcs.add_argument(
         "--refstars",
@@ -64,6 +64,7 @@ def add(subparsers: Any) -> None:
         if action.dest not in ("help", "config"):
             _ACTIONS[action.dest] = action
             _DEFAULTS[action.dest] = action.default
+            action.help = (action.help or "").replace("%(default)s", str(action.default))
             action.default = argparse.SUPPRESS
             action.required = False
 
@@ -161,12 +162,7 @@ def _run(
     failures: list[str] = []
 
     def tell(outcomes: Iterator[Any], total: int, what: str) -> None:
-        def logged() -> Iterator[Any]:
-            for outcome in outcomes:
-                log.outcome(what, outcome)
-                yield outcome
-
-        states, failed = show_outcomes(logged(), total, what, settings.debug)
+        states, failed = show_outcomes(log.watched(outcomes, what), total, what, settings.debug)
         failures.extend(failed)
         print(
             f"{what}: {states['done']} done, {states['skipped']} skipped, {states['failed']} failed"
@@ -188,6 +184,7 @@ def _run(
             say=print,
             fingerprint=fingerprint,
             with_wcs=not settings.no_wcs,
+            verify=settings.verify,
             retry_failed=settings.retry_failed,
             given_stars=settings.refstars,
             catalog=settings.catalog,

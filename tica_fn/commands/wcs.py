@@ -12,6 +12,7 @@ from tica_fn.commands import say_when_compiling
 from tica_fn.commands.arguments import (
     add_files,
     add_jobs,
+    add_log,
     inputs_of,
     local,
     number,
@@ -95,6 +96,7 @@ def add(subparsers: Any) -> None:
         help="degree of the polynomials, 1 to 9 (default 7)",
     )
     fit.add_argument("--ephemeris", metavar="FILE", help="table of positions, or lkspacecraft")
+    add_log(fit)
     fit.set_defaults(run=run_fit)
 
     compare = actions.add_parser("compare", help="how far apart two solutions are")
@@ -226,7 +228,12 @@ def run_fit(args: argparse.Namespace) -> int:
     )
     named = (attrs.evolve(one, lines=_named(one)) for one in outcomes)
     return tell_outcomes(
-        chain(refused(inputs), named), len(inputs), "fitting", debug=args.debug, summary=False
+        chain(refused(inputs), named),
+        len(inputs),
+        "fitting",
+        debug=args.debug,
+        summary=False,
+        log=args.log,
     )
 
 

@@ -25,6 +25,7 @@ from tica_fn.fits.files import read_ccds
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
+from tica_fn.products.ccd_report import AmplifierNumbers, draw_ccd, numbers_of
 from tica_fn.products.job import Claims
 from tica_fn.quality.frame_flags import pedestals_out_of_family
 
@@ -91,8 +92,10 @@ def pedestal_remarks(measured: Iterable[MeasuredPedestals]) -> list[str]:
     return said
 
 
-def report_file(path: Path, outdir: Path, claim: Claims) -> tuple[Outcome, list[MeasuredPedestals]]:
-    """Draw the frames of a file and put them in tables; give their pedestals, too."""
+def report_file(
+    path: Path, outdir: Path, claim: Claims
+) -> tuple[Outcome, list[MeasuredPedestals], list[AmplifierNumbers]]:
+    """Draw the frames of a file and put them in tables; give their pedestals and numbers, too."""
     frames = read_ccds(path)
     stem = path.name.removesuffix(".gz").removesuffix(".fz").removesuffix(".fits")
     target = outdir / f"{stem}.png"
@@ -114,12 +117,17 @@ def report_file(path: Path, outdir: Path, claim: Claims) -> tuple[Outcome, list[
                 pedestals=tuple(frame.pedestals.tolist()),
             )
             measured.append(one)
-    picture = save_picture(named, target, path.name * (len(named) > 1))
-    lines.append(f"picture: {picture}")
+    pictures = [save_picture(named, target, path.name * (len(named) > 1))]
+    numbers = []
+    for frame in frames:
+        own = target if len(frames) == 1 else target.with_name(f"{stem}_ccd{frame.ccd}.png")
+        pictures += draw_ccd(frame, own, f"{path.name}, {frame.name}")
+        numbers += numbers_of(frame, path.name)
+    lines += [f"picture: {picture}" for picture in pictures]
     outcome = Outcome(
-        source=path, state=DONE, outputs=(picture,), frames=len(frames), lines=tuple(lines)
+        source=path, state=DONE, outputs=tuple(pictures), frames=len(frames), lines=tuple(lines)
     )
-    return outcome, measured
+    return outcome, measured, numbers
 
 
 def _part(frame: Frame, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
@@ -174,6 +182,7 @@ def save_picture(
         levels = norm.inverse(np.linspace(0.0, 1.0, 6))
         bar.set_ticks(levels, labels=[f"{level:,.0f}" for level in levels])
         _mark_detector(axis, frame)
+        _mark_sky(axis, frame)
         axis.set(title=caption, xlabel="column (from 0)", ylabel="row (from 0)")
     figure.suptitle(title)
     return save_figure(figure, path, dpi=150)
@@ -200,3 +209,29 @@ def _mark_detector(axis: Any, frame: Frame) -> None:
                 ha="center",
                 va="top",
             )
+
+
+def _mark_sky(axis: Any, frame: Frame) -> None:
+    """Draw lines of right ascension and declination where the frame has a solution."""
+    wcs = frame.wcs
+    if wcs is None:
+        return
+    rows, columns = frame.pixels.shape
+    x, y = np.meshgrid(np.linspace(0, columns - 1, 40), np.linspace(0, rows - 1, 40))
+    ra, dec = wcs.all_pix2world(x, y, 0)
+    middle = float(ra[20, 20])
+    ra = middle + (ra - middle + 180.0) % 360.0 - 180.0  # Unbroken where 360 becomes 0.
+    for values, name in ((ra, "RA"), (dec, "Dec")):
+        step = _step(float(np.ptp(values)))
+        levels = np.arange(np.ceil(values.min() / step), values.max() / step) * step
+        if np.isfinite(values).all() and 0 < levels.size < 50:
+            lines = axis.contour(
+                x + frame.column, y + frame.row, values, levels, colors="tab:cyan", linewidths=0.6
+            )
+            turn = 360.0 if name == "RA" else 1e9
+            axis.clabel(lines, fmt=lambda v, name=name, turn=turn: f"{name} {np.fmod(v, turn):g}")
+
+
+def _step(span: float) -> float:
+    """A round number of degrees of which about five are in a span."""
+    return next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30) if s * 6 > span), 60)

@@ -15,16 +15,16 @@ from tica_fn.run.record import open_record
 __all__ = ["FIGURES", "dry_run_text"]
 
 FIGURES = {
-    "calibrate_s": 0.055,
-    "fit_s": 0.19,
-    "stars_s": 6.0,
-    "bytes_none": 17.87e6,
-    "bytes_gzip": 11.9e6,
-    "bytes_rice": 6.5e6,
-    "bytes_gzip2": 12.6e6,
+    "calibrate_s": 0.1,
+    "fit_s": 0.15,
+    "stars_s": 2.0,
+    "bytes_none": 17.8e6,
+    "bytes_gzip": 13.7e6,
+    "bytes_rice": 5.0e6,
+    "bytes_gzip2": 11.8e6,
 }
-"""Seconds of a thread and bytes a frame, for runs that have no figures of their own yet; printed by
-``python -m benchmarks.runs``."""
+"""Seconds of a thread and bytes a frame, for runs that have no figures of their own yet;
+``python -m benchmarks.runs`` measures them."""
 
 
 def dry_run_text(

@@ -8,6 +8,7 @@ import platform
 import socket
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -82,6 +83,12 @@ class EventLog:
             notes=list(outcome.notes),
             error=None if outcome.error is None else describe(outcome.error),
         )
+
+    def watched(self, outcomes: Iterable[Outcome], stage: str) -> Iterator[Outcome]:
+        """Give outcomes as they come, each with its line."""
+        for outcome in outcomes:
+            self.outcome(stage, outcome)
+            yield outcome
 
     def end(self, code: int, message: str = "", **said: Any) -> None:
         """Write how the command ended."""

@@ -19,6 +19,7 @@ from tica_fn.detector import (
     SHAPE,
     VIRTUAL_COLUMNS,
 )
+from tica_fn.fits.clocks import spacecraft_times
 from tica_fn.fits.files import read
 from tica_fn.fits.provenance import steps_of
 from tica_fn.frame import RATE, Frame
@@ -122,7 +123,8 @@ def facts_of_frame(frame: Frame) -> dict[str, Any]:
         "coadds": float(frame.coadds),
     }
     if frame.times is not None:
-        facts["tjd"] = float(frame.times.mid + (frame.times.zero - 2457000.0))
+        here = spacecraft_times(frame.times)
+        facts["tjd"] = float(here.mid + (here.zero - 2457000.0))
     if frame.pedestals is not None:
         for letter, value in zip(LETTERS, frame.pedestals.tolist(), strict=True):
             facts[f"pedestal_{letter}"] = _number(value)

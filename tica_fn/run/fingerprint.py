@@ -11,6 +11,7 @@ __all__ = ["fingerprint_of"]
 
 _NOT_PRODUCTS = {
     "files", "list", "outdir", "jobs", "scheduler", "config", "dry_run", "retry_failed", "no_wcs",
+    "verify", "centroid", "degree",
     "no_report", "log", "debug", "overwrite", "run", "refstars", "catalog", "caldir",
 }  # fmt: skip
 

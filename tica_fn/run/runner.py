@@ -65,6 +65,7 @@ class Runner:
     say: Callable[[str], None]
     fingerprint: str
     with_wcs: bool = True
+    verify: bool = False
     retry_failed: bool = False
     given_stars: Path | None = None
     catalog: str | None = None
@@ -170,7 +171,7 @@ class Runner:
         for source in sources:
             row = known.get(str(source))
             mine = products.get(str(source), [])
-            if row is None or self.job.job.overwrite:
+            if row is None or self.job.job.overwrite or self.verify:
                 yield source
             elif self._settled(source, row, mine):
                 for product in mine:
@@ -247,7 +248,9 @@ class Runner:
             return
         for row in self.record.rows("frames", "WHERE kind = 'frame' ORDER BY camera, ccd, cadence"):
             ccd = row["camera"], row["ccd"]
-            if ccd not in self.job.stars or row["wcs"] == "done":
+            # What is not known of a record that was made anew is taken to be as wanted.
+            same = (row["wcs_options"] or self.job.wcs_options) == self.job.wcs_options
+            if ccd not in self.job.stars or (row["wcs"] == "done" and same):
                 continue
             if row["wcs"] == "failed" and not self.retry_failed:
                 continue

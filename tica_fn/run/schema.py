@@ -6,7 +6,7 @@ from tica_fn.detector import AMPLIFIERS
 
 __all__ = ["KEYS", "LETTERS", "TABLES", "VERSION", "statements"]
 
-VERSION = 2
+VERSION = 3
 LETTERS = tuple(letter.lower() for letter in AMPLIFIERS)
 
 _OF_AMPLIFIERS = {
@@ -45,6 +45,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "flags": ("TEXT", ""),
         "wcs": ("TEXT", ""),
         "wcs_error": ("TEXT", ""),
+        "wcs_options": ("TEXT", ""),
         "rms_arcsec": ("REAL", "arcsec"),
         "rms_pixel": ("REAL", "pix"),
         "good_fraction": ("REAL", ""),

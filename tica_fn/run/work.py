@@ -69,6 +69,11 @@ class RunJob:
     degree: int = DEGREE
 
     @property
+    def wcs_options(self) -> str:
+        """What a solution depends on beside the frame and its stars."""
+        return f"{self.method}, degree {self.degree}, ephemeris {self.ephemeris}"
+
+    @property
     def solvable(self) -> bool:
         """Whether products hold a readout that a solution can be fitted to."""
         return not (self.job.product.trim or self.job.product.assemble)
@@ -197,7 +202,8 @@ def _write(
             why = describe(error).replace(str(aside), str(plan.target))
             return (*said, f"no solution: {why}"), {"wcs": "failed", "wcs_error": why}
         write()
-    facts = {"wcs": "done", "wcs_error": "", "wcs_seconds": time.perf_counter() - start}
+    facts: dict[str, Any] = {"wcs": "done", "wcs_error": "", "wcs_options": run.wcs_options}
+    facts["wcs_seconds"] = time.perf_counter() - start
     return (*said, f"{plan.target.name}: {describe_solution(found)}"), facts | _shift(known, found)
 
 
@@ -227,7 +233,8 @@ def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any
         facts = {"wcs": "failed", "wcs_error": describe(error)}
         return Made(source=product, state="failed", error=error, facts={name: facts})
     facts = facts_of_header_file(product) | _shift(stars, found)
-    facts |= {"wcs": "done", "wcs_error": "", "wcs_seconds": time.perf_counter() - start}
+    facts |= {"wcs": "done", "wcs_error": "", "wcs_options": run.wcs_options}
+    facts["wcs_seconds"] = time.perf_counter() - start
     return Made(
         source=product,
         state=DONE,

@@ -36,7 +36,12 @@
   for (const key of document.querySelectorAll(".keys button[data-ccd]")) key.addEventListener("click", () => {
     const on = key.getAttribute("aria-pressed") !== "true";
     key.setAttribute("aria-pressed", String(on));
-    for (const figure of figures()) for (const drawn of figure.renderers) if (drawn.name === key.dataset.ccd) drawn.visible = on;
+    const sources = new Set(figures().flatMap(figure => figure.renderers).map(drawn => drawn.data_source));
+    for (const source of sources) {
+      const ccds = source.data.ccd, alpha = Float32Array.from(source.data.alpha);
+      for (let k = 0; k < ccds.length; k++) if (ccds[k] === key.dataset.ccd) alpha[k] = on ? 0.75 : 0;
+      source.data = {...source.data, alpha};
+    }
   });
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const paint = () => {

@@ -50,36 +50,41 @@ def make_plots(frames: Frames, references: Mapping[tuple[int, int], float]) -> d
     low, high = (float(np.nanmin(times)), float(np.nanmax(times))) if times.size else (0.0, 1.0)
     room = 0.02 * (high - low) or 0.5
     across = _models().Range1d(low - room, high + room, bounds=(low - 4 * room, high + 4 * room))
-    sources = {}
-    for ccd, one in columns.items():
-        flagged = np.array([bool(flags) for flags in frames[ccd]["flags"]])
-        shown = [one[name] for _, _, names, _ in _PLOTS for name in names]
-        kept = thinned(shown, flagged & (np.cumsum(flagged) <= _MOST // 2), _MOST)
-        sources[ccd] = _models().ColumnDataSource(
-            {
-                name: np.asarray(values[kept], np.float64 if name == "time" else np.float32)
-                for name, values in one.items()
-            }
-            | {"cadence": frames[ccd]["cadence"][kept].astype(np.int32)}
-        )
+    source = _models().ColumnDataSource(_points(frames, columns))
     plots = {}
     for name, label, quantities, logarithmic in _PLOTS:
         figure = _figure(name, label, across, logarithmic)
-        for ccd, source in sources.items():
-            for number, quantity in enumerate(quantities):
-                marker = "x" if number and name == "drift" else "circle"
-                _scatter(figure, source, ccd, quantity, marker)
+        for number, quantity in enumerate(quantities):
+            marker = "x" if number and name == "drift" else "circle"
+            _scatter(figure, source, quantity, marker)
         _mark_references(figure, references)
         plots[name] = figure
-    words = _flag_points(frames, columns)
-    factors = sorted({word for one in words.values() for word in one["flag"]}) or ["no flags"]
-    flags = _figure("flags", "flags", across, False, _models().FactorRange(*reversed(factors)))
-    flags.height = max(_HEIGHT, 60 + 22 * len(factors))
-    for ccd, one in words.items():
-        _scatter(flags, _models().ColumnDataSource(one), ccd, "flag", "circle", size=6)
-    _mark_references(flags, references)
-    plots["flags"] = flags
-    return plots
+    flags = _flag_points(frames, columns)
+    factors = sorted(set(flags["flag"])) or ["no flags"]
+    figure = _figure("flags", "flags", across, False, _models().FactorRange(*reversed(factors)))
+    figure.height = max(_HEIGHT, 60 + 22 * len(factors))
+    _scatter(figure, _models().ColumnDataSource(flags), "flag", "circle", size=6)
+    _mark_references(figure, references)
+    return plots | {"flags": figure}
+
+
+def _points(frames: Frames, columns: Mapping[tuple[int, int], Mapping[str, Array]]) -> Any:
+    """What is drawn of every CCD, in one table: its columns, and the CCD's name."""
+    parts: dict[str, list[Array]] = {}
+    names: list[str] = []
+    for ccd, one in columns.items():
+        flagged = np.array([bool(flags) for flags in frames[ccd]["flags"]])
+        shown = [one[name] for _, _, quantities, _ in _PLOTS for name in quantities]
+        kept = thinned(shown, flagged & (np.cumsum(flagged) <= _MOST // 2), _MOST)
+        for name, values in {**one, "cadence": frames[ccd]["cadence"]}.items():
+            parts.setdefault(name, []).append(values[kept])
+        names += [f"cam{ccd[0]}-ccd{ccd[1]}"] * kept.size
+    kinds = {"time": np.float64, "cadence": np.int32}
+    data: dict[str, Any] = {
+        name: np.concatenate(values).astype(kinds.get(name, np.float32))
+        for name, values in parts.items()
+    }
+    return data | {"ccd": names, "alpha": np.full(len(names), 0.75, np.float32)}
 
 
 def _models() -> Any:
@@ -107,26 +112,21 @@ def _columns(frames: Mapping[str, Array]) -> dict[str, Array]:
     return out | drift_of_frames(frames)
 
 
-def _flag_points(frames: Frames, columns: Mapping[Any, Any]) -> dict[Any, dict[str, Any]]:
+def _flag_points(frames: Frames, columns: Mapping[Any, Any]) -> dict[str, Any]:
     """Points of the plot of flags: amplifiers are left out, long runs thinned."""
-    out = {}
+    points: list[tuple[float, str, int, str]] = []
     for ccd, one in frames.items():
-        times: list[float] = []
-        words: list[str] = []
-        cadences: list[int] = []
         seen: dict[str, int] = {}
         for k, flags in enumerate(one["flags"]):
             for word in str(flags).split():
-                word = word.partition("(")[0]
-                seen[word] = seen.get(word, 0) + 1
-                if seen[word] > 300 and seen[word] % 10:
-                    continue
-                times.append(float(columns[ccd]["time"][k]))
-                words.append(word)
-                cadences.append(int(one["cadence"][k]))
-        if words:
-            out[ccd] = {"time": times, "flag": words, "cadence": cadences}
-    return out
+                flag = word.partition("(")[0]
+                seen[flag] = seen.get(flag, 0) + 1
+                if seen[flag] <= 300 or seen[flag] % 10 == 0:
+                    time = float(columns[ccd]["time"][k])
+                    points.append((time, flag, int(one["cadence"][k]), f"cam{ccd[0]}-ccd{ccd[1]}"))
+    names = ("time", "flag", "cadence", "ccd")
+    data: dict[str, Any] = {name: [one[n] for one in points] for n, name in enumerate(names)}
+    return data | {"alpha": np.full(len(points), 0.75, np.float32)}
 
 
 def _figure(name: str, label: str, across: Any, logarithmic: bool, up: Any = None) -> Any:
@@ -153,7 +153,7 @@ def _figure(name: str, label: str, across: Any, logarithmic: bool, up: Any = Non
     made.add_tools(
         _models().HoverTool(
             tooltips=[
-                ("", "$name"),
+                ("", "@ccd"),
                 ("cadence", "@cadence"),
                 ("time", "@time{0.0000}"),
                 ("", "$snap_y"),
@@ -170,18 +170,13 @@ def _figure(name: str, label: str, across: Any, logarithmic: bool, up: Any = Non
     return made
 
 
-def _scatter(
-    figure: Any, source: Any, ccd: tuple[int, int], y: str, marker: str, size: int = 4
-) -> None:
+def _scatter(figure: Any, source: Any, y: str, marker: str, size: int = 4) -> None:
+    from bokeh.transform import factor_cmap
+
+    names = [f"cam{camera}-ccd{ccd}" for camera, ccd in COLOURS]
+    colour: Any = factor_cmap("ccd", list(COLOURS.values()), names)
     figure.scatter(
-        "time",
-        y,
-        source=source,
-        size=size,
-        marker=marker,
-        color=COLOURS[ccd],
-        alpha=0.75,
-        name=f"cam{ccd[0]}-ccd{ccd[1]}",
+        "time", y, source=source, size=size, marker=marker, color=colour, alpha="alpha", name=y
     )
 
 
