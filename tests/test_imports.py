@@ -21,7 +21,8 @@ LAYERS = (
     ("build", "uncertainty"),
     ("quality",),
     ("fits",),
-    ("compare", "remote", "wcs"),
+    ("remote", "wcs"),
+    ("compare",),
     ("simulate",),
     ("views",),
     ("products", "testing"),
@@ -107,7 +108,7 @@ def test_the_table_of_steps_names_one_step_above_it():
 def test_an_import_upwards_is_found():
     assert rooms_upwards("kernels", "from tica_fn.frame import Frame") == {"frame"}
     assert rooms_upwards("fits", "def f():\n    import tica_fn.cli") == {"cli"}
-    assert rooms_upwards("compare", "from tica_fn.wcs import sphere") == {"wcs"}
+    assert rooms_upwards("remote", "from tica_fn.wcs import sphere") == {"wcs"}
     assert rooms_upwards("fits", "from tica_fn import remote") == {"remote"}
     assert not rooms_upwards("fits", "from tica_fn.frame import Frame")
 

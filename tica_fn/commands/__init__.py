@@ -21,6 +21,7 @@ NAMES = (
     "models",
     "fetch",
     "compare",
+    "regtest",
     "select_dark",
     "stage",
     "check",

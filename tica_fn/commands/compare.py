@@ -21,7 +21,8 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "compare",
         help="hold products to gold ones: pixels, keywords, tables",
-        description="Compare FITS files, or all FITS files of two folders. Pixels and table "
+        description="Compare FITS files or files of reference stars (.h5), or all of two folders. "
+        "Pixels and table "
         "columns must be equal (NaN equals NaN) or within --ulp; numbers in headers equal, with "
         "a warning up to --relative; dates, checksums and versions may differ.",
         epilog=_EXIT,
@@ -55,6 +56,12 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="fail also for what is new or slightly different"
     )
+    parser.add_argument(
+        "--sky",
+        type=float,
+        metavar="ARCSEC",
+        help="let solutions differ that put no pixel further apart than this on the sky",
+    )
     add_jobs(parser)
     parser.add_argument(
         "--table", type=Path, metavar="FILE", help="write the differences as .ecsv or .csv"
@@ -84,6 +91,15 @@ def add(subparsers: Any) -> None:
         metavar="RAW",
         help="raw files to calibrate; the results are held to the folder GOLD",
     )
+    anew.add_argument(
+        "--refstars",
+        type=Path,
+        metavar="FOLDER",
+        help="with --calibrate: fit the WCS of the results with these reference stars, too",
+    )
+    anew.add_argument(
+        "--degree", type=int, default=6, metavar="N", help="of that fit's polynomials (6)"
+    )
     anew.add_argument("--caldir", type=Path, metavar="DIR", help="models for --calibrate")
     anew.add_argument(
         "--wrong-caldir",
@@ -109,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
         relative=args.relative,
         excepted=(*EXCEPTED, *(name.upper() for name in args.excepted)),
         strict=args.strict,
+        sky_arcsec=args.sky,
     )
     with tempfile.TemporaryDirectory() as folder:
         found = _anew(args, rules, Path(folder)) if args.calibrate else _given(args, rules)
@@ -161,8 +178,8 @@ def _given(args: argparse.Namespace, rules: Any) -> list[Any]:
 
     if args.test is None:
         raise UsageError("give TEST, or raw files by --calibrate")
-    if args.caldir or args.wrong_caldir:
-        raise UsageError("--caldir and --wrong-caldir go with --calibrate")
+    if args.caldir or args.wrong_caldir or args.refstars:
+        raise UsageError("--caldir, --wrong-caldir and --refstars go with --calibrate")
     for path in (args.gold, args.test):
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such file or folder")
@@ -176,7 +193,7 @@ def _given(args: argparse.Namespace, rules: Any) -> list[Any]:
 def _anew(args: argparse.Namespace, rules: Any, folder: Path) -> list[Any]:
     """Calibrate, and compare what came out."""
     from tica_fn.compare import compare_folders
-    from tica_fn.compare.rerun import calibrate_anew, expect_refusal
+    from tica_fn.compare.rerun import calibrate_anew, expect_refusal, fit_anew
 
     if args.test is not None or args.caldir is None:
         raise UsageError("--calibrate stands instead of TEST, and needs --caldir")
@@ -184,6 +201,8 @@ def _anew(args: argparse.Namespace, rules: Any, folder: Path) -> list[Any]:
         raise UsageError(f"{args.gold}: with --calibrate GOLD is a folder of products")
     say_when_compiling()
     calibrate_anew(args.calibrate, args.caldir, folder, args.jobs)
+    if args.refstars is not None:
+        fit_anew(folder, args.refstars, args.degree, args.jobs)
     found = compare_folders(args.gold, folder, rules, args.jobs)
     if args.wrong_caldir is not None:
         found += expect_refusal(args.calibrate, args.wrong_caldir)

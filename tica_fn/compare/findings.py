@@ -54,6 +54,9 @@ class Rules:
         Keywords, or patterns with ``*``, that may differ in any way.
     strict : bool
         Whether new keywords, new files and small differences of keywords fail too.
+    sky_arcsec : float, optional
+        How far apart two solutions may put the same pixel on the sky.  Where they are nearer, other
+        coefficients and other measured stars are no more than notes; by default they fail.
 
     Raises
     ------
@@ -65,11 +68,13 @@ class Rules:
     relative: float = 1e-8
     excepted: tuple[str, ...] = EXCEPTED
     strict: bool = False
+    sky_arcsec: float | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse tolerances that can't be."""
-        if not (self.ulp >= 0 and self.relative >= 0):
-            raise ValueError(f"tolerances are zero or more, not {self.ulp} and {self.relative}")
+        given = (self.ulp, self.relative, self.sky_arcsec or 0.0)
+        if not all(value >= 0 for value in given):
+            raise ValueError(f"tolerances are zero or more, not {', '.join(map(str, given))}")
 
     def excepts(self, keyword: str) -> bool:
         """Tell whether a keyword may differ in any way.

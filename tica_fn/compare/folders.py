@@ -13,13 +13,13 @@ from tica_fn.compare.pair import compare_files
 
 __all__ = ["compare_folders", "pairs"]
 
-_ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fit", ".fit.gz", ".fz")
+_ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fit", ".fit.gz", ".fz", ".h5")
 _WORTH_A_PROCESS = 4
 """Fewer files than this are compared sooner than another process starts."""
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """FITS files under a folder, by their path in it without ``.gz`` or ``.fz``."""
+    """FITS and star files under a folder, by their path in it without ``.gz`` or ``.fz``."""
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.name.endswith(_ENDINGS) and path.is_file():
@@ -38,7 +38,7 @@ def pairs(gold: Path, test: Path) -> tuple[list[tuple[Path, Path]], list[str], l
 def compare_folders(
     gold: str | Path, test: str | Path, rules: Rules | None = None, jobs: int | None = None
 ) -> list[Comparison]:
-    """Compare all FITS files of two folders.
+    """Compare all FITS files, and files of reference stars, of two folders.
 
     Parameters
     ----------

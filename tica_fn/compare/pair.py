@@ -1,4 +1,4 @@
-"""Two FITS files held to each other, HDU by HDU."""
+"""Two files held to each other: FITS HDU by HDU, reference stars dataset by dataset."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from tica_fn.compare.findings import Comparison, Difference, Level, Rules
 from tica_fn.compare.headers import compare_headers
+from tica_fn.compare.sky import judge_solution, judge_stars
+from tica_fn.compare.stars import compare_stars, is_star_file
 from tica_fn.compare.values import unequal
 from tica_fn.errors import BadFileError
 from tica_fn.fits.gate import open_checked
@@ -77,7 +79,7 @@ def _unrolled(table: Array, name: str, rows: Any) -> Array:
 
 
 def compare_files(gold: str | Path, test: str | Path, rules: Rules | None = None) -> Comparison:
-    """Compare two FITS files: pixels, headers and tables.
+    """Compare two FITS files: pixels, headers and tables; or two files of reference stars.
 
     Parameters
     ----------
@@ -95,15 +97,20 @@ def compare_files(gold: str | Path, test: str | Path, rules: Rules | None = None
     """
     gold, test, rules = Path(gold), Path(test), rules or Rules()
     try:
+        if is_star_file(gold) and is_star_file(test):
+            moved = compare_stars(gold, test, rules)
+            return Comparison(gold=gold, test=test, differences=tuple(moved))
         before, after = load(gold), load(test)
-    except OSError as error:
-        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except (OSError, BadFileError) as error:
+        named = isinstance(error, OSError) and error.filename
+        text = f"{error.filename}: {error.strerror}" if named else str(error)
         broken = Difference(level=Level.FAILURE, where="file", what="reading", text=text)
         return Comparison(gold=gold, test=test, differences=(broken,))
     found: list[Difference] = []
     if len(before) != len(after):
         text = f"{len(before)} HDUs are now {len(after)}"
         found.append(Difference(level=Level.FAILURE, where="file", what="HDUs", text=text))
+    stars = next((hdu[2] for hdu in before if hdu[1].get("EXTNAME", "") == "WCS_STARS"), None)
     for number, (old, new) in enumerate(zip(before, after, strict=False)):
         name = old[1].get("EXTNAME", "")
         where = f"HDU {number}" + (f" {name}" if name else "")
@@ -111,9 +118,13 @@ def compare_files(gold: str | Path, test: str | Path, rules: Rules | None = None
             text = f"{old[0]} is now {new[0]}"
             found.append(Difference(level=Level.FAILURE, where=where, what="kind", text=text))
             continue
-        found += compare_headers(old[1], new[1], where, rules)
-        compare = compare_tables if old[0] == "table" else compare_images
-        found += compare(old[2], new[2], where, rules)
+        cards = compare_headers(old[1], new[1], where, rules)
+        if old[0] == "table":
+            columns = compare_tables(old[2], new[2], where, rules)
+            found += judge_stars([*cards, *columns], name, rules)
+        else:
+            found += judge_solution(old[1], new[1], stars, cards, where, rules)
+            found += compare_images(old[2], new[2], where, rules)
     return Comparison(gold=gold, test=test, differences=tuple(found))
 
 

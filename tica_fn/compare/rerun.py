@@ -3,38 +3,76 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from tica_fn.compare.findings import Comparison, Difference, Level
+from tica_fn.fits.files import read
 
-__all__ = ["calibrate_anew", "expect_refusal"]
+__all__ = ["calibrate_anew", "expect_refusal", "fit_anew", "stars_of"]
 
 
-def _calibrate(
-    raw: Sequence[Path], caldir: Path, outdir: Path, jobs: int
-) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    words = ["calibrate", *map(str, raw), "--caldir", str(caldir), "--outdir", str(outdir)]
+def _run(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user does."""
     return subprocess.run(
-        [sys.executable, "-m", "tica_fn", *words, "--jobs", str(jobs)],
+        [sys.executable, "-m", "tica_fn", *map(str, words)],
         capture_output=True,
         text=True,
         check=False,
     )
 
 
+def _calibrate(
+    raw: Sequence[Path], caldir: Path, outdir: Path, jobs: int
+) -> subprocess.CompletedProcess[str]:
+    return _run("calibrate", *raw, "--caldir", caldir, "--outdir", outdir, "--jobs", jobs)
+
+
+def _must(what: str, done: subprocess.CompletedProcess[str]) -> None:
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise ValueError(f"{what} failed: {lines[-1].removeprefix('tica-fn: ')}")
+
+
 def calibrate_anew(
     raw: Sequence[Path], caldir: Path, outdir: Path, jobs: int | None = None
 ) -> None:
     """Run ``tica-fn calibrate`` on raw files."""
-    done = _calibrate(raw, caldir, outdir, jobs or os.cpu_count() or 1)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise ValueError(f"calibration failed: {lines[-1].removeprefix('tica-fn: ')}")
+    _must("calibration", _calibrate(raw, caldir, outdir, jobs or os.cpu_count() or 1))
+
+
+def fit_anew(folder: Path, refstars: Path, degree: int, jobs: int | None = None) -> None:
+    """Run ``tica-fn wcs fit`` on products, each with the reference stars of its CCD."""
+    groups: dict[Path, list[Path]] = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        frame = read(path)
+        groups[stars_of(refstars, frame.camera, frame.ccd)].append(path)
+    for stars, paths in groups.items():
+        words = ("--refstars", stars, "--degree", degree, "--jobs", jobs or os.cpu_count() or 1)
+        _must("WCS fit", _run("wcs", "fit", *paths, *words))
+
+
+def stars_of(refstars: Path, camera: int, ccd: int) -> Path:
+    """Find the file of a CCD's reference stars: named as at MAST, by TICA, or the only one."""
+    if refstars.is_file():
+        return refstars
+    found = sorted(
+        path
+        for path in refstars.glob("*.h5")
+        if re.search(rf"cam{camera}[-_]?ccd{ccd}\D|_{camera}-{ccd}\.h5$", path.name)
+    )
+    if len(found) != 1:
+        which = ", ".join(path.name for path in found) or "none"
+        raise ValueError(
+            f"{refstars}: one file of reference stars of camera {camera} CCD {ccd} is wanted there "
+            f"(*cam{camera}-ccd{ccd}*.h5), found {which}"
+        )
+    return found[0]
 
 
 def expect_refusal(raw: Sequence[Path], wrong: Path) -> list[Comparison]:

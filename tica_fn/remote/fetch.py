@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TextIO, TypeVar
 
 import attrs
@@ -16,11 +16,18 @@ from tica_fn.remote.address import shown
 from tica_fn.remote.cache import LARGEST_MODEL, Cache, CachedFile, Remote
 from tica_fn.remote.exposures import EXPOSURES, FLAT_OUTPUT, ROLES, Exposure, Role, Wanted, wanted
 from tica_fn.remote.hashes import digest_file
-from tica_fn.remote.install import install
+from tica_fn.remote.install import install, lay
 from tica_fn.remote.pointers import Entry, Output, check_md5, known_outputs, read_listing
 from tica_fn.remote.progress import Progress, show_progress
 
-__all__ = ["TICA_REMOTE", "Listing", "fetch_models", "fetch_parallel", "select_entries"]
+__all__ = [
+    "TICA_REMOTE",
+    "Listing",
+    "fetch_models",
+    "fetch_output",
+    "fetch_parallel",
+    "select_entries",
+]
 
 TICA_REMOTE = "https://tess.mit.edu/public/tica/"
 
@@ -128,6 +135,40 @@ def _get(
         hash_kind=cached.hash_kind,
     )
     return origin, cached
+
+
+def fetch_output(
+    output: Output,
+    folder: Path,
+    *,
+    remote: Remote,
+    cache: Cache,
+    jobs: int = 4,
+    stream: TextIO | None = None,
+) -> list[Path]:
+    """Download, verify and lay all files of an output into a folder: links into the cache."""
+    entries = _listing(output, remote, cache).entries
+    for entry in entries:
+        parts = PurePosixPath(entry.relpath).parts
+        if not parts or PurePosixPath(entry.relpath).is_absolute() or ".." in parts:
+            raise ModelError(f"{output.name}: its listing names a file {entry.relpath!r}")
+    limit = output.size_bytes or LARGEST_MODEL
+    with show_progress(len(entries), stream) as progress:
+
+        def get(entry: Entry) -> CachedFile:
+            report = progress.reporter(entry.relpath)
+            cached = cache.obtain(
+                remote, entry.md5, legacy=output.legacy, report=report, limit=limit
+            )
+            progress.finished(entry.relpath, cached.digest.size_bytes)
+            return cached
+
+        files = fetch_parallel(get, entries, jobs, remote)
+    paths = [folder / entry.relpath for entry in entries]
+    for path, cached in zip(paths, files, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lay(cached, path)
+    return paths
 
 
 def _already(cache: Cache, path: Path, entry: Entry, output: Output) -> CachedFile | None:

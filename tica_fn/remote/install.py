@@ -19,7 +19,7 @@ from tica_fn.remote.cache import CachedFile, sync_folder
 from tica_fn.remote.hashes import digest_file
 from tica_fn.remote.parts import exclusive
 
-__all__ = ["install"]
+__all__ = ["install", "lay"]
 
 _ASIDE = ".tica-fn-tmp"
 _NO_LINK = frozenset(
@@ -58,6 +58,17 @@ def install(folder: Path, files: list[tuple[Origin, CachedFile]], locks: Path) -
         kept = (origin for origin in old if origin.path not in new)
         write_origins(folder, (*kept, *new.values()))
         sync_folder(folder)
+
+
+def lay(cached: CachedFile, path: Path) -> None:
+    """Put a verified file in its place, at once."""
+    if path.is_file() and digest_file(path) == cached.digest:
+        return
+    aside = _stage(cached, path)
+    try:
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _make_folder(place: Path) -> None:

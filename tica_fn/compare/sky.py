@@ -1,0 +1,91 @@
+"""Two solutions held to each other on the sky, where their keywords differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from tica_fn.compare.findings import Difference, Level, Rules
+from tica_fn.immutable import Array
+
+__all__ = ["judge_solution", "judge_stars"]
+
+_WCS = re.compile(
+    r"(CRPIX|CRVAL|CDELT|CTYPE)[12]|(CD|PC)[12]_[12]|LONPOLE|LATPOLE|"
+    r"(A|B|AP|BP)_(\d_\d|ORDER|DMAX)|(RA|DEC)_TARG|BTC_PIX[12]|RMS[ABFX]\w*|WCS(GDF|DEG|BADB)"
+)
+"""Keywords of a solution, and of how good it is."""
+_STAR_TABLE = "WCS_STARS"
+
+
+def judge_solution(
+    gold: Any, test: Any, stars: Array | None, found: Sequence[Difference], where: str, rules: Rules
+) -> list[Difference]:
+    """Say how far apart two headers put the sky, where any keyword of their solutions differs.
+
+    With a tolerance on the sky that distance decides, and the keywords are remarks.
+    """
+    from tica_fn.errors import AstrometryError
+    from tica_fn.wcs.comparison import compare_solutions, solution_of_header
+
+    if not any(_WCS.fullmatch(one.what) for one in found):
+        return list(found)
+    if not all(str(header.get("CTYPE1", "")).startswith("RA--") for header in (gold, test)):
+        return list(found)
+    try:
+        first, second = solution_of_header(gold), solution_of_header(test)
+        over = compare_solutions(first, second).numbers
+        text = (
+            f"up to {over['max_arcsec']:.3g} arcsec apart over the science area, rms "
+            f"{over['rms_arcsec']:.3g}"
+        )
+        places = _places(stars)
+        if places is not None:
+            at = compare_solutions(first, second, *places).numbers
+            text += (
+                f"; at {len(places[0])} stars up to {at['max_arcsec']:.3g}, rms "
+                f"{at['rms_arcsec']:.3g}"
+            )
+    except (AstrometryError, KeyError, ValueError) as error:
+        text = f"the solutions can't be compared on the sky: {error}"
+        return [*found, Difference(level=Level.FAILURE, where=where, what="sky", text=text)]
+    if rules.sky_arcsec is None:
+        note = Difference(
+            level=Level.NOTE, where=where, what="sky", text=text, largest=over["max_arcsec"]
+        )
+        return [*found, note]
+    good = over["max_arcsec"] <= rules.sky_arcsec
+    verdict = Difference(
+        level=Level.NOTE if good else Level.FAILURE,
+        where=where,
+        what="sky",
+        text=f"{text} ({rules.sky_arcsec:g} allowed)",
+        largest=over["max_arcsec"],
+    )
+    remarks = [
+        attrs.evolve(one, level=Level.NOTE) if good and _WCS.fullmatch(one.what) else one
+        for one in found
+    ]
+    return [*remarks, verdict]
+
+
+def judge_stars(found: Sequence[Difference], name: str, rules: Rules) -> list[Difference]:
+    """Make what the fit measured of stars a remark, where the sky decides."""
+    if rules.sky_arcsec is None or name.upper() != _STAR_TABLE:
+        return list(found)
+    return [
+        attrs.evolve(one, level=Level.NOTE) if one.what.startswith("FLX") else one for one in found
+    ]
+
+
+def _places(stars: Array | None) -> tuple[Array, Array] | None:
+    """Columns and rows of the stars that a product's table holds, the first pixel being 1."""
+    if stars is None or not {"FLXCOL", "FLXROW"} <= set(stars.dtype.names or ()):
+        return None
+    columns, rows = (np.asarray(stars[name], float) for name in ("FLXCOL", "FLXROW"))
+    fine = (columns > 0) & (rows > 0)  # 0 where a star was not measured
+    return (columns[fine], rows[fine]) if fine.any() else None
