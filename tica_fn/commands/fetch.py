@@ -77,6 +77,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List, and load unless only the list is wanted."""
+    from tica_fn.errors import UsageError
     from tica_fn.remote.address import clean_url
     from tica_fn.remote.cache import Remote
     from tica_fn.remote.http import Client
@@ -84,13 +85,13 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.remote.scripts import Choice, moment
 
     if args.kind == "tp" and (args.camera or args.ccd):
-        raise ValueError("names of target pixel files tell no CCD: choose stars by --tic")
+        raise UsageError("names of target pixel files tell no CCD: choose stars by --tic")
     if args.tic and args.kind != "tp":
-        raise ValueError("--tic goes with --kind tp")
+        raise UsageError("--tic goes with --kind tp")
     if (args.collateral and not (args.kind == "tp" and args.tic)) or (
         args.collateral and args.list_only
     ):
-        raise ValueError("--collateral goes with --kind tp and --tic, and needs their files")
+        raise UsageError("--collateral goes with --kind tp and --tic, and needs their files")
     client = Client(timeout_s=args.timeout, tries=args.tries)
     remote = Remote(url=clean_url(args.remote or RAW_REMOTE), client=client)
     choice = Choice(

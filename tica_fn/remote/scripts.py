@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 
 import attrs
 
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, UsageError
 
 __all__ = ["KINDS", "Choice", "RemoteFile", "choose", "moment", "read_script"]
 
@@ -72,7 +72,7 @@ def moment(text: str) -> datetime:
             return _TJD_ZERO + timedelta(days=float(text))
         found = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise ValueError(
+        raise UsageError(
             f"{text!r} is no time: give 2018-12-15T18:24:59, 2018349182459 or a TJD, all UTC"
         ) from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
@@ -98,7 +98,7 @@ def read_script(path: Path, url: str, kind: str) -> Iterator[RemoteFile]:
                 raise BadFileError(f"{url}: the address of {name} is {address}")
             try:
                 start = moment(found["stamp"])
-            except ValueError:
+            except UsageError:
                 continue
             camera, ccd = found["camera"] or found["col_camera"], found["ccd"] or found["col_ccd"]
             yield RemoteFile(
