@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The last astrocut that reads TICA's layout, beside the current one; tests run it on its own.
 OLD_ASTROCUT := $(VENV)/astrocut-0.11
 
-.PHONY: demo test lint docs bench format clean
+.PHONY: demo test torture lint docs bench format clean
 
 # Users need the package alone; developers also the test tools.
 $(VENV)/user.stamp: pyproject.toml
@@ -29,6 +29,10 @@ lint: $(VENV)/developer.stamp
 
 test: lint docs
 	$(BIN)/python -m pytest -n 2 --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs
+
+# Ten minutes of mutated files, hostile servers, kills, full disks and dying clusters.
+torture: $(VENV)/developer.stamp
+	$(BIN)/python -m tests.torture --seconds 600
 
 docs: $(VENV)/developer.stamp
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

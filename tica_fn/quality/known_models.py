@@ -16,6 +16,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from tica_fn.errors import BadFileError
 from tica_fn.immutable import Array
 from tica_fn.models import Models
 
@@ -74,11 +75,12 @@ def known_models(path: str | os.PathLike[str] | None = None) -> tuple[KnownModel
     >>> {model.kind for model in known_models()} >= {"flat", "bias"}
     True
     """
-    return _table(
-        files("tica_fn").joinpath("data/known_models.csv").read_text()
-        if path is None
-        else Path(path).read_text()
-    )
+    if path is None:
+        return _table(files("tica_fn").joinpath("data/known_models.csv").read_text())
+    try:
+        return _table(Path(path).read_text())
+    except (ValueError, TypeError, csv.Error) as error:
+        raise BadFileError(f"{path}: not a table of known models ({error})") from error
 
 
 @cache
