@@ -1,4 +1,4 @@
-"""Two files held to each other: FITS HDU by HDU, reference stars dataset by dataset."""
+"""Compare two files: FITS by HDU, reference stars by dataset."""
 
 from __future__ import annotations
 
@@ -25,17 +25,22 @@ Hdu = tuple[str, Any, Array | None]
 
 def load(path: Path) -> list[Hdu]:
     """Read all of a FITS file: the kind, header and stored values of every HDU."""
+    from astropy.io.fits import VerifyError
     from astropy.utils.exceptions import AstropyUserWarning
 
+    broken = (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, VerifyError, Warning)
     try:
         with warnings.catch_warnings():
             # A truncated file is told by a warning only; to a comparison it is no file.
             warnings.simplefilter("error", AstropyUserWarning)
             with open_checked(path, do_not_scale_image_data=True) as hdus:
-                return [_loaded(hdu) for hdu in hdus]
+                loaded = [_loaded(hdu) for hdu in hdus]
+            for _, header, _ in loaded:
+                list(header.items())  # Cards are parsed when they are looked at.
+            return loaded
     except (FileNotFoundError, BadFileError):
         raise
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, Warning) as error:
+    except broken as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadFileError(f"{path}: cannot be read as FITS: {reason}") from error
 
@@ -57,7 +62,7 @@ def _loaded(hdu: Any) -> Hdu:
 
 
 def _unrolled(table: Array, name: str, rows: Any) -> Array:
-    """Table in which a column of variable length holds its bytes, not where they are stored."""
+    """Replace a variable-length column's descriptors by its bytes."""
     held = [np.frombuffer(np.ascontiguousarray(row).tobytes(), dtype=np.uint8) for row in rows]
     longest = max((row.size for row in held), default=0)
     # Each row's length stands before its bytes, so that padding is not taken for values.
