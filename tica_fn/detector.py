@@ -85,7 +85,7 @@ SMEAR_ROWS = (2058, 2068)
 VIRTUAL_ROWS = (2068, 2078)
 
 PEDESTAL_FIRST_ROW = 750
-"""Rows before this one ring after the start of the frame; the pedestal leaves them out."""
+"""The pedestal leaves out the rows before this one, which ring after the start of the frame."""
 PEDESTAL_COLUMNS = 8
 """The last so many of an amplifier's overclock columns; the first three see scattered light."""
 SMEAR_MEDIAN_ROWS = (2061, 2068)

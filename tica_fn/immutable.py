@@ -1,4 +1,4 @@
-"""Arrays, mappings and records that stay as they are.
+"""Immutable arrays, mappings and records.
 
 A read-only *view* still changes through its base, so a frozen array owns its memory.  Both kinds
 stay frozen in copies and across processes.
@@ -28,7 +28,7 @@ Array = NDArray[Any]
 
 
 def freeze(array: Array) -> Array:
-    """Make a fresh array, which nobody else holds, read-only in place."""
+    """Make a new array read-only in place; nobody else may hold it."""
     array.setflags(write=False)
     return array
 
@@ -51,7 +51,7 @@ def frozen_array(value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
 
 
 def same(left: object, right: object) -> bool:
-    """Equality in which arrays are compared by value and NaN equals NaN."""
+    """Equality by value, where NaN equals NaN."""
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         if left is None or right is None:
             return False
@@ -64,7 +64,7 @@ def same(left: object, right: object) -> bool:
 
 
 class Unchanging(Mapping[str, Any]):
-    """A mapping whose items cannot change: a record keeps it as it is."""
+    """Immutable mapping; a record keeps it as it is."""
 
     __slots__ = ()
 

@@ -170,7 +170,7 @@ class Models(Record):
     row_profile_file: ModelFile | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse values that would spread through every frame."""
+        """Refuse values that would spoil every frame."""
         check_ccd(self.camera, self.ccd)
         for name in ("bias", "flat"):
             bad = np.argwhere(~np.isfinite(getattr(self, name)))
@@ -188,7 +188,7 @@ class Models(Record):
 
     @property
     def provenance(self) -> Provenance:
-        """What a frame keeps of its models."""
+        """What a frame records of its models."""
         gain = tuple(self.amplifiers.gain.tolist())
         return Provenance(kind=self.kind, files=self.files, gain=gain)
 

@@ -98,13 +98,13 @@ class BuiltModel(Record):
 
     @property
     def clipped(self) -> int:
-        """Values of all pixels and frames that were left out."""
+        """Number of values that were left out."""
         return int(self.frames * self.count.size - self.count.sum(dtype=np.int64))
 
 
 @attrs.define(kw_only=True)
 class _Alike:
-    """Sees to it that all frames of a stack are raw frames of one CCD and exposure time."""
+    """Checks that all frames of a stack are raw frames of one CCD and exposure time."""
 
     read: Callable[[Any], Frame]
     first: Frame | None = None

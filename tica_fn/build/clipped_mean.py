@@ -98,7 +98,7 @@ def _floor(deviation: Array) -> Array:
 def stack_clipped(
     items: Sequence[T], load: Callable[[T], tuple[Array, float]], *, limit: float = 5.0
 ) -> Stack:
-    """Average a stack, without the values that are far off."""
+    """Average a stack without its outliers."""
     if len(items) < 3:
         raise FrameError(f"a clipped mean needs at least three frames, not {len(items)}")
     if not limit >= 3.0:

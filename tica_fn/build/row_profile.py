@@ -186,7 +186,7 @@ class _Sums:
             self.empty()
 
     def empty(self) -> None:
-        """Sum what waits, values far from the median of their row left out."""
+        """Add what waits to the sums, without values far from the median of their row."""
         values = np.concatenate(self.waiting, axis=1)
         self.waiting.clear()
         away = values - np.nanmedian(values, axis=1, keepdims=True)
@@ -214,7 +214,7 @@ class _Sums:
 
 
 def _levelled(values: Array) -> Array:
-    """Columns less the level of each, which outliers have no part in."""
+    """Subtract each column's level, measured without outliers."""
     middle = np.nanmedian(values, axis=0)
     away = np.abs(values - middle)
     sigma = _MAD_TO_SIGMA * np.nanmedian(away)

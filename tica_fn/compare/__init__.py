@@ -1,4 +1,4 @@
-"""Regression: products held to gold ones, pixel by pixel and keyword by keyword."""
+"""Regression: compare products with gold ones, pixel by pixel and keyword by keyword."""
 
 from tica_fn.compare.findings import EXCEPTED, Comparison, Difference, Level, Rules
 from tica_fn.compare.folders import compare_folders

@@ -31,7 +31,7 @@ def _blocks(image: Array, step: int, padding: Any) -> Array:
 
 
 def extremes(image: Array, step: int) -> Array:
-    """Of each block the value that is furthest from zero; NaN where it holds nothing else."""
+    """Value furthest from zero in each block; NaN where it holds only NaN."""
     blocks = _blocks(image, step, np.nan)
     known = np.where(np.isnan(blocks), -1.0, np.abs(blocks))
     furthest = known.argmax(axis=2)[..., None]

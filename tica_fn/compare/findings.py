@@ -77,7 +77,7 @@ class Rules:
             raise ValueError(f"tolerances are zero or more, not {', '.join(map(str, given))}")
 
     def excepts(self, keyword: str) -> bool:
-        """Tell whether a keyword may differ in any way.
+        """Tell whether a keyword is exempt from comparison.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Two folders held to each other, file by file, on several processors."""
+"""Compare two folders, file by file, on several processors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["compare_folders", "pairs"]
 
 _ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fit", ".fit.gz", ".fz", ".h5")
 _WORTH_A_PROCESS = 4
-"""Fewer files than this are compared sooner than another process starts."""
+"""Below this number of files, worker processes cost more time than they save."""
 
 
 def _files(folder: Path) -> dict[str, Path]:

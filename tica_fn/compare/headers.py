@@ -1,4 +1,4 @@
-"""Headers held to each other, keyword by keyword."""
+"""Compare headers, keyword by keyword."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _compare_remarks(gold: Any, test: Any, keyword: str, where: str) -> list[Difference]:
-    """Remarks differ in many ways; say that they do, when a user wants to hear of them at all."""
+    """Report differing COMMENT or HISTORY cards in one line."""
     before, after = list(gold[keyword]), list(test[keyword])
     if before == after:
         return []

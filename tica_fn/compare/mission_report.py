@@ -101,7 +101,7 @@ def draw_mission(found: MissionComparison, path: str | Path) -> None:
 
 
 def _draw_map(figure: Any, axes: Any, difference: Array) -> None:
-    """Draw of each block the largest difference: linear for 99 %, logarithmic beyond."""
+    """Draw the largest difference of each block: linear for 99 %, logarithmic beyond."""
     from matplotlib.colors import SymLogNorm
 
     step = block_size(difference.shape)

@@ -17,7 +17,7 @@ from tica_fn.immutable import Array
 __all__ = ["draw_differences"]
 
 _FEW = 50
-"""Pixels that are ringed, where no more differ."""
+"""Up to this many differing pixels are ringed."""
 
 
 def draw_differences(gold: str | Path, test: str | Path, path: str | Path) -> bool:
@@ -97,7 +97,7 @@ def _draw(figure: Any, axes: Any, number: int, gold: Hdu, test: Hdu) -> None:
 def _draw_apart(
     figure: Any, axis: Any, apart: Array, differs: Array, step: int, place: Any, unit: str
 ) -> None:
-    """Draw sizes of differences on a logarithmic scale; those without a size in a colour apart."""
+    """Draw differences on a logarithmic scale, and those without a size in green."""
     from matplotlib.colors import LogNorm
 
     axis.set_facecolor("lightgrey")

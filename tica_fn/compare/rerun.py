@@ -1,4 +1,4 @@
-"""Calibrate raw files anew, to hold the result to gold products; and see wrong models refused."""
+"""Calibrate raw files again for a comparison, and check that wrong models are refused."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def stars_of(refstars: Path, camera: int, ccd: int) -> Path:
 
 
 def expect_refusal(raw: Sequence[Path], wrong: Path) -> list[Comparison]:
-    """See that raw files are refused with models of another exposure time."""
+    """Check that raw files are refused with models of another exposure time."""
     found = []
     for path in raw:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Two solutions held to each other on the sky, where their keywords differ."""
+"""Compare two solutions on the sky, where their keywords differ."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def judge_solution(
 
 
 def judge_stars(found: Sequence[Difference], name: str, rules: Rules) -> list[Difference]:
-    """Make what the fit measured of stars a remark, where the sky decides."""
+    """Turn differences of measured stars into notes where `sky_arcsec` decides."""
     if rules.sky_arcsec is None or name.upper() != _STAR_TABLE:
         return list(found)
     return [

@@ -1,4 +1,4 @@
-"""Files of reference stars held to each other, dataset by dataset."""
+"""Compare files of reference stars, dataset by dataset."""
 
 from __future__ import annotations
 

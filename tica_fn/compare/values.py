@@ -1,4 +1,4 @@
-"""Arrays held to each other: equal bit for bit, or within so many floating-point steps."""
+"""Compare arrays: equal bit for bit, or within a number of floating-point steps."""
 
 from __future__ import annotations
 

@@ -260,7 +260,7 @@ def _light(frame: Frame, models: Models, amplifier: int) -> tuple[Array, Array] 
 
 
 def pedestals_out_of_family(pedestals: ArrayLike, coadds: float) -> Array:
-    """Find pedestals that are far from those of the other frames.
+    """Find pedestals far from those of the other frames.
 
     `pedestals`: (frames, 4) pedestals of frames of one CCD and exposure time, ADU; gives (frames,
     4) bool.

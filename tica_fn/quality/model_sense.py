@@ -1,4 +1,4 @@
-"""Models that no detector can have: values outside what flat fields and the ADC allow."""
+"""Impossible models: values outside what flat fields and the converter allow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tica_fn.models import Models
 __all__ = ["ADC_LIMIT", "FLAT_RANGE", "outside_sense"]
 
 FLAT_RANGE = (0.1, 10.0)
-"""Flats that are in use lie between 0.73 and 1.07."""
+"""Flats in use lie between 0.73 and 1.07."""
 ADC_LIMIT = 2.0**16
 """Counts of one read, ADU: the converters have 16 bits."""
 

@@ -157,7 +157,7 @@ def flag_pixels(
 
 @attrs.frozen(eq=False)
 class FlagPlan:
-    """What the flags of a piece's pixels follow from, and the runs of full pixels found so far.
+    """What the flags of a piece depend on, and the full runs found so far.
 
     `of_row`, `of_column`, `virtual`: as `place_flags` takes them; `now` and `longest`: (columns,)
     int64, runs of full pixels; the rest is as the public kernels take it.
@@ -219,7 +219,7 @@ class FlagPlan:
         )
 
     def begun_anew(self) -> FlagPlan:
-        """The same without the runs that were found so far."""
+        """Copy without the runs found so far."""
         return attrs.evolve(self, now=np.zeros_like(self.now), longest=np.zeros_like(self.longest))
 
     def fill(
@@ -230,7 +230,7 @@ class FlagPlan:
         quality: Array,
         beside: tuple[int, int] = (0, 0),
     ) -> None:
-        """Fill in the flags of rows from `first` on, but for bleeds; rows are to come in order.
+        """Flag rows from `first` on, except for bleeds; call in the order of rows.
 
         `pixels`, `variance`: (rows, columns) float32 or float64; without variance no cosmic rays
         are looked for.  `beside`: how many rows before and after are there for their neighbours
@@ -273,7 +273,7 @@ class FlagPlan:
             quality |= rays[own]
 
     def add_bleeds(self, quality: Array) -> None:
-        """Mark the lit pixels of columns in which a long run is full, after the last rows."""
+        """Flag bleeds: lit pixels of columns with a long full run. Call after the last rows."""
         light = slice(0, max(BUFFER_ROWS[1] - self.place.row, 0))
         quality[light, self.longest >= _SHORTEST_BLEED] |= Pixel.BLEED_COLUMN.value
 
@@ -301,7 +301,7 @@ def _bits_of_place(place: Place) -> tuple[Array, Array, Array]:
 
 
 def _add_dropped_overclocks(piece: Frame, models: Models, quality: Array) -> None:
-    """Mark overclock pixels that the pedestals were measured without, in place."""
+    """Flag the overclock pixels that the pedestals leave out, in place."""
     if piece.overclocks_dropped is None:
         return
     for amplifier in np.flatnonzero(piece.overclocks_dropped).tolist():

@@ -10,7 +10,7 @@ __all__ = ["clean_url", "shown"]
 
 
 def clean_url(url: str) -> str:
-    """Put a remote's address in the form requests can be built on."""
+    """Check the address of a remote and write it in one form."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RemoteError(f"{url}: the address of a remote begins with http:// or https://")
@@ -23,6 +23,6 @@ def clean_url(url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """Address without the user name and password that may stand in it."""
+    """Address without its user name and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]))

@@ -32,7 +32,7 @@ Report = Callable[[int, "int | None"], None]
 
 
 def default_folder() -> Path:
-    """Folder in which models are kept where no other is named."""
+    """Default folder of downloaded models."""
     from platformdirs import user_cache_path
 
     if named := os.environ.get("TICA_FN_CACHE"):
@@ -61,7 +61,7 @@ class Remote:
 
 
 def give_name(part: Path, path: Path) -> None:
-    """Make a complete, verified part file appear under its name: durable, read-only, at once."""
+    """Rename a verified part file to its final name: atomic, durable, read-only."""
     with part.open("rb") as stream:
         os.fsync(stream.fileno())
     part.chmod(0o444)
@@ -71,7 +71,7 @@ def give_name(part: Path, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Flush a folder's entries to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -192,7 +192,7 @@ class Cache:
         report: Report,
         limit: int,
     ) -> tuple[bool, bool]:
-        """Download from the layout that has it; which one (legacy), and whether a part was kept."""
+        """Download from either layout: whether it was the old one, and a part was kept."""
         keys = [object_key(md5, legacy=old, listing=listing) for old in (legacy, not legacy)]
         for old, key in zip((legacy, not legacy), keys, strict=True):
             try:

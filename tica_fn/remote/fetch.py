@@ -172,7 +172,7 @@ def fetch_output(
 
 
 def _already(cache: Cache, path: Path, entry: Entry, output: Output) -> CachedFile | None:
-    """Find the file that is wanted where it is to be installed: fetched before, or by DVC."""
+    """Use the file at the destination if it is right: fetched before, or by DVC."""
     if not path.is_file():
         return None
     digest = digest_file(path)
@@ -189,7 +189,7 @@ def _listings(
     remote: Remote,
     cache: Cache,
 ) -> dict[Role, Listing]:
-    """Decide which version serves for bias and flat."""
+    """Choose the versions of bias and flat."""
     names = dict(zip(ROLES, (exposure.bias_output, FLAT_OUTPUT), strict=True))
     chosen: dict[Role, Listing] = {}
     for pin in pins:
@@ -242,7 +242,7 @@ def _listing(output: Output, remote: Remote, cache: Cache) -> Listing:
 
 
 def fetch_parallel(get: Callable[[T], R], items: Sequence[T], jobs: int, remote: Remote) -> list[R]:
-    """Get several files at a time; the first failure stops the others."""
+    """Download files in parallel; the first failure stops the rest."""
     if jobs < 1:
         raise ValueError(f"at least one file at a time must be fetched, not {jobs}")
     with ThreadPoolExecutor(max_workers=min(jobs, max(len(items), 1))) as pool:

@@ -1,4 +1,4 @@
-"""SHA-256 of files whose publisher gives no hash that can be relied on, as first seen."""
+"""SHA-256 of files without a reliable published hash: recorded once, checked ever after."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["FirstSight", "check_whole"]
 
 
 def check_whole(path: Path) -> list[RawHDU]:
-    """Refuse what is not exactly one FITS file whose sums are right; packed or not, of any size."""
+    """Refuse anything but exactly one whole FITS file with correct checksums."""
     data = mapped(path)
     hdus = read_blocks(path, data, verify=False)
     verify_sums(path, hdus, sums_of(data, hdus)[0])
@@ -49,7 +49,7 @@ class FirstSight:
             raise BadFileError(f"{self.path}: damaged ({error})") from None
 
     def check(self, name: str, sha256: str) -> None:
-        """Record the hash of a name that is new, and refuse another one later."""
+        """Record the hash of a new name; refuse a different one later."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(self.lock):
             content = self.known()

@@ -32,7 +32,7 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class RefusedError(RemoteError):
-    """What a server answers can't be right, and trying again would not mend it."""
+    """The server's answer is invalid; a retry would not help."""
 
 
 class NotOnServerError(RefusedError):
@@ -40,7 +40,7 @@ class NotOnServerError(RefusedError):
 
 
 class _BrokenOffError(Exception):
-    """A transfer stopped in a way that trying again may mend."""
+    """A transfer failed in a way that a retry may fix."""
 
 
 @attrs.define(kw_only=True)
@@ -61,7 +61,7 @@ class Client:
         validator: Path | None = None,
         limit: int | None = None,
     ) -> bool:
-        """Complete a part file of at most so many bytes; whether what was in it was kept.
+        """Complete a part file of at most `limit` bytes; True if its content was kept.
 
         A try counts as a failure unless it was faster than the slowest rate allowed, so that a
         server can't spin a download out by a byte a time.
@@ -91,7 +91,7 @@ class Client:
         validator: Path | None,
         limit: int | None,
     ) -> bool:
-        """Make one request; whether the beginning in the part file was kept."""
+        """Make one request; True if the part file was continued."""
         import requests
         import urllib3
 

@@ -1,4 +1,4 @@
-"""Put verified files into a model folder: each whole and right, or not there at all.
+"""Install verified files in a model folder, each whole or not at all.
 
 Everything has been downloaded and hashed before the folder is touched.  The new files are first put
 beside their places under hidden names, then the record is extended by them, then each is renamed
@@ -72,7 +72,7 @@ def lay(cached: CachedFile, path: Path) -> None:
 
 
 def _make_folder(place: Path) -> None:
-    """Make a folder; where a link points nowhere yet, the folder it points to."""
+    """Make a folder, or the target of a dangling link."""
     target = place.parent / place.readlink() if place.is_symlink() else place
     target.mkdir(parents=True, exist_ok=True)
 

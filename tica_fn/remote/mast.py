@@ -112,7 +112,7 @@ def _obtain(cache: Cache, remote: Remote, name: str, report: Report) -> CachedFi
 
 
 def check_model(part: Path, name: str) -> None:
-    """Refuse what is not the whole model that a name of SPOC's promises, whoever sent it."""
+    """Refuse a file that is not the model its name promises."""
     camera, ccd, kind = name.removesuffix(".fits").split("-")[1:]
     try:
         check_whole(part)

@@ -16,7 +16,7 @@ __all__ = ["append", "check_room", "exclusive", "restart"]
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for reading and appending, and wait until nobody else has it locked.
+    """Open a file for appending, locked against other processes.
 
     The lock goes with the process, however that ends.
     """
@@ -41,7 +41,7 @@ def restart(part: IO[bytes]) -> int:
 
 
 def append(part: IO[bytes], piece: bytes) -> None:
-    """Write a piece through to the system."""
+    """Write all of a piece, unbuffered."""
     try:
         while piece:
             piece = piece[part.write(piece) :]
@@ -51,7 +51,7 @@ def append(part: IO[bytes], piece: bytes) -> None:
 
 
 def check_room(part: IO[bytes], start: int, total: int | None) -> None:
-    """Refuse a transfer that cannot fit before the first byte of it."""
+    """Refuse a transfer that does not fit on the disk."""
     if total is None:
         return
     free = shutil.disk_usage(Path(part.name).parent).free

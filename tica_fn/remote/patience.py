@@ -1,4 +1,4 @@
-"""How long a server is waited for: overall, where the timeout of a socket starts anew each byte."""
+"""Overall time limits for servers: a socket's own timeout starts again with each byte."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 __all__ = ["SLOWEST", "TooSlowError", "no_slower", "within"]
 
 SLOWEST = 1000.0
-"""Bytes per second below which a transfer is broken off."""
+"""Transfers slower than this many bytes per second are aborted."""
 
 T = TypeVar("T")
 
 
 class TooSlowError(Exception):
-    """A server lets us wait."""
+    """The server is too slow."""
 
 
 def within(seconds: float, ask: Callable[[], T], drop: Callable[[T], None]) -> T:
-    """Wait for an answer for so long; one that comes later is dropped."""
+    """Wait at most this long for an answer, and drop one that comes later."""
     answers: list[T] = []
     errors: list[BaseException] = []
     lock, given_up, done = threading.Lock(), threading.Event(), threading.Event()
@@ -53,7 +53,7 @@ def within(seconds: float, ask: Callable[[], T], drop: Callable[[T], None]) -> T
 
 @contextmanager
 def no_slower(answer: Any, window_s: float, count: Callable[[], int]) -> Iterator[None]:
-    """Break off a transfer that brings less than the slowest rate during any such window."""
+    """Abort a transfer that falls below the slowest rate in any window."""
     try:
         line = socket.socket(fileno=os.dup(answer.raw.fileno()))
     except (OSError, ValueError):  # All of it has come already.

@@ -54,7 +54,7 @@ class Progress:
             self._show()
 
     def _show(self) -> None:
-        """Move the bar; files whose length is not known yet are taken to be as long as others."""
+        """Move the bar; assumes that files of unknown length are as long as the others."""
         if self._bar is None:
             return
         known = len(self._totals)

@@ -24,12 +24,12 @@ __all__ = ["RAW_REMOTE", "Fetched", "fetch_files", "list_files"]
 RAW_REMOTE = "https://archive.stsci.edu/missions/tess/download_scripts/sector/"
 _LARGEST_SCRIPT = 500_000_000
 _GIVE_UP = 5
-"""So many failures in a row, and none before them or since: the server is of no use."""
+"""Stop after this many failures without one success."""
 
 
 @attrs.frozen(kw_only=True)
 class Fetched:
-    """What came of one file: ``"fetched"``, ``"there already"``, ``"failed"``, ``"not begun"``."""
+    """Result of one file: ``"fetched"``, ``"there already"``, ``"failed"``, ``"not begun"``."""
 
     file: RemoteFile
     path: Path
@@ -98,7 +98,7 @@ def fetch_files(
 
 
 def _obtain(remote: Remote, one: RemoteFile, kind: str, path: Path, report: Report) -> str:
-    """Have one file in its place, whole and that which its name says."""
+    """Download one file unless it is there and whole."""
     part = path.with_name(f".{path.name}.part")
     mark = path.with_name(f".{path.name}.version")
     with exclusive(part) as stream:

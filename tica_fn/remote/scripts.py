@@ -53,7 +53,7 @@ class RemoteFile:
 
 @attrs.frozen(kw_only=True)
 class Choice:
-    """Which files of a script are wanted; what is None does not matter."""
+    """Selection of files; None matches all."""
 
     camera: int | None = None
     ccd: int | None = None

@@ -49,7 +49,7 @@ def _paths(name: str) -> tuple[str, ...]:
 def list_models(
     target: Path, outputs: Mapping[str, Output] | None = None
 ) -> tuple[FolderStatus, ...]:
-    """Tell of each exposure time, and of MAST's models, what is there; nothing is hashed."""
+    """List the models of each exposure time, and MAST's, without hashing them."""
     outputs = known_outputs() if outputs is None else outputs
     found = [_status(one.name, one.folder, target, _versions(one, outputs)) for one in EXPOSURES]
     return (*found, _status("mast", MAST_FOLDER, target, {}))
@@ -80,7 +80,7 @@ def _status(name: str, folder: str, target: Path, versions: dict[str, str]) -> F
 
 
 def model_folders(target: Path) -> tuple[Path, ...]:
-    """Model folders that hold anything."""
+    """Model folders that are not empty."""
     names = [(one.name, one.folder) for one in EXPOSURES] + [("mast", MAST_FOLDER)]
     return tuple(
         target / folder
