@@ -69,3 +69,13 @@ def test_products_stay_valid(calibrated, tmp_path, layout, change):
         for number, expected in ((0, first), (1, image)):
             kept = "".join(str(text).ljust(80) for text in table["CARD"][table["HDU"] == number])
             assert fits.Header.fromstring(kept) == expected
+
+
+@pytest.mark.parametrize("claimed", [0, 1, 2, 3, 2**62, -5])
+def test_the_steps_that_a_header_names_count_whatever_number_it_claims(claimed):
+    """A number of 2**62 held the reader for ever."""
+    from tica_fn.fits.provenance import steps_of
+
+    header = {"NSTEPS": claimed, "CALSTEP1": "subtract_bias", "CALSTEP2": "apply_gain"}
+    named = ("subtract_bias", "apply_gain")
+    assert steps_of(header) == named[: max(claimed, 0)]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
+from itertools import takewhile
 from typing import Any
 
 from tica_fn.detector import AMPLIFIERS
@@ -23,6 +24,10 @@ __all__ = [
     "step_keyword",
     "steps_of",
 ]
+
+
+_MOST_STEPS = 99
+"""CALSTP99 is the last keyword of eight letters."""
 
 
 @cache
@@ -54,7 +59,9 @@ def steps_of(header: Mapping[str, Any]) -> tuple[str, ...] | None:
     count = header.get("NSTEPS")
     if not isinstance(count, int):
         return None
-    return tuple(str(header.get(step_keyword(n))) for n in range(1, count + 1))
+    # A header can claim any number of steps: those that it names count.
+    names = (header.get(step_keyword(n)) for n in range(1, min(count, _MOST_STEPS) + 1))
+    return tuple(map(str, takewhile(lambda name: name is not None, names)))
 
 
 def provenance_of(header: Mapping[str, Any]) -> Provenance | None:
