@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import attrs
 import pytest
 
 from tica_fn.errors import BadFileError
@@ -16,6 +17,15 @@ def test_the_folder_holds_the_versions_that_the_package_knows():
     assert read_pointers(MODELS) == known_outputs()
     for name, output in known_outputs().items():
         assert (MODELS / f"{name}.dvc").read_text() == pointer_text(output)
+
+
+def test_the_regression_set_is_that_of_reg_test():
+    known = known_outputs("regression_outputs")
+    found = read_pointers(MODELS.parent / "reg_test")
+    assert {f"reg_test/{name}": output for name, output in found.items()} == {
+        name: attrs.evolve(output, name=output.name.removeprefix("reg_test/"))
+        for name, output in known.items()
+    }
 
 
 def test_dvc_reads_them_and_the_projects_remote(kit, tmp_path):

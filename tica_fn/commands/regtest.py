@@ -117,10 +117,10 @@ def _fetch(args: argparse.Namespace, place: Path) -> tuple[list[Path], Path, Pat
     client = Client(timeout_s=args.timeout, tries=args.tries)
     remote, cache = Remote(url=clean_url(args.remote or TICA_REMOTE), client=client), Cache()
     outputs = _pointers(args.pointers, Path("reg_test"), "input.dvc")
-    known = {name.rsplit("/", 1)[-1]: output for name, output in known_outputs().items()}
+    known = known_outputs("regression_outputs")
     parts = {}
     for name in ("input", "output_checks", "ref_stars"):
-        output = outputs.get(name, known[name])
+        output = outputs.get(name, known[f"reg_test/{name}"])
         folder = place / name
         parts[name] = fetch_output(output, folder, remote=remote, cache=cache)
         if not parts[name]:

@@ -61,9 +61,9 @@ def check_md5(text: object, where: str) -> str:
 
 
 @cache
-def known_outputs() -> dict[str, Output]:
-    """Read the outputs of TICA's repository that ship with the package, by name."""
-    text = files("tica_fn").joinpath("data/model_outputs.csv").read_text()
+def known_outputs(table: str = "model_outputs") -> dict[str, Output]:
+    """Read the outputs of TICA's repository that a table of the package names."""
+    text = files("tica_fn").joinpath(f"data/{table}.csv").read_text()
     return {
         row["name"]: Output(
             name=row["name"],
