@@ -69,10 +69,10 @@ def torture_files(seconds, seed, count):
                 watch.cancel()
                 said = json.loads(line)
                 ended = ended or "end" in said
+                watch = threading.Timer(HUNG, process.kill)
+                watch.start()
                 if "kind" in said:
                     case = said
-                    watch = threading.Timer(HUNG, process.kill)
-                    watch.start()
                 elif "state" in said:
                     with lock:
                         part.count += 1

@@ -40,7 +40,7 @@ def headers_of(data):
             size *= int(cards.get(b"PCOUNT", b"0")) + (count if axes else 0)
         except (KeyError, ValueError):
             break
-        start = stop + -(-size // BLOCK) * BLOCK
+        start = stop + max(-(-size // BLOCK), 0) * BLOCK
     return found
 
 
