@@ -7,6 +7,7 @@ from astropy.io import fits
 
 import tica_fn
 from tests.fits.verify import verify
+from tica_fn.errors import BadFileError
 from tica_fn.fits.header import OriginalHeader
 
 LONG = "a string that is much longer than one card can hold, " * 3
@@ -79,3 +80,14 @@ def test_the_steps_that_a_header_names_count_whatever_number_it_claims(claimed):
     header = {"NSTEPS": claimed, "CALSTEP1": "subtract_bias", "CALSTEP2": "apply_gain"}
     named = ("subtract_bias", "apply_gain")
     assert steps_of(header) == named[: max(claimed, 0)]
+
+
+@pytest.mark.parametrize("cards", [b"KEY%05d= 1", b"COMMENT %d", b"        "])
+def test_a_header_without_an_end_is_refused_before_its_cards_are_read(tmp_path, cards):
+    """Tens of thousands of cards take astropy minutes."""
+    text = b"SIMPLE  =                    T".ljust(80)
+    lines = (cards % n if b"%" in cards else cards for n in range(36_000))
+    path = tmp_path / "endless_ffir.fits"
+    path.write_bytes(text + b"".join(line.ljust(80) for line in lines)[: 2880 * 1000 - 80])
+    with pytest.raises(BadFileError, match=r"endless_ffir\.fits.*no end"):
+        tica_fn.read(path)

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 BLOCK = 2880
-_LONGEST_HEADER = 1000 * BLOCK
+_LONGEST_HEADER = 100 * BLOCK
 _MOST_HDUS = 1000
 _SLACK = 1 << 20
 """Bytes that may follow the last HDU of a packed file."""
