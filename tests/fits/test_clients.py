@@ -184,6 +184,26 @@ def test_lightkurve_takes_the_uncertainties_and_masks_what_is_flagged(spoc_produ
     assert np.median(light.flux.value / light.flux_err.value) > 20
 
 
+def test_lightkurve_takes_the_uncertainties_as_they_are(spoc_products, star_position):
+    """HDU 2 of each product, as the documentation says it."""
+    from lightkurve import TessTargetPixelFile
+
+    opened = [fits.open(path) for path in spoc_products]
+    tpf = TessTargetPixelFile.from_fits_images(
+        [str(path) for path in spoc_products],
+        position=star_position,
+        images_flux_err=[hdus[2] for hdus in opened],
+        size=(11, 11),
+        quality_bitmask="none",
+    )
+    middle = np.unravel_index(np.argmax(tpf.flux.value[0]), (11, 11))
+    row, column = STAR[1] - middle[0], STAR[0] - middle[1]
+    for number, hdus in enumerate(opened):
+        expected = hdus[2].data[row : row + 11, column : column + 11]
+        assert np.array_equal(tpf.flux_err.value[number], expected)
+        hdus.close()
+
+
 def test_the_products_differ_only_in_unit(spoc_products, tica_products):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -462,3 +462,18 @@ def test_errors_with_the_smear_tell_what_columns_share(beside, readouts, calibra
         part = np.max(shared["SMEAR_VAR"][:, None, :] / table["FLUX_ERR"] ** 2)
         assert 0.03 < part < 0.21 / 1.21
         assert "see HDU SHARED_VARIANCE" in " ".join(hdus[0].header["HISTORY"])
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("options", [(), ("--uncertainty",), ("--compress", "gzip")])
+def test_lightkurve_knows_a_product_by_itself(beside, readouts, calibrate, options):
+    import lightkurve
+
+    path = stamp(beside, readouts, *STAMPS["A and B"])
+    calibrate(path, *options)
+    (product,) = (beside / "out").iterdir()
+    tpf = lightkurve.read(product, quality_bitmask="none")
+    assert type(tpf).__name__ == "TessTargetPixelFile"
+    table = fits.getdata(product, 1)
+    np.testing.assert_array_equal(tpf.flux.value, table["FLUX"])
+    np.testing.assert_array_equal(tpf.flux_err.value, table["FLUX_ERR"])

@@ -123,9 +123,10 @@ def _numbers(kind: Callable[[str], Any], fewest: int, most: int) -> Any:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate and write."""
+    from tica_fn.errors import one_line
     from tica_fn.simulate.command import simulate_files
 
     say_when_compiling()
     for path in simulate_files(args):
-        print(path)
+        print(one_line(str(path)))
     return 0

@@ -16,7 +16,7 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.hdu_bytes import packed
 from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
-from tica_fn.fits.provenance import date_card, provenance_cards
+from tica_fn.fits.provenance import date_card, provenance_cards, software
 from tica_fn.fits.shared_variance import SHARED_NAME
 from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array
@@ -98,6 +98,10 @@ def write_target_product(
             continue  # Each cadence has its own.
         parsed = fits.Card.fromstring(text)
         primary[parsed.keyword] = (parsed.value, parsed.comment)
+    # lightkurve knows a target pixel file of TESS by this word in CREATOR.
+    primary["CREATOR"] = (f"{software()} TargetPixel", "software that made this file")
+    if "TELESCOP" not in primary:
+        primary["TELESCOP"] = ("TESS", "telescope")
     for line in (
         *before,
         "FLUX and FLUX_ERR of HDU 1 were calibrated anew from RAW_CNTS by tica-fn.",

@@ -17,6 +17,7 @@ from tica_fn.fits.names import product_name
 from tica_fn.fits.poc_out import write_camera, write_raw_ccd
 from tica_fn.frame import ADU, Frame
 from tica_fn.products.job import Claims
+from tica_fn.products.kept import kept_of, refuse_loss, told_loss
 
 __all__ = ["assemble_camera", "groups_of_cameras", "split_camera"]
 
@@ -81,7 +82,8 @@ def split_file(path: Path, job: Splitting) -> Outcome:
     frames = [frame for frame in read_camera(path) if frame.ccd in job.ccds]
     if any(frame.unit != ADU for frame in frames):
         raise FrameError(f"{path}: a raw camera frame is wanted, this one is calibrated")
-    outputs, notes = [], []
+    outputs: list[Path] = []
+    notes: list[str] = []
     for frame in frames:
         name = product_name(path, ccd=frame.ccd, layout="raw", compress=job.compress)
         target = job.outdir / name
@@ -91,6 +93,11 @@ def split_file(path: Path, job: Splitting) -> Outcome:
             if why is None:
                 continue
             notes.append(f"{name}: made again, as {why}")
+        kept = kept_of(target)
+        if job.overwrite:
+            notes += told_loss(target, kept)
+        else:
+            refuse_loss(target, kept, f"it is not of {path.name}")
         write_raw_ccd(frame, target)
         outputs.append(target)
     said = ", ".join(output.name for output in outputs) or "there already"
@@ -221,5 +228,8 @@ def assemble_file(name: Path, job: Assembly) -> Outcome:
     target = job.outdir / (name.name + (".gz" if job.compress == "gzip" else ""))
     if target.exists() and not job.overwrite:
         raise FrameError(f"{target}: is there already; --overwrite replaces it")
+    notes = told_loss(target, kept_of(target))
     write_camera([read(path) for path in job.groups[name.name]], target)
-    return Outcome(source=name, state=DONE, outputs=(target,), frames=4, lines=(str(target),))
+    return Outcome(
+        source=name, state=DONE, outputs=(target,), frames=4, notes=notes, lines=(str(target),)
+    )

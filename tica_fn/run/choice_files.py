@@ -17,6 +17,7 @@ import numpy as np
 from tica_fn.detector import AMPLIFIERS, CCDS
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.whole_files import save_figure
 from tica_fn.run.choices import Choices, Rules, choose_frames
 from tica_fn.run.time_series import TimeSeries, write_time_series
 
@@ -229,6 +230,4 @@ def draw_choices(one: CameraChoices, path: str | os.PathLike[str]) -> Path:
     for axis in axes[3]:
         axis.set_xlabel("cadence")
     figure.suptitle(f"Camera {one.camera}")
-    target = Path(path)
-    figure.savefig(target, dpi=110)
-    return target
+    return save_figure(figure, path, dpi=110)
