@@ -92,7 +92,7 @@ def show_outcomes(
             states["frames"] += outcome.frames
             step()
             for note in outcome.notes:
-                say(f"note: {note}")
+                say(one_line(f"note: {note}"))
             if outcome.state == "not begun":
                 if states["not begun"] == 1 and outcome.error is not None:  # The same for all.
                     say(f"tica-fn: {describe(outcome.error)}", sys.stderr)

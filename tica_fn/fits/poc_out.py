@@ -10,11 +10,11 @@ import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, CCDS
 from tica_fn.errors import FrameError
-from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words, packed
+from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words
 from tica_fn.fits.header import Cards, card
 from tica_fn.fits.keywords import is_spoc_header
 from tica_fn.fits.physical_wcs import physical_cards
+from tica_fn.fits.proof import write_product
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.quadrants import place_ccd
 from tica_fn.fits.reader_cards import frame_quality, reader_cards, science_pixels
@@ -171,4 +171,4 @@ def _write_image(path: str | os.PathLike[str], pixels: Array, cards: Cards) -> N
     """Write 32-bit pixels in the primary HDU."""
     data, datasum = image_words(pixels)
     head = finished_header([*image_structure(pixels.shape, pixels.dtype.kind), *cards], datasum)
-    write_whole(path, packed(path, head, data))
+    write_product(path, [head, data])

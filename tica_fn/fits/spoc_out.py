@@ -15,11 +15,11 @@ import numpy as np
 
 from tica_fn.detector import SHAPE
 from tica_fn.errors import FrameError
-from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.extensions import quality_hdu
-from tica_fn.fits.hdu_bytes import Bytes, extension_hdu, finished_header, packed, table_parts
+from tica_fn.fits.hdu_bytes import Bytes, extension_hdu, finished_header, table_parts
 from tica_fn.fits.header import CARD, Cards, OriginalHeader, card
+from tica_fn.fits.proof import write_product
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards
@@ -60,7 +60,7 @@ def write_spoc(
     parts += tables
     count += len(tables)
     primary = finished_header(primary_cards(frame, count), 0)
-    write_whole(path, packed(path, primary, *parts))
+    write_product(path, [primary, *parts])
 
 
 def _per_second(frame: Frame, path: str | os.PathLike[str]) -> Frame:

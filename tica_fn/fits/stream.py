@@ -25,6 +25,7 @@ from tica_fn.fits.blocks import BLOCK, RawHDU
 from tica_fn.fits.extensions import flags_hdu, uncertainty_cards
 from tica_fn.fits.hdu_bytes import Bytes, finished_header, image_structure, is_gzip_name, packed
 from tica_fn.fits.header import Cards, OriginalHeader
+from tica_fn.fits.proof import check_readable
 from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards
 from tica_fn.fits.spoc_out import raw_header_hdu
@@ -91,6 +92,7 @@ def stream(
     if layout == "spoc" and isinstance(frame.header, OriginalHeader):
         rest += raw_header_hdu(frame.header)
     rest += shared_hdu(frame)
+    check_readable(target, [file.data, *rest])
     if is_gzip_name(target):
         edges = [0, len(lead) or starts[0], *(start + _PADDED for start in starts)]
         parts = [file[a:b].data for a, b in itertools.pairwise(edges)]

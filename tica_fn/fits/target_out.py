@@ -12,10 +12,9 @@ from astropy.io import fits
 
 from tica_fn.detector import AMPLIFIERS, amplifier_of_columns
 from tica_fn.errors import BadFileError, FrameError
-from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.hdu_bytes import packed
 from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
+from tica_fn.fits.proof import write_product
 from tica_fn.fits.provenance import date_card, provenance_cards, software
 from tica_fn.fits.shared_variance import SHARED_NAME
 from tica_fn.frame import ELECTRON, Frame
@@ -125,7 +124,7 @@ def write_target_product(
         for hdu in hdus:
             hdu.add_checksum(when=str(primary["DATE"]))
         hdus.writeto(buffer)
-    write_whole(path, packed(path, buffer.getbuffer()))
+    write_product(path, [buffer.getbuffer()])
 
 
 def _said_of_errors(frame: Frame | None) -> tuple[str, ...]:

@@ -18,11 +18,11 @@ import numpy as np
 
 from tica_fn.detector import SHAPE
 from tica_fn.errors import FrameError
-from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words, packed
+from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words
 from tica_fn.fits.header import Cards, OriginalHeader, card
 from tica_fn.fits.keywords import is_spoc_header
 from tica_fn.fits.names import is_hlsp_name
+from tica_fn.fits.proof import write_product
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.reader_cards import reader_cards, science_pixels
@@ -189,4 +189,4 @@ def write_tica(
     comments = has_comments_for_history(frame, path)
     cards = tica_header(frame, pixels.shape, (frame.row, frame.column), comments=comments)
     head = finished_header(cards, datasum)
-    write_whole(path, packed(path, head, data, *extensions))
+    write_product(path, [head, data, *extensions])

@@ -23,6 +23,7 @@ from tica_fn.fits.extensions import quality_hdu, tiled_hdu, uncertainty_cards
 from tica_fn.fits.hdu_bytes import finished_header
 from tica_fn.fits.header import Cards, card
 from tica_fn.fits.packed_tiles import rice_hdu
+from tica_fn.fits.proof import check_readable
 from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_out import write_spoc
 from tica_fn.fits.tica import check_tica, has_comments_for_history, tica_header
@@ -68,6 +69,7 @@ def write_tiled(
     if frame.quality is not None:
         parts.append(quality_hdu(frame, path))
     parts += shared_hdu(frame)
+    check_readable(path, parts)
     write_whole(path, parts)
 
 

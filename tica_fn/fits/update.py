@@ -13,6 +13,7 @@ from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import Bytes, gzipped_whole, header_bytes, summed_header
 from tica_fn.fits.header import Cards, split_cards
+from tica_fn.fits.proof import check_readable
 
 __all__ = ["changed_header", "extension_name", "update_file"]
 
@@ -46,6 +47,7 @@ def update_file(
         parts += [header, hdu.data]
     for table in tables.values():
         parts += table
+    check_readable(path, parts)
     if gzipped:
         parts = [gzipped_whole(path, parts, _LEVEL)]
     # A link stays, and what it points to is replaced.

@@ -1,0 +1,70 @@
+"""Headers of what is to be written, read as they will be, before a file gets its name."""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tica_fn.errors import BadFileError
+from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.blocks import read_blocks
+from tica_fn.fits.hdu_bytes import Bytes, packed
+from tica_fn.fits.keywords import facts_of
+
+__all__ = ["check_readable", "write_product"]
+
+
+class _Joined:
+    """Parts of a file as if they were one, of which little is looked at."""
+
+    def __init__(self, parts: Sequence[Bytes]) -> None:
+        self._parts = [memoryview(part).cast("B") for part in parts]
+        self._size = sum(len(part) for part in self._parts)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, key: slice) -> memoryview:
+        start, stop, _ = key.indices(self._size)
+        found: list[memoryview] = []
+        for part in self._parts:
+            if start < len(part) and stop > 0 and start < stop:
+                found.append(part[max(start, 0) : stop])
+            start, stop = start - len(part), stop - len(part)
+        # Data are in one part: they are not copied.
+        return found[0] if len(found) == 1 else memoryview(b"".join(found))
+
+
+def check_readable(path: str | os.PathLike[str], parts: Sequence[Bytes]) -> None:
+    """Refuse headers that this package's reader would refuse, or that say nothing of a frame."""
+    data: Any = _Joined(parts)
+    try:
+        hdus = read_blocks(path, data, verify=False)
+        headers: list[Any] = [hdu.header for hdu in hdus]
+        image = next((one for one in headers[:2] if _is_image(one)), None)
+        header: Any = None if image is None else ChainMap(image, headers[0])
+        if header is not None and "NSTEPS" in header:
+            # Of a camera frame no CCD is told.
+            known = {} if "CCD" in header or "CCDNUM" in header else {"ccd": 1}
+            facts_of(path, header, **known)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        why = str(error).removeprefix(f"{path}: ")
+        raise BadFileError(f"{path}: not written, as it could not be read again: {why}") from error
+
+
+def _is_image(header: Any) -> bool:
+    return bool(header.get("ZIMAGE")) or (
+        header.get("NAXIS") == 2 and header.get("XTENSION", "IMAGE") == "IMAGE"
+    )
+
+
+def write_product(
+    path: str | os.PathLike[str],
+    parts: Sequence[Bytes],
+    on_written: Callable[[], None] | None = None,
+) -> None:
+    """Write a product whole, gzipped where its name says so, once its headers can be read."""
+    check_readable(path, parts)
+    write_whole(path, packed(path, *parts), on_written)
