@@ -1,6 +1,7 @@
 """Target pixel files: a stamp with its collateral is calibrated as the full readout is."""
 
 import gzip
+import io
 import mmap
 import shutil
 import zlib
@@ -464,6 +465,7 @@ def test_errors_with_the_smear_tell_what_columns_share(beside, readouts, calibra
         assert "see HDU SHARED_VARIANCE" in " ".join(hdus[0].header["HISTORY"])
 
 
+<<<<<<< HEAD
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("options", [(), ("--uncertainty",), ("--compress", "gzip")])
 def test_lightkurve_knows_a_product_by_itself(beside, readouts, calibrate, options):
@@ -477,3 +479,36 @@ def test_lightkurve_knows_a_product_by_itself(beside, readouts, calibrate, optio
     table = fits.getdata(product, 1)
     np.testing.assert_array_equal(tpf.flux.value, table["FLUX"])
     np.testing.assert_array_equal(tpf.flux_err.value, table["FLUX_ERR"])
+=======
+def as_unsigned(path, name):
+    """Write the counts of a column as the standard holds unsigned integers: with TZEROn."""
+    with fits.open(path) as hdus:
+        old = hdus[1]
+        columns = [
+            column
+            if column.name != name
+            else fits.Column(name, column.format, dim=column.dim, bzero=2**31,
+                             array=np.asarray(old.data[name]).astype(np.uint32))
+            for column in old.columns
+        ]  # fmt: skip
+        header = old.header.copy()
+        for keyword in [k for k in header if k.startswith("TNULL")]:
+            del header[keyword]
+        hdus[1] = fits.BinTableHDU.from_columns(columns, header=header, name=old.name)
+        whole = io.BytesIO()
+        hdus.writeto(whole, checksum=True)
+    path.unlink()
+    path.write_bytes(whole.getvalue())
+    assert fits.getheader(path, 1)[f"TZERO{list(old.columns.names).index(name) + 1}"] == 2**31
+
+
+def test_unsigned_counts_are_the_counts(beside, readouts, calibrate):
+    row, column, shape = STAMPS["within A"]
+    path = stamp(beside, readouts, row, column, shape)
+    before = fits.getdata(calibrate(path), 1)["FLUX"].copy()
+    as_unsigned(path, "RAW_CNTS")
+    for kind in ("tvcol", "smrow"):
+        as_unsigned(beside / targets.collateral_name(kind, "A"), f"{kind.upper()}_RAW")
+    after = fits.getdata(calibrate(path, "--overwrite"), 1)["FLUX"]
+    np.testing.assert_array_equal(after, before)
+>>>>>>> 1f702e1 (Hold unsigned counts of target pixels to plain ones, and keep refusals in one line)

@@ -19,7 +19,7 @@ from astropy.io import fits
 from isal import igzip, isal_zlib
 from isal.igzip_lib import IsalError
 
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, one_line
 from tica_fn.fits.checksum import ALL_ONES, add_sums, sum_bytes
 from tica_fn.fits.header import CARD, split_cards
 from tica_fn.fits.sizes import check_structure, data_size, size_of
@@ -351,7 +351,7 @@ def _checked_size(where: str, header: fits.Header, left: int) -> int:
         size = data_size(where, header)
         check_structure(where, header)
     except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
-        raise BadFileError(f"{where}: the header can't be read ({error})") from error
+        raise BadFileError(f"{where}: the header can't be read ({one_line(str(error))})") from error
     if size > left:
         raise BadFileError(f"{where}: the file is truncated: {left} of {size} bytes of data")
     return size
@@ -402,7 +402,7 @@ def _header(where: str, raw: bytes) -> tuple[fits.Header, str]:
     try:
         header = fits.Header.fromstring("".join(card for _, card in split_cards(text)))
     except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
-        raise BadFileError(f"{where}: the header can't be read ({error})") from error
+        raise BadFileError(f"{where}: the header can't be read ({one_line(str(error))})") from error
     return header, text
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from astropy.io import fits
 from isal import isal_zlib
 
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, one_line
 from tica_fn.fits.blocks import BLOCK, RawHDU, pieces_of_gzip
 from tica_fn.fits.checksum import add_sums, sum_bytes
 from tica_fn.fits.sizes import check_structure, whole
@@ -110,7 +110,9 @@ def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
         )
         kind = columns.dtype.newbyteorder(">")
     except (KeyError, ValueError, TypeError, AssertionError, fits.VerifyError) as error:
-        raise BadFileError(f"{path}: the table's columns can't be read ({error})") from error
+        raise BadFileError(
+            f"{path}: the table's columns can't be read ({one_line(str(error))})"
+        ) from error
     if kind.itemsize != width:
         raise BadFileError(f"{path}: the table's columns can't be read (their shapes, TDIM)")
     return np.frombuffer(hdu.data, dtype=kind, count=int(header["NAXIS2"]))
