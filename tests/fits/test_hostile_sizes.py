@@ -193,3 +193,17 @@ def test_collateral_is_not_unpacked_without_end(kind, table, tmp_path):
     whole = tmp_path / "y.fits.gz"
     whole.write_bytes(gzip.compress(table, 1))
     assert bytes(mapped(whole)) == table
+
+
+def test_continue_cards_without_strings_are_no_error_of_astropys(plain, table, tmp_path):
+    lines = b"".join(line.ljust(80) for line in (
+        b"NEXTEND = 'text' / comment", b"CONTINUE  5", b"EXTNAME = 'a&'", b"CONTINUE  (1, 2)",
+    ))  # fmt: skip
+    for number, data in enumerate((plain, table)):
+        start = data.index(b"END     ")
+        head = data[:start] + lines + b"END".ljust(80)
+        path = tmp_path / f"{number}.fits"
+        path.write_bytes(head.ljust(-(-len(head) // 2880) * 2880) + data[2880:])
+        header = read_blocks(path)[0].header
+        assert [str(header[keyword]) for keyword in header]
+        assert read_headers(path)[0].header.get("NEXTEND") in (None, "text")

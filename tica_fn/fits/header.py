@@ -62,6 +62,15 @@ def split_cards(text: str) -> Cards:
     return [_mended(keyword, image) for keyword, image in cards]
 
 
+def _can_be_read(image: str) -> bool:
+    """Tell whether a card that goes on in CONTINUE cards has a value."""
+    try:
+        str(fits.Card.fromstring(image.encode("ascii")).value)
+    except (fits.VerifyError, ValueError):
+        return False
+    return True
+
+
 def _is_finite(value: object) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
@@ -70,7 +79,11 @@ def _is_finite(value: object) -> bool:
 def _mended(keyword: str, image: str) -> tuple[str, str]:
     """Legal form of a card: as it is, else its value as a string, else as a line of HISTORY."""
     commentary = keyword in ("COMMENT", "HISTORY", "")
-    legal = commentary or (_LEGAL.fullmatch(image) and not _HUGE.search(image))
+    legal = commentary or (
+        _LEGAL.fullmatch(image)
+        and not _HUGE.search(image)
+        and (len(image) == CARD or _can_be_read(image))
+    )
     if image.isascii() and image.isprintable() and legal:
         return keyword, image
     text = "".join(letter if " " <= letter <= "~" else "?" for letter in image)
