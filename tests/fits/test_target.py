@@ -465,7 +465,6 @@ def test_errors_with_the_smear_tell_what_columns_share(beside, readouts, calibra
         assert "see HDU SHARED_VARIANCE" in " ".join(hdus[0].header["HISTORY"])
 
 
-<<<<<<< HEAD
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("options", [(), ("--uncertainty",), ("--compress", "gzip")])
 def test_lightkurve_knows_a_product_by_itself(beside, readouts, calibrate, options):
@@ -479,7 +478,8 @@ def test_lightkurve_knows_a_product_by_itself(beside, readouts, calibrate, optio
     table = fits.getdata(product, 1)
     np.testing.assert_array_equal(tpf.flux.value, table["FLUX"])
     np.testing.assert_array_equal(tpf.flux_err.value, table["FLUX_ERR"])
-=======
+
+
 def as_unsigned(path, name):
     """Write the counts of a column as the standard holds unsigned integers: with TZEROn."""
     with fits.open(path) as hdus:
@@ -511,4 +511,3 @@ def test_unsigned_counts_are_the_counts(beside, readouts, calibrate):
         as_unsigned(beside / targets.collateral_name(kind, "A"), f"{kind.upper()}_RAW")
     after = fits.getdata(calibrate(path, "--overwrite"), 1)["FLUX"]
     np.testing.assert_array_equal(after, before)
->>>>>>> 1f702e1 (Hold unsigned counts of target pixels to plain ones, and keep refusals in one line)
