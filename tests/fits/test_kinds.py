@@ -1,5 +1,7 @@
 """Kinds of files and layouts of products are tables: an entry is all that a new one needs."""
 
+import shutil
+
 import attrs
 import numpy as np
 import pytest
@@ -90,6 +92,10 @@ def test_a_new_raw_format_is_one_entry(tmp_path, caldir, counts, monkeypatch, st
     one, other = (tmp_path / "out" / f"{name}_ffir.cal.fits" for name in ("plain", "new"))
     assert np.array_equal(fits.getdata(one), fits.getdata(other))
     assert fits.getheader(other)["RAWFILE"] == path.name
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(path, folder)
+    assert run("calibrate", folder, "--caldir", caldir, "--outdir", tmp_path / "again") == 0
     damaged = bytearray(path.read_bytes())
     damaged[9_000_000] ^= 1
     path.write_bytes(damaged)
@@ -109,9 +115,12 @@ def test_a_new_layout_is_one_entry(tmp_path, caldir, counts, monkeypatch):
     product = tmp_path / "out" / raw.name.replace(".fits", ".trial.fits")
     ours = tica_fn.calibrate(tica_fn.read(raw), tica_fn.load_models(caldir, 2, 3))
     assert np.array_equal(fits.getdata(product), ours.pixels.astype(np.float32))
+    before = product.stat().st_ino
+    assert run("calibrate", raw, *options, "--verify") == 0
+    assert product.stat().st_ino == before
     tica_fn.write(ours, tmp_path / "written.fits", layout="trial")
     assert np.array_equal(fits.getdata(tmp_path / "written.fits"), fits.getdata(product))
     with pytest.raises(ValueError, match="'tica' or 'spoc' or 'trial', not 'none'"):
         tica_fn.write(ours, tmp_path / "none.fits", layout="none")
-    assert run("calibrate", raw, *options, "--assemble") == 1
-    assert run("calibrate", raw, *options, "--name", "hlsp") == 1
+    assert run("calibrate", raw, *options, "--assemble") == 2
+    assert run("calibrate", raw, *options, "--name", "hlsp") == 2

@@ -87,8 +87,6 @@ def kind_by_headers(path: Path) -> Kind | None:
         hdus.append(hdu)
         if (number == 0 and not empty) or len(hdus) == 3:
             break
-        if len(hdus) == 2 and int(hdu.header.get("BITPIX", 8)) > 0:
-            break  # What follows makes no difference.
     try:
         return kind_of(path, hdus)
     except (OSError, KeyError, ValueError, TypeError):
