@@ -27,8 +27,9 @@ from pathlib import Path
 
 from tica_fn.remote.first_sight import check_whole
 
-HUNG = 60
-"""Seconds after which a reader is killed that its own alarm did not stop."""
+BEGIN, HUNG = 300, 60
+"""Seconds until the first file, kernels compiled, and those after which a reader is killed that
+its own alarm did not stop."""
 SHARES = {"files": 0.55, "kills": 0.1, "disk": 0.1}
 TESTS = {
     "server": ["tests/remote/test_hostile.py", "tests/remote/test_kill.py"],
@@ -63,7 +64,7 @@ def torture_files(seconds, seed, count):
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
             case, ended = None, False
-            watch = threading.Timer(HUNG, process.kill)
+            watch = threading.Timer(BEGIN, process.kill)
             watch.start()
             for line in process.stdout:
                 watch.cancel()
