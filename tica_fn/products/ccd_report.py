@@ -23,6 +23,7 @@ from tica_fn.detector import (
     SMEAR_ROWS,
     VIRTUAL_COLUMNS,
 )
+from tica_fn.fits.clocks import spacecraft_times
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array
@@ -68,7 +69,8 @@ def region_of(frame: Frame, amplifier: int, region: str) -> Array:
 def numbers_of(frame: Frame, file: str) -> list[AmplifierNumbers]:
     """Mean and standard deviation of every amplifier and region of a frame, in float64."""
     found = []
-    tjd = np.nan if frame.times is None else frame.times.mid + frame.times.zero - 2457000.0
+    here = None if frame.times is None else spacecraft_times(frame.times)
+    tjd = np.nan if here is None else here.mid + here.zero - 2457000.0
     for a, letter in enumerate(AMPLIFIERS):
         for region in REGIONS:
             pixels = region_of(frame, a, region)
@@ -226,8 +228,9 @@ def _words(frame: Frame) -> list[str]:
     if frame.sector is not None:
         said.append(f"sector {frame.sector}, cadence {frame.cadence}")
     if frame.times is not None:
-        zero = frame.times.zero - 2457000.0
-        start, end = frame.times.start + zero, frame.times.end + zero
+        here = spacecraft_times(frame.times)
+        zero = here.zero - 2457000.0
+        start, end = here.start + zero, here.end + zero
         said.append(f"TJD {start:.5f} to {end:.5f} (TDB)")
     said += ["", "steps:", *(f"  {step}" for step in frame.steps or ("none",))]
     if frame.pedestals is not None:

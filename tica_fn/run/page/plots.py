@@ -164,6 +164,7 @@ def _figure(name: str, label: str, across: Any, logarithmic: bool, up: Any = Non
     made.toolbar.autohide = True
     made.title.text_font_size = "13px"
     made.grid.grid_line_alpha = 0.25
+    made.xaxis.ticker.desired_num_ticks = 4  # A phone has room for no more.
     made.xaxis.formatter = _models().BasicTickFormatter(use_scientific=False)
     if name == "flags":
         made.xaxis.axis_label = "time [TJD, TDB]"
