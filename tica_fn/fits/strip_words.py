@@ -71,8 +71,8 @@ def fill_words(
         return read, [written]
     sums = [0] * len(words)
 
-    def take(first: int, last: int, strip: Frame, pixels: Array, variance: Array) -> None:
-        written = int(reals_to_file(strip.pixels, pixels, words[0][first:last]))
+    def take(first: int, last: int, strip: Array, pixels: Array, variance: Array) -> None:
+        written = int(reals_to_file(strip, pixels, words[0][first:last]))
         sums[0] = add_sums(sums[0], written)
         if len(words) > 1:
             written = int(errors_to_file(variance, words[1][first:last]))
@@ -90,8 +90,8 @@ def frame_of(readout: Readout) -> tuple[Frame, int]:
     if readout.flags is not None:
         quality = np.empty(pixels.shape, dtype=np.int32)
 
-    def take(first: int, last: int, strip: Frame, of_strip: Array, spread: Array) -> None:
-        of_strip[:] = strip.pixels
+    def take(first: int, last: int, strip: Array, of_strip: Array, spread: Array) -> None:
+        of_strip[:] = strip
         pixels[first:last] = of_strip
         if variance is not None:
             variance[first:last] = spread
@@ -104,7 +104,7 @@ def frame_of(readout: Readout) -> tuple[Frame, int]:
     return attrs.evolve(frame, pixels=pixels, variance=variance, quality=quality), read
 
 
-Take = Callable[[int, int, Frame, Array, Array], None]
+Take = Callable[[int, int, Array, Array, Array], None]
 
 
 def _run(readout: Readout, take: Take, quality: Array | None) -> int:
@@ -120,7 +120,7 @@ def _run(readout: Readout, take: Take, quality: Array | None) -> int:
         rows = slice(_HALO, _HALO + last - first)
         pixels, variance = at_hand.pixels[rows], at_hand.variance[rows]
         if readout.variance is not None and not readout.of_rounded:
-            readout.variance.fill(strip.pixels, first, variance)
+            readout.variance.fill(strip, first, variance)
         take(first, last, strip, pixels, variance)
         if readout.variance is not None and readout.of_rounded:
             readout.variance.fill(freeze(pixels.view()), first, variance)

@@ -21,6 +21,7 @@ from tica_fn.pipeline.compose import compose
 from tica_fn.pipeline.fuse import can_follow
 from tica_fn.pipeline.sweep_plan import SweepPlan
 from tica_fn.steps.contamination import contaminated_in_readout
+from tica_fn.steps.smear import subtract_smear
 from tica_fn.steps.step import Step
 from tica_fn.steps.table import row_of
 
@@ -52,8 +53,8 @@ def measured_by(steps: Sequence[Step], part: Frame, counts: Array) -> Frame:
         if not contaminated_in_readout(before, cast("Models", step.models)).any():
             break
         whole = np.empty(counts.shape)
-        for first, last, strip, _ in Strips.of(steps[:number], before).all_of(counts):
-            whole[first:last] = strip.pixels
+        for first, last, pixels, _ in Strips.of(steps[:number], before).all_of(counts):
+            whole[first:last] = pixels
         frame = attrs.evolve(before, collateral=(), pixels=freeze(whole), row=0, column=0)
         part = step.apply_measured(before, step.measure(frame))
         return compose(*steps[number + 1 :])(part)
@@ -102,7 +103,7 @@ class Strips:
         acts: list[_Sweep | _OneStep] = []
         before = attrs.evolve(measured, collateral=(), column=0)
         for group in _groups(steps):
-            if can_follow(group[0], None):
+            if can_follow(_as_swept(group[0]), None):
                 acts.append(_sweep_of(group, measured))
                 continue
             (step,) = group
@@ -117,10 +118,15 @@ class Strips:
             return self.acts[0].plan
         return None
 
-    def __call__(self, counts: Array, first: int, last: int) -> tuple[Frame, int]:
-        """Calibrate some rows; their frame, and the sum of the words that were read.
+    def __call__(self, counts: Array, first: int, last: int) -> Frame:
+        """Calibrate some rows, and give their frame."""
+        pixels, _ = self.pixels(counts, first, last)
+        return attrs.evolve(self.measured, collateral=(), pixels=pixels, row=first)
 
-        `counts`: (2078, 2136) int32, or uint32 words of a file.
+    def pixels(self, counts: Array, first: int, last: int) -> tuple[Array, int]:
+        """Calibrate some rows, and give their pixels and the sum of the words that were read.
+
+        `counts`: (2078, 2136) int32, or uint32 words of a file; gives (rows, 2136) float64.
         """
         pixels, read = counts[first:last], 0
         if not self.acts or isinstance(self.acts[0], _OneStep):
@@ -128,28 +134,36 @@ class Strips:
         for act in self.acts:
             pixels, total = act(pixels, first)
             read += total
-        frame = attrs.evolve(self.measured, collateral=(), pixels=pixels, row=first)
-        return frame, read
+        return pixels, read
 
-    def all_of(self, counts: Array) -> Iterator[tuple[int, int, Frame, int]]:
-        """Calibrate strip after strip: first row, one past the last, frame, and sum."""
+    def all_of(self, counts: Array) -> Iterator[tuple[int, int, Array, int]]:
+        """Calibrate strip after strip: first row, one past the last, pixels, and sum."""
         for first in range(0, len(counts), STRIP_ROWS):
             last = min(first + STRIP_ROWS, len(counts))
-            yield first, last, *self(counts, first, last)
+            yield first, last, *self.pixels(counts, first, last)
 
 
 def _groups(steps: Sequence[Step]) -> list[list[Step]]:
+    """Steps that one sweep does, and others by themselves."""
     groups: list[list[Step]] = []
+    before: Step | None = None
     for step in steps:
-        if groups and can_follow(groups[-1][-1], None) and can_follow(step, groups[-1][-1]):
+        own = _as_swept(step)
+        if before is not None and can_follow(own, before):
             groups[-1].append(step)
         else:
             groups.append([step])
+        before = own if can_follow(own, None) else None
     return groups
 
 
+def _as_swept(step: Step) -> Step:
+    """The step that subtracts a smear, whatever measured it: its arithmetic is the same."""
+    return subtract_smear(step.models) if step.name == "subtract_robust_smear" else step
+
+
 def _sweep_of(steps: Sequence[Step], measured: Frame) -> _Sweep:
-    models: dict[str, Models | None] = {step.name: step.models for step in steps}
+    models: dict[str, Models | None] = {_as_swept(step).name: step.models for step in steps}
     place = Place(coadds=measured.coadds)
     smear = measured.smear if "subtract_smear" in models else None
     return _Sweep(

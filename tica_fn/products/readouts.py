@@ -7,7 +7,7 @@ from typing import Any, cast
 import attrs
 import numpy as np
 
-from tica_fn.detector import AMPLIFIERS, OVERCLOCK_COLUMNS, PEDESTAL_FIRST_ROW, VIRTUAL_COLUMNS
+from tica_fn.detector import AMPLIFIERS, PEDESTAL_FIRST_ROW, VIRTUAL_COLUMNS
 from tica_fn.fits.stream import STREAMED_LAYOUTS
 from tica_fn.fits.strip_words import Readout
 from tica_fn.frame import ELECTRON, RATE, Frame, Place
@@ -21,7 +21,7 @@ from tica_fn.quality.pixels import FlagPlan
 from tica_fn.steps.contamination import contaminated_in_readout
 from tica_fn.steps.step import Step
 from tica_fn.uncertainty.estimate_variance import EstimateVariance, VariancePlan
-from tica_fn.uncertainty.noise import counts_of_virtual_columns, measure_noise
+from tica_fn.uncertainty.noise import measure_noise
 
 __all__ = ["can_stream", "part_for", "part_of", "readout_of"]
 
@@ -81,7 +81,7 @@ def readout_of(
     strips = Strips.of(on_pixels, done)
     looked_at = product.quality or product.needs_variance
     rounded = _rounded(done)
-    if looked_at and not _virtual_columns_vary(rounded, models):
+    if looked_at and not _virtual_columns_vary(part):
         return None
     place = Place(coadds=done.coadds)
     variance = flags = flat = None
@@ -89,13 +89,11 @@ def readout_of(
         spoilt = contaminated_in_readout(rounded, models)
         flags = FlagPlan.of(rounded, models, spoilt, place=place)
     if product.needs_variance:
-        noise = measure_noise(done, models, rows_of=lambda a, b: strips(counts, a, b)[0])
+        noise = measure_noise(done, models, rows_of=lambda a, b: strips(counts, a, b))
         variance = VariancePlan.of(done, models, noise, place)
         done = EstimateVariance(models, noise)(done)
     elif product.quality:  # Found from the product's own pixels, as it has no variance.
-        noise = measure_noise(
-            rounded, models, rows_of=lambda a, b: _rounded(strips(counts, a, b)[0])
-        )
+        noise = measure_noise(rounded, models, rows_of=lambda a, b: _rounded(strips(counts, a, b)))
         variance = VariancePlan.of(rounded, models, noise, place)
     if looked_at:
         divided = "divide_flat" in done.steps
@@ -117,15 +115,7 @@ def _rounded(frame: Frame) -> Frame:
     return attrs.evolve(frame, pixels=freeze(frame.pixels.astype(np.float32)), collateral=pieces)
 
 
-def _virtual_columns_vary(done: Frame, models: Models) -> bool:
+def _virtual_columns_vary(part: Frame) -> bool:
     """Tell whether the counts of each amplifier's virtual columns are surely not all the same."""
-    for amplifier in range(len(AMPLIFIERS)):
-        first = OVERCLOCK_COLUMNS[0] + amplifier * VIRTUAL_COLUMNS
-        counts = counts_of_virtual_columns(done, models, first, first + VIRTUAL_COLUMNS)
-        if counts is None or not np.ptp(counts) > _VARIES:
-            return False
-    return True
-
-
-_VARIES = 1e-2
-"""ADU from which on values are not all the same to `tica_fn.flag_frame`."""
+    counts = part.collateral[0].pixels.reshape(-1, len(AMPLIFIERS), VIRTUAL_COLUMNS)
+    return bool((np.ptp(counts, axis=(0, 2)) > 1).all())
