@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 
 from tests import inputs
-from tica_fn.cli import main
+from tica_fn.cli import main, make_parser
 from tica_fn.errors import BadFileError, of_the_package
 
 SHAPE = (2078, 2136)
@@ -79,7 +79,7 @@ def test_a_folder_means_its_raw_files(raw, calibrate, run, tmp_path):
     shutil.copy(raw / NAMES[0], products)
     code, printed, said = run("report", products, "--outdir", tmp_path / "pictures")
     assert code == 0
-    assert printed.count("picture: ") == 3
+    assert printed.count("_profiles.png") == 3  # one of each frame, beside others
     code, printed, said = run("convert", products, "--outdir", tmp_path / "spoc")
     assert code == 1
     assert sorted(line.split(":")[1].strip() for line in said.splitlines()) == [
@@ -169,6 +169,8 @@ COMMANDS = {
     "report": [],
     "wcs fit": ["--refstars", "r.h5"],
     "wcs diagnose": ["-o", "t.ecsv"],
+    "cutout": ["--ra", "1", "--dec", "2", "-o", "c.fits"],
+    "models build bias": ["-o", "b.fits"],
 }
 
 
@@ -186,6 +188,16 @@ def test_every_command_of_many_files_takes_a_list_and_no_address(command, run, t
         code, _, said = run(*words, "--list", tmp_path / "list")
         assert code == 2
         assert f"list: {address} is an address" in said
+
+
+def test_files_may_stand_on_both_sides_of_options():
+    parse = make_parser().parse_args
+    found = parse(["calibrate", "a.fits", "--caldir", "m", "b.fits", "c.fits"])
+    assert [path.name for path in found.files] == ["a.fits", "b.fits", "c.fits"]
+    found = parse(["models", "build", "bias", "-o", "x.fits", "a.fits"])
+    assert (found.kind, [path.name for path in found.files]) == ("bias", ["a.fits"])
+    with pytest.raises(SystemExit):
+        parse(["calibrate", "a.fits", "--caldir", "m", "b.fits", "--jbs"])
 
 
 @pytest.mark.parametrize(
@@ -307,7 +319,7 @@ def test_two_files_of_one_name_do_not_share_a_picture(raw, run, tmp_path):
         shutil.copy(raw / NAMES[0], twin)
     code, printed, said = run("report", *twins, "--outdir", tmp_path / "out")
     assert code == 1
-    assert printed.count("picture: ") == 1
+    assert printed.count("_profiles.png") == 1
     assert "is made from" in said
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "add_jobs",
     "add_list",
     "add_log",
+    "all_inputs_of",
     "inputs_of",
     "listed_files",
     "local",
@@ -154,6 +155,16 @@ def inputs_of(
         if not held:
             empty.append((path, BadFileError(f"{path}: a directory without {what}")))
     return Inputs(tuple(paths), tuple(empty))
+
+
+def all_inputs_of(
+    args: argparse.Namespace, what: str, chosen: Callable[[Kind], bool]
+) -> list[Path]:
+    """Input files of a command that makes one thing of all; a folder without any is refused."""
+    inputs = inputs_of(args, what, chosen)
+    for _, error in inputs.empty:
+        raise error
+    return list(inputs.paths)
 
 
 def _held(

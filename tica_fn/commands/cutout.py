@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands.arguments import positive
+from tica_fn.commands.arguments import add_files, all_inputs_of, positive
 
 
 def add(subparsers: Any) -> None:
@@ -19,7 +19,7 @@ def add(subparsers: Any) -> None:
         "opens. The place is found by the WCS of the middle frame.",
         epilog="example: tica-fn cutout out/*.fits --ra 100 --dec -12 --size 11 -o star_tp.fits",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="calibrated frames")
+    add_files(parser, "calibrated frames")
     parser.add_argument("--ra", type=float, required=True, metavar="DEG", help="right ascension")
     parser.add_argument("--dec", type=float, required=True, metavar="DEG", help="declination")
     parser.add_argument(
@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
         ephemeris = read_ephemeris(args.ephemeris)
     size = args.size[0] if len(args.size) == 1 else (args.size[0], args.size[1])
-    found = cutout(args.files, (args.ra, args.dec), size, ephemeris=ephemeris)
+    paths = all_inputs_of(args, "calibrated frames", lambda kind: not kind.raw)
+    found = cutout(paths, (args.ra, args.dec), size, ephemeris=ephemeris)
     found.write(args.output, overwrite=args.overwrite)
     frames, rows, columns = found.flux.shape
     print(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import number, positive, synonym
+from tica_fn.commands.arguments import add_files, all_inputs_of, number, positive, synonym
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _add_build(actions: Any) -> None:
         help="bias or flat, from dark or illuminated frames; black: the mission's 1-D black over "
         "the rows, from any frames or from collateral files of overclock columns (tvcol)",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="RAW", help="raw full-frame images")
+    add_files(parser, "raw full-frame images", metavar="RAW")
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="FILE", help="file to write"
     )
@@ -282,6 +282,7 @@ def run_build(args: argparse.Namespace) -> int:
     same = [path for path in args.files if args.files.count(path) > 1]
     if same:
         raise UsageError(f"{same[0]}: given more than once")
+    args.files = all_inputs_of(args, "raw frames", lambda kind: kind.raw)
     if args.output.exists() and not args.overwrite:
         raise FileExistsError(17, "it is there already; --overwrite replaces it", str(args.output))
     if not args.output.parent.is_dir():

@@ -27,6 +27,8 @@ class Parser(argparse.ArgumentParser):
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
             parser: Parser = getattr(found, "parser", self)
+            if parser._takes_more_files(unknown, found):
+                return found
             parser.error(f"unrecognized arguments: {shlex.join(unknown)}{parser._meant(unknown)}")
         return found
 
@@ -36,6 +38,18 @@ class Parser(argparse.ArgumentParser):
         if wrong:
             message += _like(wrong[1], re.findall(r"[\w.-]+", wrong[2]))
         super().error(message)
+
+    def _takes_more_files(self, unknown: Sequence[str], found: argparse.Namespace) -> bool:
+        """Add files that stand behind options to those before them."""
+        action = next((a for a in self._actions if a.dest == "files" and a.nargs == "*"), None)
+        if action is None or any(word.startswith("-") for word in unknown):
+            return False
+        try:
+            files = [self._get_value(action, word) for word in unknown]
+        except argparse.ArgumentError as error:
+            self.error(str(error))
+        found.files = [*found.files, *files]
+        return True
 
     def _meant(self, unknown: Sequence[str]) -> str:
         known = [

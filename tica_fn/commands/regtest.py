@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import positive
+from tica_fn.commands.arguments import add_jobs, positive
 
 if TYPE_CHECKING:
     from tica_fn.compare import Comparison, Rules
 
-_EXIT = """exit code: 0 passed, 1 failed or could not be done, 2 wrong arguments."""
+_EXIT = """example:
+  tica-fn regtest --outdir regression --jobs 2
+
+exit code: 0 passed, 1 failed or could not be done, 2 wrong arguments."""
 
 
 def add(subparsers: Any) -> None:
@@ -56,7 +59,7 @@ def add(subparsers: Any) -> None:
         "--outdir", type=Path, metavar="DIR", help="keep the set and the results there"
     )
     parser.add_argument("--table", type=Path, metavar="FILE", help="differences as .ecsv or .csv")
-    parser.add_argument("--jobs", type=positive, metavar="N", help="processes (processors)")
+    add_jobs(parser)
     parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds (30)")
     parser.add_argument("--tries", type=positive, default=4, metavar="N", help="tries in a row (4)")
     parser.set_defaults(run=run)
