@@ -96,7 +96,7 @@ def test_each_file_gives_one_product_of_the_calibrated_frame(raws, caldir, calib
         expected = tica_fn.calibrate(tica_fn.read(path), models, dtype=np.float32)
         found = tmp_path / "out" / product_of(path)
         assert np.array_equal(fits.getdata(found), expected.pixels)
-        tica_fn.write(expected, tmp_path / "written.fits")
+        tica_fn.write(expected, tmp_path / "written.fits", overwrite=True)
         assert found.read_bytes() == (tmp_path / "written.fits").read_bytes()
     assert inputs.hashes(caldir, raws[0].parent) == before
 

@@ -139,5 +139,5 @@ def test_without_a_mark_of_the_version_half_a_file_is_taken_anew(fetch, archive,
 
 def test_pins_are_no_thing_of_masts(fetch):
     code, _, err = fetch("--pin", "0" * 32)
-    assert code == 1
+    assert code == 2
     assert "no pins" in err

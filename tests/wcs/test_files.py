@@ -372,6 +372,6 @@ def test_compare_and_diagnose_tell_a_shift(pixels, reference, tmp_path, capsys):
     assert list(table["tjd"]) == [MID, MID + 1]
     drift = table["drift_columns"][1] - table["drift_columns"][0]
     assert drift == pytest.approx(0.05, abs=0.002)
-    assert len(list((tmp_path / "history").iterdir())) == 3
+    assert len(list((tmp_path / "history").iterdir())) == 5
     assert run("diagnose", reference, "-o", tmp_path / "u.ecsv") == 1
     assert not (tmp_path / "u.ecsv").exists()

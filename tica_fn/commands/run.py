@@ -107,7 +107,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"no raw files in {', '.join(str(path) for path in named)}")
     said = {name: value for name, value in vars(settings).items() if name != "run"}
     fingerprint = fingerprint_of(said)
-    product_of(settings)
+    product = product_of(settings)
+    for name in ("pedestal", "linearity", "smear"):  # what --like decided is said in full
+        said[name] = getattr(product, name)
     _check_degree(settings.degree)
     if settings.dry_run:
         print(dry_run_text(sources, out, said, fingerprint))

@@ -62,7 +62,7 @@ def fit_mission_smear(values: Image, variances: Image, out: Vector, out_variance
     >>> smear, variance = np.empty(1), np.empty(1)
     >>> fit_mission_smear(values, np.ones((5, 1)), smear, variance)
     >>> smear.round(3), variance.round(3)
-    (array([10.]), array([0.261]))
+    (array([10.]), array([0.255]))
     """
     rows, columns = values.shape
     v, weight, lever = np.empty(rows), np.empty(rows), np.empty(rows)

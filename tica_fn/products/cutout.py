@@ -180,10 +180,12 @@ def cutout(
 
     Examples
     --------
+    >>> import tempfile
     >>> import tica_fn
-    >>> from tica_fn.simulate import full_frame
+    >>> from tica_fn.simulate import full_frame, write_spoc_raw
     >>> models = tica_fn.neutral_models(2, 3, gain=5.2)
-    >>> raw = full_frame(models, sector=6, exposure_s=1800.0, seed=1).frame
+    >>> made = full_frame(models, sector=6, exposure_s=1800.0, seed=1).frame
+    >>> raw = tica_fn.read(write_spoc_raw(made, tempfile.mkdtemp()))
     >>> frame = tica_fn.calibrate(raw, models)
     >>> found = tica_fn.cutout([frame], (100.0, -12.0), 9)
     >>> found.flux.shape

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tica_fn.errors import describe
-from tica_fn.fits.batch import Outcome
+from tica_fn.fits.outcome import Outcome
 
 __all__ = ["EventLog"]
 

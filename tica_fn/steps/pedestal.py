@@ -38,7 +38,7 @@ _NO_BIAS = freeze(np.zeros((1, 1), dtype=np.float32))
 
 
 _MAD_TO_SIGMA = 1.4826
-_LOW_SIGMAS, _LEAST_LOW_ADU = 50.0, 400.0
+_LOW_SIGMAS, _LEAST_LOW_ADU = 100.0, 400.0
 _HIGH_SIGMAS, _LEAST_HIGH_ADU = 1000.0, 32_000.0
 """Nothing lowers a count; cosmic rays and bleeding stars raise it."""
 
@@ -86,8 +86,9 @@ def told(*, dropped: Array, **measured: Array) -> dict[str, Array]:
 def good_overclocks(values: Array) -> Array:
     """Tell which overclock pixels hold counts: not those without a number, or far off.
 
-    Far is fifty standard deviations under the median, or a thousand over it, where no cosmic ray
-    reaches: what is there was not downlinked, or is broken.  Gives bool of the same shape.
+    Far is a hundred standard deviations under the median (real ones of the first rows reach 52), or
+    a thousand over it, where no cosmic ray reaches: what is there was not downlinked, or is
+    broken.  Gives bool of the same shape.
     """
     good = np.isfinite(values)
     if good.any():
