@@ -23,8 +23,8 @@ FIGURES = {
     "bytes_rice": 5.0e6,
     "bytes_gzip2": 11.8e6,
 }
-"""Seconds of a thread and bytes a frame, for runs that have no figures of their own yet;
-``python -m benchmarks.runs`` measures them."""
+"""Seconds of a thread and bytes a frame, for runs that have no figures of their own yet.  Bytes are
+those of one simulated frame; the seconds are rough guesses, until a run has measured its own."""
 
 
 def dry_run_text(
