@@ -1,8 +1,12 @@
 """Comparison finds what must be found and passes what may differ."""
 
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.io.fits import VerifyError
 
 from tica_fn.cli import main
 from tica_fn.compare import (
@@ -10,6 +14,7 @@ from tica_fn.compare import (
     Rules,
     compare_files,
     compare_folders,
+    compare_headers,
     draw_differences,
     steps_apart,
     unequal,
@@ -257,6 +262,59 @@ def folders(tmp_path):
     make(gold / "packed.fits")
     make(test / "packed.fits.gz")
     return gold, test
+
+
+@pytest.mark.parametrize(
+    "error", [VerifyError("odd card"), OverflowError(), AssertionError(), KeyError("X"), OSError(5)]
+)
+def test_whatever_is_raised_at_one_pair_the_others_are_compared(
+    folders, monkeypatch, capsys, error
+):
+    def raising(gold, *rest):
+        if gold.get("BAD"):
+            raise error
+        return compare_headers(gold, *rest)
+
+    gold, test = folders
+    make(gold / "deep" / "1.fits", change=setting("BAD", True))
+    monkeypatch.setattr("tica_fn.compare.pair.compare_headers", raising)
+    assert main(["compare", str(gold), str(test), "--jobs", "1"]) == 1
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert line.startswith("tica-fn: ")
+    assert str(test / "deep" / "1.fits") in line
+    assert "7 compared: 3 same, 1 with warnings, 3 failed" in said.out
+
+
+def test_a_file_that_kills_its_process_does_not_take_the_others(folders, monkeypatch):
+    # Threads that say of one pair what a dead process says.
+    monkeypatch.setattr("tica_fn.compare.folders._workers", ThreadPoolExecutor)
+
+    def dying(gold, *rest):
+        if gold.name == "1.fits":
+            raise BrokenProcessPool
+        return compare_files(gold, *rest)
+
+    monkeypatch.setattr("tica_fn.compare.folders.compare_files", dying)
+    found = {c.gold.name: c for c in compare_folders(*folders, jobs=2)}
+    assert len(found) == 7
+    assert [n for n, c in found.items() if c.failed] == ["1.fits", "2.fits", "only_gold.fits"]
+    assert "process that compared it died" in only(found["1.fits"]).text
+
+
+def test_a_picture_that_cannot_be_drawn_fails_alone(folders, monkeypatch, capsys, tmp_path):
+    make(folders[1] / "deep" / "1.fits", change=flip(1, 2, 3))
+
+    def drawing(gold, *rest):
+        if gold.name == "1.fits":
+            raise AssertionError("no ticks")
+        return draw_differences(gold, *rest)
+
+    monkeypatch.setattr("tica_fn.compare.draw_differences", drawing)
+    words = ["compare", *map(str, folders), "--picture", str(tmp_path / "drawn"), "--jobs", "1"]
+    assert main(words) == 1
+    assert [p.name for p in (tmp_path / "drawn").iterdir()] == ["deep_2.fits.png"]
+    assert "no ticks" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
 from tica_fn.commands.arguments import add_jobs, local, not_negative
+from tica_fn.commands.outcomes import show_outcomes, tell_outcomes
 from tica_fn.errors import UsageError
+
+if TYPE_CHECKING:
+    from tica_fn.compare import Comparison, Rules
+    from tica_fn.fits.outcome import Outcome
 
 _MOST = 20
 """Differences that are printed of many files."""
@@ -129,15 +136,14 @@ def run(args: argparse.Namespace) -> int:
     )
     with tempfile.TemporaryDirectory() as folder:
         found = _anew(args, rules, Path(folder)) if args.calibrate else _given(args, rules)
-        if args.picture:
-            _draw(found, args)
+        undrawn = _draw(found, args) if args.picture else 0
     if not args.quiet:
         # Files and pipes have no width; a table squeezed into 80 columns can't be searched.
         most = None if args.all or len(found) == 1 else _MOST
         print_table(found, Console() if sys.stdout.isatty() else Console(width=240), most)
     if args.table:
         write_table(found, args.table)
-    return int(any(comparison.failed for comparison in found))
+    return int(undrawn or any(comparison.failed for comparison in found))
 
 
 def _with_mission(args: argparse.Namespace) -> bool:
@@ -153,7 +159,7 @@ def _with_mission(args: argparse.Namespace) -> bool:
         return False
     try:
         return is_mission_product(args.gold) and not is_mission_product(args.test)
-    except (OSError, ValueError):
+    except Exception:
         return False  # The plain comparison says what is wrong with the file.
 
 
@@ -172,9 +178,9 @@ def _mission(args: argparse.Namespace) -> int:
     return 0
 
 
-def _given(args: argparse.Namespace, rules: Any) -> list[Any]:
+def _given(args: argparse.Namespace, rules: Rules) -> list[Comparison]:
     """Compare two files or two folders."""
-    from tica_fn.compare import compare_files, compare_folders
+    from tica_fn.compare import compare_files
 
     if args.test is None:
         raise UsageError("give TEST, or raw files by --calibrate")
@@ -186,13 +192,41 @@ def _given(args: argparse.Namespace, rules: Any) -> list[Any]:
     if args.gold.is_dir() != args.test.is_dir():
         raise UsageError(f"{args.gold} and {args.test}: give two files or two folders")
     if args.gold.is_dir():
-        return compare_folders(args.gold, args.test, rules, args.jobs)
-    return [compare_files(args.gold, args.test, rules)]
+        return _folders(args, args.test, rules)
+    return tell_comparisons([compare_files(args.gold, args.test, rules)], 1, args)
 
 
-def _anew(args: argparse.Namespace, rules: Any, folder: Path) -> list[Any]:
+def _folders(args: argparse.Namespace, test: Path, rules: Rules) -> list[Comparison]:
+    """Compare two folders and tell at once of files that can't be compared."""
+    from tica_fn.compare.folders import each_of, match
+
+    matched = match(args.gold, test)
+    return tell_comparisons(each_of(matched, rules, args.jobs), len(matched), args)
+
+
+def tell_comparisons(
+    comparisons: Iterable[Comparison], total: int, args: argparse.Namespace
+) -> list[Comparison]:
+    """Tell of files that can't be compared as they come, and list all in the order of names."""
+    from tica_fn.fits.outcome import DONE, FAILED, Outcome
+
+    found = []
+
+    def outcomes() -> Iterator[Outcome]:
+        for comparison in comparisons:
+            found.append(comparison)
+            state = FAILED if comparison.failed else DONE
+            yield Outcome(source=comparison.test, state=state, lines=(), error=comparison.error)
+
+    if getattr(args, "quiet", False):
+        found.extend(comparisons)
+    else:
+        show_outcomes(outcomes(), total, "comparing", args.debug)
+    return sorted(found, key=lambda comparison: str(comparison.gold))
+
+
+def _anew(args: argparse.Namespace, rules: Rules, folder: Path) -> list[Comparison]:
     """Calibrate, and compare what came out."""
-    from tica_fn.compare import compare_folders
     from tica_fn.compare.rerun import calibrate_anew, expect_refusal, fit_anew
 
     if args.test is not None or args.caldir is None:
@@ -200,24 +234,32 @@ def _anew(args: argparse.Namespace, rules: Any, folder: Path) -> list[Any]:
     if not args.gold.is_dir():
         raise UsageError(f"{args.gold}: with --calibrate GOLD is a folder of products")
     say_when_compiling()
-    calibrate_anew(args.calibrate, args.caldir, folder, args.jobs)
+    failed = calibrate_anew(args.calibrate, args.caldir, folder, args.jobs)
     if args.refstars is not None:
-        fit_anew(folder, args.refstars, args.degree, args.jobs)
-    found = compare_folders(args.gold, folder, rules, args.jobs)
+        failed += fit_anew(folder, args.refstars, args.degree, args.jobs)
+    found = tell_comparisons(failed, len(failed), args)
+    found += _folders(args, folder, rules)
     if args.wrong_caldir is not None:
         found += expect_refusal(args.calibrate, args.wrong_caldir)
     return found
 
 
-def _draw(found: list[Any], args: argparse.Namespace) -> None:
+def _draw(found: list[Comparison], args: argparse.Namespace) -> int:
+    """Draw where pixels differ, file by file; give 0 where all was drawn."""
     from tica_fn.compare import draw_differences
+    from tica_fn.fits.batch import DONE, Outcome, attempt
 
     drawn = [c for c in found if any(d.what == "pixels" for d in c.differences)]
-    if not args.gold.is_dir():
-        for comparison in drawn:
-            draw_differences(comparison.gold, comparison.test, args.picture)
-        return
-    args.picture.mkdir(parents=True, exist_ok=True)
-    for comparison in drawn:
-        name = "_".join(comparison.gold.relative_to(args.gold).parts)
-        draw_differences(comparison.gold, comparison.test, args.picture / f"{name}.png")
+    if args.gold.is_dir():
+        args.picture.mkdir(parents=True, exist_ok=True)
+
+    def draw(comparison: Comparison, _: Path) -> Outcome:
+        picture = args.picture
+        if args.gold.is_dir():
+            name = "_".join(comparison.gold.relative_to(args.gold).parts)
+            picture = args.picture / f"{name}.png"
+        draw_differences(comparison.gold, comparison.test, picture)
+        return Outcome(source=comparison.test, state=DONE, outputs=(picture,), lines=())
+
+    outcomes = (attempt(c.test, partial(draw, c)) for c in drawn)
+    return tell_outcomes(outcomes, len(drawn), "drawing", debug=args.debug, summary=False)

@@ -92,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _test(args: argparse.Namespace, place: Path, rules: Rules) -> list[Comparison]:
     """Do all of it in a folder."""
-    from tica_fn.compare import compare_folders
+    from tica_fn.commands.compare import tell_comparisons
+    from tica_fn.compare.folders import each_of, match
     from tica_fn.compare.rerun import calibrate_anew, expect_refusal, fit_anew
 
     raw, gold, stars, right, wrong = _fetch(args, place)
@@ -100,11 +101,13 @@ def _test(args: argparse.Namespace, place: Path, rules: Rules) -> list[Compariso
     if results.exists():
         raise FileExistsError(17, "results of an earlier test are there; remove them", str(results))
     print(f"calibrating {len(raw)} raw files", file=sys.stderr, flush=True)
-    calibrate_anew(raw, right, results, args.jobs)
+    failed = calibrate_anew(raw, right, results, args.jobs)
     print("fitting their WCS", file=sys.stderr, flush=True)
-    fit_anew(results, stars, args.degree, args.jobs)
+    failed += fit_anew(results, stars, args.degree, args.jobs)
     print("comparing, and trying the wrong models", file=sys.stderr, flush=True)
-    found = compare_folders(gold, results, rules, args.jobs)
+    matched = match(gold, results)
+    found = tell_comparisons(failed, len(failed), args)
+    found += tell_comparisons(each_of(matched, rules, args.jobs), len(matched), args)
     return found + expect_refusal(raw, wrong)
 
 

@@ -137,11 +137,15 @@ class Comparison:
         The files; the same name where one of them is missing.
     differences : tuple of Difference
         All that is not the same.
+    error : Exception, optional
+        Why the files could not be compared, in one line that names the file; it is among the
+        differences, too.
     """
 
     gold: Path
     test: Path
     differences: tuple[Difference, ...] = ()
+    error: Exception | None = attrs.field(default=None, eq=False)
 
     @property
     def level(self) -> Level | None:

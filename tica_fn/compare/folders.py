@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from tica_fn.compare.findings import Comparison, Difference, Level, Rules
-from tica_fn.compare.pair import compare_files
+import attrs
 
-__all__ = ["compare_folders", "pairs"]
+from tica_fn.compare.findings import Comparison, Difference, Level, Rules
+from tica_fn.compare.pair import compare_files, incomparable
+from tica_fn.errors import BadFileError
+
+__all__ = ["Matched", "compare_folders", "each_of", "match"]
 
 _ENDINGS = (".fits", ".fits.gz", ".fits.fz", ".fit", ".fit.gz", ".fz", ".h5")
 _WORTH_A_PROCESS = 4
@@ -28,11 +32,28 @@ def _files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def pairs(gold: Path, test: Path) -> tuple[list[tuple[Path, Path]], list[str], list[str]]:
+@attrs.frozen
+class Matched:
+    """Files of two folders, gold and test, by name: in both, in one, in the other."""
+
+    both: tuple[tuple[Path, Path], ...]
+    missing: tuple[tuple[Path, Path], ...]
+    new: tuple[tuple[Path, Path], ...]
+
+    def __len__(self) -> int:
+        return len(self.both) + len(self.missing) + len(self.new)
+
+
+def match(gold: Path, test: Path) -> Matched:
     """Match the files of two folders by name, packed or not."""
     before, after = _files(gold), _files(test)
-    both = [(path, after[name]) for name, path in before.items() if name in after]
-    return both, [n for n in before if n not in after], [n for n in after if n not in before]
+    if not before:
+        raise FileNotFoundError(f"{gold}: no FITS files to compare with")
+    return Matched(
+        both=tuple((path, after[name]) for name, path in before.items() if name in after),
+        missing=tuple((gold / name, test / name) for name in before if name not in after),
+        new=tuple((gold / name, test / name) for name in after if name not in before),
+    )
 
 
 def compare_folders(
@@ -61,26 +82,48 @@ def compare_folders(
     FileNotFoundError
         If a folder holds no FITS files: nothing to compare is no success.
     """
-    gold, test, rules = Path(gold), Path(test), rules or Rules()
-    both, missing, new = pairs(gold, test)
-    if not both and not missing:
-        raise FileNotFoundError(f"{gold}: no FITS files to compare with")
-    found = list(_each(both, rules, jobs or os.cpu_count() or 1))
-    found += [_alone(gold / name, test / name, "missing", Level.FAILURE) for name in missing]
-    found += [_alone(gold / name, test / name, "new", rules.soft) for name in new]
+    found = each_of(match(Path(gold), Path(test)), rules or Rules(), jobs)
     return sorted(found, key=lambda comparison: str(comparison.gold))
 
 
-def _alone(gold: Path, test: Path, text: str, level: Level) -> Comparison:
-    difference = Difference(level=level, where="folder", what="file", text=text)
-    return Comparison(gold=gold, test=test, differences=(difference,))
+def each_of(matched: Matched, rules: Rules, jobs: int | None = None) -> Iterator[Comparison]:
+    """Compare the pairs on several processors and give what is found of each as it comes."""
+    for found, text, level in (
+        (matched.missing, "missing", Level.FAILURE),
+        (matched.new, "new", rules.soft),
+    ):
+        difference = Difference(level=level, where="folder", what="file", text=text)
+        for gold, test in found:
+            yield Comparison(gold=gold, test=test, differences=(difference,))
+    jobs = min(jobs or os.cpu_count() or 1, len(matched.both))
+    if jobs <= 1 or len(matched.both) < _WORTH_A_PROCESS:
+        for gold, test in matched.both:
+            yield compare_files(gold, test, rules)
+        return
+    left = set(matched.both)
+    pool = _workers(jobs)
+    try:
+        running = {pool.submit(compare_files, *pair, rules): pair for pair in matched.both}
+        for future in as_completed(running):
+            comparison = future.result()
+            left.discard(running[future])
+            yield comparison
+    except BrokenProcessPool:
+        yield from _one_by_one(sorted(left), rules)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _each(both: list[tuple[Path, Path]], rules: Rules, jobs: int) -> Iterable[Comparison]:
-    jobs = min(jobs, len(both))
-    if jobs <= 1 or len(both) < _WORTH_A_PROCESS:
-        return [compare_files(old, new, rules) for old, new in both]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        olds, news = zip(*both, strict=True)
-        return list(pool.map(compare_files, olds, news, [rules] * len(both)))
+def _one_by_one(left: list[tuple[Path, Path]], rules: Rules) -> Iterator[Comparison]:
+    """Compare what was left when a process died, each in one of its own."""
+    for gold, test in left:
+        try:
+            with _workers(1) as pool:
+                yield pool.submit(compare_files, gold, test, rules).result()
+        except BrokenProcessPool:
+            died = BadFileError(f"{test}: the process that compared it died")
+            yield incomparable(gold, test, died)
+
+
+def _workers(count: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,19 @@ from tica_fn.compare.headers import compare_headers
 from tica_fn.compare.sky import judge_solution, judge_stars
 from tica_fn.compare.stars import compare_stars, is_star_file
 from tica_fn.compare.values import unequal
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, describe, of_the_package, one_line
 from tica_fn.fits.gate import open_checked
 from tica_fn.immutable import Array
 
-__all__ = ["Hdu", "compare_files", "compare_images", "compare_tables", "load"]
+__all__ = ["Hdu", "compare_files", "compare_images", "compare_tables", "incomparable", "load"]
 
 Hdu = tuple[str, Any, Array | None]
 
 
 def load(path: Path) -> list[Hdu]:
     """Read all of a FITS file: the kind, header and stored values of every HDU."""
-    from astropy.io.fits import VerifyError
     from astropy.utils.exceptions import AstropyUserWarning
 
-    broken = (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, VerifyError, Warning)
     try:
         with warnings.catch_warnings():
             # A truncated file is told by a warning only; to a comparison it is no file.
@@ -40,7 +37,7 @@ def load(path: Path) -> list[Hdu]:
             return loaded
     except (FileNotFoundError, BadFileError):
         raise
-    except broken as error:
+    except Exception as error:  # Whatever a library raises at its content, it is this file's.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadFileError(f"{path}: cannot be read as FITS: {reason}") from error
 
@@ -98,19 +95,31 @@ def compare_files(gold: str | Path, test: str | Path, rules: Rules | None = None
     Returns
     -------
     Comparison
-        All differences; a file that cannot be read is one of them.
+        All differences; that a file cannot be read or compared is one of them.
     """
     gold, test, rules = Path(gold), Path(test), rules or Rules()
     try:
-        if is_star_file(gold) and is_star_file(test):
-            moved = compare_stars(gold, test, rules)
-            return Comparison(gold=gold, test=test, differences=tuple(moved))
-        before, after = load(gold), load(test)
-    except (OSError, BadFileError) as error:
-        named = isinstance(error, OSError) and error.filename
-        text = f"{error.filename}: {error.strerror}" if named else str(error)
-        broken = Difference(level=Level.FAILURE, where="file", what="reading", text=text)
-        return Comparison(gold=gold, test=test, differences=(broken,))
+        stars = is_star_file(gold) and is_star_file(test)
+        found = (compare_stars if stars else _compare)(gold, test, rules)
+    except Exception as error:  # The other files of a folder go on.
+        return incomparable(gold, test, error)
+    return Comparison(gold=gold, test=test, differences=tuple(found))
+
+
+def incomparable(gold: Path, test: Path, error: Exception) -> Comparison:
+    """Say of two files why they could not be compared."""
+    text = describe(of_the_package(test, error))
+    if not any(one_line(str(path)) in text for path in (gold, test)):
+        text = f"{one_line(str(test))}: {text}"
+    told = BadFileError(text)  # Plain, so that it comes back from another process.
+    told.__cause__ = error
+    broken = Difference(level=Level.FAILURE, where="file", what="reading", text=text)
+    return Comparison(gold=gold, test=test, differences=(broken,), error=told)
+
+
+def _compare(gold: Path, test: Path, rules: Rules) -> list[Difference]:
+    """Compare two FITS files, HDU by HDU."""
+    before, after = load(gold), load(test)
     found: list[Difference] = []
     if len(before) != len(after):
         text = f"{len(before)} HDUs are now {len(after)}"
@@ -130,7 +139,7 @@ def compare_files(gold: str | Path, test: str | Path, rules: Rules | None = None
         else:
             found += judge_solution(old[1], new[1], stars, cards, where, rules)
             found += compare_images(old[2], new[2], where, rules)
-    return Comparison(gold=gold, test=test, differences=tuple(found))
+    return found
 
 
 def _shape_and_type(values: Array | None) -> str:

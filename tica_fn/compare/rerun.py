@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tica_fn.compare.findings import Comparison, Difference, Level
+from tica_fn.errors import one_line
 from tica_fn.fits.files import read
 
 __all__ = ["calibrate_anew", "expect_refusal", "fit_anew", "stars_of"]
@@ -33,28 +34,48 @@ def _calibrate(
     return _run("calibrate", *raw, "--caldir", caldir, "--outdir", outdir, "--jobs", jobs)
 
 
-def _must(what: str, done: subprocess.CompletedProcess[str]) -> None:
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise ValueError(f"{what} failed: {lines[-1].removeprefix('tica-fn: ')}")
+def _failures(
+    what: str, paths: Sequence[Path], done: subprocess.CompletedProcess[str]
+) -> list[Comparison]:
+    """Failures of a command that goes on with its other files, one of each line it said."""
+    if not done.returncode:
+        return []
+    said = [line for line in done.stderr.splitlines() if line.startswith("tica-fn: ")]
+    found = []
+    for line in said or [f"tica-fn: exit code {done.returncode}"]:
+        text = f"{what} failed: {line.removeprefix('tica-fn: ')}"
+        path = next((path for path in paths if one_line(str(path)) in line), Path(what))
+        failed = Difference(level=Level.FAILURE, where="file", what=what, text=text)
+        error = ValueError(text)
+        found.append(Comparison(gold=path, test=path, differences=(failed,), error=error))
+    return found
 
 
 def calibrate_anew(
     raw: Sequence[Path], caldir: Path, outdir: Path, jobs: int | None = None
-) -> None:
-    """Run ``tica-fn calibrate`` on raw files."""
-    _must("calibration", _calibrate(raw, caldir, outdir, jobs or os.cpu_count() or 1))
+) -> list[Comparison]:
+    """Run ``tica-fn calibrate`` on raw files; give what failed where others did not."""
+    failed = _failures(
+        "calibration", raw, _calibrate(raw, caldir, outdir, jobs or os.cpu_count() or 1)
+    )
+    if failed and not (outdir.is_dir() and any(outdir.iterdir())):
+        raise ValueError(str(failed[-1].error))
+    return failed
 
 
-def fit_anew(folder: Path, refstars: Path, degree: int, jobs: int | None = None) -> None:
-    """Run ``tica-fn wcs fit`` on products, each with the reference stars of its CCD."""
+def fit_anew(
+    folder: Path, refstars: Path, degree: int, jobs: int | None = None
+) -> list[Comparison]:
+    """Run ``tica-fn wcs fit`` on products, each with its CCD's stars; give what failed."""
     groups: dict[Path, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()):
         frame = read(path)
         groups[stars_of(refstars, frame.camera, frame.ccd)].append(path)
+    failed = []
     for stars, paths in groups.items():
         words = ("--refstars", stars, "--degree", degree, "--jobs", jobs or os.cpu_count() or 1)
-        _must("WCS fit", _run("wcs", "fit", *paths, *words))
+        failed += _failures("WCS fit", paths, _run("wcs", "fit", *paths, *words))
+    return failed
 
 
 def stars_of(refstars: Path, camera: int, ccd: int) -> Path:
