@@ -326,6 +326,17 @@ def test_folders_are_compared_file_by_file(folders, jobs):
     assert found["packed.fits"].level is None
 
 
+def test_of_a_name_that_is_there_plain_and_packed_both_are_compared(folders):
+    gold, test = folders
+    (test / "packed.fits.gz").unlink()
+    make(test / "packed.fits")
+    make(gold / "packed.fits.gz")
+    make(test / "packed.fits.gz", change=flip(1, 2, 3))
+    found = {c.gold.name: c for c in compare_folders(gold, test, jobs=1)}
+    assert found["packed.fits"].level is None
+    assert found["packed.fits.gz"].failed
+
+
 def test_an_empty_folder_is_no_success(tmp_path):
     with pytest.raises(FileNotFoundError, match="no FITS files"):
         compare_folders(tmp_path, tmp_path)

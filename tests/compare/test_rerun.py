@@ -34,6 +34,19 @@ def test_what_is_calibrated_anew_is_the_gold_and_wrong_models_are_refused(made, 
     assert "2 compared: 2 same" in out
 
 
+def test_raw_files_are_named_by_a_folder_or_a_list(made, capsys, tmp_path):
+    raw, right, _, gold = made
+    (tmp_path / "list").write_text(f"{raw}\n")
+    odd = tmp_path / "raw\nfiles"
+    odd.mkdir()
+    (odd / raw.name).symlink_to(raw)
+    for named in (["--list", tmp_path / "list"], ["--calibrate", odd]):
+        words = ["compare", gold, *named, "--caldir", right, "--jobs", 1]
+        assert main([str(word) for word in words]) == 0
+        assert "1 compared: 1 same" in capsys.readouterr().out
+    assert main(["compare", str(gold), "--calibrate", "--caldir", str(right)]) == 2
+
+
 def test_models_that_are_not_wrong_are_told(made, capsys):
     code, out = compare(made, capsys, "--wrong-caldir", str(made[1]))
     assert code == 1

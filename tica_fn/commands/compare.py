@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_jobs, local, not_negative
+from tica_fn.commands.arguments import add_jobs, add_list, all_inputs_of, local, not_negative
 from tica_fn.commands.outcomes import show_outcomes, tell_outcomes
 from tica_fn.errors import UsageError
 
@@ -93,11 +93,12 @@ def add(subparsers: Any) -> None:
     anew = parser.add_argument_group("instead of TEST")
     anew.add_argument(
         "--calibrate",
-        nargs="+",
-        type=Path,
+        nargs="*",
+        type=local,
         metavar="RAW",
-        help="raw files to calibrate; the results are held to the folder GOLD",
+        help="raw files to calibrate, or folders of them; the results are held to the folder GOLD",
     )
+    add_list(anew)
     anew.add_argument(
         "--refstars",
         type=Path,
@@ -135,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
         sky_arcsec=args.sky,
     )
     with tempfile.TemporaryDirectory() as folder:
-        found = _anew(args, rules, Path(folder)) if args.calibrate else _given(args, rules)
+        found = _anew(args, rules, Path(folder)) if _is_anew(args) else _given(args, rules)
         undrawn = _draw(found, args) if args.picture else 0
     if not args.quiet:
         # Files and pipes have no width; a table squeezed into 80 columns can't be searched.
@@ -144,6 +145,11 @@ def run(args: argparse.Namespace) -> int:
     if args.table:
         write_table(found, args.table)
     return int(undrawn or any(comparison.failed for comparison in found))
+
+
+def _is_anew(args: argparse.Namespace) -> bool:
+    """Tell whether what is compared is to be calibrated first."""
+    return args.calibrate is not None or args.list is not None
 
 
 def _with_mission(args: argparse.Namespace) -> bool:
@@ -155,7 +161,7 @@ def _with_mission(args: argparse.Namespace) -> bool:
         raise UsageError("--mission wants two files, GOLD and TEST")
     if args.mission:
         return True
-    if args.calibrate or not all(path is not None and path.is_file() for path in pair):
+    if _is_anew(args) or not all(path is not None and path.is_file() for path in pair):
         return False
     try:
         return is_mission_product(args.gold) and not is_mission_product(args.test)
@@ -233,14 +239,16 @@ def _anew(args: argparse.Namespace, rules: Rules, folder: Path) -> list[Comparis
         raise UsageError("--calibrate stands instead of TEST, and needs --caldir")
     if not args.gold.is_dir():
         raise UsageError(f"{args.gold}: with --calibrate GOLD is a folder of products")
+    args.files = args.calibrate or []
+    raw = all_inputs_of(args, "raw files", lambda kind: kind.raw)
     say_when_compiling()
-    failed = calibrate_anew(args.calibrate, args.caldir, folder, args.jobs)
+    failed = calibrate_anew(raw, args.caldir, folder, args.jobs)
     if args.refstars is not None:
         failed += fit_anew(folder, args.refstars, args.degree, args.jobs)
     found = tell_comparisons(failed, len(failed), args)
     found += _folders(args, folder, rules)
     if args.wrong_caldir is not None:
-        found += expect_refusal(args.calibrate, args.wrong_caldir)
+        found += expect_refusal(raw, args.wrong_caldir)
     return found
 
 

@@ -23,12 +23,16 @@ _WORTH_A_PROCESS = 4
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """FITS and star files under a folder, by their path in it without ``.gz`` or ``.fz``."""
+    """FITS and star files under a folder, by their path in it without ``.gz`` or ``.fz``.
+
+    A name that is there plain and packed stands for the plain file; the other keeps its ending.
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.name.endswith(_ENDINGS) and path.is_file():
             name = path.relative_to(folder).as_posix()
-            found[name.removesuffix(".gz").removesuffix(".fz")] = path
+            plain = name.removesuffix(".gz").removesuffix(".fz")
+            found[name if plain in found else plain] = path
     return found
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tica_fn.compare.findings import Comparison, Difference, Level
@@ -18,10 +18,12 @@ from tica_fn.fits.files import read
 __all__ = ["calibrate_anew", "expect_refusal", "fit_anew", "stars_of"]
 
 
-def _run(*words: object) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user does."""
+def _run(*words: object, files: Iterable[Path]) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user does, on files that may be more than a command line can hold."""
     return subprocess.run(
-        [sys.executable, "-m", "tica_fn", *map(str, words)],
+        [sys.executable, "-m", "tica_fn", *map(str, words), "--list", "-"],
+        input="".join(f"{path}\0" for path in files),
+        errors="surrogateescape",
         capture_output=True,
         text=True,
         check=False,
@@ -31,7 +33,8 @@ def _run(*words: object) -> subprocess.CompletedProcess[str]:
 def _calibrate(
     raw: Sequence[Path], caldir: Path, outdir: Path, jobs: int
 ) -> subprocess.CompletedProcess[str]:
-    return _run("calibrate", *raw, "--caldir", caldir, "--outdir", outdir, "--jobs", jobs)
+    words = ("--caldir", caldir, "--outdir", outdir, "--jobs", jobs)
+    return _run("calibrate", *words, files=raw)
 
 
 def _failures(
@@ -74,7 +77,7 @@ def fit_anew(
     failed = []
     for stars, paths in groups.items():
         words = ("--refstars", stars, "--degree", degree, "--jobs", jobs or os.cpu_count() or 1)
-        failed += _failures("WCS fit", paths, _run("wcs", "fit", *paths, *words))
+        failed += _failures("WCS fit", paths, _run("wcs", "fit", *words, files=paths))
     return failed
 
 

@@ -13,17 +13,24 @@ from tica_fn.fits.layouts import LAYOUTS, PACKINGS
 from tica_fn.fits.orbits import orbits_of_sector
 from tica_fn.frame import Frame
 
-__all__ = ["SEGMENTS", "hlsp_name", "is_hlsp_name", "product_name", "segment_of", "spoc_name"]
+__all__ = [
+    "SEGMENTS",
+    "hlsp_name",
+    "is_hlsp_name",
+    "product_name",
+    "segment_of",
+    "spoc_name",
+    "stem_of",
+]
 
 SEGMENTS = ("o1", "o2", "o3", "o4", "o1a", "o1b", "o2a", "o2b", "o3a", "o3b", "o4a", "o4b")
 """Orbits of a sector, and their halves, as ``ORB_SEG`` and the names at MAST say them."""
 
 
-def _stem(path: str | os.PathLike[str]) -> str:
-    stem = PurePath(path).name.removesuffix(".gz").removesuffix(".fz")
-    for ending in (".fits", ".fit"):
-        stem = stem.removesuffix(ending)
-    return stem
+def stem_of(path: str | os.PathLike[str]) -> str:
+    """Name of a file without what says that it is FITS, packed or not."""
+    name = PurePath(path).name
+    return re.sub(r"(?<=.)(\.(fits?|fts))?(\.fz)?(\.gz)?$", "", name, count=1, flags=re.IGNORECASE)
 
 
 def product_name(
@@ -62,7 +69,7 @@ def product_name(
     >>> product_name("tess2018349182459-s0006-2-3-0126-s_ffir.cal.fits", layout="spoc")
     'tess2018349182459-s0006-2-3-0126-s_ffic.fits'
     """
-    stem = _stem(source) + (f"_ccd{ccd}" if ccd is not None else "")
+    stem = stem_of(source) + (f"_ccd{ccd}" if ccd is not None else "")
     if layout != "raw":
         stem = LAYOUTS[layout].stem(stem)
     return f"{stem}.fits{PACKINGS[compress]}"

@@ -22,6 +22,7 @@ from tica_fn.detector import (
 )
 from tica_fn.fits.batch import DONE, Outcome
 from tica_fn.fits.files import read_ccds
+from tica_fn.fits.names import stem_of
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
@@ -97,7 +98,7 @@ def report_file(
 ) -> tuple[Outcome, list[MeasuredPedestals], list[AmplifierNumbers]]:
     """Draw the frames of a file and put them in tables; give their pedestals and numbers, too."""
     frames = read_ccds(path)
-    stem = path.name.removesuffix(".gz").removesuffix(".fz").removesuffix(".fits")
+    stem = stem_of(path)
     target = outdir / f"{stem}.png"
     claim(target, path)
     named = [(path.name, frames[0])]
