@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from astropy.io import fits
 
 from tica_fn.cli import main
+from tica_fn.errors import BadFileError
 from tica_fn.remote.scripts import Choice, choose, moment, read_script
 
 STAMPS = ("2018349182459", "2018349175459", "2018349185459", "2018350000459")
@@ -290,3 +292,13 @@ def test_a_script_of_a_whole_sector_is_read_line_by_line(tmp_path):
     found = choose(read_script(script, "http://x/s.sh", "ffir"), Choice(camera=4, ccd=4, first=3))
     assert [one.name[4:17] for one in found] == ["2022100000000", "2022100000100", "2022100000200"]
     assert found[0].url == f"https://mast.stsci.edu/x?uri=mast:{found[0].name}"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[]/x", "http://[1::2/x", "http://a:b/x", "file:///etc/passwd"]
+)
+def test_an_address_that_is_none_is_refused_with_its_script(tmp_path, address):
+    script = tmp_path / "script"
+    script.write_text(f"curl -C - -L -o {ffir('2022100000000', 1, 1, 60)} {address}\n")
+    with pytest.raises(BadFileError, match=re.escape("http://x/s.sh: the address of tess")):
+        list(read_script(script, "http://x/s.sh", "ffir"))

@@ -15,12 +15,11 @@ from functools import partial
 from http.client import IncompleteRead
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urljoin, urlsplit
 
 import attrs
 
 from tica_fn.errors import RemoteError
-from tica_fn.remote.address import shown
+from tica_fn.remote.address import joined, shown
 from tica_fn.remote.parts import append, check_room, restart
 from tica_fn.remote.patience import SLOWEST, TooSlowError, no_slower, within
 
@@ -133,7 +132,7 @@ class Client:
             ) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             cause = _innermost(error)
-            if isinstance(cause, urllib3.exceptions.InvalidHeader):
+            if isinstance(error, ValueError) or isinstance(cause, urllib3.exceptions.InvalidHeader):
                 raise RefusedError(f"{shown(url)}: {_in_words(cause)}") from None
             raise _BrokenOffError(_in_words(cause)) from None
 
@@ -156,10 +155,11 @@ class Client:
                 raise
             if not answer.is_redirect:
                 return answer
-            to = urljoin(place, answer.headers["Location"])
+            said = answer.headers["Location"]
             answer.close()
-            if urlsplit(to).scheme not in ("http", "https"):
-                raise RefusedError(f"{shown(url)}: the server sends us to {shown(to)}")
+            to = joined(place, said)
+            if to is None:
+                raise RefusedError(f"{shown(url)}: the server sends us to {shown(said)}")
             place = to
         raise RefusedError(f"{shown(url)}: the server sends us on more than {_REDIRECTS} times")
 
@@ -199,6 +199,8 @@ class Client:
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
             self._local.session.headers["User-Agent"] = "tica-fn"
+            # We follow redirects; requests would look where they lead, and read their bodies.
+            self._local.session.get_redirect_target = lambda _: None
         return self._local.session
 
 

@@ -18,11 +18,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 import attrs
 
 from tica_fn.errors import BadFileError, UsageError
+from tica_fn.remote.address import joined
 
 __all__ = ["KINDS", "Choice", "RemoteFile", "choose", "moment", "read_script"]
 
@@ -91,11 +91,11 @@ def read_script(path: Path, url: str, kind: str) -> Iterator[RemoteFile]:
                 continue
             name = words[words.index("-o") + 1]
             found = _NAME.fullmatch(name)
-            address = urljoin(url, words[-1])
             if found is None or found["kind"] != kind:
                 continue
-            if urlsplit(address).scheme not in ("http", "https"):
-                raise BadFileError(f"{url}: the address of {name} is {address}")
+            address = joined(url, words[-1])
+            if address is None:
+                raise BadFileError(f"{url}: the address of {name} is {words[-1]}")
             try:
                 start = moment(found["stamp"])
             except UsageError:
