@@ -13,6 +13,7 @@ import tica_fn
 from tests.fits.conftest import CAMERA_NAME, calibrated_with, camera_header
 from tests.inputs import name_of, raw_ffi
 from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.blocks import read_headers
 from tica_fn.fits.header import OriginalHeader
 
 SKY = {
@@ -236,6 +237,31 @@ def test_an_end_card_with_more_behind_it_ends_the_header_for_all(raw, spoc_model
     with fits.open(product) as hdus:
         hdus.verify("exception")
         assert not any(card.keyword == "END" for card in hdus[0].header.cards)
+
+
+@pytest.mark.parametrize("end", ["END", "END      x", "END     =                    5"])
+@pytest.mark.parametrize("last", [False, True], ids=["within a block", "last of a block"])
+def test_a_header_that_goes_on_behind_its_end_card_is_refused(end, last, raw, tmp_path):
+    """Readers differ in where it ends, and one of them takes the rest for pixels."""
+    data = bytearray(raw.read_bytes())
+    start = data.index(b"XTENSION")
+    place = start + (35 if last else 20) * 80
+    data[place : place + 80] = end.encode().ljust(80)
+    path = tmp_path / raw.name
+    path.write_bytes(data)
+    for read in (tica_fn.read, read_headers):
+        with pytest.raises(BadFileError, match=f"{path}: HDU 1: the header goes on behind"):
+            read(path)
+
+
+def test_a_word_of_packing_in_an_image_does_not_make_it_packed(calibrated, raw, tmp_path):
+    path = tmp_path / "odd.cal.fits"
+    tica_fn.write(calibrated, path)
+    data = path.read_bytes()
+    place = data.index(b"BUNIT   =")
+    card = b"ZIMAGE  =                    T".ljust(80)
+    path.write_bytes((data[:place] + card + data[place + 80 :]).replace(b"CHECKSUM", b"CHECKSUX"))
+    assert tica_fn.wcs.read_image(path).frame.shape == calibrated.shape
 
 
 @pytest.mark.parametrize("cards", [

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 BLOCK = 2880
+_END = b"END".ljust(CARD)
 _LONGEST_HEADER = 100 * BLOCK
 _MOST_HDUS = 1000
 _SLACK = 1 << 20
@@ -311,6 +312,7 @@ def headers_of(path: str | os.PathLike[str]) -> Iterator[RawHDU]:
         header, text = _header(where, head[:stop])
         length = _checked_size(where, header, size - start - stop)
         if plain:
+            _check_data(where, memoryview(file.read(start + stop, min(length, BLOCK))))
             yield UnreadHDU(text, header, head[:stop], file, start + stop, length)
         else:
             yield RawHDU(text, header, memoryview(b""), head[:stop])
@@ -399,11 +401,30 @@ def _end_of_header(where: str, data: memoryview, start: int) -> int | None:
 def _header(where: str, raw: bytes) -> tuple[fits.Header, str]:
     """Header and its text; what is not ASCII is a question mark in both."""
     text = raw.decode("ascii", errors="replace").replace("\ufffd", "?")
+    _check_rest(where, text)
     try:
         header = fits.Header.fromstring("".join(card for _, card in split_cards(text)))
     except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
         raise BadFileError(f"{where}: the header can't be read ({one_line(str(error))})") from error
     return header, text
+
+
+def _check_rest(where: str, text: str) -> None:
+    """Refuse cards behind the END card, which others would take for the header's."""
+    last = text[-BLOCK:]
+    places = range(0, len(last), CARD)
+    end = next((i for i in places if last[i : i + 8] == "END     "), len(last))
+    if last[end + CARD :].strip(" \0"):
+        raise BadFileError(f"{where}: the header goes on behind its END card")
+
+
+def _check_data(where: str, start: memoryview) -> None:
+    """Refuse what is the rest of a header, in place of an HDU's first block of data."""
+    block = bytes(start[:BLOCK])
+    if block.isascii() and any(block[i : i + CARD] == _END for i in range(0, len(block), CARD)):
+        text = block.decode("ascii")
+        if text.isprintable() and not text.startswith("XTENSION"):
+            raise BadFileError(f"{where}: the header goes on behind its END card")
 
 
 def _read_hdu(
@@ -420,6 +441,7 @@ def _read_hdu(
     size = _checked_size(where, header, len(data) - end)
     stop = end + -(-size // BLOCK) * BLOCK
     part = data[end:stop]
+    _check_data(where, part)
     if len(part) < stop - end:
         tell(
             f"{where}: the last block is not filled up, {stop - end - len(part)} bytes are missing"

@@ -23,6 +23,7 @@ from tica_fn.fits.atomic import Identity, identity_of
 from tica_fn.fits.blocks import RawHDU, read_blocks, read_headers
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of, kept_fraction, nominal, number, sector_of
+from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.unpack import as_image
 from tica_fn.frame import ADU, ELECTRON, Frame
@@ -195,7 +196,7 @@ def open_hdus(path: str | os.PathLike[str], *, verify: bool = False) -> tuple[li
 
 
 def _image_shape(header: Any) -> tuple[int, ...]:
-    key = "ZNAXIS" if header.get("ZIMAGE") else "NAXIS"
+    key = "ZNAXIS" if is_packed(header) else "NAXIS"
     if str(header.get("XTENSION", "IMAGE")).strip() != "IMAGE" and key == "NAXIS":
         return ()
     return tuple(int(header[f"{key}{k}"]) for k in range(int(header[key]), 0, -1))

@@ -27,6 +27,7 @@ from tica_fn.fits.gate import open_checked
 from tica_fn.fits.model_origins import Origin, checked_version, read_origins
 from tica_fn.fits.model_xml import amplifiers_from_xml
 from tica_fn.fits.row_profile import read_row_profile
+from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.unpack import untiled
 from tica_fn.immutable import Array, freeze
@@ -244,7 +245,7 @@ def _read_image(
     data = content(path) if path.suffix == ".gz" else memoryview(packed)
     hdus = read_blocks(path, data)
     _check_ccd_of_file(path, hdus, camera, ccd)
-    tiled = [n for n, hdu in enumerate(hdus) if hdu.header.get("ZIMAGE")]
+    tiled = [n for n, hdu in enumerate(hdus) if is_packed(hdu.header)]
     if tiled:
         hdus, number = untiled(path, hdus), tiled[0]
     if len(hdus) <= number:

@@ -18,7 +18,7 @@ from tica_fn.fits.keywords import facts_of
 from tica_fn.fits.kinds import kind_of
 from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.fits.provenance import steps_of
-from tica_fn.fits.sizes import size_of
+from tica_fn.fits.sizes import is_packed, size_of
 from tica_fn.fits.stored import image_meaning
 from tica_fn.frame import ELECTRON, RATE, Frame
 from tica_fn.immutable import Array
@@ -91,7 +91,7 @@ def open_product(path: str | os.PathLike[str]) -> PlainProduct | None:
             return None  # packed as a whole, or no FITS file
     hdus = read_headers(path)
     starts = [hdu.start for hdu in hdus if isinstance(hdu, UnreadHDU)]
-    if any(hdu.header.get("ZIMAGE") for hdu in hdus) or len(starts) < len(hdus):
+    if any(is_packed(hdu.header) for hdu in hdus) or len(starts) < len(hdus):
         return None
     kind = kind_of(path, hdus).name
     if kind not in _IMAGES:

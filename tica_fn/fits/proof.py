@@ -12,6 +12,7 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.hdu_bytes import Bytes, packed
 from tica_fn.fits.keywords import facts_of
+from tica_fn.fits.sizes import is_packed
 
 __all__ = ["check_readable", "write_product"]
 
@@ -55,7 +56,7 @@ def check_readable(path: str | os.PathLike[str], parts: Sequence[Bytes]) -> None
 
 
 def _is_image(header: Any) -> bool:
-    return bool(header.get("ZIMAGE")) or (
+    return is_packed(header) or (
         header.get("NAXIS") == 2 and header.get("XTENSION", "IMAGE") == "IMAGE"
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tica_fn.errors import BadFileError
 
-__all__ = ["LARGEST_IMAGE", "check_structure", "data_size", "size_of", "whole"]
+__all__ = ["LARGEST_IMAGE", "check_structure", "data_size", "is_packed", "size_of", "whole"]
 
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _MOST = 999
@@ -61,6 +61,11 @@ def data_size(where: str, header: Mapping[str, Any]) -> int:
     return abs(int(header["BITPIX"])) // 8 * groups * (heap + pixels)
 
 
+def is_packed(header: Mapping[str, Any]) -> bool:
+    """Tell a table that holds a tile-compressed image."""
+    return bool(header.get("ZIMAGE")) and str(header.get("XTENSION", "")).strip() == "BINTABLE"
+
+
 def check_structure(where: str, header: Mapping[str, Any]) -> None:
     """Refuse tables and packed images whose keywords contradict the standard or each other."""
     axes = size_of(where, header)
@@ -76,7 +81,7 @@ def check_structure(where: str, header: Mapping[str, Any]) -> None:
     rows, width = axes
     if "THEAP" in header:
         whole(where, header, "THEAP", rows * width, rows * width + heap)
-    if header.get("ZIMAGE"):
+    if is_packed(header):
         _check_packed(where, header, rows)
 
 

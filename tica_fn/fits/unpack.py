@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU
-from tica_fn.fits.sizes import size_of
+from tica_fn.fits.sizes import is_packed, size_of
 from tica_fn.immutable import Array
 from tica_fn.notes import tell
 
@@ -108,7 +108,7 @@ def _image_header(where: str, packed: fits.Header) -> fits.Header:
 
 def as_image(path: str | os.PathLike[str], number: int, hdu: RawHDU) -> RawHDU:
     """An HDU, seen as the image it is where it holds one that is packed."""
-    if not hdu.header.get("ZIMAGE"):
+    if not is_packed(hdu.header):
         return hdu
     return TiledHDU(f"{path}: HDU {number}", hdu)
 
@@ -116,7 +116,7 @@ def as_image(path: str | os.PathLike[str], number: int, hdu: RawHDU) -> RawHDU:
 def untiled(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[RawHDU]:
     """HDUs of a file as readers want them: packed images seen as images, empty ones left out."""
     hdus = _without_empty(path, hdus)
-    if not any(hdu.header.get("ZIMAGE") for hdu in hdus):
+    if not any(is_packed(hdu.header) for hdu in hdus):
         return hdus
     plain = [as_image(path, number, hdu) for number, hdu in enumerate(hdus)]
     if len(plain) > 1 and int(hdus[0].header.get("NAXIS", 0)) == 0:

@@ -20,6 +20,7 @@ from tica_fn.fits.blocks import RawHDU, read_blocks
 from tica_fn.fits.hdu_bytes import Bytes, is_gzip_name
 from tica_fn.fits.header import Cards, card
 from tica_fn.fits.image_file import open_hdus
+from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.update import extension_name, update_file
 from tica_fn.wcs.update import STARS_NAME, WrittenSolution, put_solution, written_solution
 
@@ -67,7 +68,7 @@ def kept_of(target: Path, made: Sequence[RawHDU] = ()) -> Kept | None:
 
 
 def _has_image(hdu: RawHDU) -> bool:
-    return bool(hdu.header.get("ZIMAGE")) or int(hdu.header["NAXIS"]) == 2
+    return is_packed(hdu.header) or int(hdu.header["NAXIS"]) == 2
 
 
 def refuse_loss(target: Path, kept: Kept | None, why: str) -> None:

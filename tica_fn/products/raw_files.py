@@ -18,6 +18,7 @@ from tica_fn.fits.atomic import identity_of
 from tica_fn.fits.batch import DONE, SKIPPED, Outcome
 from tica_fn.fits.blocks import Buffer, content, crc32, read_blocks, verify_sums
 from tica_fn.fits.kinds import kind_of
+from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.unpack import untiled
 from tica_fn.models import SourceFile
 from tica_fn.products.image_plans import plans_of_image
@@ -101,7 +102,7 @@ def read_raw(source: Path) -> RawFile:
     data = content(source, _kept.buffer)
     hdus = read_blocks(source, data, verify=False)
     stamp = SourceFile(name=source.name, crc32=crc32(data))
-    if any(hdu.header.get("ZIMAGE") for hdu in hdus):
+    if any(is_packed(hdu.header) for hdu in hdus):
         verify_sums(source, hdus)
     hdus = untiled(source, hdus)
     return RawFile(path=source, data=data, hdus=hdus, kind=kind_of(source, hdus), stamp=stamp)
