@@ -2,7 +2,7 @@
 
 import gzip
 import io
-import mmap
+import os
 import shutil
 import zlib
 
@@ -405,7 +405,7 @@ def test_target_pixels_are_not_tiled(beside, readouts, calibrate):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_collateral_stays_in_its_file(packed, readouts, tmp_path):
-    """A sector's takes gigabytes: counts are views onto the file, or onto what was unpacked."""
+    """A sector's takes gigabytes: counts are read cadence by cadence."""
     targets.write_collateral(tmp_path, readouts, CADENCES, amplifiers="C")
     path = tmp_path / targets.collateral_name("tvcol", "C")
     crc = f"{zlib.crc32(path.read_bytes()):08x}"
@@ -415,12 +415,36 @@ def test_collateral_stays_in_its_file(packed, readouts, tmp_path):
         path = path.with_name(f"{path.name}.gz")
         path.write_bytes(gzip.compress(data, 1))
     piece = read_collateral(path)
-    base = piece.counts
-    while not isinstance(base, mmap.mmap):
-        base = base.obj if isinstance(base, memoryview) else base.base
-    assert not piece.counts.flags.writeable
     assert (piece.file.name, piece.file.crc32) == (path.name, crc)
+    assert piece.counts.shape == (len(CADENCES), 2078, 11)
+    path.unlink()  # The file is held open.
     assert np.array_equal(piece.of_cadence(501), readouts[1][:, 2114:2125])
+
+
+CHANGES = {
+    "cut short": lambda path: os.truncate(path, 2880),
+    "emptied": lambda path: os.truncate(path, 0),
+    "a byte written": lambda path: written(path, 100_000, b"\1"),
+    "grown": lambda path: os.truncate(path, path.stat().st_size + 2880),
+}
+
+
+def written(path, place, data):
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(data)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_collateral_that_changes_after_it_was_checked_is_refused(change, readouts, tmp_path):
+    """What was verified is what is used; a mapped file that is cut short ends the process."""
+    targets.write_collateral(tmp_path, readouts, CADENCES, amplifiers="C")
+    path = tmp_path / targets.collateral_name("smrow", "C")
+    piece = read_collateral(path)
+    piece.of_cadence(501)
+    change(path)
+    with pytest.raises(BadFileError, match=f"{path}: was changed by another program"):
+        piece.of_cadence(501)
 
 
 def test_a_table_whose_columns_do_not_add_up(beside, readouts, calibrate):

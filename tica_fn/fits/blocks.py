@@ -8,7 +8,6 @@ wrong with it is said in one line that names the file.
 from __future__ import annotations
 
 import os
-import weakref
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from isal.igzip_lib import IsalError
 from tica_fn.errors import BadFileError, one_line
 from tica_fn.fits.checksum import ALL_ONES, add_sums, sum_bytes
 from tica_fn.fits.header import CARD, split_cards
+from tica_fn.fits.held_file import HeldFile
 from tica_fn.fits.sizes import check_structure, data_size, size_of
 from tica_fn.immutable import Array
 from tica_fn.notes import tell
@@ -229,27 +229,11 @@ def read_blocks(
     return hdus
 
 
-class _Handle:
-    """A file held open: what takes its place under its name is another one."""
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path
-        self.number = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self.number)
-
-    def read(self, start: int, size: int) -> bytes:
-        parts = []
-        while size > 0 and (part := os.pread(self.number, min(size, 1 << 30), start)):
-            parts.append(part)
-            start, size = start + len(part), size - len(part)
-        return b"".join(parts)
-
-
 class UnreadHDU(RawHDU):
     """One header-data unit, whose data are read from the file when they are asked for."""
 
     def __init__(
-        self, text: str, header: fits.Header, head: bytes, file: _Handle, start: int, size: int
+        self, text: str, header: fits.Header, head: bytes, file: HeldFile, start: int, size: int
     ) -> None:
         super().__init__(text, header, memoryview(b""), head)
         self.start = start
@@ -259,10 +243,19 @@ class UnreadHDU(RawHDU):
     @property
     def data(self) -> memoryview:
         """Bytes of the data, with their padding."""
-        found = self._file.read(self.start, self._size)
-        if len(found) < self._size:
-            raise BadFileError(f"{self._file.path}: it became shorter while it was read")
+        found = self.part(0, self._size)
         return memoryview(found + bytes(-len(found) % BLOCK))
+
+    @property
+    def stop(self) -> int:
+        """Where the data end in the file, with their padding."""
+        return self.start + -(-self._size // BLOCK) * BLOCK
+
+    def part(self, start: int, size: int) -> bytes:
+        """Some bytes of the data."""
+        if start + size > self._size:
+            raise BadFileError(f"{self._file.path}: {size} bytes from {start} on of {self._size}")
+        return self._file.read(self.start + start, size)
 
 
 class _Unpacking:
@@ -285,15 +278,15 @@ class _Unpacking:
         return bytes(self._held[start - self._start : start - self._start + size])
 
 
-def headers_of(path: str | os.PathLike[str]) -> Iterator[RawHDU]:
+def headers_of(path: str | os.PathLike[str], file: HeldFile | None = None) -> Iterator[RawHDU]:
     """HDUs of a file one by one, of which no more is read than is looked at.
 
-    Data can be asked for where the file is plain.
+    Data can be asked for where the file is plain.  `file`: one that is open.
     """
     if Path(path).is_fifo():
         raise BadFileError(f"{path}: a pipe, not a file")
-    file = _Handle(path)
-    size = os.fstat(file.number).st_size
+    file = file or HeldFile(path)
+    size = file.size
     plain = file.read(0, 2) != b"\x1f\x8b"
     if not plain:
         size = min(_LARGEST, _BEST_PACKING * size + BLOCK)
@@ -322,12 +315,13 @@ def headers_of(path: str | os.PathLike[str]) -> Iterator[RawHDU]:
         raise BadFileError(f"{path}: {size} bytes, of which its headers explain {start}")
 
 
-def read_headers(path: str | os.PathLike[str]) -> list[RawHDU]:
-    """HDUs of a file, of which no more is read than is looked at."""
-    with Path(path).open("rb") as file:
-        if file.read(2) == b"\x1f\x8b":
-            return read_blocks(path, verify=False)
-    hdus = list(headers_of(path))
+def read_headers(path: str | os.PathLike[str], file: HeldFile | None = None) -> list[RawHDU]:
+    """HDUs of a file, of which no more is read than is looked at.  `file`: one that is open."""
+    if file is None:
+        with Path(path).open("rb") as opened:
+            if opened.read(2) == b"\x1f\x8b":
+                return read_blocks(path, verify=False)
+    hdus = list(headers_of(path, file))
     _check_count(path, hdus)
     return hdus
 

@@ -24,9 +24,9 @@ from tica_fn.detector import (
     VIRTUAL_COLUMNS,
 )
 from tica_fn.errors import BadFileError, MissingCollateralError
-from tica_fn.fits.blocks import read_blocks, verify_sums
+from tica_fn.fits.blocks import read_headers, verify_sums
 from tica_fn.fits.keywords import number
-from tica_fn.fits.large import column_of, mapped, meaning_of, sums_of, table_rows, whole_numbers
+from tica_fn.fits.large import Column, held, meaning_of, row_type, sums_of, whole_numbers
 from tica_fn.fits.stored import Meaning
 from tica_fn.immutable import Array, frozen_array
 from tica_fn.models import SourceFile
@@ -49,14 +49,15 @@ _NAME = re.compile(
 class Collateral:
     """Overclock columns or smear rows of one amplifier, all cadences.
 
-    `counts`: (cadences, rows, columns) as stored, of which `meaning` makes ADU; `cadences`:
-    (cadences,) int32, cadence numbers, rising; `calibrated`: what the mission made of overclock
-    counts, ADU per second (its header says e-/s); `amplifier`: that of overclocks.
+    `counts`: (rows, columns) of each cadence as stored, of which `meaning` makes ADU, read from the
+    file when they are asked for; `cadences`: (cadences,) int32, cadence numbers, rising;
+    `calibrated`: what the mission made of overclock counts, ADU per second (its header says e-/s);
+    `amplifier`: that of overclocks.
     """
 
-    counts: Array
+    counts: Column
     meaning: Meaning
-    calibrated: Array | None = None
+    calibrated: Column | None = None
     amplifier: int | None = None
     cadences: Array
     row: int
@@ -90,14 +91,14 @@ class Collateral:
 
         Gives (rows, columns) int32, ADU, of the cadence that `nearest` gives.
         """
-        place = np.searchsorted(self.cadences, self.nearest(cadence))
+        place = int(np.searchsorted(self.cadences, self.nearest(cadence)))
         return whole_numbers(self.file.name, self.meaning.of(self.counts[place]), -1)
 
     def calibrated_of(self, cadence: int) -> Array | None:
         """What the mission calibrated those pixels to; None where that is not at hand."""
         if self.calibrated is None:
             return None
-        place = np.searchsorted(self.cadences, self.nearest(cadence))
+        place = int(np.searchsorted(self.cadences, self.nearest(cadence)))
         return frozen_array(self.calibrated[place], np.float32)
 
 
@@ -153,9 +154,9 @@ def is_collateral(path: str | os.PathLike[str]) -> bool:
 
 def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     """Read overclock columns or smear rows."""
-    data = mapped(path)
-    hdus = read_blocks(path, data, verify=False)
-    sums, crc32 = sums_of(data, hdus)
+    held_file = held(path)
+    hdus = read_headers(path, held_file)
+    sums, crc32 = sums_of(held_file, hdus)
     checked = True
     try:
         verify_sums(path, hdus, sums)
@@ -175,31 +176,35 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     else:
         shape = (SMEAR_ROWS[1] - SMEAR_ROWS[0], AMPLIFIER_COLUMNS)
         row, column = SMEAR_ROWS[0], SCIENCE_COLUMNS[0] + a * AMPLIFIER_COLUMNS
-    table = table_rows(path, hdus[1])
-    raw = f"{kind.upper()}_RAW"
-    names = table.dtype.names or ()
+    row_kind, raw = row_type(path, hdus[1]), f"{kind.upper()}_RAW"
+    names = row_kind.names or ()
     if raw not in names or "CADENCENO" not in names:
         raise BadFileError(f"{path}: no column {raw} or CADENCENO in HDU 1")
-    counts, cadences = table[raw], column_of(path, hdus[1], table, "CADENCENO")
+    counts = Column.of(hdus[1], row_kind, raw)
+    numbers = Column.of(hdus[1], row_kind, "CADENCENO")
+    if numbers.kind.shape:
+        raise BadFileError(f"{path}: CADENCENO has {numbers.kind.shape} numbers a row, not one")
+    cadences = meaning_of(path, hdus[1], row_kind, "CADENCENO").of(numbers.all())
     if not np.isfinite(cadences).all():
         raise BadFileError(f"{path}: CADENCENO is undefined in some rows")
     if counts.shape[1:] != shape:
         raise BadFileError(f"{path}: {raw} has {counts.shape[1:]} pixels a cadence, not {shape}")
     done = f"{kind.upper()}_CAL"
-    calibrated = table[done] if kind == "tvcol" and done in names else None
+    keeps = kind == "tvcol" and done in names
+    calibrated = Column.of(hdus[1], row_kind, done) if keeps else None
     if calibrated is not None and calibrated.shape != counts.shape:
         raise BadFileError(f"{path}: {done} has {calibrated.shape[1:]} pixels a cadence")
-    if calibrated is not None and not meaning_of(path, hdus[1], table, done).plain:
+    if calibrated is not None and not meaning_of(path, hdus[1], row_kind, done).plain:
         raise BadFileError(f"{path}: {done} is scaled (TSCAL, TZERO), which is not read")
     if (np.diff(cadences) < 0).any():
         order = np.argsort(cadences)
-        counts, cadences = counts[order], cadences[order]
-        calibrated = None if calibrated is None else calibrated[order]
+        cadences, counts = cadences[order], attrs.evolve(counts, order=order)
+        calibrated = None if calibrated is None else attrs.evolve(calibrated, order=order)
     return Collateral(
         counts=counts,
         calibrated=calibrated,
         amplifier=a if kind == "tvcol" else None,
-        meaning=meaning_of(path, hdus[1], table, raw),
+        meaning=meaning_of(path, hdus[1], row_kind, raw),
         cadences=whole_numbers(f"{path}: CADENCENO", cadences, 0),
         row=row,
         column=column,

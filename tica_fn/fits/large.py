@@ -1,44 +1,54 @@
-"""Large FITS files, of which little is wanted at a time: mapped, and checked piece by piece.
+"""Large FITS files, of which little is wanted at a time: held open, and checked piece by piece.
 
-The collateral of a whole sector takes gigabytes.  Such a file is mapped (unpacked into a nameless
-file first where it is gzipped), its checksums are verified in pieces that are let go again, and the
-rows of its tables are views onto it.
+The collateral of a whole sector takes gigabytes.  Such a file is held open (unpacked into a
+nameless file first where it is gzipped), its checksums are verified in pieces, and of its tables
+the values of a row are read when they are asked for.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import attrs
 import numpy as np
 from astropy.io import fits
 from isal import isal_zlib
 
 from tica_fn.errors import BadFileError, one_line
-from tica_fn.fits.blocks import BLOCK, RawHDU, pieces_of_gzip
+from tica_fn.fits.blocks import BLOCK, RawHDU, UnreadHDU, pieces_of_gzip
 from tica_fn.fits.checksum import add_sums, sum_bytes
+from tica_fn.fits.held_file import HeldFile
 from tica_fn.fits.sizes import check_structure, whole
 from tica_fn.fits.stored import Meaning, column_meaning
 from tica_fn.immutable import Array, frozen_array
 
-__all__ = ["column_of", "mapped", "meaning_of", "sums_of", "table_rows", "whole_numbers"]
+__all__ = [
+    "Column",
+    "column_of",
+    "held",
+    "meaning_of",
+    "row_type",
+    "sums_of",
+    "table_rows",
+    "whole_numbers",
+]
 
 _PIECE = 1 << 26
 _BEST_PACKING = 1032
 """No gzipped file is longer than so many times what it takes packed."""
 
 
-def mapped(path: str | os.PathLike[str]) -> memoryview:
-    """Map a file, unpacked if it is gzipped."""
-    with Path(path).open("rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            return _map(file.fileno())
+def held(path: str | os.PathLike[str]) -> HeldFile:
+    """Hold a file open, unpacked if it is gzipped."""
+    file = HeldFile(path)
+    if file.read(0, 2) != b"\x1f\x8b":
+        return file
     with tempfile.TemporaryFile() as unpacked:
-        most = _BEST_PACKING * Path(path).stat().st_size + BLOCK
+        most = _BEST_PACKING * file.size + BLOCK
         try:
             for piece in pieces_of_gzip(path, most):
                 unpacked.write(piece)
@@ -48,37 +58,68 @@ def mapped(path: str | os.PathLike[str]) -> memoryview:
         except OSError as error:
             why = f"{error.strerror}, wanted to unpack {path}"
             raise OSError(error.errno, why, tempfile.gettempdir()) from error
-        return _map(unpacked.fileno())
+        return HeldFile(path, unpacked.fileno())
 
 
-def _map(handle: int) -> memoryview:
-    if not os.fstat(handle).st_size:
-        return memoryview(b"")  # Nothing can't be mapped.
-    return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ))
-
-
-def sums_of(data: memoryview, hdus: list[RawHDU]) -> tuple[dict[int, int], str]:
+def sums_of(file: HeldFile, hdus: Sequence[RawHDU]) -> tuple[dict[int, int], str]:
     """Sums of the data of each HDU, and the CRC-32 of the whole file, in one pass."""
     sums: dict[int, int] = {}
     crc, place = 0, 0
     for number, hdu in enumerate(hdus):
+        assert isinstance(hdu, UnreadHDU)
         total = 0
-        crc = isal_zlib.crc32(data[place : place + len(hdu.text)], crc)
-        place += len(hdu.text)
-        for piece in _pieces(data[place : place + len(hdu.data)], data):
+        crc = isal_zlib.crc32(file.read(place, hdu.start - place), crc)
+        place = hdu.start
+        for piece in _pieces(file, place, min(hdu.stop, file.size)):
             crc = isal_zlib.crc32(piece, crc)
-            total = add_sums(total, sum_bytes(piece))
-        place += len(hdu.data)
+            total = add_sums(total, sum_bytes(memoryview(piece)))
+        place = min(hdu.stop, file.size)
         sums[number] = total
-    return sums, f"{isal_zlib.crc32(data[place:], crc):08x}"
+    for piece in _pieces(file, place, file.size):
+        crc = isal_zlib.crc32(piece, crc)
+    return sums, f"{crc:08x}"
 
 
-def _pieces(part: memoryview, data: memoryview) -> Iterator[memoryview]:
-    """Go through a part of mapped data, whose pages are let go behind."""
-    for start in range(0, len(part), _PIECE):
-        yield part[start : start + _PIECE]
-        if isinstance(data.obj, mmap.mmap):
-            data.obj.madvise(mmap.MADV_DONTNEED)
+def _pieces(file: HeldFile, start: int, stop: int) -> Iterator[bytes]:
+    for place in range(start, stop, _PIECE):
+        yield file.read(place, min(_PIECE, stop - place))
+
+
+@attrs.frozen(eq=False)
+class Column:
+    """A column of a table that stays in its file.
+
+    `column[n]` reads what row `n` stores, big-endian; `order` are the rows' places in the table.
+    """
+
+    hdu: UnreadHDU
+    width: int
+    offset: int
+    kind: np.dtype[Any]
+    order: Array
+
+    @classmethod
+    def of(cls, hdu: RawHDU, row: np.dtype[Any], name: str) -> Column:
+        """Find the column of a name, in a file that is held open."""
+        assert isinstance(hdu, UnreadHDU)
+        fields: Any = row.fields
+        kind, offset = fields[name][:2]
+        return cls(hdu, row.itemsize, offset, kind, np.arange(int(hdu.header["NAXIS2"])))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, and the shape of what stands in each."""
+        return (self.order.size, *self.kind.shape)
+
+    def __getitem__(self, n: int | np.integer[Any]) -> Array:
+        start = self.width * int(self.order[n]) + self.offset
+        found = np.frombuffer(self.hdu.part(start, self.kind.itemsize), self.kind.base)
+        return found.reshape(self.kind.shape)
+
+    def all(self) -> Array:
+        """Values of all rows; for columns of one number each."""
+        rows = [self[n] for n in range(self.order.size)]
+        return np.array(rows, self.kind.base) if rows else np.empty(self.shape, self.kind.base)
 
 
 _FORM = re.compile(r"\s*(\d*)([LXBIJKAEDCMPQ])")
@@ -86,8 +127,8 @@ _BYTES = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8
           "M": 16, "Q": 16}  # fmt: skip
 
 
-def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
-    """Rows of a binary table as they are in the file; `column_of` tells what they mean."""
+def row_type(path: str | os.PathLike[str], hdu: RawHDU) -> np.dtype[Any]:
+    """Type of a row of a binary table, big-endian."""
     header = hdu.header
     check_structure(str(path), header)
     places = range(1, whole(str(path), header, "TFIELDS", 0, 999) + 1)
@@ -108,14 +149,20 @@ def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
                 for n in places
             ]
         )
-        kind = columns.dtype.newbyteorder(">")
+        kind: np.dtype[Any] = columns.dtype.newbyteorder(">")
     except (KeyError, ValueError, TypeError, AssertionError, fits.VerifyError) as error:
         raise BadFileError(
             f"{path}: the table's columns can't be read ({one_line(str(error))})"
         ) from error
     if kind.itemsize != width:
         raise BadFileError(f"{path}: the table's columns can't be read (their shapes, TDIM)")
-    return np.frombuffer(hdu.data, dtype=kind, count=int(header["NAXIS2"]))
+    return kind
+
+
+def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
+    """Rows of a binary table as they are in the file; `column_of` tells what they mean."""
+    kind = row_type(path, hdu)
+    return np.frombuffer(hdu.data, dtype=kind, count=int(hdu.header["NAXIS2"]))
 
 
 def _width(path: str | os.PathLike[str], form: object) -> int:
@@ -127,15 +174,15 @@ def _width(path: str | os.PathLike[str], form: object) -> int:
     return -(-count // 8) if match[2] == "X" else count * _BYTES[match[2]]
 
 
-def meaning_of(path: str | os.PathLike[str], hdu: RawHDU, table: Array, name: str) -> Meaning:
+def meaning_of(path: str | os.PathLike[str], hdu: RawHDU, row: np.dtype[Any], name: str) -> Meaning:
     """What the values of a column mean."""
-    place = (table.dtype.names or ()).index(name)
-    return column_meaning(f"{path}: {name}", hdu.header, place + 1, table.dtype[name])
+    place = (row.names or ()).index(name)
+    return column_meaning(f"{path}: {name}", hdu.header, place + 1, row[name])
 
 
 def column_of(path: str | os.PathLike[str], hdu: RawHDU, table: Array, name: str) -> Array:
     """Values of a column as they are meant; NaN where there is none."""
-    return meaning_of(path, hdu, table, name).of(table[name])
+    return meaning_of(path, hdu, table.dtype, name).of(table[name])
 
 
 def whole_numbers(what: str, values: Array, missing: int) -> Array:

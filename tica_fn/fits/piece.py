@@ -11,7 +11,6 @@ import attrs
 import numpy as np
 
 from tica_fn.detector import SCIENCE_COLUMNS
-from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU, UnreadHDU, read_headers
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of
@@ -35,7 +34,6 @@ class PlainProduct:
 
     path: Path
     hdus: list[RawHDU]
-    starts: list[int]
     image: int
     uncertainty: str
     unit: str
@@ -74,11 +72,9 @@ class PlainProduct:
         """Read whole rows, and keep the columns."""
         width = self.shape[1]
         size = 4 * width * (rows.stop - rows.start)
-        with self.path.open("rb") as file:
-            file.seek(self.starts[place] + 4 * width * rows.start)
-            data = file.read(size)
-        if len(data) < size:
-            raise BadFileError(f"{self.path}: HDU {place}: the file is truncated")
+        hdu = self.hdus[place]
+        assert isinstance(hdu, UnreadHDU)
+        data = hdu.part(4 * width * rows.start, size)
         stored = np.frombuffer(data, dtype=">f4").reshape(-1, width)
         return np.ascontiguousarray(stored[:, columns], dtype=np.float32)
 
@@ -90,16 +86,13 @@ def open_product(path: str | os.PathLike[str]) -> PlainProduct | None:
         if file.read(9) != b"SIMPLE  =":
             return None  # packed as a whole, or no FITS file
     hdus = read_headers(path)
-    starts = [hdu.start for hdu in hdus if isinstance(hdu, UnreadHDU)]
-    if any(is_packed(hdu.header) for hdu in hdus) or len(starts) < len(hdus):
+    if any(is_packed(hdu.header) or not isinstance(hdu, UnreadHDU) for hdu in hdus):
         return None
     kind = kind_of(path, hdus).name
     if kind not in _IMAGES:
         return None
     image, uncertainty, unit = _IMAGES[kind]
-    found = PlainProduct(
-        path=path, hdus=hdus, starts=starts, image=image, uncertainty=uncertainty, unit=unit
-    )
+    found = PlainProduct(path=path, hdus=hdus, image=image, uncertainty=uncertainty, unit=unit)
     places = [place for place in (image, found._named(uncertainty)) if place is not None]
     same = all(
         (header["BITPIX"], *size_of(str(path), header)) == (-32, *found.shape)

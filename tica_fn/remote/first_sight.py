@@ -10,8 +10,8 @@ import attrs
 
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.blocks import RawHDU, read_blocks, verify_sums
-from tica_fn.fits.large import mapped, sums_of
+from tica_fn.fits.blocks import RawHDU, UnreadHDU, read_headers, verify_sums
+from tica_fn.fits.large import held, sums_of
 from tica_fn.remote.parts import exclusive
 
 __all__ = ["FirstSight", "check_whole"]
@@ -19,12 +19,12 @@ __all__ = ["FirstSight", "check_whole"]
 
 def check_whole(path: Path) -> list[RawHDU]:
     """Refuse anything but exactly one whole FITS file with correct checksums."""
-    data = mapped(path)
-    hdus = read_blocks(path, data, verify=False)
-    verify_sums(path, hdus, sums_of(data, hdus)[0])
-    size = sum(len(hdu.text) + len(hdu.data) for hdu in hdus)
-    if size != len(data):
-        raise BadFileError(f"{path}: {len(data)} bytes, but its headers tell of {size}")
+    file = held(path)
+    hdus = read_headers(path, file)
+    verify_sums(path, hdus, sums_of(file, hdus)[0])
+    size = max(hdu.stop for hdu in hdus if isinstance(hdu, UnreadHDU))
+    if size != file.size:
+        raise BadFileError(f"{path}: {file.size} bytes, but its headers tell of {size}")
     for number, hdu in enumerate(hdus):
         if not (hdu.text.isascii() and hdu.text.isprintable()):
             raise BadFileError(f"{path}: HDU {number}: the header holds more than printable text")
