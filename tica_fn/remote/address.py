@@ -11,9 +11,10 @@ __all__ = ["clean_url", "joined", "shown"]
 
 def clean_url(url: str) -> str:
     """Check the address of a remote and write it in one form."""
-    parts = _split(url.strip())
-    if parts is None:
-        raise RemoteError(f"{url}: no address of a remote")
+    try:
+        parts = _split(url.strip())
+    except ValueError as error:
+        raise RemoteError(f"{url}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RemoteError(f"{url}: the address of a remote begins with http:// or https://")
     place = parts.path.rstrip("/") + "/"
@@ -24,26 +25,23 @@ def joined(base: str, address: str) -> str | None:
     """Address as seen from a base; None unless it is one of http or https."""
     try:
         whole = urljoin(base, address)
+        parts = _split(whole)
     except ValueError:
         return None
-    parts = _split(whole)
-    good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
-    return whole if good else None
+    return whole if parts.scheme in ("http", "https") and parts.hostname else None
 
 
 def shown(url: str) -> str:
     """Address without its user name and password."""
-    parts = _split(url)
-    if parts is None:
+    try:
+        parts = _split(url)
+    except ValueError:
         return url.rsplit("@", 1)[-1]
     return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[-1]))
 
 
-def _split(url: str) -> SplitResult | None:
-    """Parts of an address; None where a host or port can't be one."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  # a property that checks
-    except ValueError:
-        return None
+def _split(url: str) -> SplitResult:
+    """Parts of an address; ValueError where a host or port can't be one."""
+    parts = urlsplit(url)
+    parts.port  # noqa: B018  # a property that checks
     return parts

