@@ -364,7 +364,7 @@ def test_a_product_of_other_collateral_is_made_again(beside, readouts, calibrate
 
 
 @pytest.mark.parametrize(
-    "options", [["--layout", "spoc"], ["--trim"], ["--quality"], ["--orbit-segment", "o1a"]]
+    "options", [["--layout", "spoc"], ["--trim"], ["--name", "hlsp"], ["--orbit-segment", "o1a"]]
 )
 def test_options_of_full_frame_images_are_refused(options, beside, readouts, calibrate):
     """Rather than left out without a word."""

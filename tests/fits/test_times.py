@@ -93,6 +93,63 @@ def test_what_can_not_be_corrected_is_refused(frame):
         tica_fn.correct_times(frame, ["gps"])
 
 
+SPOC = {"DATA_REL": 8, "PROCVER": "spoc-3.3.57-20190215"}
+
+
+@pytest.mark.parametrize(
+    ("camera", "ccd", "said", "start"),
+    [
+        (1, 1, SPOC, -1.969),
+        (2, 3, SPOC, -1.969 + 1.54),
+        (4, 4, {"DATA_REL": 26, "PROCVER": "spoc-4.0.5-20191015"}, -1.969 + 1.06),
+        (3, 2, {"DATA_REL": 27, "PROCVER": "spoc-4.0.17-20200130"}, -1.969 + 0.52),
+        (3, 2, {"DATA_REL": 29, "PROCVER": "spoc-4.0.21-20200227"}, -1.969),
+    ],
+)
+def test_late_clocks_of_spoc_by_release_and_version(frame, camera, ccd, said, start, tmp_path):
+    late = attrs.evolve(frame, camera=camera, ccd=ccd, header=said)
+    out = tica_fn.correct_times(late, ["spoc"])
+    assert (out.times.start - late.times.start) * DAY == pytest.approx(start, abs=1e-4)
+    assert (out.times.end - late.times.end) * DAY == pytest.approx(start - 0.02, abs=1e-4)
+    with pytest.raises(FrameError, match="were corrected for spoc before"):
+        tica_fn.correct_times(out, ["spoc"])
+    with pytest.raises(FrameError, match="not for SPOC's"):
+        tica_fn.correct_times(late, ["poc"])
+    tica_fn.write(out, tmp_path / "x.cal.fits")
+    again = tica_fn.read(tmp_path / "x.cal.fits")
+    assert again.times.start == pytest.approx(out.times.start, abs=1e-12)
+    tica_fn.write(again, tmp_path / "y.cal.fits")
+    header = fits.getheader(tmp_path / "y.cal.fits")
+    assert header["TCSPBEG"] == pytest.approx(start, abs=1e-9)
+    with pytest.raises(FrameError, match="were corrected for spoc before"):
+        tica_fn.correct_times(again, ["spoc"])
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"DATA_REL": 30, "PROCVER": "spoc-4.0.28-20200407"}, "in the file's times already"),
+        ({"DATA_REL": 42}, "in the file's times already"),
+        ({"DATA_REL": 27, "PROCVER": "spoc-4.0.28-20200407"}, "already .data release 27, spoc"),
+        ({"DATA_REL": 29}, "may be needed or made already"),
+        ({"DATA_REL": 27, "PROCVER": "tica-fn-1.0"}, "may be needed or made already"),
+        ({"STARTTJD": 2254.1}, "is for files of SPOC's"),
+        ({"DATA_REL": 0}, "is for files of SPOC's"),
+    ],
+)
+def test_clocks_that_are_right_or_not_known_are_refused(frame, said, why):
+    with pytest.raises(FrameError, match=why):
+        tica_fn.correct_times(attrs.evolve(frame, header=said), ["spoc"])
+
+
+def test_the_documented_value_for_poc_stands_beside_the_measured_one(frame):
+    one, two = (tica_fn.correct_times(frame, [name]) for name in ("poc", "poc-documented"))
+    assert (two.times.start - frame.times.start) * DAY == pytest.approx(-1.969, abs=1e-4)
+    assert (two.times.start - one.times.start) * DAY == pytest.approx(-0.019, abs=1e-4)
+    with pytest.raises(FrameError, match="corrected for poc before"):
+        tica_fn.correct_times(one, ["poc-documented"])
+
+
 def test_camera_frames_in_spocs_layout_by_its_names_with_an_ephemeris(
     camera_file, poc_models, tmp_path
 ):

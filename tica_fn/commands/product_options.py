@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from tica_fn.clock import TIME_CORRECTIONS
 from tica_fn.commands.arguments import local
 from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.steps.table import choices_at
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["add_options", "product_of"]
 
 _SEGMENTS = tuple(f"o{orbit}{half}" for orbit in "1234" for half in ("", "a", "b"))
-_CORRECTIONS = ("poc", "ccd", "barycenter")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -78,15 +78,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     steps.add_argument(
         "--undershoot", action="store_true", help="correct the undershoot after bright pixels"
     )
+    steps.add_argument(
+        "--keep-cosmic-rays",
+        action="store_true",
+        help="leave in 20 s target pixels the cosmic rays that the mission found on the ground, "
+        "and set CRSPOC to F; by default they are subtracted again",
+    )
     times = parser.add_argument_group("times")
     times.add_argument(
         "--time-correction",
         action="append",
-        choices=_CORRECTIONS,
+        choices=tuple(TIME_CORRECTIONS),
         default=[],
         metavar="NAME",
-        help="correct TSTART and TSTOP for poc (clock of POC files), ccd (read-out order) or "
-        "barycenter (light travel time); may be given several times",
+        help="correct TSTART and TSTOP for spoc (SPOC's files of sectors 1 to 21 as first "
+        "released, which are 2 s late), poc or poc-documented (clock of POC files), ccd (read-out "
+        "order) or barycenter (light travel time); may be given several times",
     )
     times.add_argument(
         "--ephemeris",
@@ -118,6 +125,7 @@ def product_of(args: argparse.Namespace) -> Product:
         linearity=args.linearity or like["linearity"],
         smear=args.smear or like["smear"],
         undershoot=args.undershoot,
+        keep_cosmic_rays=args.keep_cosmic_rays,
         time_corrections=tuple(args.time_correction),
         state=state,
     )

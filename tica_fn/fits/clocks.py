@@ -76,7 +76,7 @@ def correction_cards(frame: Frame) -> Cards:
     cards: Cards = []
     for step in steps:
         correction = TIME_CORRECTIONS[step.removeprefix(CORRECTION_STEP)]
-        for keyword, seconds in correction.cards(frame.ccd):
+        for keyword, seconds in correction.cards(frame.camera, frame.ccd, frame.header):
             cards.append(card(keyword, seconds, f"[s] in TSTART, TSTOP: {correction.what}"))
     return cards
 

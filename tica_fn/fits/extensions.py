@@ -21,6 +21,7 @@ from tica_fn.immutable import Array
 __all__ = [
     "QUALITY_NAME",
     "UNCERTAINTY_NAME",
+    "bit_cards",
     "flags_hdu",
     "quality_hdu",
     "tiled_hdu",
@@ -89,6 +90,16 @@ def uncertainty_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
     return extension_hdu(uncertainty_cards(frame), np.sqrt(frame.variance))
 
 
+def bit_cards() -> Cards:
+    """Cards that name the bits of the flags."""
+    from tica_fn.quality.pixels import Pixel
+
+    return [
+        card(f"QBIT{flag.bit_length() - 1}", str(flag.name), f"meaning of bit value {int(flag)}")
+        for flag in Pixel
+    ]
+
+
 def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
     """Flags of each pixel as a tile-compressed image, with what the bits mean."""
     if frame.quality is None:
@@ -101,18 +112,11 @@ def flags_hdu(frame: Frame, quality: Array) -> bytes:
 
     `quality`: (rows, columns) int32.
     """
-    from tica_fn.quality.pixels import Pixel
-
     cards = [
         card("EXTNAME", QUALITY_NAME),
         card("CAMERA", frame.camera, "camera number"),
         card("CCD", frame.ccd, "CCD number"),
-        *(
-            card(
-                f"QBIT{flag.bit_length() - 1}", str(flag.name), f"meaning of bit value {int(flag)}"
-            )
-            for flag in Pixel
-        ),
+        *bit_cards(),
         *physical_cards(frame.row, frame.column),
     ]
     return gzipped_tiles_hdu(cards, quality, _TILE_ROWS)

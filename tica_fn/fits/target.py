@@ -29,6 +29,7 @@ from tica_fn.fits.keywords import (
     whole_number,
 )
 from tica_fn.fits.large import column_of, table_rows, whole_numbers
+from tica_fn.fits.target_rays import CosmicRays, cosmic_rays_of, without_rays
 from tica_fn.frame import ADU, Frame, Times
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import SourceFile
@@ -67,6 +68,8 @@ class TargetPixels(Record):
         Primary header and that of the pixels.
     source : SourceFile
         The file.
+    cosmic_rays : CosmicRays or None
+        What the mission found on the ground and took off its ``FLUX`` (20 s): `counts` have it.
     """
 
     counts: Array
@@ -82,6 +85,7 @@ class TargetPixels(Record):
     read_s: float
     header: OriginalHeader
     source: SourceFile
+    cosmic_rays: CosmicRays | None = None
 
     @property
     def amplifiers(self) -> tuple[str, ...]:
@@ -139,6 +143,41 @@ class TargetPixels(Record):
                 header=self.header,
                 source=self.source,
             )
+
+    def subtract_cosmic_rays(self, frame: Frame) -> Frame:
+        """Take the mission's own cosmic rays off a calibrated cadence.
+
+        Parameters
+        ----------
+        frame : Frame
+            A cadence of these target pixels, calibrated to electrons or electrons per second; not
+            modified.
+
+        Returns
+        -------
+        Frame
+            New frame without them, its `steps` ending in ``subtract_cosmic_rays``; its variance,
+            which their light took part in, is the same.  The same frame where the mission found
+            none in the whole file.
+
+        Raises
+        ------
+        FrameError
+            If the frame is not calibrated to electrons, or they were subtracted before.
+
+        Notes
+        -----
+        ``FLUX`` of the mission is without ``COSMIC_RAY`` of its table ``TARGET COSMIC RAY``; the
+        flux before is their sum (release notes 38, section 4.1).
+
+        Examples
+        --------
+        >>> import tica_fn
+        >>> pixels = tica_fn.read_target("fast-tp.fits")  # doctest: +SKIP
+        >>> frames = map(pixels.subtract_cosmic_rays, map(steps, pixels.frames(collateral)))
+        ... # doctest: +SKIP
+        """
+        return without_rays(frame, self.cosmic_rays, self.read_s)
 
     def _times(self, n: int) -> Times | None:
         mid = float(self.times[n])
@@ -226,6 +265,7 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
         read_s=read_s,
         header=OriginalHeader(hdus[0].text, hdus[1].text),
         source=source,
+        cosmic_rays=cosmic_rays_of(path, hdus),
     )
 
 

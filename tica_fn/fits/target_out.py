@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from astropy.io import fits
 
 from tica_fn.detector import AMPLIFIERS, amplifier_of_columns
 from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.extensions import QUALITY_NAME, bit_cards
 from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
 from tica_fn.fits.proof import write_product
 from tica_fn.fits.provenance import date_card, provenance_cards, software
 from tica_fn.fits.shared_variance import SHARED_NAME
+from tica_fn.fits.target_rays import RAYS_NAME
+from tica_fn.fits.target_times import is_corrected, shift_time_cards
 from tica_fn.frame import ELECTRON, Frame
 from tica_fn.immutable import Array
 from tica_fn.models import SourceFile
@@ -60,8 +63,12 @@ def write_target_product(
     path: str | os.PathLike[str],
     collateral: Sequence[SourceFile] = (),
     notes: Sequence[str] = (),
+    clean: Callable[[Frame], Frame] | None = None,
 ) -> None:
-    """Write a target pixel file with calibrated fluxes."""
+    """Write a target pixel file with calibrated fluxes.
+
+    `clean` takes the mission's cosmic rays off a frame whose errors, and flags, are of all light.
+    """
     hdus = fits.open(io.BytesIO(original), lazy_load_hdus=False)
     table, header = hdus[1].data, hdus[1].header
     missing = {"FLUX", "FLUX_ERR"} - set(table.names)
@@ -71,6 +78,7 @@ def write_target_product(
     noise: Array | None = None
     frame: Frame | None = None
     shared: list[Array] = []
+    flags: list[Array] = []
     for n, frame in enumerate(frames):
         if frame.unit != ELECTRON:
             raise FrameError(f"{path}: FLUX is in electrons per second, not of {frame.unit}")
@@ -82,9 +90,17 @@ def write_target_product(
         error[n] = (flux_error(frame, noise) if known is None else np.sqrt(known)) / seconds
         if known is not None and frame.smear_variance is not None:
             shared.append(frame.smear_variance / seconds**2)
+        if frame.quality is not None:
+            flags.append(frame.quality)
+        if frame.times is not None and is_corrected(frame):
+            table["TIME"][n] = frame.times.mid
+        if clean is not None:
+            frame = clean(frame)
+            flux[n] = frame.pixels / seconds
     table["FLUX"][:] = flux
     table["FLUX_ERR"][:] = error
     primary = hdus[0].header
+    times = () if frame is None else shift_time_cards(frame, [primary, header])
     before = [f"Original SPOC header {k} = {primary[k]}" for k in ("ORIGIN", "DATE", "CREATOR",
               "PROCVER", "FILEVER") if k in primary]  # fmt: skip
     primary["ORIGIN"] = "tica-fn"
@@ -105,6 +121,8 @@ def write_target_product(
         *before,
         "FLUX and FLUX_ERR of HDU 1 were calibrated anew from RAW_CNTS by tica-fn.",
         "The background is not subtracted. All else is as in the original file.",
+        *times,
+        *_said_of_rays(primary, clean is not None),
         *_said_of_errors(frame),
         *notes,
     ):
@@ -113,8 +131,10 @@ def write_target_product(
     header["BACKAPP"] = (False, "background is subtracted")
     if shared:
         hdus.append(_shared_table(table["CADENCENO"], shared))
-        if "NEXTEND" in primary:
-            primary["NEXTEND"] = len(hdus) - 1
+    if flags:
+        hdus.append(_flags_table(table["CADENCENO"], flags))
+    if "NEXTEND" in primary:
+        primary["NEXTEND"] = len(hdus) - 1
     for hdu in hdus:
         _drop_empty(hdu.header)
     buffer = io.BytesIO()
@@ -125,6 +145,19 @@ def write_target_product(
             hdu.add_checksum(when=str(primary["DATE"]))
         hdus.writeto(buffer)
     write_product(path, [buffer.getbuffer()])
+
+
+def _said_of_rays(primary: fits.Header, cleaned: bool) -> tuple[str, ...]:
+    """Say where the cosmic rays are that the mission took off its FLUX, and set CRSPOC to it."""
+    if not primary.get("CRSPOC"):
+        return ()
+    if cleaned:
+        return (f"The mission's cosmic rays (HDU {RAYS_NAME}) were subtracted from FLUX again.",)
+    primary["CRSPOC"] = (False, primary.comments["CRSPOC"])
+    return (
+        "FLUX has the cosmic rays that the mission took off its own: CRSPOC was T.",
+        f"HDU {RAYS_NAME}, where there is one, is what to subtract; nothing is to be added back.",
+    )
 
 
 def _said_of_errors(frame: Frame | None) -> tuple[str, ...]:
@@ -145,6 +178,24 @@ def _shared_table(cadences: Array, variances: Sequence[Array]) -> fits.BinTableH
         fits.Column("SMEAR_VAR", f"{values.shape[1]}D", unit="(e-/s)**2", array=values),
     ]
     return fits.BinTableHDU.from_columns(columns, name=SHARED_NAME)
+
+
+def _flags_table(cadences: Array, flags: Sequence[Array]) -> fits.BinTableHDU:
+    """Flags of each pixel, (rows, columns) a cadence."""
+    values = np.stack(flags)
+    _, rows, columns = values.shape
+    hdu = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("CADENCENO", "J", array=cadences),
+            fits.Column(
+                QUALITY_NAME, f"{rows * columns}J", dim=f"({columns},{rows})", array=values
+            ),
+        ],
+        name=QUALITY_NAME,
+    )
+    for _, text in bit_cards():
+        hdu.header.append(fits.Card.fromstring(text))
+    return hdu
 
 
 def _drop_empty(header: fits.Header) -> None:

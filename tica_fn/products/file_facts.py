@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tica_fn.clock import is_late
 from tica_fn.fits.blocks import content, crc32, read_blocks
 from tica_fn.fits.files import frames_of
 from tica_fn.fits.kinds import kind_of
@@ -32,6 +33,8 @@ def facts_of_file(path: Path) -> dict[str, str]:
         "checksums": "right" if summed else "none in the file",
         "made by": maker,
     }
+    if any(is_late(header) for header in headers):
+        facts["clock"] = "about 2 s late (data release): see --time-correction spoc"
     source = SourceFile(name=path.name, crc32=crc32(data))
     if kind.frames is None:
         pixels = target_of(path, hdus, source)

@@ -53,6 +53,8 @@ class Product:
         ``"median"``, ``"robust"`` or ``"mission"``.
     undershoot : bool
         Whether the undershoot after bright pixels is corrected.
+    keep_cosmic_rays : bool
+        Whether target pixels keep the cosmic rays that the mission took off its own fluxes.
     time_corrections : tuple of str
         Names of corrections of the times.
     state : callable or None
@@ -70,6 +72,7 @@ class Product:
     linearity: str = _one_of(*choices_at("linearity"), "none")
     smear: str = _one_of(*choices_at("smear"))
     undershoot: bool = False
+    keep_cosmic_rays: bool = False
     time_corrections: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     state: Any = None
 
@@ -107,9 +110,11 @@ class Product:
     def not_for_targets(self) -> tuple[str, ...]:
         """The options that are set but that target pixel files do not have.
 
-        They have those of the steps, and of their errors; structure and times are the input's.
+        They have those of the steps, of their errors and flags; structure and times are the
+        input's, but for the mission's late clock.
         """
-        plain = Product()
+        kept: Any = ("spoc",) if "spoc" in self.time_corrections else ()
+        plain = Product(time_corrections=kept)
         return tuple(
             option
             for field, option in _OF_IMAGES.items()
@@ -173,7 +178,6 @@ _OF_IMAGES = {
     "trim": "--trim",
     "name": "--name",
     "segment": "--orbit-segment",
-    "quality": "--quality",
     "time_corrections": "--time-correction",
     "state": "--ephemeris",
 }

@@ -41,12 +41,13 @@ def expected_of(
     *,
     compress: str = "none",
     before: tuple[str, ...] = (),
+    after: tuple[str, ...] = (),
     collateral: Sequence[SourceFile] | None = None,
 ) -> Expected:
     """What the output of a raw file must say of itself."""
     columns = 2048 if product.trim else 2136
     names = {
-        "UNCERTAINTY": product.uncertainty and product.layout == "tica",
+        "UNCERTAINTY": product.uncertainty and product.layout == "tica" and collateral is None,
         "PIXEL_QUALITY": product.quality,
     }
     image = collateral is None
@@ -54,9 +55,9 @@ def expected_of(
     return Expected(
         input_crc32=source.crc32 if source else "",
         models=frozenset(file.sha256 for one in models if one for file in one.files),
-        steps=(*before, *(str(getattr(s, "name", s)) for s in pipelines[0].steps)),
+        steps=(*before, *(str(getattr(s, "name", s)) for s in pipelines[0].steps), *after),
         columns=(2 * columns if product.assemble else columns) if image else None,
-        extensions=frozenset(name for name, there in names.items() if there and image),
+        extensions=frozenset(name for name, there in names.items() if there),
         segment=product.segment if image else None,
         packing=TILE_COMPRESSION.get(compress) if image else None,
         collateral=frozenset(file.crc32 for file in collateral or ()),

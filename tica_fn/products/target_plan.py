@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import attrs
+import numpy as np
+
+from tica_fn.clock import CORRECTION_STEP
 from tica_fn.errors import FrameError
 from tica_fn.fits.blocks import verify_sums
 from tica_fn.fits.collateral import KINDS, Collateral, find_collateral, read_collateral
 from tica_fn.fits.names import product_name
+from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.target import TargetPixels, target_of
 from tica_fn.fits.target_out import write_target_product
+from tica_fn.fits.target_rays import RAYS_NAME, RAYS_STEP
 from tica_fn.fits.tiled import TILE_COMPRESSION
 from tica_fn.frame import Frame
+from tica_fn.immutable import freeze
+from tica_fn.models import Models
 from tica_fn.products.flagging import dropped_words
 from tica_fn.products.job import Job
-from tica_fn.products.options import steps_for
+from tica_fn.products.options import Product, steps_for
 from tica_fn.products.plan import Plan, RawFile
 from tica_fn.products.staleness import expected_of
+from tica_fn.quality.pixels import Pixel, flag_pixels
+from tica_fn.wcs.time_corrections import check_correction, correct_times
 
 __all__ = ["plan_of_target"]
 
@@ -34,7 +44,13 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
             f"{source}: target pixel files keep their own structure and times: calibrate them "
             f"without {', '.join(job.product.not_for_targets)}"
         )
-    steps = steps_for(job.models(pixels.camera, pixels.ccd), job.product, job.without)
+    for name in job.product.time_corrections:
+        check_correction(str(source), name, steps_of(pixels.header) or (), pixels.header)
+    models = job.models(pixels.camera, pixels.ccd)
+    steps = steps_for(models, job.product, job.without)
+    clean = None
+    if pixels.cosmic_rays is not None and not job.product.keep_cosmic_rays:
+        clean = pixels.subtract_cosmic_rays
     found = find_collateral(
         source,
         (source.parent, job.models.folder),
@@ -46,26 +62,72 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
     )
     collateral = tuple(read_collateral(path) for path in found)
     files = tuple(piece.file for piece in collateral)
-    notes = _notes_on(pixels, collateral)
+    notes = (*_notes_on_rays(pixels, job.product), *_notes_on(pixels, collateral))
+
+    def calibrated() -> Iterator[Frame]:
+        for frame in pixels.frames(collateral):
+            out = steps(_corrected(frame, job.product.time_corrections))
+            yield _flagged(out, pixels, models) if job.product.quality else out
 
     def write(
         frames: Iterable[Frame], target: Path, _: Callable[[], None] | None
     ) -> tuple[str, ...]:
         said = list(notes)  # What the cadences show is added while they are gone through.
         noted = _noting(frames, said)
-        write_target_product(raw.data, noted, pixels.read_s, target, files, said)
+        write_target_product(raw.data, noted, pixels.read_s, target, files, said, clean)
         return tuple(said[len(notes) :])
 
     return Plan(
         target=job.outdir / product_name(source, compress=job.compress),
-        expected=expected_of(pixels.source, [steps], job.product, collateral=files),
+        expected=expected_of(
+            pixels.source,
+            [steps],
+            job.product,
+            before=tuple(CORRECTION_STEP + name for name in job.product.time_corrections),
+            after=() if clean is None else (RAYS_STEP,),
+            collateral=files,
+        ),
         ccds=((pixels.camera, pixels.ccd, pixels.sector),),
-        calibrate=lambda: (steps(frame) for frame in pixels.frames(collateral)),
+        calibrate=calibrated,
         write=write,
         frames=len(pixels.cadences),
         notes=notes,
         alone=False,  # Other collateral may be found the next time.
     )
+
+
+def _corrected(frame: Frame, corrections: tuple[str, ...]) -> Frame:
+    """Frame with corrected times, where it has any."""
+    if frame.times is not None:
+        return correct_times(frame, corrections)
+    named = (CORRECTION_STEP + name for name in corrections)
+    return attrs.evolve(frame, steps=(*frame.steps, *named))
+
+
+def _flagged(frame: Frame, pixels: TargetPixels, models: Models) -> Frame:
+    """Frame with flags, the mission's own cosmic rays among them."""
+    out = flag_pixels(frame, models)
+    if pixels.cosmic_rays is None or out.quality is None or frame.cadence is None:
+        return out
+    found = pixels.cosmic_rays.image_of(frame.cadence, frame.row, frame.column, frame.shape)
+    quality = np.where(found != 0.0, out.quality | Pixel.COSMIC_RAY.value, out.quality)
+    return attrs.evolve(out, quality=freeze(quality.astype(np.int32)))
+
+
+def _notes_on_rays(pixels: TargetPixels, product: Product) -> tuple[str, ...]:
+    """Say that cosmic rays stay in FLUX which the mission took off its own."""
+    if not pixels.header.get("CRSPOC"):
+        return ()
+    if pixels.cosmic_rays is None:
+        which = f"the file does not tell which (no HDU {RAYS_NAME})"
+        return (f"the mission took cosmic rays off its FLUX and {which}: they stay, CRSPOC is F",)
+    row, column = pixels.cosmic_rays.rows - pixels.row, pixels.cosmic_rays.columns - pixels.column
+    _, rows, columns = pixels.counts.shape
+    beyond = int(((row < 0) | (row >= rows) | (column < 0) | (column >= columns)).sum())
+    said = ["cosmic rays stay in FLUX, and CRSPOC is F"] if product.keep_cosmic_rays else []
+    if beyond:
+        said.append(f"HDU {RAYS_NAME}: {beyond} of its rows of no pixel of this file, left out")
+    return tuple(said)
 
 
 def _noting(frames: Iterable[Frame], said: list[str]) -> Iterator[Frame]:

@@ -7,7 +7,7 @@ CCD's reference pixel looks in.  Over a CCD it varies by minutes: for one star u
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -16,7 +16,7 @@ from tica_fn.clock import CORRECTION_STEP, DAY_S, TIME_CORRECTIONS
 from tica_fn.errors import FrameError
 from tica_fn.frame import Frame, Times
 
-__all__ = ["correct_times"]
+__all__ = ["check_correction", "correct_times"]
 
 _REFERENCE_PIXEL = (1069.0, 1024.0)
 """Column and row, 1-based, near the middle of the science area."""
@@ -30,7 +30,8 @@ def correct_times(frame: Frame, names: Iterable[str], state: Any = None) -> Fram
     frame : Frame
         Frame with its times; not modified.
     names : iterable of str
-        Corrections, of ``"poc"``, ``"ccd"``, ``"barycenter"``; the last always acts last.
+        Corrections, of ``"spoc"``, ``"poc"``, ``"poc-documented"``, ``"ccd"``, ``"barycenter"``;
+        the last always acts last.
     state : array_like, optional
         (3,) or (6,) position of the spacecraft from the barycentre, km, at mid exposure; that of
         the frame's header (``TESS_X``...) by default.
@@ -44,8 +45,8 @@ def correct_times(frame: Frame, names: Iterable[str], state: Any = None) -> Fram
     Raises
     ------
     FrameError
-        If the frame has no times, a correction was made before or is not for this kind of file,
-        or position or direction are not known.
+        If the frame has no times, a correction was made before, is not for this kind of file or
+        not needed by it, or position or direction are not known.
 
     Notes
     -----
@@ -78,19 +79,15 @@ def _corrected(frame: Frame, name: str, state: Any) -> Frame:
     times = frame.times
     if times is None:
         raise FrameError(f"{frame.name}: the frame has no times that could be corrected")
-    if CORRECTION_STEP + name in frame.steps:
-        raise FrameError(f"{frame.name}: its times were corrected for {name} before")
+    correction = TIME_CORRECTIONS[name]
+    check_correction(frame.name, name, frame.steps, frame.header)
     if name == "barycenter":
         after = _barycentric(frame, times, state)
         if after is times:
             return frame
     else:
-        if "STARTTJD" not in frame.header:
-            raise FrameError(
-                f"{frame.name}: correction {name} is for the clock of POC/TSO files (STARTTJD), "
-                "not for SPOC's"
-            )
-        first, last = (seconds / DAY_S for seconds in TIME_CORRECTIONS[name].seconds(frame.ccd))
+        shifts = correction.seconds(frame.camera, frame.ccd, frame.header)
+        first, last = (seconds / DAY_S for seconds in shifts)
         after = attrs.evolve(
             times,
             start=times.start + first,
@@ -98,6 +95,18 @@ def _corrected(frame: Frame, name: str, state: Any) -> Frame:
             end=times.end + last,
         )
     return attrs.evolve(frame, times=after, steps=(*frame.steps, CORRECTION_STEP + name))
+
+
+def check_correction(
+    file: str, name: str, steps: tuple[str, ...], header: Mapping[str, Any]
+) -> None:
+    """Refuse a correction that was made before, or that a file's header has no need of."""
+    correction = TIME_CORRECTIONS[name]
+    for made in (name, *correction.instead):
+        if CORRECTION_STEP + made in steps:
+            raise FrameError(f"{file}: its times were corrected for {made} before")
+    if why := correction.refused(header):
+        raise FrameError(f"{file}: correction {name} {why}")
 
 
 def _barycentric(frame: Frame, times: Times, state: Any) -> Times:
