@@ -95,7 +95,6 @@ def test_what_is_there_is_kept_unless_told(folder, stacks, capsys):
     [
         (("bias", "B0", "B1"), "at least three frames, not 2"),
         (("bias", "B0", "B1", "B0"), "given more than once"),
-        (("bias", "B0", "B1", "B2", "--sigma", "1"), "3 is the least"),
         (("bias", "B0", "B1", "NONE"), "none.fits"),
         (("bias", "B0", "B1", "B2", "--bias", "B0"), "without other models"),
         (("flat", "F0", "F1", "F2"), "a flat needs a bias"),

@@ -25,13 +25,17 @@ __all__ = [
     "add_list",
     "add_log",
     "all_inputs_of",
+    "exposure_name",
     "inputs_of",
     "listed_files",
     "local",
+    "more_than_zero",
     "not_negative",
     "number",
     "positive",
     "synonym",
+    "whole",
+    "within",
 ]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -61,6 +65,49 @@ def number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"'{text}' is not a finite number")
     return value
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Whole number from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[-+]?\d{1,18}", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def within(low: float, high: float) -> Callable[[str], float]:
+    """Finite number from `low` to `high`, which may be infinite."""
+
+    def parse(text: str) -> float:
+        value = number(text)
+        if not low <= value <= high:
+            limits = f"from {low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
+            raise argparse.ArgumentTypeError(f"{text} is not a number {limits}")
+        return value
+
+    return parse
+
+
+def more_than_zero(text: str) -> float:
+    """Finite number above zero."""
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than zero")
+    return value
+
+
+def exposure_name(text: str) -> str:
+    """Name of an exposure time that there are models for."""
+    from tica_fn.errors import ModelError
+    from tica_fn.remote.exposures import exposure
+
+    try:
+        return exposure(text).name
+    except ModelError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def local(text: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -10,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_jobs, add_list, all_inputs_of, local, not_negative
+from tica_fn.commands.arguments import (
+    add_jobs,
+    add_list,
+    all_inputs_of,
+    local,
+    not_negative,
+    whole,
+    within,
+)
 from tica_fn.commands.outcomes import show_outcomes, tell_outcomes
 from tica_fn.errors import UsageError
 
@@ -47,7 +56,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--relative",
-        type=float,
+        type=within(0, math.inf),
         default=1e-8,
         metavar="X",
         help="relative difference of keywords that only warns (default 1e-8)",
@@ -65,7 +74,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--sky",
-        type=float,
+        type=within(0, math.inf),
         metavar="ARCSEC",
         help="let solutions differ that put no pixel further apart than this on the sky",
     )
@@ -106,7 +115,7 @@ def add(subparsers: Any) -> None:
         help="with --calibrate: fit the WCS of the results with these reference stars, too",
     )
     anew.add_argument(
-        "--degree", type=int, default=6, metavar="N", help="of that fit's polynomials (6)"
+        "--degree", type=whole(1, 9), default=6, metavar="N", help="of that fit's polynomials (6)"
     )
     anew.add_argument("--caldir", type=Path, metavar="DIR", help="models for --calibrate")
     anew.add_argument(

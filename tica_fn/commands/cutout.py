@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands.arguments import add_files, all_inputs_of, positive
+from tica_fn.commands.arguments import add_files, all_inputs_of, positive, within
 
 
 def add(subparsers: Any) -> None:
@@ -20,8 +20,12 @@ def add(subparsers: Any) -> None:
         epilog="example: tica-fn cutout out/*.fits --ra 100 --dec -12 --size 11 -o star_tp.fits",
     )
     add_files(parser, "calibrated frames")
-    parser.add_argument("--ra", type=float, required=True, metavar="DEG", help="right ascension")
-    parser.add_argument("--dec", type=float, required=True, metavar="DEG", help="declination")
+    parser.add_argument(
+        "--ra", type=within(-360, 360), required=True, metavar="DEG", help="right ascension"
+    )
+    parser.add_argument(
+        "--dec", type=within(-90, 90), required=True, metavar="DEG", help="declination"
+    )
     parser.add_argument(
         "--size", type=positive, nargs="+", default=[11], metavar="N",
         help="side of the square in pixels, or rows and columns (11)",

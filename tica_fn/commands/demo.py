@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import synonym
+from tica_fn.commands.arguments import not_negative, synonym
 
 
 def add(subparsers: Any) -> None:
@@ -22,7 +22,9 @@ def add(subparsers: Any) -> None:
         "--outdir", type=Path, default=Path("demo"), metavar="DIR", help="results (demo)"
     )
     synonym(parser, "--output-dir", "outdir", type=Path)
-    parser.add_argument("--seed", type=int, default=1, help="seed of the simulated noise (1)")
+    parser.add_argument(
+        "--seed", type=not_negative, default=1, help="seed of the simulated noise (1)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands.arguments import positive
+from tica_fn.commands.arguments import more_than_zero, positive, whole
 
 if TYPE_CHECKING:
     from tica_fn.remote.cache import Remote
@@ -35,8 +35,8 @@ def add(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     raw.add_argument("--sector", type=positive, required=True, metavar="S")
-    raw.add_argument("--camera", type=int, choices=range(1, 5), help="this camera only")
-    raw.add_argument("--ccd", type=int, choices=range(1, 5), help="this CCD only")
+    raw.add_argument("--camera", type=whole(1, 4), help="this camera only")
+    raw.add_argument("--ccd", type=whole(1, 4), help="this CCD only")
     raw.add_argument(
         "--kind",
         choices=("ffir", "tp", "col"),
@@ -70,7 +70,9 @@ def add(subparsers: Any) -> None:
     raw.add_argument("--outdir", type=Path, default=Path(), metavar="DIR", help="where to (here)")
     raw.add_argument("--remote", metavar="URL", help="folder of the scripts (default: MAST's)")
     raw.add_argument("--jobs", type=positive, default=4, metavar="N", help="files at a time (4)")
-    raw.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds (30)")
+    raw.add_argument(
+        "--timeout", type=more_than_zero, default=30.0, metavar="S", help="seconds (30)"
+    )
     raw.add_argument("--tries", type=positive, default=4, metavar="N", help="tries in a row (4)")
     raw.set_defaults(run=run)
 

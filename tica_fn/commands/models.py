@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_files, all_inputs_of, number, positive, synonym
+from tica_fn.commands.arguments import (
+    add_files,
+    all_inputs_of,
+    exposure_name,
+    more_than_zero,
+    positive,
+    synonym,
+    within,
+)
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +75,7 @@ def _add_fetch(actions: Any) -> None:
     parser.add_argument(
         "exposure",
         nargs="?",
-        type=_exposure,
+        type=_exposure_or_mast,
         metavar="EXPOSURE",
         help="30min, 10min, 200s, 4min, 2min or 20s; not needed with --source mast",
     )
@@ -88,7 +97,11 @@ def _add_fetch(actions: Any) -> None:
         "--jobs", type=positive, default=4, metavar="N", help="downloads at a time (4)"
     )
     parser.add_argument(
-        "--timeout", type=number, default=30, metavar="S", help="seconds to wait for a byte (30)"
+        "--timeout",
+        type=more_than_zero,
+        default=30,
+        metavar="S",
+        help="seconds to wait for a byte (30)",
     )
     parser.add_argument("--tries", type=positive, default=4, metavar="N", help="tries in a row (4)")
     parser.set_defaults(run=run_fetch)
@@ -99,7 +112,7 @@ def _add_verify(actions: Any) -> None:
     parser.add_argument(
         "exposure",
         nargs="*",
-        type=_exposure,
+        type=_exposure_or_mast,
         metavar="EXPOSURE",
         help="default: all that are installed",
     )
@@ -136,21 +149,18 @@ def _add_build(actions: Any) -> None:
         help="folder of models with the bias, for a flat or a black",
     )
     parser.add_argument(
-        "--sigma", type=number, default=5.0, metavar="S", help="where to clip (5), at least 3"
+        "--sigma",
+        type=within(3, math.inf),
+        default=5.0,
+        metavar="S",
+        help="where to clip (5), at least 3",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file")
     parser.set_defaults(run=run_build)
 
 
-def _exposure(text: str) -> str:
-    """Name of an exposure time that there are models for, or ``mast``."""
-    from tica_fn.errors import ModelError
-    from tica_fn.remote.exposures import exposure
-
-    try:
-        return text if text == "mast" else exposure(text).name
-    except ModelError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _exposure_or_mast(text: str) -> str:
+    return text if text == "mast" else exposure_name(text)
 
 
 def _place(args: argparse.Namespace) -> Path:
@@ -318,7 +328,7 @@ def _build_black(args: argparse.Namespace) -> int:
     from tica_fn.fits.row_profile import overclocks_of_collateral, write_row_profile
 
     if args.bias or not args.caldir:
-        raise ValueError("a black needs the mission's 2-D black: give --caldir DIR, no --bias")
+        raise UsageError("a black needs the mission's 2-D black: give --caldir DIR, no --bias")
 
     def readouts() -> Any:
         for path in args.files:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_jobs, positive
+from tica_fn.commands.arguments import (
+    add_jobs,
+    exposure_name,
+    more_than_zero,
+    positive,
+    whole,
+    within,
+)
 
 if TYPE_CHECKING:
     from tica_fn.compare import Comparison, Rules
@@ -44,12 +52,20 @@ def add(subparsers: Any) -> None:
         metavar="DIR",
         help="folder of the models' .dvc files; default: calibration_models likewise",
     )
-    parser.add_argument("--right", default="10min", metavar="EXPOSURE", help="of the set (10min)")
-    parser.add_argument("--wrong", default="30min", metavar="EXPOSURE", help="to refuse (30min)")
-    parser.add_argument("--degree", type=positive, default=6, metavar="N", help="of the fit (6)")
+    parser.add_argument(
+        "--right",
+        type=exposure_name,
+        default="10min",
+        metavar="EXPOSURE",
+        help="of the set (10min)",
+    )
+    parser.add_argument(
+        "--wrong", type=exposure_name, default="30min", metavar="EXPOSURE", help="to refuse (30min)"
+    )
+    parser.add_argument("--degree", type=whole(1, 9), default=6, metavar="N", help="of the fit (6)")
     parser.add_argument(
         "--sky",
-        type=float,
+        type=within(0, math.inf),
         default=1.0,
         metavar="ARCSEC",
         help="how far a solution may be from the gold one anywhere on the sky, where it is not the "
@@ -60,7 +76,9 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("--table", type=Path, metavar="FILE", help="differences as .ecsv or .csv")
     add_jobs(parser)
-    parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="seconds (30)")
+    parser.add_argument(
+        "--timeout", type=more_than_zero, default=30.0, metavar="S", help="seconds (30)"
+    )
     parser.add_argument("--tries", type=positive, default=4, metavar="N", help="tries in a row (4)")
     parser.set_defaults(run=run)
 

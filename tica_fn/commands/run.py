@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_files, add_log, listed_files
+from tica_fn.commands.arguments import add_files, add_log, listed_files, whole
 from tica_fn.commands.calibrate import add_batch_options, job_of
 from tica_fn.commands.outcomes import show_outcomes
 from tica_fn.commands.product_options import add_options, product_of
@@ -55,7 +55,7 @@ def add(subparsers: Any) -> None:
     )
     wcs.add_argument("--centroid", choices=("precise", "tica"), default="precise")
     wcs.add_argument(
-        "--degree", type=int, default=7, metavar="N", help="of the polynomials, 1 to 9 (7)"
+        "--degree", type=whole(1, 9), default=7, metavar="N", help="of the polynomials, 1 to 9 (7)"
     )
     add_options(parser)
     parser.set_defaults(run=run)

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tica_fn.commands.arguments import more_than_zero, not_negative, positive, within
+from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:
     from tica_fn.run.choice_files import CameraChoices
 
 _OPTIONS = {
-    "pedestal_sigmas": ("X", float, "robust sigmas from which on a pedestal is bad"),
-    "dark_factor": ("X", float, "dark is under lowest mode + X sqrt(lowest mode)"),
-    "gap": ("N", int, "gaps shorter than N frames are filled"),
-    "fewest_dark": ("N", int, "with fewer dark frames take all under --dark-share"),
-    "dark_share": ("X", float, "part of the lowest mode under which frames are dark then"),
-    "levels": ("N", int, "the reference list takes the N lowest modes"),
-    "fewest_references": ("N", int, "more modes are taken until there are N frames"),
-    "references": ("N", int, "length of the reference list"),
-    "frames_per_day": ("X", float, "frames in a day (by the exposure time; of a file, 432)"),
+    "pedestal_sigmas": ("X", more_than_zero, "robust sigmas from which on a pedestal is bad"),
+    "dark_factor": ("X", within(0, math.inf), "dark is under lowest mode + X sqrt(lowest mode)"),
+    "gap": ("N", not_negative, "gaps shorter than N frames are filled"),
+    "fewest_dark": ("N", not_negative, "with fewer dark frames take all under --dark-share"),
+    "dark_share": (
+        "X",
+        within(0, math.inf),
+        "part of the lowest mode under which frames are dark then",
+    ),
+    "levels": ("N", positive, "the reference list takes the N lowest modes"),
+    "fewest_references": ("N", not_negative, "more modes are taken until there are N frames"),
+    "references": ("N", positive, "length of the reference list"),
+    "frames_per_day": (
+        "X",
+        more_than_zero,
+        "frames in a day (by the exposure time; of a file, 432)",
+    ),
 }
 
 
@@ -60,9 +72,9 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.run.choices import Rules
 
     if (args.out is None) == (args.timeseries is None):
-        raise ValueError("give the folder OUT of a run, or --timeseries FILE")
+        raise UsageError("give the folder OUT of a run, or --timeseries FILE")
     if args.one_list and not args.tica:
-        raise ValueError("--one-list goes with --tica")
+        raise UsageError("--one-list goes with --tica")
     given = {name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None}
     if args.timeseries:
         cameras = _of_files(args.timeseries, Rules(**given))

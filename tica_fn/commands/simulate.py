@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import local, number
+from tica_fn.commands.arguments import local, more_than_zero, not_negative, number, positive, whole
 
 
 def add(subparsers: Any) -> None:
@@ -24,18 +24,18 @@ def add(subparsers: Any) -> None:
     frame.add_argument("--outdir", type=Path, default=Path(), metavar="DIR", help="where (here)")
     frame.add_argument("--format", choices=("spoc", "poc", "target"), default="spoc")
     frame.add_argument("--caldir", type=local, metavar="DIR", help="folder of calibration models")
-    frame.add_argument("--sector", type=int, default=6)
-    frame.add_argument("--camera", type=int, default=2)
-    frame.add_argument("--ccd", type=int, default=3, help="not for camera frames (poc)")
+    frame.add_argument("--sector", type=positive, default=6)
+    frame.add_argument("--camera", type=whole(1, 4), default=2)
+    frame.add_argument("--ccd", type=whole(1, 4), default=3, help="not for camera frames (poc)")
     frame.add_argument(
         "--exposure",
-        type=float,
+        type=more_than_zero,
         metavar="S",
         help="seconds (that of the models, else 1800, of targets 120)",
         default=None,
     )
-    frame.add_argument("--frames", type=int, default=1, metavar="N", help="how many in a row")
-    frame.add_argument("--seed", type=int, default=0, help="the same seed, the same files")
+    frame.add_argument("--frames", type=positive, default=1, metavar="N", help="how many in a row")
+    frame.add_argument("--seed", type=not_negative, default=0, help="the same seed, the same files")
     frame.add_argument(
         "--compress", choices=("none", "gzip"), default="none", help="how raw files are packed"
     )

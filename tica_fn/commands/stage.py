@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands.arguments import whole
+
 
 def _orbit(text: str) -> str:
     if not re.fullmatch(r"o[1-4][ab]?", text):
@@ -31,7 +33,7 @@ def add(subparsers: Any) -> None:
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder of tica-fn run")
     parser.add_argument("delivery", type=Path, metavar="DELIVERY", help="folder to make")
-    parser.add_argument("--sector", type=int, required=True, metavar="S")
+    parser.add_argument("--sector", type=whole(1, 9999), required=True, metavar="S")
     parser.add_argument("--orbit", type=_orbit, required=True, metavar="o1")
     parser.add_argument("--version", type=_version, default="v01", metavar="v01")
     parser.add_argument("--copy", action="store_true", help="copy, where a link could be made")
@@ -47,8 +49,6 @@ def run(args: argparse.Namespace) -> int:
 
     if not args.out.is_dir():
         raise FileNotFoundError(f"{args.out}: no such folder")
-    if not 1 <= args.sector <= 9999:
-        raise ValueError(f"--sector: {args.sector} is no sector")
     placed = others = failed = 0
     for _, target, why in stage_run(
         args.out,

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands.arguments import more_than_zero
+
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
@@ -20,7 +22,11 @@ def add(subparsers: Any) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder of tica-fn run")
     parser.add_argument("--watch", action="store_true", help="tell again until the run ends")
     parser.add_argument(
-        "--interval", type=float, default=2.0, metavar="S", help="seconds between (with --watch)"
+        "--interval",
+        type=more_than_zero,
+        default=2.0,
+        metavar="S",
+        help="seconds between (with --watch)",
     )
     parser.add_argument("--all", action="store_true", help="tell every failure, not twenty")
     parser.add_argument(
@@ -37,8 +43,6 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.run.progress import progress_of, progress_text
     from tica_fn.run.record import open_record
 
-    if not args.interval > 0:
-        raise ValueError("--interval: a positive number of seconds is wanted")
     if not args.out.is_dir():
         raise FileNotFoundError(f"{args.out}: no such folder")
     broken = False

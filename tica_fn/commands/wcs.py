@@ -15,9 +15,11 @@ from tica_fn.commands.arguments import (
     add_log,
     inputs_of,
     local,
-    number,
+    more_than_zero,
     positive,
     synonym,
+    whole,
+    within,
 )
 from tica_fn.commands.outcomes import refused, tell_outcomes, work_through
 from tica_fn.errors import UsageError
@@ -34,15 +36,17 @@ def add(subparsers: Any) -> None:
     stars = actions.add_parser("refstars", help="find the reference stars of dark images")
     add_files(stars, "calibrated full readouts, one a CCD", metavar="IMAGE")
     add_jobs(stars, "images")
-    stars.add_argument("--sector", type=int, help="where the header does not say")
-    stars.add_argument("--camera", type=int, help="where the header does not say")
-    stars.add_argument("--ccd", type=int, help="where the header does not say")
+    stars.add_argument("--sector", type=positive, help="where the header does not say")
+    stars.add_argument("--camera", type=whole(1, 4), help="where the header does not say")
+    stars.add_argument("--ccd", type=whole(1, 4), help="where the header does not say")
     stars.add_argument(
         "--catalog",
         metavar="FILE",
         help="table of stars, or tic or gaia for the network (default: built in)",
     )
-    stars.add_argument("--epoch", type=float, metavar="YEAR", help="epoch of the table's positions")
+    stars.add_argument(
+        "--epoch", type=within(1900, 2200), metavar="YEAR", help="epoch of the table's positions"
+    )
     stars.add_argument(
         "-o",
         "--output",
@@ -56,7 +60,7 @@ def add(subparsers: Any) -> None:
     stars.add_argument(
         "--wing",
         "-w",
-        type=number,
+        type=more_than_zero,
         default=0.9,
         help="how far the wings of a star must lie below its peak, up to 1; or, from 3 to 11, half "
         "the side of the square that must hold it alone (default 0.9, in a square of 5)",
@@ -64,7 +68,7 @@ def add(subparsers: Any) -> None:
     stars.add_argument(
         "--contrast",
         "-c",
-        type=number,
+        type=more_than_zero,
         default=3.5,
         help="how many times the peak must stand above the wings (default 3.5)",
     )
@@ -90,7 +94,7 @@ def add(subparsers: Any) -> None:
     fit.add_argument(
         "--degree",
         "-fd",
-        type=positive,
+        type=whole(1, 9),
         default=7,
         metavar="N",
         help="degree of the polynomials, 1 to 9 (default 7)",

@@ -17,7 +17,7 @@ from tica_fn.simulate.background import Background
 from tica_fn.simulate.camera_frame import camera_frame_name, write_camera_frame
 from tica_fn.simulate.electrons import Blemishes
 from tica_fn.simulate.instrument import CosmicRays, Instrument
-from tica_fn.simulate.made_models import make_models, write_models
+from tica_fn.simulate.made_models import folder_of, make_models, write_models
 from tica_fn.simulate.pointing import catalogue_stars, table_stars
 from tica_fn.simulate.psf import Psf
 from tica_fn.simulate.simulated_frame import Motion, Simulated, series
@@ -28,17 +28,12 @@ from tica_fn.simulate.truth_file import truth_name, write_truth
 
 __all__ = ["simulate_files"]
 
+_STAMP = ("row", "column", "height", "width")
 _CATALOG = ("catalog", "catalogue")
 
 
 def simulate_files(args: Any) -> Iterator[Path]:
     """Make the files that the command line asks for."""
-    if args.frames < 1:
-        raise UsageError(f"--frames is {args.frames}: at least one frame is made")
-    if args.seed < 0:
-        raise UsageError(f"--seed is {args.seed}: a seed is zero or more")
-    if args.exposure is not None and not 0.0 < args.exposure < np.inf:
-        raise UsageError(f"--exposure is {args.exposure:g}: seconds, more than zero")
     # All that can be wrong is read before anything is written.
     ccds = (1, 2, 3, 4) if args.format == "poc" else (args.ccd,)
     models = {ccd: load_models(args.caldir, args.camera, ccd) for ccd in ccds if args.caldir}
@@ -47,10 +42,16 @@ def simulate_files(args: Any) -> Iterator[Path]:
         exposure_s = models[ccds[0]].exposure_s
     if exposure_s is None:
         exposure_s = 120.0 if args.format == "target" else 1800.0
-    knobs = _knobs(args, exposure_s)
+    try:
+        knobs = _knobs(args, exposure_s)
+        given = Stamp(**dict(zip(_STAMP, args.stamp, strict=False))) if args.stamp else None
+        if not args.caldir:
+            folder_of(exposure_s)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     models = models or {ccd: make_models(args.camera, ccd, exposure_s) for ccd in ccds}
     stars = {ccd: _stars(args, ccd) for ccd in ccds}
-    stamp = _stamp(args, stars[args.ccd]) if args.format == "target" else None
+    stamp = given or _stamp(stars[args.ccd]) if args.format == "target" else None
     args.outdir.mkdir(parents=True, exist_ok=True)
     if args.caldir is None:
         (folder,) = {write_models(one, args.outdir) for one in models.values()}
@@ -79,6 +80,8 @@ def simulate_files(args: Any) -> Iterator[Path]:
 def _knobs(args: Any, exposure_s: float) -> dict[str, Any]:
     """Arguments of `full_frame`; what is not given keeps its usual value."""
     rays = CosmicRays(**_given(per_s=args.cosmic_rays))
+    if args.no_noise and args.read_noise is not None:
+        raise UsageError("--no-noise and --read-noise contradict each other")
     quiet = {"shot_noise": False, "read_noise": 0.0} if args.no_noise else {}
     instrument: dict[str, Any] = {
         **_given(full_well=args.full_well, smear=args.smear, read_noise=args.read_noise),
@@ -200,13 +203,11 @@ def _target(args: Any, stamp: Stamp, frames: Iterator[Simulated]) -> Iterator[Pa
     yield from truths
 
 
-def _stamp(args: Any, stars: Stars) -> Stamp:
-    """Pixels that were asked for, or those around the brightest star that lies well inside."""
-    if args.stamp is not None:
-        return Stamp(**dict(zip(("row", "column", "height", "width"), args.stamp, strict=False)))
+def _stamp(stars: Stars) -> Stamp:
+    """Pixels around the brightest star that lies well inside."""
     inside = (np.abs(stars.columns - 1067.5) < 1000) & (np.abs(stars.rows - 1023.5) < 1000)
     if not inside.any():
-        raise ValueError("no star to put a target's pixels around; give --stamp ROW,COLUMN")
+        raise UsageError("no star to put a target's pixels around; give --stamp ROW,COLUMN")
     found = stars.chosen(inside)
     best = int(np.argmin(found.tmag))
     ra, dec = float(found.ra[best]), float(found.dec[best])

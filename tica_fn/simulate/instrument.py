@@ -132,8 +132,10 @@ class Instrument(Record):
 
     def __attrs_post_init__(self) -> None:
         """Refuse what can't be."""
-        if not ((self.read_noise >= 0).all() and self.full_well > 0 and self.smear >= 0):
-            raise ValueError(f"noise and smear are zero or more, wells hold something: {self}")
+        if not ((self.read_noise >= 0).all() and self.full_well > 0 and 0 <= self.smear <= 1):
+            raise ValueError(
+                f"noise is zero or more, smear from 0 to 1, wells hold something: {self}"
+            )
 
     @property
     def spread(self) -> float:

@@ -19,7 +19,7 @@ from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.simulate.raw_file import save
 
-__all__ = ["make_models", "write_models"]
+__all__ = ["folder_of", "make_models", "write_models"]
 
 FOLDERS = {1800: "30min", 600: "10min", 240: "04min", 120: "02min", 200: "200sec", 20: "20sec"}
 """Exposure time by which a model folder is named."""
@@ -79,6 +79,17 @@ def _flat(random: np.random.Generator, ccd: int) -> Array:
     return flat
 
 
+def folder_of(exposure_s: float) -> str:
+    """Name of the folder of models of an exposure time; `ValueError` where there is none."""
+    exposure = round(exposure_s)
+    if exposure not in FOLDERS:
+        raise ValueError(
+            f"no model folder is named for {exposure_s:g} s; there are names for "
+            f"{', '.join(f'{seconds} s' for seconds in FOLDERS)}"
+        )
+    return f"calibration_{FOLDERS[exposure]}"
+
+
 def write_models(models: Models, folder: Path) -> Path:
     """Write models as a folder of the reference pipeline holds them.
 
@@ -101,13 +112,7 @@ def write_models(models: Models, folder: Path) -> Path:
     """
     from astropy.io import fits
 
-    exposure = round(models.exposure_s or 0)
-    if exposure not in FOLDERS:
-        raise ValueError(
-            f"no model folder is named for {models.exposure_s} s; there are names for "
-            f"{', '.join(f'{seconds} s' for seconds in FOLDERS)}"
-        )
-    place = Path(folder) / f"calibration_{FOLDERS[exposure]}"
+    place = Path(folder) / folder_of(models.exposure_s or 0)
     stem = f"cam{models.camera}_ccd{models.ccd}"
     for kind, ending, image in (
         ("twodbias", "twoDcorrect", models.bias),
