@@ -375,3 +375,36 @@ def test_compare_and_diagnose_tell_a_shift(pixels, reference, tmp_path, capsys):
     assert len(list((tmp_path / "history").iterdir())) == 5
     assert run("diagnose", reference, "-o", tmp_path / "u.ecsv") == 1
     assert not (tmp_path / "u.ecsv").exists()
+
+
+def test_files_written_by_two_threads_at_once_are_each_their_own(reference, tmp_path, monkeypatch):
+    """HDF5 in memory is known by name: both are open before either is finished."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+
+    import attrs
+
+    from tica_fn.wcs import refstars_file
+
+    stars = read_reference_stars(reference)
+    few = attrs.evolve(
+        stars,
+        **{
+            field.name: getattr(stars, field.name)[::2]
+            for field in attrs.fields(type(stars))
+            if isinstance(getattr(stars, field.name), np.ndarray)
+        },
+    )
+    together, plain = Barrier(2, timeout=20.0), refstars_file._plain
+
+    def wait(array):
+        together.wait()
+        return plain(array)
+
+    monkeypatch.setattr(refstars_file, "_plain", wait)
+    with ThreadPoolExecutor(2) as pool:
+        paths = [tmp_path / "all.h5", tmp_path / "few.h5"]
+        list(pool.map(refstars_file.write_reference_stars, (stars, few), paths))
+    found = [read_reference_stars(path) for path in paths]
+    assert [len(one) for one in found] == [len(stars), len(few)]
+    assert np.array_equal(found[1].ra, stars.ra[::2])
