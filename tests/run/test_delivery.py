@@ -10,7 +10,9 @@ from astropy.io import fits
 
 from tica_fn.cli import main
 from tica_fn.run.check import check_delivery
-from tica_fn.run.delivery import CCDS_OF_ALL
+from tica_fn.run.check_frame import faults_of_frame
+from tica_fn.run.delivery import CCDS_OF_ALL, parse_frame_name
+from tica_fn.wcs import read_reference_stars
 
 STARS = "hlsp_tica_tess_ffi_s0035-cam{}-ccd{}_tess_v01_cat.h5"
 FRAME = "hlsp_tica_tess_ffi_s0035-o1-{:08d}-cam{}-ccd{}_tess_v01_img.fits"
@@ -179,8 +181,8 @@ def test_every_fault_is_named(spoil, capsys):
         ("cam3-ccd4", "no 9000"),
         (FRAME.format(9000, 3, 3), "DATASUM"),
         (FRAME.format(9000, 3, 2), "truncated"),
-        (FRAME.format(9000, 3, 1), "the header says camera 1, the name 3"),
-        (FRAME.format(9000, 2, 4), "the header says cadence 77, the name 9000"),
+        (FRAME.format(9000, 3, 1), "the header says camera 1 (CAMNUM), the name 3"),
+        (FRAME.format(9000, 2, 4), "the header says cadence 77 (FFIINDEX), the name 9000"),
         (FRAME.format(9000, 2, 2), "CTYPE1 is 'RA---TAN'"),
         (FRAME.format(9000, 2, 1), "CRPIX is (1070.0, 1024.0)"),
         (FRAME.format(9000, 1, 4), "A_ORDER is None"),
@@ -222,3 +224,66 @@ def test_stars_of_another_field(spoil):
 def test_no_folder_is_one_line(tmp_path, capsys):
     command("check", tmp_path / "none", code=1)
     assert capsys.readouterr().err == f"tica-fn: {tmp_path / 'none'}: no such folder\n"
+
+
+def changed_pixels(path, change):
+    with fits.open(path) as opened:
+        opened[1].data = opened[1].data
+        opened[0].data = change(opened[0].data)
+        opened.writeto(path, overwrite=True, checksum=True)
+
+
+def nudged(path, key, by):
+    cards(path, **{key: fits.getval(path, key) + by})
+
+
+@pytest.mark.parametrize(
+    ("spoiling", "word"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, of which its 2 HDUs"),
+        (lambda path: path.write_bytes(path.read_bytes() + b"x" * 2880), "of which its 2 HDUs"),
+        (lambda path: cards(path, CAMERA=4), "camera 4 (CAMERA), the name 2"),
+        (lambda path: cards(path, CADENCE=9077), "cadence 9077 (CADENCE), the name 9000"),
+        (lambda path: cards(path, ORBIT_ID=78), "orbit 78 (ORBIT_ID), the name o1"),
+        (lambda path: cards(path, RA_TARG=1.0), "RA_TARG is 1.0"),
+        (lambda path: cards(path, RMSAP=0.5), "RMSAP is 0.5"),
+        (lambda path: nudged(path, "CRVAL1", 0.3 / 3600), "pixels off on average"),
+        (lambda path: nudged(path, "A_0_3", 3e-11), "stars scatter by"),
+        (lambda path: nudged(path, "AP_2_0", 3e-6), "AP and BP lead"),
+        (lambda path: changed_pixels(path, np.zeros_like), "its pixels are all the same"),
+        (lambda path: changed_pixels(path, lambda old: old.astype(np.int32)), "BITPIX is 32"),
+    ],
+)
+def test_faults_of_one_frame(whole, tmp_path, spoiling, word):
+    name = FRAME.format(9000, 2, 3)
+    path = tmp_path / name
+    shutil.copy(whole / "cam2-ccd3" / name, path)
+    stars = {(2, 3): read_reference_stars(whole / "ref-stars" / STARS.format(2, 3))}
+    assert list(faults_of_frame(path, parse_frame_name(name), stars)) == []
+    spoiling(path)
+    assert any(word in one for one in faults_of_frame(path, parse_frame_name(name), stars))
+
+
+def test_a_solution_without_good_stars_must_be_of_the_field(whole, tmp_path):
+    name = FRAME.format(9000, 2, 3)
+    path = tmp_path / name
+    stars = {(2, 3): read_reference_stars(whole / "ref-stars" / STARS.format(2, 3))}
+    shutil.copy(whole / "cam2-ccd3" / name, path)
+    for right_ascension, said in ((None, []), (12.0, ["no good star"])):
+        with fits.open(path) as opened:
+            opened[0].data = opened[0].data
+            opened[1].data["FLXVALID"] = 0
+            opened[0].header["WCSGDF"] = 0.0
+            if right_ascension is not None:
+                opened[0].header["CRVAL1"] = opened[0].header["RA_TARG"] = right_ascension
+            opened.writeto(path, overwrite=True, checksum=True)
+        found = list(faults_of_frame(path, parse_frame_name(name), stars))
+        assert len(found) == len(said)
+        assert all(one in what for one, what in zip(said, found, strict=True))
+
+
+def test_a_star_file_of_another_sector(spoil):
+    delivery, own = spoil
+    path = own(f"ref-stars/{STARS.format(2, 3)}")
+    path.rename(path.with_name(path.name.replace("s0035", "s0034")))
+    assert [f.what for f in check_delivery(delivery)] == ["its name says sector 34, most say 35"]
