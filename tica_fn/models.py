@@ -94,6 +94,13 @@ def _image(value: ArrayLike) -> Array:
     return image
 
 
+def _map(value: ArrayLike) -> Array:
+    bits = frozen_array(value, np.int32)
+    if bits.shape != SHAPE:
+        raise ModelError(f"a map of bad pixels is {SHAPE[0]} x {SHAPE[1]}, not {bits.shape}")
+    return bits
+
+
 def _profile(value: ArrayLike) -> Array:
     profile = frozen_array(value, np.float64)
     if profile.shape != (4, SHAPE[0]):
@@ -137,6 +144,11 @@ class Models(Record):
         read, of mean zero; NaN for amplifiers whose profile is not known.
     row_profile_file : ModelFile, optional
         The file that it was read from.
+    bad_pixels : ndarray, optional
+        (2078, 2136) int32: `HOT` and `DEAD` bits of `tica_fn.quality.pixels.Pixel`; None where no
+        map of bad pixels is at hand.
+    bad_pixels_file : ModelFile, optional
+        The file that it was read from.
 
     Raises
     ------
@@ -168,6 +180,8 @@ class Models(Record):
         default=None, converter=attrs.converters.optional(_profile)
     )
     row_profile_file: ModelFile | None = None
+    bad_pixels: Array | None = attrs.field(default=None, converter=attrs.converters.optional(_map))
+    bad_pixels_file: ModelFile | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse values that would spoil every frame."""

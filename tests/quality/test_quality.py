@@ -265,7 +265,7 @@ def test_spoc_bits_are_spoc_s():
     assert as_dquality(FrameFlag.PEDESTAL) == 16384
     assert SpocQuality.STRAY_LIGHT == 2048
     assert [bit.value for bit in SpocQuality] == [2**k for k in range(16)]
-    assert [bit.value for bit in Pixel] == [2**k for k in range(12)]
+    assert [bit.value for bit in Pixel] == [2**k for k in range(15)]
 
 
 def test_models_of_the_sector_are_known(tmp_path):

@@ -127,7 +127,7 @@ def _run(readout: Readout, take: Take, quality: Array | None) -> int:
         at_hand.look(first, last, quality)
     at_hand.refuse_unusual()
     if quality is not None and at_hand.flags is not None:
-        at_hand.flags.add_bleeds(quality)
+        at_hand.flags.finish(quality)
     return read
 
 

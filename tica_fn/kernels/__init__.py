@@ -14,6 +14,7 @@ from tica_fn.kernels.mission_linearity import (
     restore_mission_nonlinearity,
 )
 from tica_fn.kernels.mission_smear import fit_mission_smear
+from tica_fn.kernels.outliers import outlying_pixels
 from tica_fn.kernels.pedestal import add_pedestal, measure_pedestals, subtract_pedestal
 from tica_fn.kernels.poc_linearity import correct_poc_linearity, restore_poc_nonlinearity
 from tica_fn.kernels.robust_smear import background_level, fall_off
@@ -56,6 +57,7 @@ __all__ = [
     "median_and_deviation",
     "multiply_flat",
     "multiply_live_time",
+    "outlying_pixels",
     "overclock_rows",
     "pixel_variance",
     "remove_gain",

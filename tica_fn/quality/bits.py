@@ -1,0 +1,46 @@
+"""Bits of pixels, and what of a detector they stand for."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+
+from tica_fn.detector import SCIENCE_COLUMNS
+from tica_fn.frame import NO_DATA
+from tica_fn.immutable import Array, freeze
+
+__all__ = ["STRAP_COLUMNS", "Pixel"]
+
+
+class Pixel(IntFlag):
+    """Bits of `Frame.quality`."""
+
+    VIRTUAL = 1
+    BUFFER = 2
+    SMEAR_ROW = 4
+    EDGE = 8
+    SATURATED = 16
+    BEYOND_LINEARITY = 32
+    BLEED_COLUMN = 64
+    SMEAR_CONTAMINATED = 128
+    MODEL_INVALID = 256
+    COSMIC_RAY = 512
+    STRAP = 1024
+    NO_DATA = NO_DATA
+    HOT = 4096
+    DEAD = 8192
+    ISOLATED = 16384
+
+
+def _strap_columns() -> Array:
+    """Science columns, 1-based: pairs every 128 columns, and some that stand alone."""
+    pairs = [first + 128 * k for first in (77, 81, 85, 1067, 1071, 1075) for k in range(8)]
+    pairs += [516, 520, 524, 1524, 1528, 1532, 673, 675, 1373, 1375]
+    science = np.array(sorted([*pairs, *(first + 1 for first in pairs)]))
+    return freeze(science - 1 + SCIENCE_COLUMNS[0])
+
+
+STRAP_COLUMNS = _strap_columns()
+"""(116,) int64: columns of the full readout above the straps, 0-based, the same on every CCD.
+Source: the strap list of TESSreduce, whose science column 874 stands for 974."""
