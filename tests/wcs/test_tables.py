@@ -1,11 +1,16 @@
 """Star catalogues as people have them: identifiers, names, units, files that want memory."""
 
+import bz2
+import gzip
+import lzma
+
 import h5py
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, QTable, Table
+from isal import igzip
 
 from tica_fn.cli import main
 from tica_fn.errors import BadFileError
@@ -215,4 +220,44 @@ def test_a_fits_catalogue_with_impossible_sizes_is_refused(tmp_path):
         assert data.count(old) == 1
         path.write_bytes(data.replace(old, new))
         with pytest.raises(BadFileError, match=r"stars\.fits"):
+            read_catalog(path)
+
+
+TEXT = b"id,ra,dec,tmag\n1,10.0,5.0,9.0\n2,11.0,-5.0,10.0\n"
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip), ("bz2", bz2), ("xz", lzma)])
+def test_a_packed_table_is_read_and_one_without_end_is_not(tmp_path, ending, pack):
+    path = tmp_path / f"stars.csv.{ending}"
+    path.write_bytes(pack.compress(TEXT))
+    assert read_catalog(path).ids.tolist() == [1, 2]
+    path.write_bytes(pack.compress(TEXT)[:-9])
+    with pytest.raises(BadFileError, match=f"{path}: "):
+        read_catalog(path)
+
+
+def test_a_table_that_unpacks_to_gigabytes_is_refused(tmp_path):
+    path = tmp_path / "stars.csv.gz"
+    with igzip.open(path, "wb") as file:
+        file.write(TEXT)
+        for _ in range(70):
+            file.write(bytes(1 << 22))
+    for name in ("stars.ecsv.gz", "stars", "stars.fits.gz"):
+        path = path.rename(tmp_path / name)
+        with pytest.raises(BadFileError, match=f"{path}: it unpacks to more than 256 MiB"):
+            read_catalog(path)
+
+
+def test_a_votable_whose_values_are_elsewhere_is_refused(tmp_path):
+    path = tmp_path / "stars.vot"
+    table(id=[1, 2, 3]).write(path, format="votable", tabledata_format="binary")
+    assert read_catalog(path).ids.tolist() == [1, 2, 3]
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(1000))
+    text = path.read_text()
+    for packed in (False, True):
+        changed = text.replace("<STREAM ", f'<STREAM href="file://{secret}" ')
+        assert changed != text
+        path.write_bytes(gzip.compress(changed.encode()) if packed else changed.encode())
+        with pytest.raises(BadFileError, match=f"{path}: its values are to come from file://"):
             read_catalog(path)

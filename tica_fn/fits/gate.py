@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import xml.parsers.expat
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from isal import igzip
+from isal.igzip_lib import IsalError
+
+from tica_fn.errors import BadFileError, one_line
 from tica_fn.fits.blocks import content, read_blocks
 
-__all__ = ["check_if_fits", "open_checked"]
+__all__ = ["check_table", "open_checked"]
 
 
 @contextmanager
@@ -25,9 +33,65 @@ def open_checked(path: str | os.PathLike[str], **options: Any) -> Iterator[Any]:
         yield hdus
 
 
-def check_if_fits(path: str | os.PathLike[str]) -> None:
-    """Check the headers of a file if it is a FITS file, plain or gzipped."""
+def check_table(path: str | os.PathLike[str]) -> None:
+    """Check a file that astropy is to read as a table.
+
+    The headers of FITS files are checked, what is packed must unpack to a sensible size, and XML
+    that takes its data from elsewhere is refused.
+    """
     with Path(path).open("rb") as file:
         start = file.read(9)
-    if start == b"SIMPLE  =" or (start[:2] == b"\x1f\x8b" and ".fit" in Path(path).name):
-        read_blocks(path, verify=False)
+    opened = next((how for magic, how in _PACKED.items() if start.startswith(magic)), None)
+    if opened is None:
+        if start == _FITS:
+            read_blocks(path, verify=False)
+        elif start.lstrip(_MARKS)[:1] == b"<":
+            with Path(path).open("rb") as file:
+                _check_xml(path, file)
+        return
+    try:
+        with opened(path) as stream:
+            start = stream.read(9)
+            looked_at = start == _FITS or start.lstrip(_MARKS)[:1] == b"<"
+            size, data = len(start), bytearray(start)
+            while size <= _LARGEST and (piece := stream.read(_PIECE)):
+                size += len(piece)
+                data += piece if looked_at else b""
+    except (EOFError, zlib.error, lzma.LZMAError, IsalError, OSError) as error:  # type: ignore[misc]
+        if isinstance(error, BadFileError) or getattr(error, "errno", None) is not None:
+            raise
+        raise BadFileError(f"{path}: broken packed file ({one_line(str(error))})") from error
+    if size > _LARGEST:
+        raise BadFileError(f"{path}: it unpacks to more than {_LARGEST >> 20} MiB")
+    if start == _FITS:
+        read_blocks(path, memoryview(data), verify=False)
+    elif looked_at:
+        _check_xml(path, io.BytesIO(data))
+
+
+_FITS = b"SIMPLE  ="
+_PACKED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": igzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+_MARKS = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
+"""What may stand before the first letter: blanks, and marks of an encoding."""
+_LARGEST = 1 << 28
+_PIECE = 1 << 22
+
+
+def _check_xml(path: str | os.PathLike[str], stream: BinaryIO) -> None:
+    """Refuse a VOTable whose values are in another file or on a server."""
+
+    def begun(name: str, attributes: dict[str, str]) -> None:
+        place = attributes.get("href")
+        if name.split(":")[-1].upper() == "STREAM" and place is not None:
+            raise BadFileError(
+                f"{path}: its values are to come from {one_line(place)}, which is not read"
+            )
+
+    parser = xml.parsers.expat.ParserCreate()
+    parser.StartElementHandler = begun
+    with suppress(xml.parsers.expat.ExpatError):  # Its reader says what is wrong.
+        parser.ParseFile(stream)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.errors import UsageError
-from tica_fn.fits.gate import check_if_fits, open_checked
+from tica_fn.fits.gate import check_table, open_checked
 from tica_fn.fits.model_files import load_models
 from tica_fn.frame import Frame
 from tica_fn.simulate.background import Background
@@ -148,7 +148,7 @@ def _table(path: Path) -> Any:
     from astropy.io.registry import IORegistryError
     from astropy.table import Table
 
-    check_if_fits(path)
+    check_table(path)
     try:
         return Table.read(path)
     except IORegistryError:

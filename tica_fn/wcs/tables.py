@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.errors import BadFileError
-from tica_fn.fits.gate import check_if_fits
+from tica_fn.fits.gate import check_table
 from tica_fn.immutable import Array
 from tica_fn.wcs.catalog import GAIA_EPOCH, TOLD, UNDATED, StarCatalog, estimate_tmag
 from tica_fn.wcs.hdf5_file import MAGIC, open_hdf5
@@ -83,7 +83,7 @@ def read_table(path: str | os.PathLike[str]) -> Any:
 
     from astropy.table import Table
 
-    check_if_fits(path)
+    check_table(path)
     with Path(path).open("rb") as file:
         is_hdf5 = file.read(8) == MAGIC
     with warnings.catch_warnings():
