@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from tests.torture.readers import kinds, place_of
+from tests.torture.kind import place_of
+from tests.torture.readers import kinds
 from tica_fn import errors
 from tica_fn.compare import Comparison
 from tica_fn.errors import describe

@@ -4,42 +4,17 @@ import gzip
 import io
 import json
 import shutil
-from pathlib import Path
 
-import attrs
 import numpy as np
 from astropy.io import fits
 
 import tica_fn
 from tests import inputs
+from tests.torture.kind import Kind, without_sums
+from tests.torture.more_readers import more_kinds
 from tests.torture.mutate import mutate_bytes, mutate_fits, mutate_text
 
 SHAPE = (2078, 2136)
-
-
-@attrs.frozen
-class Kind:
-    """A good file, where a copy of it is read from, and how it is read and mutated."""
-
-    name: str
-    file: str
-    data: bytes
-    read: object
-    mutate: object
-    pixels: bool = False
-    weight: int = 4
-
-
-def without_sums(data):
-    """Bytes of a FITS file without its checksums, so that mutations get behind them."""
-    data = bytearray(data)
-    for keyword in (b"CHECKSUM", b"DATASUM "):
-        place = data.find(keyword)
-        while place >= 0:
-            if place % 80 == 0:
-                data[place : place + 80] = b" " * 80
-            place = data.find(keyword, place + 1)
-    return bytes(data)
 
 
 def kinds(folder):
@@ -60,7 +35,8 @@ def kinds(folder):
     raw = made / inputs.name_of()
     inputs.raw_ffi(raw, pixels, checksum=False)
     frame = tica_fn.read(raw)
-    product = tica_fn.calibrate(frame, tica_fn.neutral_models(2, 3), dtype=np.float32)
+    neutral = tica_fn.neutral_models(2, 3)
+    product = tica_fn.calibrate(frame, neutral, dtype=np.float32)
     tica_fn.write(product, made / "p.cal.fits")
     packed = io.BytesIO()
     fits.HDUList(
@@ -147,6 +123,7 @@ def kinds(folder):
              lambda path: compare_files(made / "p.cal.fits", path), mutate_fits, weight=2),
         Kind("stars, compared", "g.h5", stars.read_bytes(),
              lambda path: compare_files(stars, path), mutate_bytes, weight=4),
+        *more_kinds(made, neutral, product),
     ]  # fmt: skip
 
 
@@ -171,10 +148,3 @@ def _write_stars(path, rng):
         ),
         path,
     )  # fmt: skip
-
-
-def place_of(kind, folder):
-    """Where the copy of a kind is put."""
-    path = Path(kind.file) if Path(kind.file).is_absolute() else folder / "work" / kind.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
