@@ -272,24 +272,29 @@ class RecordWriter:
             self._base.execute(sql, values)
             if time.monotonic() - self._last > _COMMIT_S:
                 self.commit()
-        except sqlite3.OperationalError as error:
-            raise (
-                _full(self.path) if "full" in str(error) else OSError(f"{self.path}: {error}")
-            ) from error
+        except sqlite3.DatabaseError as error:
+            raise self._in_words(error) from error
 
     def rows(self, table: str, where: str = "", values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Rows of a table, those that are not yet on the disk among them."""
-        return self._base.execute(f"SELECT * FROM {table} {where}", values).fetchall()
+        try:
+            return self._base.execute(f"SELECT * FROM {table} {where}", values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._in_words(error) from error
 
     def commit(self) -> None:
         """Make durable what was put."""
         try:
             self._base.commit()
-        except sqlite3.OperationalError as error:
-            raise (
-                _full(self.path) if "full" in str(error) else OSError(f"{self.path}: {error}")
-            ) from error
+        except sqlite3.DatabaseError as error:
+            raise self._in_words(error) from error
         self._last = time.monotonic()
+
+    def _in_words(self, error: sqlite3.DatabaseError) -> Exception:
+        """What went wrong with the database; a fault of ours stays what it is."""
+        if isinstance(error, sqlite3.OperationalError):
+            return _full(self.path) if "full" in str(error) else OSError(f"{self.path}: {error}")
+        return _damaged(self.path, error) if type(error) is sqlite3.DatabaseError else error
 
     def close(self) -> None:
         """Make durable and let go."""
