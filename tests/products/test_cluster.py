@@ -125,7 +125,7 @@ def test_no_scheduler_is_one_clear_line(place, raws, caldir, tmp_path):
         done = command(raws[:1], caldir, tmp_path / "out", address)
         said = done.communicate(timeout=60)[1]
     assert done.returncode == 1
-    assert time.monotonic() - start < 45  # 30 s on a machine that is not busy
+    assert time.monotonic() - start < 30
     (line,) = said.splitlines()
     assert line.startswith(f"tica-fn: {address}: no Dask scheduler answers there")
 
@@ -209,7 +209,7 @@ def test_when_all_are_gone_every_file_is_accounted_for_and_the_next_run_complete
         start = time.monotonic()
         printed, said = running.communicate(timeout=90)
         printed = first + printed
-        assert time.monotonic() - start < 45  # 30 s on a machine that is not busy
+        assert time.monotonic() - start < 30
     assert running.returncode == 1
     (line,) = said.splitlines()
     what = "the Dask scheduler" if dies == "scheduler" else "all workers"
