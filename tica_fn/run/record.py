@@ -34,6 +34,8 @@ _NETWORK = (
     "afs",
     "gluster",
 )
+_BAD = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What SQLite raises at a damaged file; of names in it that are no text it can't even say that."""
 _COMMIT_S = 1.0
 """How long outcomes may wait to be durable; products of a killed process are found anyway."""
 
@@ -137,7 +139,7 @@ class RunRecord(Mapping[str, Any]):
         connection = _connect(self.path, write=False)
         try:
             return connection.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except _BAD as error:
             raise _damaged(self.path, error) from error
         finally:
             connection.close()
@@ -205,7 +207,7 @@ def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
             connection.close()
             if mode == modes[-1]:
                 raise _damaged(path, error) from error
-        except sqlite3.DatabaseError as error:
+        except _BAD as error:
             connection.close()
             raise _damaged(path, error) from error
     raise AssertionError
@@ -243,7 +245,7 @@ class RecordWriter:
                 for statement in statements():
                     base.execute(statement)
                 base.execute(f"PRAGMA user_version={VERSION}")
-        except sqlite3.DatabaseError as error:
+        except _BAD as error:
             base.close()
             if "full" in str(error):
                 raise _full(self.path) from error
@@ -272,29 +274,29 @@ class RecordWriter:
             self._base.execute(sql, values)
             if time.monotonic() - self._last > _COMMIT_S:
                 self.commit()
-        except sqlite3.DatabaseError as error:
+        except _BAD as error:
             raise self._in_words(error) from error
 
     def rows(self, table: str, where: str = "", values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Rows of a table, those that are not yet on the disk among them."""
         try:
             return self._base.execute(f"SELECT * FROM {table} {where}", values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except _BAD as error:
             raise self._in_words(error) from error
 
     def commit(self) -> None:
         """Make durable what was put."""
         try:
             self._base.commit()
-        except sqlite3.DatabaseError as error:
+        except _BAD as error:
             raise self._in_words(error) from error
         self._last = time.monotonic()
 
-    def _in_words(self, error: sqlite3.DatabaseError) -> Exception:
+    def _in_words(self, error: Exception) -> Exception:
         """What went wrong with the database; a fault of ours stays what it is."""
         if isinstance(error, sqlite3.OperationalError):
             return _full(self.path) if "full" in str(error) else OSError(f"{self.path}: {error}")
-        return _damaged(self.path, error) if type(error) is sqlite3.DatabaseError else error
+        return _damaged(self.path, error) if type(error) in _BAD else error
 
     def close(self) -> None:
         """Make durable and let go."""
