@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import lzma
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -221,6 +223,24 @@ def test_a_fits_catalogue_with_impossible_sizes_is_refused(tmp_path):
         path.write_bytes(data.replace(old, new))
         with pytest.raises(BadFileError, match=r"stars\.fits"):
             read_catalog(path)
+
+
+KEPT = """
+import ctypes, sys
+from tica_fn.wcs import read_reference_stars
+try:
+    read_reference_stars(sys.argv[1])
+except OSError as error:
+    # Kept to the very end, and with its traceback all that was open there.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(error))
+"""
+
+
+def test_a_process_that_keeps_a_refusal_ends_well(tmp_path):
+    """HDF5 2.0 calls freed memory at its end where a virtual dataset is still described."""
+    path = stars_file(tmp_path / "ref.h5", virtual)
+    done = subprocess.run([sys.executable, "-c", KEPT, path], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 TEXT = b"id,ra,dec,tmag\n1,10.0,5.0,9.0\n2,11.0,-5.0,10.0\n"

@@ -66,7 +66,9 @@ def _content(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Datasets and attributes of a file that is known to be one of reference stars."""
     import h5py
 
-    with h5py.File(path, "r") as file:
+    from tica_fn.wcs.hdf5_file import open_hdf5
+
+    with open_hdf5(path) as file:
         own = [name for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
         arrays = {name: np.asarray(file[name][()]) for name in own if hasattr(file[name], "shape")}
         return arrays, {name: _plain(value) for name, value in file.attrs.items()}
