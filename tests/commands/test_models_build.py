@@ -8,6 +8,8 @@ from astropy.io import fits
 import tica_fn
 from tica_fn.cli import main
 from tica_fn.detector import SHAPE
+from tica_fn.errors import BadFileError, ModelError
+from tica_fn.quality.pixels import Pixel
 from tica_fn.simulate import (
     Background,
     full_frame,
@@ -165,3 +167,49 @@ def test_a_bias_of_the_sky_is_told(background, tmp_path, capsys):
     output = tmp_path / "bias.fits"
     assert main(["models", "build", "bias", *map(str, paths), "-o", str(output)]) == 0
     assert "are not dark" in capsys.readouterr().err
+
+
+HOT, DEAD = [(300, 400), (1500, 1999)], [(700, 800)]
+
+
+def test_a_map_of_bad_pixels_is_built_loaded_used_and_named(folder, tmp_path, capsys):
+    files = []
+    for seed in range(FRAMES):
+        frame = raw(500.0, 50 + seed)
+        pixels = np.array(frame.pixels)
+        for place in HOT:
+            pixels[place] += 400
+        pixels[DEAD[0]] -= 400
+        pixels[1000, 1000 + seed] += 5000  # A ray in one frame alone.
+        files.append(tmp_path / f"lit{seed}_ffir.fits")
+        write_spoc_raw(attrs.evolve(frame, pixels=pixels), files[-1])
+    models = tmp_path / "calibration_10min"
+    models.mkdir()
+    for part in ("twodbias", "flatfields"):
+        (models / part).symlink_to(folder / part)
+    out = tmp_path / "out"
+    command = ["calibrate", str(files[0]), "--caldir", str(models), "--outdir", str(out)]
+    assert main([*command, "--quality"]) == 0
+    map_file = models / "bad-pixels-2-3.fits"
+    build = ["models", "build", "badpixels", *map(str, files), "-o", str(map_file)]
+    assert main(build) == 2
+    assert "give --caldir DIR" in capsys.readouterr().err
+    assert main([*build, "--caldir", str(models)]) == 0
+    assert "2 hot and 1 dead pixels of camera 2 CCD 3, 3 frames" in capsys.readouterr().out
+    loaded = tica_fn.load_models(models, 2, 3)
+    assert np.argwhere(loaded.bad_pixels & Pixel.HOT).tolist() == [list(place) for place in HOT]
+    assert np.argwhere(loaded.bad_pixels & Pixel.DEAD).tolist() == [list(place) for place in DEAD]
+    # The product with flags is of other models now; one without is not.
+    assert main([*command, "--quality"]) == 0
+    assert "made with other models" in capsys.readouterr().out
+    assert main([*command, "--quality"]) == 0
+    assert "skipped" in capsys.readouterr().out
+    (product,) = out.iterdir()
+    frame = tica_fn.read(product)
+    assert {tuple(place) for place in np.argwhere(frame.quality & Pixel.HOT).tolist()} == set(HOT)
+    assert frame.quality[1000, 1000] & Pixel.COSMIC_RAY
+    assert map_file.name in [file.name for file in frame.provenance.files]
+    said = map_file.read_bytes()
+    map_file.write_bytes(said.replace(b"CCD     =                    3", b"CCD     = %20d" % 4))
+    with pytest.raises((ModelError, BadFileError), match="bad-pixels-2-3"):
+        tica_fn.load_models(models, 2, 3)

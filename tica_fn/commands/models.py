@@ -130,9 +130,10 @@ def _add_build(actions: Any) -> None:
     )
     parser.add_argument(
         "kind",
-        choices=("bias", "flat", "black"),
+        choices=("bias", "flat", "black", "badpixels"),
         help="bias or flat, from dark or illuminated frames; black: the mission's 1-D black over "
-        "the rows, from any frames or from collateral files of overclock columns (tvcol)",
+        "the rows, from any frames or from collateral files of overclock columns (tvcol); "
+        "badpixels: a map of hot and dead pixels, from any frames with light",
     )
     add_files(parser, "raw full-frame images", metavar="RAW")
     parser.add_argument(
@@ -146,7 +147,7 @@ def _add_build(actions: Any) -> None:
         "--caldir",
         type=Path,
         metavar="DIR",
-        help="folder of models with the bias, for a flat or a black",
+        help="folder of models with the bias, for a flat or a black; for badpixels all of them",
     )
     parser.add_argument(
         "--sigma",
@@ -299,6 +300,8 @@ def run_build(args: argparse.Namespace) -> int:
         raise FileNotFoundError(2, "no such folder", str(args.output.parent))
     if args.kind == "black":
         return _build_black(args)
+    if args.kind == "badpixels":
+        return _build_bad_pixels(args)
     read = partial(tica_fn.read, ccd=args.ccd)
     if args.kind == "bias" and (args.bias or args.caldir):
         raise UsageError("a bias is made without other models: leave out --bias and --caldir")
@@ -353,6 +356,28 @@ def _build_black(args: argparse.Namespace) -> int:
         f"{args.output}: row profile of camera {made.camera} CCD {made.ccd}, {', '.join(said)}; "
         "put it into the folder of the models as "
         f"row-profile-{made.camera}-{made.ccd}.fits"
+    )
+    return 0
+
+
+def _build_bad_pixels(args: argparse.Namespace) -> int:
+    """Make a map of one CCD's bad pixels."""
+    from functools import partial
+
+    import tica_fn
+    from tica_fn.fits.bad_pixels import write_bad_pixels
+
+    if args.bias or not args.caldir:
+        raise UsageError("bad pixels are looked for in calibrated frames: give --caldir DIR")
+    read = partial(tica_fn.read, ccd=args.ccd)
+    first = read(args.files[0])
+    models = tica_fn.load_models(args.caldir, first.camera, first.ccd)
+    made = tica_fn.build_bad_pixels(args.files, read, models, limit=args.sigma)
+    write_bad_pixels(made, args.output, [path.name for path in args.files])
+    print(
+        f"{args.output}: {made.hot} hot and {made.dead} dead pixels of camera {made.camera} CCD "
+        f"{made.ccd}, {made.frames} frames; put it into the folder of the models as "
+        f"bad-pixels-{made.camera}-{made.ccd}.fits"
     )
     return 0
 

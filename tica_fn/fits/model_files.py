@@ -7,6 +7,8 @@ time is in the folder's name.
 SPOC:  ``tess*-<c>-<d>-2dblack.fits`` (ADU per read), ``tess*-<c>-<d>-flat.fits``, value in HDU 1,
 uncertainty in HDU 2; ``*gain.xml``, ``*linearity.xml`` and ``*undershoot.xml`` where present.
 
+Either may hold ``*row-profile-<c>-<d>.fits`` and ``*bad-pixels-<c>-<d>.fits``.
+
 Only the CCD that is asked for is read.
 """
 
@@ -22,6 +24,7 @@ import numpy as np
 
 from tica_fn.detector import SHAPE, amplifiers, check_ccd
 from tica_fn.errors import BadFileError, ModelError
+from tica_fn.fits.bad_pixels import read_bad_pixels
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
 from tica_fn.fits.gate import open_checked
 from tica_fn.fits.model_origins import Origin, checked_version, read_origins
@@ -72,8 +75,8 @@ def load_models(
     check_ccd(camera, ccd)
     root = Path(folder)
     if check_folder(root) == "tica":
-        return _with_profile(root, _load_tica(root, camera, ccd))
-    return _with_profile(root, _load_spoc(root, camera, ccd, errors))
+        return _with_kept(root, _load_tica(root, camera, ccd))
+    return _with_kept(root, _load_spoc(root, camera, ccd, errors))
 
 
 def check_folder(folder: Path) -> str:
@@ -169,12 +172,15 @@ def _load_spoc(root: Path, camera: int, ccd: int, errors: bool) -> Models:
     )
 
 
-def _with_profile(root: Path, models: Models) -> Models:
-    """Add the row profile, where the folder has one."""
-    found = read_row_profile(root, models.camera, models.ccd)
-    if found is None:
-        return models
-    return attrs.evolve(models, row_profile=found[0], row_profile_file=found[1])
+def _with_kept(root: Path, models: Models) -> Models:
+    """Add the row profile and the map of bad pixels, where the folder has them."""
+    profile = read_row_profile(root, models.camera, models.ccd)
+    if profile is not None:
+        models = attrs.evolve(models, row_profile=profile[0], row_profile_file=profile[1])
+    bad = read_bad_pixels(root, models.camera, models.ccd)
+    if bad is not None:
+        models = attrs.evolve(models, bad_pixels=bad[0], bad_pixels_file=bad[1])
+    return models
 
 
 def _error_plane(path: Path) -> Array | None:

@@ -6,7 +6,6 @@ where it is not known; HDU ``UNCERTAINTY``: its standard deviation.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -17,10 +16,10 @@ from astropy.io import fits
 
 from tica_fn.build.row_profile import Overclocks, RowProfile
 from tica_fn.detector import AMPLIFIERS, ROWS
-from tica_fn.errors import BadFileError, ModelError
+from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.collateral import Collateral
+from tica_fn.fits.kept_model import read_kept_model
 from tica_fn.fits.provenance import software
 from tica_fn.immutable import Array
 from tica_fn.models import ModelFile
@@ -77,26 +76,6 @@ def write_row_profile(
 
 def read_row_profile(folder: Path, camera: int, ccd: int) -> tuple[Array, ModelFile] | None:
     """Profiles of a CCD in a folder of models, and their file; None where there is none."""
-    pattern = f"*row-profile-{camera}-{ccd}.fits"
-    found = sorted({p for packed in ("", ".gz") for p in folder.glob(pattern + packed)})
-    if not found:
-        return None
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise ModelError(f"{folder}: several models of one kind for that CCD; keep one of {names}")
-    path = found[0]
-    data = path.read_bytes()
-    read_blocks(path, verify=False)
-    try:
-        with fits.open(io.BytesIO(data), checksum=True) as opened:
-            header, image = opened[0].header, opened[0].data
-    except (OSError, TypeError, ValueError) as error:
-        raise BadFileError(f"{path}: not a readable FITS file ({error})") from None
-    shape = None if image is None else image.shape
-    if shape != (len(AMPLIFIERS), ROWS):
-        raise BadFileError(f"{path}: {shape} numbers in the primary HDU, (4, {ROWS}) are wanted")
-    for keyword, wanted in (("CAMERA", camera), ("CCD", ccd), ("MODEL", "row profile")):
-        if header.get(keyword) != wanted:
-            raise ModelError(f"{path}: its {keyword} is {header.get(keyword)}, {wanted} is wanted")
-    file = ModelFile(name=path.name, sha256=hashlib.sha256(data).hexdigest())
-    return np.asarray(image, dtype=np.float64), file
+    shape = len(AMPLIFIERS), ROWS
+    found = read_kept_model(folder, "row-profile", "row profile", shape, camera, ccd)
+    return None if found is None else (np.asarray(found[0], dtype=np.float64), found[1])

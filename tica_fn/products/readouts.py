@@ -17,7 +17,7 @@ from tica_fn.pipeline.compose import Pipeline
 from tica_fn.pipeline.stack import measured_part
 from tica_fn.pipeline.strips import Strips, can_be_stripped, measured_by
 from tica_fn.products.options import Product
-from tica_fn.quality.pixels import FlagPlan
+from tica_fn.quality.pixels import FlagPlan, naming_map
 from tica_fn.steps.contamination import contaminated_in_readout
 from tica_fn.steps.step import Step
 from tica_fn.uncertainty.estimate_variance import EstimateVariance, VariancePlan
@@ -95,6 +95,8 @@ def readout_of(
     elif product.quality:  # Found from the product's own pixels, as it has no variance.
         noise = measure_noise(rounded, models, rows_of=lambda a, b: _rounded(strips(counts, a, b)))
         variance = VariancePlan.of(rounded, models, noise, place)
+    if product.quality:
+        done = naming_map(done, models)
     if looked_at:
         divided = "divide_flat" in done.steps
         flat = models.flat if divided else np.ones((1, counts.shape[1]), dtype=np.float32)

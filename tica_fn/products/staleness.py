@@ -52,9 +52,12 @@ def expected_of(
     }
     image = collateral is None
     models = [getattr(step, "models", None) for steps in pipelines for step in steps.steps]
+    files = [file for one in models if one for file in one.files]
+    if product.quality:
+        files += [file for one in models if one and (file := one.bad_pixels_file)]
     return Expected(
         input_crc32=source.crc32 if source else "",
-        models=frozenset(file.sha256 for one in models if one for file in one.files),
+        models=frozenset(file.sha256 for file in files),
         steps=(*before, *(str(getattr(s, "name", s)) for s in pipelines[0].steps), *after),
         columns=(2 * columns if product.assemble else columns) if image else None,
         extensions=frozenset(name for name, there in names.items() if there),

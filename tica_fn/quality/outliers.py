@@ -109,7 +109,7 @@ class Outliers:
         known = models.bad_pixels
         if known is not None:
             here = slice(place.row, place.row + rows), slice(place.column, place.column + columns)
-            known = known[here]
+            known = known[here] & (Pixel.HOT | Pixel.DEAD).value
         return cls(
             runs=_runs(place),
             lit=lit,
@@ -142,6 +142,12 @@ class Outliers:
                 sky[inside] = self.bands.get((band, start), np.nan)
             tested = self.tested[first : first + rows] if self.lit[start] else every
             outlying_pixels(pixels, variance, sky, BLOCK, start, end, tested, limits, _FOUND, out)
+
+    def map(self, bits: Array) -> None:
+        """Turn what `fill` found in a mean of many frames into a map, in place: hot and dead."""
+        lone = (bits & _LONE > 0) & self.lit
+        bits &= Pixel.DEAD.value
+        bits[lone] |= Pixel.HOT.value
 
     def settle(self, quality: Array, blocked: Array) -> None:
         """Say what the outliers of a whole piece are, in place.

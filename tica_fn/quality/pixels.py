@@ -20,7 +20,7 @@ from tica_fn.steps.table import step_at
 from tica_fn.uncertainty.estimate_variance import estimate_variance
 from tica_fn.uncertainty.noise import Noise
 
-__all__ = ["FULL_WELL_E", "STRAP_COLUMNS", "FlagPlan", "Pixel", "flag_pixels"]
+__all__ = ["FULL_WELL_E", "STRAP_COLUMNS", "FlagPlan", "Pixel", "flag_pixels", "naming_map"]
 
 
 def flag_pixels(
@@ -95,4 +95,12 @@ def flag_pixels(
         flagged(piece, other)
         for piece, other in zip(frame.collateral, noisy.collateral, strict=True)
     )
-    return attrs.evolve(flagged(frame, noisy), collateral=pieces)
+    return attrs.evolve(naming_map(flagged(frame, noisy), models), collateral=pieces)
+
+
+def naming_map(frame: Frame, models: Models) -> Frame:
+    """Frame whose provenance names the map of bad pixels, where there is one."""
+    file, known = models.bad_pixels_file, frame.provenance
+    if file is None or known is None or file in known.files:
+        return frame
+    return attrs.evolve(frame, provenance=attrs.evolve(known, files=(*known.files, file)))

@@ -1,0 +1,165 @@
+"""Maps of bad pixels: hot and dead ones, found in the clipped mean of many frames.
+
+Frames of one CCD are calibrated and averaged without their outliers (`tica_fn.build.clipped_mean`):
+cosmic rays go, the noise shrinks, and what stands alone in the mean is hot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+import numpy as np
+
+from tica_fn.build.clipped_mean import stack_clipped
+from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
+from tica_fn.errors import FrameError
+from tica_fn.frame import ADU, Frame, Place
+from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.models import Models
+from tica_fn.pipeline.compose import standard_steps
+from tica_fn.quality.bits import Pixel
+from tica_fn.quality.outliers import BLOCK, Outliers
+
+__all__ = ["BadPixels", "build_bad_pixels"]
+
+_PART_OF_LIGHT = 0.02
+"""Least standard deviation, as a part of a pixel's light: flat fields are not better."""
+
+_FAINT_PART = (10, 30)
+_FAINT_SIGMAS = 0.7572
+"""Distance of these two parts of normal noise, in standard deviations."""
+
+T = TypeVar("T")
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class BadPixels(Record):
+    """A map of bad pixels.
+
+    Parameters
+    ----------
+    camera, ccd : int
+        Numbers 1 to 4.
+    bits : ndarray
+        (2078, 2136) int32: `HOT` and `DEAD` of `tica_fn.quality.pixels.Pixel`.
+    frames : int
+        Frames it was made from.
+    exposure_s : float
+        Their exposure time, seconds.
+    """
+
+    camera: int
+    ccd: int
+    bits: Array = attrs.field(converter=frozen_array)
+    frames: int
+    exposure_s: float
+
+    @property
+    def hot(self) -> int:
+        """Number of hot pixels."""
+        return int((self.bits & Pixel.HOT.value > 0).sum())
+
+    @property
+    def dead(self) -> int:
+        """Number of dead pixels."""
+        return int((self.bits & Pixel.DEAD.value > 0).sum())
+
+
+def _scatter(mean: Array) -> Array:
+    """Standard deviation from pixel to pixel of the faint part of each block, (2078, 2136).
+
+    The noise of bias and flat field, which is the same in all frames, is in it.
+    """
+    out = np.zeros(mean.shape)
+    for row in range(0, SCIENCE_ROWS[1], BLOCK):
+        for column in range(*SCIENCE_COLUMNS, BLOCK):
+            block = np.s_[row : row + BLOCK, column : column + BLOCK]
+            low, more = np.nanpercentile(mean[block][::2, ::2], _FAINT_PART)
+            out[block] = (more - low) / _FAINT_SIGMAS
+    return out
+
+
+def build_bad_pixels(
+    items: Sequence[T], read: Callable[[T], Frame], models: Models, *, limit: float = 5.0
+) -> BadPixels:
+    """Find the hot and the dead pixels of a CCD in many raw frames.
+
+    Parameters
+    ----------
+    items : sequence
+        What the frames are read from: paths, or anything `read` takes.
+    read : callable
+        Gives an item's raw frame, such as `tica_fn.read`.  It is called two or three times for
+        each item, so that only a few frames are ever held.
+    models : Models
+        Models of the CCD.
+    limit : float
+        Standard deviations from the mean up to which values are kept.
+
+    Returns
+    -------
+    BadPixels
+        The map.  Dead pixels are found only where there is light.
+
+    Raises
+    ------
+    FrameError
+        If there are fewer than three frames, or they are not raw frames of one CCD and exposure.
+    ModelError
+        If the models are of another CCD or exposure time.
+
+    Notes
+    -----
+    A pixel is hot where no star can make it so (`tica_fn.kernels.outlying_pixels`), at six
+    standard deviations of the mean or 12 % of the light around it at least.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn import Frame, build_bad_pixels, neutral_models
+    >>> def read(seed):
+    ...     pixels = np.random.default_rng(seed).normal(1000, 5, (2078, 2136)).round()
+    ...     pixels[300, 400] += 200
+    ...     return Frame(pixels=pixels, unit="adu", camera=1, ccd=1, exposure_s=20, coadds=10)
+    >>> found = build_bad_pixels([1, 2, 3, 4], read, neutral_models(1, 1))
+    >>> np.argwhere(found.bits), found.hot
+    (array([[300, 400]]), 1)
+    """
+    steps = standard_steps(models)
+    first: list[Frame] = []
+
+    def load(index: int) -> tuple[Array, float]:
+        item: Any = items[index]
+        frame = read(item)
+        if frame.pixels.shape != SHAPE or frame.unit != ADU or frame.steps:
+            raise FrameError(f"{item}: a raw full readout in ADU is wanted")
+        out = steps(frame)
+        if not first:
+            first.append(attrs.evolve(out, pixels=np.zeros((1, 1)), variance=None))
+        before = first[0]
+        if (frame.camera, frame.ccd) != (before.camera, before.ccd):
+            raise FrameError(f"{item}: it is of {frame.name}, the first of {before.name}")
+        for name in ("exposure_s", "coadds"):
+            this, other = getattr(frame, name), getattr(before, name)
+            if not np.isclose(this, other, rtol=0.01, atol=0.0):
+                raise FrameError(f"{item}: its {name} is {this:g}, that of the first {other:g}")
+        return out.pixels, 1.0
+
+    stack = stack_clipped(range(len(items)), load, limit=limit)
+    least = _PART_OF_LIGHT * np.maximum(stack.mean, 0.0)
+    own = np.maximum(stack.uncertainty, _scatter(stack.mean))
+    variance = (own**2 + least**2).astype(np.float32)
+    plan = Outliers.of(first[0], attrs.evolve(models, bad_pixels=None), Place(coadds=1.0))
+    bits = np.zeros(SHAPE, dtype=np.int32)
+    plan.fill(stack.mean, variance, 0, bits)
+    plan.map(bits)
+    bits[SCIENCE_ROWS[1] :] = 0
+    return BadPixels(
+        camera=models.camera,
+        ccd=models.ccd,
+        bits=bits,
+        frames=stack.frames,
+        exposure_s=first[0].exposure_s,
+    )
