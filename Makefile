@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 # The last astrocut that reads TICA's layout, beside the current one; tests run it on its own.
 OLD_ASTROCUT := $(VENV)/astrocut-0.11
 
-.PHONY: demo test torture lint docs bench format clean
+.PHONY: demo test test-matrix torture lint docs bench format clean
 
 # Users need the package alone; developers also the test tools.
 $(VENV)/user.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[report]'
 	touch $@
 
 $(VENV)/developer.stamp: $(VENV)/user.stamp
@@ -28,7 +28,11 @@ lint: $(VENV)/developer.stamp
 	$(BIN)/mypy
 
 test: lint docs
-	$(BIN)/python -m pytest -n 2 --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs
+	$(BIN)/python -m pytest -W error -n 2 --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs
+
+# The tests on every Python at hand, with the newest packages and with the oldest that are allowed.
+test-matrix:
+	$(PYTHON) tools/test_matrix.py
 
 # Ten minutes of mutated files, hostile servers, kills, full disks and dying clusters.
 torture: $(VENV)/developer.stamp
@@ -45,4 +49,4 @@ format: $(VENV)/developer.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist docs/_build demo *.egg-info
+	rm -rf $(VENV) .venv-matrix build dist docs/_build demo *.egg-info

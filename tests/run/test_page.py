@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import time
 
 import numpy as np
@@ -182,3 +183,12 @@ def test_a_record_without_frames_has_a_page(tmp_path):
     RecordWriter(tmp_path).close()
     assert main(["report", str(tmp_path)]) == 0
     assert "Nothing failed." in (tmp_path / "report.html").read_text()
+
+
+def test_without_bokeh_a_run_says_so_before_it_begins(plain, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "bokeh", None)
+    words = ["run", plain / "raw", "--caldir", plain / "calibration_30min", "--outdir", tmp_path]
+    assert main([str(word) for word in words]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install 'tica-fn[report]'; or --no-report" in line
+    assert not list(tmp_path.rglob("*.fits"))

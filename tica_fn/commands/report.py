@@ -69,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _page(out: Path) -> int:
     """Write the report of a run."""
-    from tica_fn.run.page import write_page
+    from tica_fn.run.page import check_plots, write_page
     from tica_fn.run.record import open_record
 
+    check_plots()
     print(write_page(open_record(out), out / "report.html"))
     return 0

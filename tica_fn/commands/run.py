@@ -152,6 +152,8 @@ def _run(
     from tica_fn.run.stopping import Stop
     from tica_fn.run.work import RunJob, remove_left_scratch
 
+    if not settings.no_report:
+        _check_report()
     if any(source.exists() for source in sources):  # Else that is what there is to say.
         check_folder(settings.caldir)
     check_outputs(out)
@@ -194,7 +196,7 @@ def _run(
         code = _go(runner, sources, said, failures)
         full = bool(stop) and not stop.signal
     if not settings.no_report and not full:
-        _write_report(out)
+        code = code or _write_report(out)
     return code
 
 
@@ -228,8 +230,17 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
     return 1 if state == "failed" else 0
 
 
-def _write_report(out: Path) -> None:
-    """Write the report; a disk that is full is told already."""
+def _check_report() -> None:
+    from tica_fn.run.page import check_plots
+
+    try:
+        check_plots()
+    except ImportError as error:
+        raise ImportError(f"{error}; or --no-report") from None
+
+
+def _write_report(out: Path) -> int:
+    """Write the report; give the exit code."""
     from tica_fn.errors import describe
     from tica_fn.run.page import write_page
     from tica_fn.run.record import open_record
@@ -238,3 +249,5 @@ def _write_report(out: Path) -> None:
         print(f"report: {write_page(open_record(out), out / 'report.html')}")
     except (OSError, ValueError) as error:
         print(f"tica-fn: no report: {describe(error)}", file=sys.stderr)
+        return 1
+    return 0

@@ -26,7 +26,7 @@ from tica_fn.run.progress import Progress, progress_of
 from tica_fn.run.record import RunRecord
 from tica_fn.run.summary import frames_by_ccd
 
-__all__ = ["write_page"]
+__all__ = ["check_plots", "write_page"]
 
 _PLANE = ((2, 1), (3, 4))
 """CCDs as they stand in their camera's frame; 1 and 2 are turned by half in it."""
@@ -43,6 +43,14 @@ _TIME_WORDS = (
     "<p class='soft'>Drag or turn the wheel over a plot to zoom all of them; dashed: reference "
     "frames. Of long series what stands out is drawn, and some of the rest.</p>"
 )
+
+
+def check_plots() -> None:
+    """Raise `ImportError` where the page's plots can't be made."""
+    try:
+        import bokeh  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ImportError("the page of a run needs Bokeh: pip install 'tica-fn[report]'") from error
 
 
 def write_page(record: RunRecord, path: Path) -> Path:
