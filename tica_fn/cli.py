@@ -11,16 +11,14 @@ import argparse
 import importlib
 import io
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from tica_fn.commands import NAMES, say_no_more
 from tica_fn.commands.examples import EXAMPLES
 from tica_fn.commands.parser import Parser, subparsers_of
+from tica_fn.commands.signals import StoppedError, signals_raised
 from tica_fn.errors import UsageError, describe
 
 __all__ = ["main", "make_parser"]
@@ -67,17 +65,19 @@ def _finish(parser: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
-    _open_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # Names of files may be any bytes.
-    args = make_parser().parse_args(argv)
-    # The commands' linear algebra is small: its own threads would only wait, and busily.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    debug = False
     try:
-        with _signals_raised():
+        with signals_raised():
+            _open_streams()
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, io.TextIOWrapper):
+                    stream.reconfigure(errors="backslashreplace")  # File names may be any bytes.
+            args = make_parser().parse_args(argv)
+            debug = args.debug
+            # The commands' linear algebra is small: its own threads would only wait, and busily.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             return int(args.run(args))
-    except _StoppedError as stopped:
+    except StoppedError as stopped:
         print(f"tica-fn: {_SAID[stopped.signal.name]}", file=sys.stderr)
         return 128 + stopped.signal
     except KeyboardInterrupt:
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        if args.debug:
+        if debug:
             raise
         print(f"tica-fn: {describe(error)}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
@@ -107,34 +107,6 @@ def _open_streams() -> None:
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
-
-
-class _StoppedError(KeyboardInterrupt):
-    """A signal asks to end; whatever ends cleanly at Ctrl-C does so at it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.signal = signal.Signals(number)
-
-
-@contextmanager
-def _signals_raised() -> Iterator[None]:
-    """Raise signals that ask to end, as Ctrl-C is raised; those that are ignored stay so."""
-
-    def stop(number: int, _: Any) -> None:
-        raise _StoppedError(number)
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-                before[number] = signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Version(argparse.Action):

@@ -37,7 +37,7 @@ def wait_for_products(out, count):
     raise AssertionError("no products appear")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_finishes_what_is_in_hand(plain, tmp_path, go, number):
     with start(plain, tmp_path) as process:
         wait_for_products(tmp_path, 1)

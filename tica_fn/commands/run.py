@@ -204,6 +204,7 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
     """Do all stages, and tell how it ended and how to go on."""
     import shlex
 
+    from tica_fn.errors import one_line
     from tica_fn.run.stopping import is_full
 
     command = "tica-fn " + shlex.join(sys.argv[1:])
@@ -223,8 +224,8 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
     for failure in failures:
         print(f"failed: {failure}")
     if stop:
-        print(f"tica-fn: {stop.why}; {runner.left} files are left", file=sys.stderr)
-        print(f"to go on: {command}", file=sys.stderr)
+        left = f"{runner.left} files are left; to go on: {command}"
+        print(one_line(f"tica-fn: {stop.why}; {left}"), file=sys.stderr)
         return 128 + stop.signal if stop.signal else 1
     print(runner.summary)
     return 1 if state == "failed" else 0

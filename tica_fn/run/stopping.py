@@ -6,6 +6,7 @@ import errno
 import signal
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Self, TypeVar
 
@@ -27,8 +28,8 @@ def is_full(error: BaseException | None) -> bool:
 class Stop:
     """Whether no more is to be begun, and why.
 
-    As a context it takes SIGINT and SIGTERM: the first one lets what is in hand be finished, the
-    second one ends the process as it would without.
+    As a context it takes SIGINT, SIGTERM and SIGHUP: the first one lets what is in hand be
+    finished, the second one ends the process as it would without.
     """
 
     def __init__(self) -> None:
@@ -52,8 +53,10 @@ class Stop:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._asked)
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._asked)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,4 +70,5 @@ class Stop:
             return
         self.signal = number
         self.why = signal.Signals(number).name
-        print(f"\n{self.why}: finishing the files in hand ...", flush=True)
+        with suppress(OSError):  # The terminal may be gone.
+            print(f"\n{self.why}: finishing the files in hand ...", flush=True)
