@@ -129,6 +129,23 @@ def test_overwriting_says_what_goes(calibrate, capsys):
     assert "and with it" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("first", "again", "lost"),
+    [
+        ("--uncertainty --quality", "--overwrite", "UNCERTAINTY and PIXEL_QUALITY"),
+        ("--uncertainty --quality", "--quality", "UNCERTAINTY"),
+        ("--layout spoc --quality", "--layout spoc --overwrite", "PIXEL_QUALITY"),
+        ("--quality", "--quality --uncertainty --overwrite", ""),
+    ],
+)
+def test_planes_that_are_not_made_anew_are_told(calibrate, capsys, first, again, lost):
+    calibrate(*first.split())
+    capsys.readouterr()
+    product = calibrate(*again.split())
+    told = [line for line in capsys.readouterr().out.splitlines() if "replaced without" in line]
+    assert told == ([f"note: {product.name}: replaced without its {lost}"] if lost else [])
+
+
 def test_a_conversion_does_not_take_a_solution_away(calibrate, tmp_path, capsys):
     product = calibrate("--uncertainty")
     words = ["convert", str(product), "--outdir", str(tmp_path / "converted")]

@@ -18,7 +18,7 @@ from tica_fn.fits.update import extension_name
 from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
 from tica_fn.products.job import Claims
-from tica_fn.products.kept import kept_of, refuse_loss, told_loss
+from tica_fn.products.kept import kept_of, refuse_loss, told_loss, told_planes
 from tica_fn.products.staleness import Expected, why_again
 from tica_fn.uncertainty.estimate_variance import estimate_variance
 from tica_fn.wcs.update import STARS_NAME
@@ -59,7 +59,8 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     target = job.outdir / name
     job.claim(target, source)
     frame, notes = _with_variance(source, frame, job.models)
-    redo = () if job.overwrite else why_again(target, _expected(frame))
+    expected = _expected(frame)
+    redo = () if job.overwrite else why_again(target, expected)
     if redo is None:
         return Outcome(source=source, state=SKIPPED, outputs=(target,))
     stars = [
@@ -72,7 +73,7 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
         kept = attrs.evolve(kept, solution=None) if kept.added else None
     if not job.overwrite:
         refuse_loss(target, kept, f"{source.name} has nothing of the kind")
-    notes = (*notes, *told_loss(target, kept))
+    notes = (*notes, *told_loss(target, kept), *told_planes(target, expected.extensions))
     write_spoc(frame, target, quality=frame.quality is not None, tables=stars)
     return Outcome(source=source, state=DONE, outputs=(target,), frames=1, notes=(*redo, *notes))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.update import extension_name, update_file
 from tica_fn.wcs.update import STARS_NAME, WrittenSolution, put_solution, written_solution
 
-__all__ = ["Kept", "kept_of", "refuse_loss", "told_loss", "write_keeping"]
+__all__ = ["Kept", "kept_of", "refuse_loss", "told_loss", "told_planes", "write_keeping"]
 
 _ORDINARY = re.compile(
     r"PRIMARY|COMPRESSED_IMAGE|CAMERA\.CCD .*|RAW_HEADER|UNCERTAINTY|PIXEL_QUALITY|SHARED_VARIANCE"
@@ -83,6 +83,16 @@ def refuse_loss(target: Path, kept: Kept | None, why: str) -> None:
 def told_loss(target: Path, kept: Kept | None) -> tuple[str, ...]:
     """Say what is lost with a file that is replaced because that was asked for."""
     return () if kept is None else (f"{target.name}: overwritten, and with it {kept}",)
+
+
+def told_planes(target: Path, made: Collection[str]) -> tuple[str, ...]:
+    """Say which planes of a product that is replaced are not made anew; `made` are those made."""
+    try:
+        there = {extension_name(hdu) for hdu in open_hdus(target)[0]}
+    except OSError:
+        return ()
+    lost = [name for name in ("UNCERTAINTY", "PIXEL_QUALITY") if name in there and name not in made]
+    return (f"{target.name}: replaced without its {' and '.join(lost)}",) if lost else ()
 
 
 def write_keeping(write: Callable[[Path], Any], target: Path, kept: Kept | None) -> Any:

@@ -23,7 +23,7 @@ from tica_fn.fits.unpack import untiled
 from tica_fn.models import SourceFile
 from tica_fn.products.image_plans import plans_of_image
 from tica_fn.products.job import Job
-from tica_fn.products.kept import Kept, kept_of, refuse_loss, told_loss, write_keeping
+from tica_fn.products.kept import Kept, kept_of, refuse_loss, told_loss, told_planes, write_keeping
 from tica_fn.products.plan import Plan, RawFile
 from tica_fn.products.staleness import has_same_pixels, why_again
 from tica_fn.products.target_plan import plan_of_target
@@ -51,7 +51,7 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
     notes: list[str] = []
     kept = {plan.target: _kept_of(plan, raw, job) for plan, _ in todo}
     for plan, why in todo:
-        notes += [*why, *plan.notes]
+        notes += [*why, *told_planes(plan.target, plan.expected.extensions), *plan.notes]
         if job.overwrite:
             notes += told_loss(plan.target, kept.pop(plan.target))
         notes += [said for ccd in plan.ccds for said in job.models.remarks(*ccd)]

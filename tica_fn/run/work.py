@@ -25,7 +25,7 @@ from tica_fn.fits.strip_words import Readout
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
 from tica_fn.products.job import Job
-from tica_fn.products.kept import kept_of, refuse_loss
+from tica_fn.products.kept import kept_of, refuse_loss, told_planes
 from tica_fn.products.plan import Plan
 from tica_fn.products.raw_files import plans_of, read_raw
 from tica_fn.products.staleness import why_again
@@ -122,6 +122,7 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
         plan.target.parent.mkdir(parents=True, exist_ok=True)
         notes += [
             *why,
+            *told_planes(plan.target, plan.expected.extensions),
             *plan.notes,
             *(said for ccd in plan.ccds for said in job.models.remarks(*ccd)),
         ]
