@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -13,6 +14,7 @@ from tests import inputs
 from tests.run.camera_frames import make_camera_frames
 from tests.run.conftest import contents
 from tica_fn.cli import main
+from tica_fn.errors import FrameError
 from tica_fn.run.rebuild import rebuild_record
 from tica_fn.run.record import RecordWriter, on_network
 
@@ -125,6 +127,60 @@ def test_another_degree_is_fitted_again_and_nothing_else_is_done(sky, sky_run, t
     assert "solutions" not in go(sky, tmp_path, *stars, "--verify", files=files).out
 
 
+def test_other_stars_are_taken_and_fitted_with(sky, sky_run, tmp_path, go):
+    files = sorted((sky / "raw").iterdir())[:2]
+    (found,) = (sky_run / "ref-stars").iterdir()
+    (tmp_path / "few").mkdir()
+    few = tmp_path / "few" / found.name
+    with h5py.File(found) as old, h5py.File(few, "w") as new:
+        for name in old:
+            new[name] = old[name][()][::2]
+        new.attrs.update(old.attrs)
+    out = tmp_path / "out"
+    stars = ["--no-report", "--refstars"]
+    go(sky, out, *stars, sky_run / "ref-stars", files=files)
+    first = contents(out)
+    assert "solutions: 2 done" in go(sky, out, *stars, few.parent, files=files).out
+    assert contents(out) != first
+    assert "solutions" not in go(sky, out, *stars, few.parent, files=files).out
+    printed = go(sky, out, "--no-report", files=files).out
+    assert "reference stars of CCDs: 1 done, 0 failed; solutions: 2 done" in printed
+    assert "solutions" not in go(sky, out, "--no-report", files=files).out
+
+
+def test_a_solution_that_failed_is_told_each_time(sky, sky_run, tmp_path, go, monkeypatch):
+    files = sorted((sky / "raw").iterdir())[:1]
+
+    def fail(*_):
+        raise FrameError("too few stars are seen")
+
+    words = ["--no-report", "--refstars", sky_run / "ref-stars"]
+    monkeypatch.setattr("tica_fn.wcs.fit_many.fit_frame", fail)
+    for _ in range(2):
+        printed = go(sky, tmp_path, *words, files=files, code=1)
+        assert printed.out.count("no solution, --retry-failed tries again") == 1
+        assert "too few stars are seen" in printed.out
+    assert (
+        "solutions: 0 done, 1 failed"
+        in go(sky, tmp_path, *words, "--retry-failed", files=files, code=1).out
+    )
+    monkeypatch.undo()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert "1 done, 0 failed" in go(sky, tmp_path, *words, "--retry-failed", files=files).out
+    whole = contents(sky_run)
+    assert contents(tmp_path) == {name: whole[name] for name in contents(tmp_path)}
+
+
+def test_products_of_other_names_leave_the_record(plain, tmp_path, go):
+    files = sorted((plain / "raw").iterdir())[:2]
+    go(plain, tmp_path, "--no-wcs", "--no-report", files=files)
+    printed = go(plain, tmp_path, "--no-wcs", "--no-report", "--compress", "gzip", files=files).out
+    assert printed.count("made with other options, no part of the run") == 2
+    names = {row["product"] for row in tica_fn.run.open_record(tmp_path).rows("frames")}
+    assert len(names) == 2
+    assert all(name.endswith(".gz") for name in names)
+
+
 def test_given_stars_make_one_pass(sky, sky_run, tmp_path, go, monkeypatch):
     monkeypatch.setattr("tica_fn.run.runner.fit_product", None)
     monkeypatch.setattr("tica_fn.run.runner.find_stars", None)
@@ -143,14 +199,24 @@ def test_record_is_rebuilt_from_the_products(sky_run, tmp_path, capsys):
     command("status", out, code=1)
     assert "--rebuild" in capsys.readouterr().err
     command("status", out, "--rebuild")
-    assert "8 products" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "8 products" in printed.out
+    assert "rebuilt: 8 of 8 files calibrated" in printed.out
+    assert printed.out.count("not known any more: folders of the inputs") == 1
     after = {row["product"]: dict(row) for row in tica_fn.run.open_record(out).rows("frames")}
-    lost = {"input", "smear", "seconds", "wcs_seconds", "mtime_ns", "wcs_options"}
+    lost = {"seconds": None, "wcs_seconds": None}
     for product, row in before.items():
-        kept = {name: value for name, value in row.items() if name not in lost}
-        assert {name: after[product][name] for name in kept} == kept
-    star = tica_fn.run.open_record(out).rows("stars")[0]
-    assert star["count"] > 500
+        known = lost | {"input": Path(row["input"]).name}
+        assert after[product] == row | known
+    record = tica_fn.run.open_record(out)
+    assert record.rows("stars")[0]["count"] > 500
+    inputs_now = {row["path"]: row["crc32"] for row in record.rows("inputs")}
+    assert inputs_now == {Path(r["input"]).name: r["input_crc32"] for r in before.values()}
+    (go,) = record.rows("runs")
+    assert (go["started"], go["version"]) == ("2023-11-14T22:13:20+00:00", row["software"])
+    command("report", out)
+    assert "not known any more" in (out / "report.html").read_text()
+    command("status", out, "--production-table")
 
 
 def test_a_damaged_record_does_not_stop_a_run(sky, sky_run, tmp_path, go):
@@ -177,6 +243,9 @@ def test_a_product_that_is_damaged_is_told_by_rebuild(sky_run, tmp_path):
     assert count == 7
     assert [path for path, _ in failed] == [spoiled]
     assert any("not whole" in line and spoiled.name in line for line in said)
+    (wrong,) = tica_fn.run.open_record(out).rows("inputs", "WHERE state = 'failed'")
+    assert wrong["path"] == fits.getheader(spoiled)["RAWFILE"]
+    assert str(spoiled) in wrong["error"]
 
 
 def test_without_solutions(plain, tmp_path, go):

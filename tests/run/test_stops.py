@@ -1,6 +1,7 @@
 """Runs that end before their time: signals, kills, a full disk, a cluster's dead worker."""
 
 import errno
+import gzip
 import os
 import random
 import shutil
@@ -162,6 +163,28 @@ def cluster():
     for name, value in before.items():
         if value is not None:
             os.environ[name] = value
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_second_input_of_a_product_is_refused_before_it_is_written(plain, tmp_path, go, cluster):
+    files = sorted((plain / "raw").iterdir())[:3]
+    (tmp_path / "other").mkdir()
+    twin = tmp_path / "other" / files[0].name
+    shutil.copy(files[1], twin)  # Other pixels under the first one's name.
+    packed = tmp_path / "other" / (files[2].name + ".gz")
+    packed.write_bytes(gzip.compress(files[2].read_bytes(), 1))
+    out = tmp_path / "out"
+    words = ["--no-wcs", "--no-report", "--scheduler", cluster.scheduler_address]
+    printed = go(plain, out, *words, files=[*files, twin, packed], code=1)
+    assert "3 done, 0 skipped, 2 failed" in printed.out
+    for path, first in ((twin, files[0]), (packed, files[2])):
+        assert f"{path}: " in printed.err
+        assert f"is made from {first} already; give one of them" in printed.err
+    go(plain, tmp_path / "alone", "--no-wcs", "--no-report", files=files)
+    assert contents(out) == contents(tmp_path / "alone")
+    # And when the first one was done before.
+    printed = go(plain, out, *words, files=[*files, twin], code=1)
+    assert contents(out) == contents(tmp_path / "alone")
 
 
 @pytest.mark.filterwarnings("ignore")

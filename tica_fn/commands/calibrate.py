@@ -143,7 +143,7 @@ def _calibrated(
     if args.scheduler:
         from tica_fn.products.cluster import run_on_cluster
 
-        return run_on_cluster(left, job, args.scheduler)
+        return run_on_cluster(left, job, args.scheduler, [one.source for one in known])
     return run_batch(left, lambda source, waits: calibrate_file(source, job, waits), args.jobs)
 
 

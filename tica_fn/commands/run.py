@@ -150,6 +150,7 @@ def _run(
     from tica_fn.run.rebuild import open_writer
     from tica_fn.run.runner import Runner, check_outputs
     from tica_fn.run.stopping import Stop
+    from tica_fn.run.todo import Todo
     from tica_fn.run.work import RunJob, remove_left_scratch
 
     if not settings.no_report:
@@ -172,6 +173,7 @@ def _run(
             f"{what}: {states['done']} done, {states['skipped']} skipped, {states['failed']} failed"
         )
 
+    shown = _is_shown(out)
     with open_writer(out, print) as record, Stop() as stop, fleet:
         runner = Runner(
             job=RunJob(
@@ -186,17 +188,21 @@ def _run(
             stop=stop,
             tell=tell,
             say=print,
-            fingerprint=fingerprint,
+            todo=Todo(
+                record=record,
+                say=print,
+                fingerprint=fingerprint,
+                verify=settings.verify,
+                retry_failed=settings.retry_failed,
+            ),
             with_wcs=not settings.no_wcs,
-            verify=settings.verify,
-            retry_failed=settings.retry_failed,
             given_stars=settings.refstars,
             catalog=settings.catalog,
         )
         code = _go(runner, sources, said, failures)
         full = bool(stop) and not stop.signal
     if not settings.no_report and not full:
-        code = code or _write_report(out)
+        code = code or _write_report(out, shown and not runner.did_anything)
     return code
 
 
@@ -214,7 +220,7 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
         runner.calibrate(sources)
         runner.choose_and_find_stars()
         runner.fit()
-        failed = sum(count.failed for count in runner.counts.values()) + runner.failed_before
+        failed = sum(count.failed for count in runner.counts.values()) + runner.todo.failed_before
         state = "stopped" if stop else "failed" if failed else "done"
         runner.end(state, stop.why)
     except OSError as error:
@@ -240,14 +246,29 @@ def _check_report() -> None:
         raise ImportError(f"{error}; or --no-report") from None
 
 
-def _write_report(out: Path) -> int:
-    """Write the report; give the exit code."""
+def _is_shown(out: Path) -> bool:
+    """Tell whether the report is of the record as it is."""
+    from tica_fn.run.record import record_path
+
+    try:
+        return (out / "report.html").stat().st_mtime_ns >= record_path(out).stat().st_mtime_ns
+    except OSError:
+        return False
+
+
+def _write_report(out: Path, same: bool) -> int:
+    """Write the report, where it is not the same; give the exit code."""
+    page = out / "report.html"
+    if same:
+        page.touch()
+        print(f"report: {page} (nothing changed)")
+        return 0
     from tica_fn.errors import describe
     from tica_fn.run.page import write_page
     from tica_fn.run.record import open_record
 
     try:
-        print(f"report: {write_page(open_record(out), out / 'report.html')}")
+        print(f"report: {write_page(open_record(out), page)}")
     except (OSError, ValueError) as error:
         print(f"tica-fn: no report: {describe(error)}", file=sys.stderr)
         return 1

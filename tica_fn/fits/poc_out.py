@@ -26,7 +26,7 @@ from tica_fn.models import ModelFile
 __all__ = ["write_camera", "write_raw_ccd"]
 
 _OF_ONE_CCD = re.compile(
-    r"CAM|CAMERA|CAMNUM|CCD|CCDNUM|SCIPIXS|GAIN_?[A-D]|PEDEST_[A-D]|MODFIL\d+|MODSHA\d+|MODVER\d+|MODKIND|"
+    r"CAM|CAMERA|CAMNUM|CCD|CCDNUM|SCIPIXS|GAIN_?[A-D]|PEDEST_[A-D]|SMEARLVL|MODFIL\d+|MODSHA\d+|MODVER\d+|MODKIND|"
     r"RAWFILE|RAWCRC|WCS.*|C(TYPE|UNIT|RPIX|RVAL|DELT)\dP?|CD\d_\d|[AB]P?_(\d+_\d+|ORDER|DMAX)|"
     r"RA_TARG|DEC_TARG|RMS[A-Z]+\d?|CTRP(COL|ROW)|FLXWIN|TCCCD|D?QUALITY"
 )

@@ -10,7 +10,9 @@ from importlib.metadata import version
 from itertools import takewhile
 from typing import Any
 
-from tica_fn.detector import AMPLIFIERS
+import numpy as np
+
+from tica_fn.detector import AMPLIFIERS, COLUMNS, SCIENCE_COLUMNS
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame
 from tica_fn.models import ModelFile, Provenance
@@ -20,6 +22,7 @@ __all__ = [
     "date_card",
     "provenance_cards",
     "provenance_of",
+    "smear_level",
     "software",
     "step_keyword",
     "steps_of",
@@ -83,6 +86,16 @@ def provenance_of(header: Mapping[str, Any]) -> Provenance | None:
     return Provenance(kind=str(kind), files=tuple(files), gain=tuple(gains))
 
 
+def smear_level(frame: Frame) -> float | None:
+    """Median over the science columns of the smear that was subtracted, electron per exposure."""
+    if frame.smear is None:
+        return None
+    first, last = SCIENCE_COLUMNS
+    inside = frame.smear if frame.smear.size < COLUMNS else frame.smear[first:last]
+    known = inside[np.isfinite(inside)]
+    return float(np.median(known)) if known.size else None
+
+
 def provenance_cards(frame: Frame) -> Cards:
     """Cards that say how a frame was made."""
     cards = [
@@ -119,4 +132,7 @@ def provenance_cards(frame: Frame) -> Cards:
         if count:
             comment = f"overclock pixels left out of it, amplifier {letter}"
             cards.append(card(f"PEDBAD_{letter}", int(count), comment))
+    level = smear_level(frame)
+    if level is not None:
+        cards.append(card("SMEARLVL", level, "[electron] median of the smear subtracted"))
     return cards

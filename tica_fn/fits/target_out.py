@@ -109,7 +109,7 @@ def write_target_product(
         cards.append(card(f"COLFIL{place}", file.name, "collateral pixels"))
         cards.append(card(f"COLCRC{place}", file.crc32, "CRC-32 of its content (unpacked)"))
     for keyword, text in cards:
-        if keyword.startswith(("PEDEST_", "PEDBAD_")):
+        if keyword.startswith(("PEDEST_", "PEDBAD_", "SMEARLVL")):
             continue  # Each cadence has its own.
         parsed = fits.Card.fromstring(text)
         primary[parsed.keyword] = (parsed.value, parsed.comment)

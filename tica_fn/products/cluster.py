@@ -23,11 +23,12 @@ from typing import Any, Self
 
 import attrs
 
-from tica_fn.errors import ClusterError, FrameError
+from tica_fn.errors import ClusterError
 from tica_fn.fits.batch import attempt
 from tica_fn.fits.outcome import FAILED, NOT_BEGUN, Outcome
 from tica_fn.products.job import Job
 from tica_fn.products.raw_files import calibrate_file
+from tica_fn.products.twins import Twins, claimed
 
 __all__ = ["Cluster", "run_on_cluster"]
 
@@ -42,27 +43,27 @@ _LOOK_S = 1.0
 Work = Callable[..., Outcome]
 
 
-def run_on_cluster(sources: Sequence[Path], job: Job, scheduler: str) -> Iterator[Outcome]:
-    """Calibrate files on a cluster and give the outcomes as they come."""
+def run_on_cluster(
+    sources: Sequence[Path], job: Job, scheduler: str, done: Iterable[Path] = ()
+) -> Iterator[Outcome]:
+    """Calibrate files on a cluster and give the outcomes as they come.
+
+    `done`: others, whose outputs are claimed already.
+    """
     far = attrs.evolve(job, outdir=job.outdir.resolve(), models=job.models.resolved())
+    twins = Twins(far)
+    twins.skip(done)
     with Cluster(scheduler) as cluster:
-        items = ((source, (far,)) for source in dict.fromkeys(sources))
+        items = ((source, (far,)) for source in twins.firsts(dict.fromkeys(sources)))
         for outcome in cluster.each(_calibrate, items):
-            yield _of_its_own(outcome, job.claim)
+            yield claimed(outcome, far)
+        for source, knowing in twins.later():
+            for outcome in cluster.each(_calibrate, [(source, (knowing,))]):
+                yield claimed(outcome, far)
 
 
 def _calibrate(source: Path, job: Job) -> Outcome:
     return calibrate_file(source, job)
-
-
-def _of_its_own(outcome: Outcome, claim: Callable[[Path, Path], None]) -> Outcome:
-    """Fail a file whose outputs are another's: workers do not know of each other's."""
-    try:
-        for target in outcome.outputs:
-            claim(target, outcome.source)
-    except FrameError as error:
-        return Outcome(source=outcome.source, state=FAILED, error=error)
-    return outcome
 
 
 class Cluster:

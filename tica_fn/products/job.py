@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import attrs
@@ -20,22 +20,34 @@ __all__ = ["Claims", "Job"]
 class Claims:
     """Which input each output of a run is made from, so that no two write the same file."""
 
-    def __init__(self) -> None:
-        self._first: dict[Path, Path] = {}
+    def __init__(self, first: Mapping[Path, Path] | None = None) -> None:
+        self._first: dict[Path, Path] = dict(first or {})
+        self._targets: dict[Path, list[Path]] = {}
+        self._travels: dict[Path, Path] = dict(first or {})
         self._lock = threading.Lock()
 
     def __call__(self, target: Path, source: Path) -> None:
         """Claim an output for an input."""
-        if target.resolve() == source.resolve():
+        place = target.resolve()
+        if place == source.resolve():
             raise FrameError(f"{source}: the output would replace the input")
         with self._lock:
-            first = self._first.setdefault(target, source)
+            first = self._first.setdefault(place, source)
+            if first == source:
+                self._targets.setdefault(source, []).append(place)
         if first != source:
             raise FrameError(f"{source}: {target} is made from {first} already; give one of them")
 
-    def __reduce__(self) -> tuple[type[Claims], tuple[()]]:
+    def travelling(self, sources: Iterable[Path]) -> Claims:
+        """Claims that another process will know of too: those of some inputs."""
+        made = Claims()
+        for source in sources:
+            made._travels |= dict.fromkeys(self._targets.get(source, ()), source)
+        return made
+
+    def __reduce__(self) -> tuple[type[Claims], tuple[dict[Path, Path]]]:
         # Another process has its own outputs.
-        return Claims, ()
+        return Claims, (self._travels,)
 
 
 @attrs.frozen(kw_only=True)

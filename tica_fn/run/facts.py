@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import ChainMap
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ from tica_fn.quality.pixels import FULL_WELL_E
 from tica_fn.run.headers import read_headers
 from tica_fn.run.schema import LETTERS
 
-__all__ = ["facts_of_file", "facts_of_headers", "measured_pixels", "series_name"]
+__all__ = ["facts_of_file", "facts_of_headers", "measured_pixels", "series_name", "wcs_options"]
 
 _FIRST_NOISE_ROW = 1
+_FITTED = re.compile(r"tica-fn wcs fit: .*centroid (\w+), degree (\d+)(?: of (\d+))?")
 _WCS = {
     "RMSA": "rms_arcsec",
     "RMSAP": "rms_pixel",
@@ -104,11 +106,29 @@ def facts_of_headers(header: Any) -> dict[str, Any]:
         "software": str(header.get("PROCVER", header.get("CREATOR", ""))),
         "dquality": _whole(header.get("DQUALITY")),
         "frame_flags": str(header.get("FRAMEFLG", "")),
+        "smear": _number(header.get("SMEARLVL")),
     }
     if "WCSGDF" in header:
         facts |= {name: _number(header.get(keyword)) for keyword, name in _WCS.items()}
-        facts["wcs"] = "done"
+        facts |= {"wcs": "done", "wcs_options": _wcs_options(header)}
     return facts
+
+
+def wcs_options(centroid: str, degree: int, ephemeris: str | None) -> str:
+    """What a solution depends on beside the frame and its stars, in words."""
+    return f"{centroid}, degree {degree}, ephemeris {ephemeris}"
+
+
+def _wcs_options(header: Any) -> str:
+    """The same of a product, from its history; a file of positions is not known by name."""
+    parts = header.maps if isinstance(header, ChainMap) else [header]
+    words = [one.get(key, ()) for one in parts for key in ("HISTORY", "COMMENT")]
+    lines = [str(line) for some in words for line in some]
+    found = [match for line in lines if (match := _FITTED.search(line))]
+    if not found:
+        return ""
+    degree = int(found[-1][3] or found[-1][2])
+    return wcs_options(found[-1][1], degree, "unknown" if "MIDBTJD" in header else None)
 
 
 def facts_of_frame(frame: Frame) -> dict[str, Any]:
@@ -128,10 +148,6 @@ def facts_of_frame(frame: Frame) -> dict[str, Any]:
     if frame.pedestals is not None:
         for letter, value in zip(LETTERS, frame.pedestals.tolist(), strict=True):
             facts[f"pedestal_{letter}"] = _number(value)
-    if frame.smear is not None:
-        first, last = SCIENCE_COLUMNS
-        inside = frame.smear if frame.smear.size < COLUMNS else frame.smear[first:last]
-        facts["smear"] = _number(float(np.nanmedian(inside)))
     return facts
 
 

@@ -21,7 +21,9 @@ Items = Iterable[tuple[Path, tuple[Any, ...]]]
 
 
 class Fleet(Protocol):
-    """Does work for many items."""
+    """Does work for many items; `apart` are those whose hands know nothing of each other."""
+
+    apart: bool
 
     def each(self, work: Work, items: Items, *, reads: bool = False) -> Iterator[Outcome]:
         """Do ``work(path, *arguments)`` for each item and give outcomes as they come.
@@ -39,6 +41,8 @@ class Fleet(Protocol):
 
 class Threads:
     """Threads of this process: some compute while others wait for the disk."""
+
+    apart = False
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
@@ -73,6 +77,8 @@ class Threads:
 
 class Cluster(cluster.Cluster):
     """Workers of a dask.distributed cluster, which see the same folders."""
+
+    apart = True
 
     def each(self, work: Work, items: Items, *, reads: bool = False) -> Iterator[Outcome]:
         """Do the work; ClusterError when nobody is left to do it."""

@@ -5,15 +5,24 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tica_fn.errors import BadFileError, describe
-from tica_fn.run.facts import facts_of_file
+from tica_fn.fits.batch import DONE, FAILED
+from tica_fn.run.headers import read_headers
 from tica_fn.run.outputs import CCD_FOLDER, STARS_FOLDER, products_of
 from tica_fn.run.record import RecordWriter, record_path
-from tica_fn.run.star_facts import facts_of_stars, shift_of_file
+from tica_fn.run.star_facts import facts_of_stars
 from tica_fn.run.summary import flag_all, put_models
+from tica_fn.run.work import facts_of_product
 
 __all__ = ["open_writer", "rebuild_record"]
+
+NOT_KNOWN = (
+    "not known any more: folders of the inputs, files that failed and made no product, the "
+    "catalogue of the reference stars, files of positions of the spacecraft, how long anything "
+    "took, earlier goes and their configuration"
+)
 
 
 def rebuild_record(
@@ -26,14 +35,15 @@ def rebuild_record(
     folder : pathlib.Path
         Output folder of a run.
     tell : callable
-        Takes a line for each product that can't be read, and about an old record.
+        Takes a line for each product that can't be read, about an old record, and about what can't
+        be known.
 
     Returns
     -------
     count : int
         Products in the record.
     failed : list of tuple
-        Products that are not whole, and why.
+        Products that are not whole, and why; they are failures on the record.
 
     Raises
     ------
@@ -43,31 +53,85 @@ def rebuild_record(
     products = list(products_of(folder))
     if not products:
         raise BadFileError(f"{folder}: no products in {CCD_FOLDER.pattern} to make a record of")
-    if moved := put_aside(folder):
-        tell(f"the old record is now {moved}")
+    old = put_aside(folder)
+    if old:
+        tell(f"the old record is now {old}")
     failed: list[tuple[Path, str]] = []
+    versions: set[str] = set()
     with RecordWriter(folder) as record:
-        stars = dict(_stars(folder, record))
+        stars = dict(_stars(folder, record, tell))
         for product in products:
             try:
-                facts = facts_of_file(product)
-                if facts.get("wcs") == "done" and (facts["camera"], facts["ccd"]) in stars:
-                    facts |= shift_of_file(product, stars[facts["camera"], facts["ccd"]])
+                facts = facts_of_product(product, stars)
+                name = _raw_name(product)
             except (OSError, ValueError) as error:
                 failed.append((product, describe(error)))
                 tell(f"not whole: {describe(error)}")
+                _put_input(record, _raw_name(product), state=FAILED, error=describe(error))
                 continue
-            record.put("frames", product=str(product.relative_to(folder)), **facts)
+            versions.add(facts["software"])
+            record.put("frames", product=str(product.relative_to(folder)), input=name, **facts)
+            _put_input(record, name, state=DONE, crc32=facts["input_crc32"])
             put_models(record, product, facts)
         flag_all(record)
+        dates = sorted(filter(None, map(_date, products)))
+        record.put(
+            "runs",
+            id=1,
+            started=dates[0] if dates else None,
+            ended=dates[-1] if dates else None,
+            state="rebuilt",
+            command="",
+            configuration="{}",
+            version=", ".join(sorted(versions)),
+            total=len(record.rows("inputs")),
+            message=f"this record was made of {len(products)} products; {NOT_KNOWN}",
+        )
+    tell(NOT_KNOWN)
     return len(products) - len(failed), failed
 
 
-def _stars(folder: Path, record: RecordWriter) -> Iterator[tuple[tuple[int, int], Path]]:
+def _put_input(record: RecordWriter, name: str | None, **facts: Any) -> None:
+    """Put the file that a product was made from; a camera frame's four are one."""
+    if name is None:
+        return
+    (before,) = record.rows("inputs", "WHERE path = ?", (name,)) or (None,)
+    frames = 1 + (before["frames"] if before else 0) if facts["state"] == DONE else 0
+    if before and before["state"] == FAILED:
+        facts = {}
+    record.put("inputs", path=name, frames=frames, **facts)
+
+
+def _raw_name(product: Path) -> str | None:
+    """Name of the file that a product says it was made from."""
+    name = _said(product, "RAWFILE")
+    return None if name is None else str(name)
+
+
+def _date(product: Path) -> str | None:
+    date = _said(product, "DATE")
+    return None if date is None else f"{date}+00:00"
+
+
+def _said(product: Path, keyword: str) -> Any:
+    try:
+        headers = read_headers(product)
+    except (OSError, ValueError):
+        return None
+    return next((header[keyword] for header in headers if keyword in header), None)
+
+
+def _stars(
+    folder: Path, record: RecordWriter, tell: Callable[[str], None]
+) -> Iterator[tuple[tuple[int, int], Path]]:
     for path in sorted((folder / STARS_FOLDER).glob("*.h5")):
-        facts = facts_of_stars(path)
+        try:
+            facts = facts_of_stars(path)
+        except (OSError, ValueError) as error:
+            tell(f"not whole: {describe(error)}")
+            continue
         if facts is not None:
-            record.put("stars", path=str(path.relative_to(folder)), **facts)
+            record.put("stars", path=str(path.relative_to(folder)), error="", **facts)
             yield (facts["camera"], facts["ccd"]), path
 
 

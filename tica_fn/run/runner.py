@@ -16,17 +16,18 @@ from typing import Any
 
 import attrs
 
-from tica_fn.errors import FrameError, describe
+from tica_fn.errors import FrameError
 from tica_fn.fits.batch import FAILED, Outcome
-from tica_fn.run.facts import stat_facts
+from tica_fn.products.twins import Twins, claimed
 from tica_fn.run.fleet import Fleet
-from tica_fn.run.outputs import ccd_folder, stars_path
+from tica_fn.run.keeper import Keeper
 from tica_fn.run.record import RecordWriter
 from tica_fn.run.star_facts import facts_of_stars
 from tica_fn.run.stars_work import find_stars
 from tica_fn.run.stopping import Stop, is_full
-from tica_fn.run.summary import choices_of_record, flag_all, put_models
-from tica_fn.run.work import Made, RunJob, fit_product, make_products
+from tica_fn.run.summary import flag_all
+from tica_fn.run.todo import Todo
+from tica_fn.run.work import RunJob, fit_product, make_products
 
 __all__ = ["Counts", "Runner"]
 
@@ -63,58 +64,78 @@ class Runner:
     stop: Stop
     tell: Tell
     say: Callable[[str], None]
-    fingerprint: str
+    todo: Todo
     with_wcs: bool = True
-    verify: bool = False
-    retry_failed: bool = False
     given_stars: Path | None = None
     catalog: str | None = None
-    run: int = 0
-    failed_before: int = 0
     counts: dict[str, Counts] = attrs.field(factory=dict)
-    _models: set[Any] = attrs.field(factory=set, init=False)
+    _keeper: Keeper = attrs.field(init=False)
+    _run: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make ready what keeps the record."""
+        self._keeper = Keeper(
+            record=self.record, out=self.job.out, fingerprint=self.todo.fingerprint, say=self.say
+        )
 
     def calibrate(self, sources: list[Path]) -> None:
         """Make the products of every file that are not there already."""
         self._take_stars()
-        todo = list(self._undone(sources))
+        todo = list(self.todo.files(sources, self.job))
         count = self.counts["calibrate"] = Counts(total=len(sources))
         count.skipped = len(sources) - len(todo)
         if not todo:
             return
-        items = ((path, (self.job,)) for path in self.stop.feed(iter(todo)))
-        before = len(todo)
         with self._stage("calibrate", len(todo), count):
-            outcomes = self.fleet.each(make_products, items)
-            self.tell(self._kept(outcomes, count, self._keep_input), before, "calibrating")
+            outcomes = self._made(sources, todo)
+            self.tell(self._kept(outcomes, count, self._keeper.input), len(todo), "calibrating")
         count.left = count.total - count.done - count.skipped - count.failed
         flag_all(self.record)
 
+    def _made(self, sources: list[Path], todo: list[Path]) -> Iterator[Outcome]:
+        """Make products; inputs of one product one after the other where workers share nothing."""
+        run, wanted = self.job, set(todo)
+        if not self.fleet.apart:
+            items = ((path, (run,)) for path in self.stop.feed(iter(todo)))
+            yield from self.fleet.each(make_products, items)
+            return
+        twins = Twins(run.job)
+        feed = (path for path in twins.firsts(sources) if path in wanted)
+        for outcome in self.fleet.each(make_products, ((p, (run,)) for p in self.stop.feed(feed))):
+            yield claimed(outcome, run.job)
+        for path, job in self.stop.feed(twins.later()):
+            if path in wanted:
+                item = path, (attrs.evolve(run, job=job),)
+                for outcome in self.fleet.each(make_products, [item]):
+                    yield claimed(outcome, run.job)
+
     def choose_and_find_stars(self) -> None:
         """Choose each CCD's reference frame and find its stars, where there are none yet."""
-        wanted = self._ccds_without_stars()
+        wanted = self.todo.stars(self.job, self._stars_options) if self.with_wcs else {}
         count = self.counts["stars"] = Counts(total=len(wanted))
         if not wanted or self.stop:
             return
         items = (
-            (product, (self.job, ccd, target, self.catalog))
+            (product, (self.job, ccd, target, self.catalog, self._stars_options))
             for ccd, (product, target) in self.stop.feed(iter(wanted.items()))
         )
         with self._stage("stars", len(wanted), count):
             outcomes = self.fleet.each(find_stars, items)
-            self.tell(self._kept(outcomes, count, self._keep_stars), len(wanted), "reference stars")
+            self.tell(
+                self._kept(outcomes, count, self._keeper.stars), len(wanted), "reference stars"
+            )
         self._take_stars()
 
     def fit(self) -> None:
         """Fit the solution of every product that has none yet and whose stars are known."""
-        todo = list(self._unsolved())
+        todo = list(self.todo.solutions(self.job, self._keeper.digests)) if self.with_wcs else []
         count = self.counts["fit"] = Counts(total=len(todo))
         if not todo or self.stop:
             return
         items = ((path, (self.job, ccd)) for path, ccd in self.stop.feed(iter(todo)))
         with self._stage("fit", len(todo), count):
             outcomes = self.fleet.each(fit_product, items, reads=True)
-            self.tell(self._kept(outcomes, count, self._keep_fit), len(todo), "fitting")
+            self.tell(self._kept(outcomes, count, self._keeper.fit), len(todo), "fitting")
         count.left = count.total - count.done - count.failed
         flag_all(self.record)
 
@@ -125,10 +146,10 @@ class Runner:
         from importlib.metadata import version
 
         last = self.record.rows("runs", "ORDER BY id DESC LIMIT 1")
-        self.run = (last[0]["id"] if last else 0) + 1
+        self._run = self._keeper.run = (last[0]["id"] if last else 0) + 1
         self.record.put(
             "runs",
-            id=self.run,
+            id=self._run,
             started=now(),
             state="running",
             command=command,
@@ -142,8 +163,13 @@ class Runner:
 
     def end(self, state: str, message: str = "") -> None:
         """Say on the record how this go ended."""
-        self.record.put("runs", id=self.run, ended=now(), state=state, message=message)
+        self.record.put("runs", id=self._run, ended=now(), state=state, message=message)
         self.record.commit()
+
+    @property
+    def did_anything(self) -> bool:
+        """Whether anything was made, fitted or tried."""
+        return any(count.done or count.failed for count in self.counts.values())
 
     @property
     def left(self) -> int:
@@ -161,102 +187,32 @@ class Runner:
                 line += f"; {what}: {one.done} done, {one.failed} failed"
         return line
 
-    # What is to be done.
-
-    def _undone(self, sources: list[Path]) -> Iterator[Path]:
-        known = {row["path"]: row for row in self.record.rows("inputs")}
-        products: dict[str, list[Any]] = {}
-        for frame in self.record.rows("frames"):
-            products.setdefault(frame["input"] or "", []).append(frame)
-        for source in sources:
-            row = known.get(str(source))
-            mine = products.get(str(source), [])
-            if row is None or self.job.job.overwrite or self.verify:
-                yield source
-            elif self._settled(source, row, mine):
-                for product in mine:
-                    self.job.job.claim(self.job.out / product["product"], source)
-                if row["state"] == FAILED:
-                    self.failed_before += 1
-                    self.say(f"failed before, --retry-failed tries again: {row['error']}")
-            else:
-                yield source
-
-    def _settled(self, source: Path, row: Any, products: list[Any]) -> bool:
-        """Tell whether a file's products are whole, of the same input, models and options."""
-        if row["fingerprint"] != self.fingerprint or not _same(source, row):
-            return False
-        if row["state"] == FAILED:
-            return not self.retry_failed
-        return bool(products) and all(_same(self.job.out / p["product"], p) for p in products)
+    @property
+    def _stars_options(self) -> str:
+        """What reference stars depend on beside their frame."""
+        if self.given_stars is not None:
+            return "given"
+        return f"catalogue {self.catalog or 'built in'}, centroid {self.job.method}"
 
     def _take_stars(self) -> None:
-        """Take the files of reference stars that are on record, or were given."""
+        """Take the reference stars that are given, or on record with the options of this go."""
         if not self.with_wcs:
             return
         stars: dict[tuple[int, int], Path] = {}
-        if self.given_stars is not None:
-            for path in sorted(self.given_stars.glob("*.h5")):
-                facts = facts_of_stars(path)
-                if facts is not None:
-                    stars[facts["camera"], facts["ccd"]] = path.resolve()
-                    self.record.put("stars", path=str(path.resolve()), error="", **facts)
+        wanted = self._keeper.stars_options = self._stars_options
+        for path in sorted(self.given_stars.glob("*.h5")) if self.given_stars is not None else ():
+            facts = facts_of_stars(path)
+            if facts is not None:
+                stars[facts["camera"], facts["ccd"]] = path.resolve()
+                place = str(path.resolve())
+                self.record.put("stars", path=place, error="", options=wanted, **facts)
         for row in self.record.rows("stars", "WHERE path IS NOT NULL AND path != ''"):
             path = self.job.out / row["path"]
-            if path.is_file():
-                stars.setdefault((row["camera"], row["ccd"]), path)
-        self.job = attrs.evolve(self.job, stars=stars)
-
-    def _ccds_without_stars(self) -> dict[tuple[int, int], tuple[Path, Path]]:
-        """Reference product and file of stars to make, by CCD."""
-        if not (self.with_wcs and self.job.solvable):
-            return {}
-        failed = {
-            (row["camera"], row["ccd"]): row
-            for row in self.record.rows("stars", "WHERE error != ''")
-        }
-        wanted = {}
-        for one in choices_of_record(self.record):
-            for ccd, chosen in one.by_ccd.items():
-                key = (one.camera, ccd)
-                if key in self.job.stars:
-                    continue
-                if chosen.reference < 0:
-                    self._no_stars(key, "no frame is good enough to be the reference")
-                    continue
-                (name,) = one.files(ccd, [chosen.reference])
-                product = f"{ccd_folder(*key)}/{name}"
-                (row,) = self.record.rows("frames", "WHERE product = ?", (product,))
-                before = failed.get(key)
-                if before is not None and before["reference"] == name and not self.retry_failed:
-                    self.failed_before += 1
-                    self.say(f"failed before, --retry-failed tries again: {before['error']}")
-                    continue
-                if row["sector"] is None:
-                    self._no_stars(key, f"{name}: the sector is not known, which the stars need")
-                    continue
-                target = stars_path(self.job.out, row["sector"], *key)
-                wanted[key] = self.job.out / row["product"], target
-        return wanted
-
-    def _no_stars(self, ccd: tuple[int, int], why: str) -> None:
-        self.record.put("stars", camera=ccd[0], ccd=ccd[1], path="", error=why)
-        self.say(f"no reference stars of camera {ccd[0]} CCD {ccd[1]}: {why}")
-
-    def _unsolved(self) -> Iterator[tuple[Path, tuple[int, int]]]:
-        if not (self.with_wcs and self.job.solvable):
-            return
-        for row in self.record.rows("frames", "WHERE kind = 'frame' ORDER BY camera, ccd, cadence"):
             ccd = row["camera"], row["ccd"]
-            # What is not known of a record that was made anew is taken to be as wanted.
-            same = (row["wcs_options"] or self.job.wcs_options) == self.job.wcs_options
-            if ccd not in self.job.stars or (row["wcs"] == "done" and same):
-                continue
-            if row["wcs"] == "failed" and not self.retry_failed:
-                continue
-            yield self.job.out / row["product"], ccd
-
-    # What came of it.
+            if path.is_file() and ((row["options"] or wanted) == wanted or ccd in stars):
+                stars.setdefault(ccd, path)
+                self._keeper.digests[ccd] = row["digest"]
+        self.job = attrs.evolve(self.job, stars=stars)
 
     def _kept(
         self, outcomes: Iterator[Outcome], count: Counts, keep: Callable[[Outcome], None]
@@ -281,51 +237,8 @@ class Runner:
                 continue
             yield outcome
 
-    def _keep_input(self, outcome: Outcome) -> None:
-        path = str(outcome.source)
-        before = self.record.rows("inputs", "WHERE path = ?", (path,))
-        facts: dict[str, Any] = {"attempts": (before[0]["attempts"] if before else 0) + 1}
-        if isinstance(outcome, Made):
-            facts |= outcome.input_facts
-            for product, said in outcome.facts.items():
-                self.record.put("frames", product=product, **{**_BLANK_WCS, **said})
-                put_models(self.record, self.job.out / product, said, self._models)
-        else:
-            facts |= _stamp(outcome.source)
-        self.record.put(
-            "inputs",
-            path=path,
-            state=outcome.state,
-            error="" if outcome.error is None else _named(outcome),
-            notes="\n".join(outcome.notes),
-            frames=outcome.frames,
-            seconds=outcome.seconds,
-            fingerprint=self.fingerprint,
-            run=self.run,
-            **facts,
-        )
-
-    def _keep_stars(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Made):
-            for facts in outcome.facts.values():
-                self.record.put("stars", seconds=outcome.seconds, **facts)
-            return
-        name = outcome.source.name
-        camera, ccd = (int(word[3]) for word in outcome.source.parent.name.split("-"))
-        self.record.put(
-            "stars", camera=camera, ccd=ccd, path="", reference=name, error=_named(outcome)
-        )
-
-    def _keep_fit(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Made):
-            for product, facts in outcome.facts.items():
-                self.record.put("frames", product=product, **facts)
-            return
-        product = str(outcome.source.relative_to(self.job.out))
-        self.record.put("frames", product=product, wcs="failed", wcs_error=_named(outcome))
-
     def _stage(self, name: str, total: int, count: Counts) -> _Stage:
-        return _Stage(self.record, self.run, name, total, count)
+        return _Stage(self.record, self._run, name, total, count)
 
 
 class _Stage:
@@ -347,34 +260,6 @@ class _Stage:
         items = self.count.done + self.count.failed
         self.record.put("stages", **self.key, seconds=seconds, items=items)
         self.record.commit()
-
-
-_BLANK_WCS = dict.fromkeys(
-    ("rms_arcsec", "rms_pixel", "good_fraction", "bad_blocks", "degree", "shift_columns",
-     "shift_rows", "crval1", "crval2", "wcs_seconds"),
-) | {"wcs_error": "", "flags": ""}  # fmt: skip
-"""What a product that was made anew has no more."""
-
-
-def _same(path: Path, row: Any) -> bool:
-    try:
-        return stat_facts(path) == {"size": row["size"], "mtime_ns": row["mtime_ns"]}
-    except OSError:
-        return False
-
-
-def _stamp(path: Path) -> dict[str, Any]:
-    try:
-        return stat_facts(path)
-    except OSError:
-        return {"size": None, "mtime_ns": None}
-
-
-def _named(outcome: Outcome) -> str:
-    """What went wrong, with the file's name in it."""
-    assert outcome.error is not None
-    text = describe(outcome.error)
-    return text if str(outcome.source) in text else f"{outcome.source}: {text}"
 
 
 def check_outputs(out: Path) -> None:

@@ -6,7 +6,7 @@ from tica_fn.detector import AMPLIFIERS
 
 __all__ = ["KEYS", "LETTERS", "TABLES", "VERSION", "statements"]
 
-VERSION = 3
+VERSION = 4
 LETTERS = tuple(letter.lower() for letter in AMPLIFIERS)
 
 _OF_AMPLIFIERS = {
@@ -46,6 +46,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "wcs": ("TEXT", ""),
         "wcs_error": ("TEXT", ""),
         "wcs_options": ("TEXT", ""),
+        "wcs_stars": ("TEXT", ""),
         "rms_arcsec": ("REAL", "arcsec"),
         "rms_pixel": ("REAL", "pix"),
         "good_fraction": ("REAL", ""),
@@ -96,6 +97,8 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "tmag_min": ("REAL", "mag"),
         "tmag_max": ("REAL", "mag"),
         "sha256": ("TEXT", ""),
+        "digest": ("TEXT", ""),
+        "options": ("TEXT", ""),
         "error": ("TEXT", ""),
         "seconds": ("REAL", "s"),
     },

@@ -13,7 +13,7 @@ from tica_fn.fits.gate import open_checked
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 
-__all__ = ["facts_of_stars", "shift_of_columns", "shift_of_file"]
+__all__ = ["digest_of", "facts_of_columns", "facts_of_solved", "facts_of_stars"]
 
 _NAME = re.compile(r"cam([1-4])-?_?ccd([1-4])|_([1-4])-([1-4])\.h5")
 
@@ -34,23 +34,31 @@ def facts_of_stars(path: Path) -> dict[str, Any] | None:
         "tmag_min": float(stars.tmag.min()),
         "tmag_max": float(stars.tmag.max()),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "digest": digest_of(stars.ids),
     }
 
 
-def shift_of_columns(stars: ReferenceStars, table: Any) -> dict[str, float]:
-    """Median offset of a frame's good stars from the reference image, pixels.
+def digest_of(ids: Any) -> str:
+    """Which reference stars these are, in short: (n,) identifiers, in their order."""
+    return hashlib.sha256(np.asarray(ids, "<i8").tobytes()).hexdigest()[:12]
 
-    `table`: its ``WCS_STARS``.
+
+def facts_of_columns(stars: ReferenceStars, table: Any) -> dict[str, Any]:
+    """Which stars a frame was solved with, and the median offset of its good ones [pixels].
+
+    `table`: its ``WCS_STARS``; the offset is from where `stars` are in the reference image.
     """
+    said: dict[str, Any] = {"wcs_stars": digest_of(table["TIC"])}
     good = np.asarray(table["FLXVALID"]) == 1
-    if len(table["TIC"]) != len(stars) or not good.any():
-        return {}
+    if said["wcs_stars"] != digest_of(stars.ids) or not good.any():
+        return said
     columns = np.asarray(table["FLXCOL"], float)[good] - stars.columns[good]
     rows = np.asarray(table["FLXROW"], float)[good] - stars.rows[good]
-    return {"shift_columns": float(np.median(columns)), "shift_rows": float(np.median(rows))}
+    shift = {"shift_columns": float(np.median(columns)), "shift_rows": float(np.median(rows))}
+    return said | shift
 
 
-def shift_of_file(product: Path, stars: Path) -> dict[str, float]:
-    """The same of a product that is there."""
+def facts_of_solved(product: Path, stars: ReferenceStars) -> dict[str, Any]:
+    """The same of a product that is there and was solved."""
     with open_checked(product) as opened:
-        return shift_of_columns(read_reference_stars(stars), opened["WCS_STARS"].data)
+        return facts_of_columns(stars, opened["WCS_STARS"].data)

@@ -23,6 +23,7 @@ def find_stars(
     ccd: tuple[int, int],
     target: Path,
     catalog: str | None,
+    options: str,
     _: Any = None,
 ) -> Made:
     """Find the stars of a reference frame and write them."""
@@ -38,6 +39,7 @@ def find_stars(
     write_reference_stars(found, target)
     facts: dict[str, Any] = facts_of_stars(target) or {}
     facts |= {"path": str(target.relative_to(run.out)), "error": "", "reference": product.name}
+    facts["options"] = options
     facts["cadence"] = frame.cadence
     return Made(
         source=product,

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,10 @@ from tica_fn.run.facts import (
     facts_of_header_file,
     measured_pixels,
     series_name,
+    wcs_options,
 )
 from tica_fn.run.outputs import ccd_folder
-from tica_fn.run.star_facts import shift_of_columns
+from tica_fn.run.star_facts import digest_of, facts_of_columns, facts_of_solved
 from tica_fn.wcs.polynomial_fit import DEGREE
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
@@ -71,7 +72,7 @@ class RunJob:
     @property
     def wcs_options(self) -> str:
         """What a solution depends on beside the frame and its stars."""
-        return f"{self.method}, degree {self.degree}, ephemeris {self.ephemeris}"
+        return wcs_options(self.method, self.degree, self.ephemeris)
 
     @property
     def solvable(self) -> bool:
@@ -116,8 +117,7 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
         start = time.perf_counter()
         name = str(plan.target.relative_to(run.out))
         if why is None:
-            facts[name] = facts_of_file(plan.target)
-            facts[name] |= _frame_facts(plan.calibrate() if plan.frames == 1 else None)
+            facts[name] = facts_of_product(plan.target, run.stars)
             continue
         plan.target.parent.mkdir(parents=True, exist_ok=True)
         notes += [
@@ -152,9 +152,11 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
     )
 
 
-def _frame_facts(result: Any) -> dict[str, Any]:
-    frame = _frame_in(result)
-    return {} if frame is None else facts_of_frame(frame)
+def facts_of_product(path: Path, stars: Mapping[tuple[int, int], Path]) -> dict[str, Any]:
+    """What can be said of a product that is there; `stars`: files of reference stars by CCD."""
+    facts = facts_of_file(path)
+    known = stars.get((facts["camera"], facts["ccd"])) if facts.get("wcs") == "done" else None
+    return facts if known is None else facts | facts_of_solved(path, stars_of(known))
 
 
 def _frame_in(result: Any) -> Frame | None:
@@ -201,17 +203,23 @@ def _write(
         except ValueError as error:
             plan.write(result, plan.target, on_written)
             why = describe(error).replace(str(aside), str(plan.target))
-            return (*said, f"no solution: {why}"), {"wcs": "failed", "wcs_error": why}
+            failed = _unsolved(run, known, why)
+            return (*said, f"no solution: {why}"), failed
         write()
-    facts: dict[str, Any] = {"wcs": "done", "wcs_error": "", "wcs_options": run.wcs_options}
-    facts["wcs_seconds"] = time.perf_counter() - start
-    return (*said, f"{plan.target.name}: {describe_solution(found)}"), facts | _shift(known, found)
+    facts = _solved(run, known, found) | {"wcs_seconds": time.perf_counter() - start}
+    return (*said, f"{plan.target.name}: {describe_solution(found)}"), facts
 
 
-def _shift(stars: ReferenceStars, found: Any) -> dict[str, float]:
+def _solved(run: RunJob, stars: ReferenceStars, found: Any) -> dict[str, Any]:
     from tica_fn.wcs.cards import star_columns
 
-    return shift_of_columns(stars, star_columns(found))
+    said = {"wcs": "done", "wcs_error": "", "wcs_options": run.wcs_options}
+    return said | facts_of_columns(stars, star_columns(found))
+
+
+def _unsolved(run: RunJob, stars: ReferenceStars, why: str) -> dict[str, Any]:
+    options = {"wcs_options": run.wcs_options, "wcs_stars": digest_of(stars.ids)}
+    return {"wcs": "failed", "wcs_error": why, **options}
 
 
 def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any = None) -> Made:
@@ -231,10 +239,9 @@ def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any
             )
         write()
     except ValueError as error:
-        facts = {"wcs": "failed", "wcs_error": describe(error)}
+        facts = _unsolved(run, stars, describe(error))
         return Made(source=product, state="failed", error=error, facts={name: facts})
-    facts = facts_of_header_file(product) | _shift(stars, found)
-    facts |= {"wcs": "done", "wcs_error": "", "wcs_options": run.wcs_options}
+    facts = facts_of_header_file(product) | _solved(run, stars, found)
     facts["wcs_seconds"] = time.perf_counter() - start
     return Made(
         source=product,

@@ -253,7 +253,8 @@ def solve_image(
     except ValueError as error:
         raise type(error)(f"{image.path}: {error}") from error
     history = [
-        f"version {_version()}, centroid {method}, degree {found.degree}",
+        f"version {_version()}, centroid {method}, degree {found.degree}"
+        + f" of {degree}" * (degree != found.degree),
         f"reference stars of {stars.name}"[:50],
     ]
     shown = _counted_from(found, image.frame.column, image.frame.row)

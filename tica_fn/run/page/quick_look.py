@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
-from tica_fn.fits.files import read
+from tica_fn.fits.blocks import read_blocks
+from tica_fn.fits.files import frames_of
+from tica_fn.fits.unpack import untiled
 
 __all__ = ["quick_look"]
 
@@ -21,17 +23,20 @@ def quick_look(path: Path, *, turned: bool) -> str:
 
     `turned`: as the CCD stands in its camera's frame, turned by half.
     """
-    from matplotlib.image import imsave
+    from PIL import Image
 
     try:
-        pixels = read(path).pixels
+        # Its sums were verified when it was written or first seen.
+        (frame,) = frames_of(path, untiled(path, read_blocks(path, verify=False)))
     except (OSError, ValueError):
         return ""
+    pixels = frame.pixels
     if pixels.shape[0] > SCIENCE_ROWS[1]:
         pixels = pixels[slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)]
     step = pixels.shape[0] // _SIDE
-    small = pixels[: step * _SIDE, : step * _SIDE].reshape(_SIDE, step, _SIDE, step)
-    small = small.astype(np.float64).mean(axis=(1, 3))
+    # Sums along rows of memory first: a fifth of the time of both axes at once.
+    rows = np.add.reduceat(pixels[: step * _SIDE, : step * _SIDE], np.arange(0, step * _SIDE, step))
+    small = rows.astype(np.float64).reshape(_SIDE, _SIDE, step).mean(axis=2) / step
     known = small[np.isfinite(small)]
     if not known.size:
         return ""
@@ -39,8 +44,8 @@ def quick_look(path: Path, *, turned: bool) -> str:
     scale = max(middle - low, (high - low) / 50, 1e-9)
     shown = np.arcsinh(np.clip((small - low) / scale, 0, None))
     top = np.arcsinh(max((high - low) / scale, 1e-9))
-    image = np.clip(np.nan_to_num(shown / top), 0, 1)
-    image = image[::-1, ::-1] if turned else image
+    grey = np.round(255 * np.clip(np.nan_to_num(shown / top), 0, 1)).astype(np.uint8)
     buffer = io.BytesIO()
-    imsave(buffer, image, cmap="gray", vmin=0, vmax=1, origin="lower", format="png")
+    # Row 0 is at the bottom of the picture.
+    Image.fromarray(grey[:, ::-1] if turned else grey[::-1]).save(buffer, "png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -237,8 +237,13 @@ def _head(record: RunRecord, progress: Progress, frames: Any) -> str:
         f"<h1>{escape(where)}{escape(str(record.path.parent))}</h1>"
         f"<p class='soft'>tica-fn {escape(str(run.get('version', '')))}, begun "
         f"{escape(str(run.get('started', '')))}, ended {escape(str(run.get('ended') or 'not yet'))}"
-        f"</p><nav>{links}</nav><div class='facts'>{tiles}</div>"
+        f"</p>{_message(run)}<nav>{links}</nav><div class='facts'>{tiles}</div>"
     )
+
+
+def _message(run: Mapping[str, Any]) -> str:
+    """What is to be said of the last go: why it ended, or what is not known of it."""
+    return f"<p class='soft'>{escape(str(run['message']))}</p>" if run.get("message") else ""
 
 
 def _plane(record: RunRecord, frames: Any, stars: Mapping[Any, Any]) -> str:
