@@ -34,7 +34,7 @@ LAWS, OPTIONS = "properties/test_physics_steps.py", "tests/kernels/test_option_t
 WIDE = ["tests/simulate/test_noise.py", "tests/simulate/test_frames.py"]
 FLAGS = ["tests/kernels/test_flags.py", "tests/quality/test_quality.py"]
 VARIANCE, CLIPPED = "tests/uncertainty/test_variance.py", "tests/build/test_clipped_mean.py"
-PACKED = "tests/fits/test_packed_tiles.py"
+PACKED, GZIPPED = "tests/fits/test_packed_tiles.py", "tests/fits/test_gzipped.py"
 MISSION = "tests/kernels/test_mission_twins.py"
 ROWS, SMEAR = "tests/steps/test_row_pedestal.py", "tests/steps/test_robust_smear.py"
 
@@ -73,6 +73,7 @@ STAGES = {
     "sky": [["tests/simulate/test_sky.py", SIMULATED, "-k", "naive or tile or glow or background"],
             [SIMULATED, "tests/simulate/test_sky.py"], WIDE],
     "rice": [[PACKED, "-k", "rows"], [PACKED], ["tests/fits/test_tiled.py"]],
+    "deflate": [["tests/kernels/test_deflate.py"], [GZIPPED], ["tests/products/test_strips.py"]],
     "bleed": _simulated("bleed"),
     "random_numbers": _simulated("stream or noise or digit or counts"),
     "cosmic": _simulated("tracks or deposits"),

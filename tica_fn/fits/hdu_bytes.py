@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from tica_fn import kernels
-from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.checksum import ALL_ONES, add_sums, encode, sum_bytes
 from tica_fn.fits.header import CARD, Cards, card
@@ -16,15 +15,14 @@ from tica_fn.immutable import Array
 
 __all__ = [
     "Bytes",
+    "Joined",
     "datasum_card",
     "extension_hdu",
     "finished_header",
-    "gzipped_whole",
     "header_bytes",
     "image_structure",
     "image_words",
     "is_gzip_name",
-    "packed",
     "summed_header",
     "table_parts",
 ]
@@ -33,10 +31,6 @@ Bytes = bytes | bytearray | memoryview
 _SUM_DIGITS = 10
 """Of DATASUM, so that its length does not vary from frame to frame."""
 _FORMATS = {"int64": "K", "int32": "J", "int16": "I", "float32": "E", "float64": "D"}
-_GZIP_WINDOW = 16 + 9
-"""A gzip stream, which then holds no time and no name, with a window of 512 bytes: pixels are
-mostly noise, so a larger one packs no better and takes longer."""
-_CHUNK = 1 << 20
 
 
 def header_bytes(cards: Cards) -> bytes:
@@ -166,27 +160,22 @@ def is_gzip_name(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path).endswith(".gz")
 
 
-def packed(path: str | os.PathLike[str], *parts: Bytes) -> Iterator[Bytes]:
-    """Parts of a file as they are written: gzipped where its name says so."""
-    if not is_gzip_name(path):
-        yield from parts
-        return
-    from isal import isal_zlib
+class Joined:
+    """Parts of a file as if they were one, of which little is looked at."""
 
-    packer = isal_zlib.compressobj(level=1, wbits=_GZIP_WINDOW, memLevel=9)
-    for part in parts:
-        view = memoryview(part)
-        for start in range(0, len(view), _CHUNK):
-            yield packer.compress(view[start : start + _CHUNK])
-    yield packer.flush()
+    def __init__(self, parts: Iterable[Bytes]) -> None:
+        self._parts = [memoryview(part).cast("B") for part in parts]
+        self._size = sum(len(part) for part in self._parts)
 
+    def __len__(self) -> int:
+        return self._size
 
-def gzipped_whole(path: str | os.PathLike[str], parts: Iterable[Bytes], level: int) -> bytes:
-    """Parts of a file gzipped at once, unpacked again and compared."""
-    from isal import igzip
-
-    plain = b"".join(parts)
-    out = igzip.compress(plain, compresslevel=level, mtime=0)
-    if igzip.decompress(out) != plain:  # type: ignore[no-untyped-call]
-        raise BadFileError(f"{path}: what was compressed unpacks differently")
-    return out
+    def __getitem__(self, key: slice) -> memoryview:
+        start, stop, _ = key.indices(self._size)
+        found: list[memoryview] = []
+        for part in self._parts:
+            if start < len(part) and stop > 0 and start < stop:
+                found.append(part[max(start, 0) : stop])
+            start, stop = start - len(part), stop - len(part)
+        # Data are in one part: they are not copied.
+        return found[0] if len(found) == 1 else memoryview(b"".join(found))

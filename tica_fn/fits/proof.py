@@ -10,37 +10,17 @@ from typing import Any
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import read_blocks
-from tica_fn.fits.hdu_bytes import Bytes, packed
+from tica_fn.fits.gzipped import packed
+from tica_fn.fits.hdu_bytes import Bytes, Joined
 from tica_fn.fits.keywords import facts_of
 from tica_fn.fits.sizes import is_packed
 
 __all__ = ["check_readable", "write_product"]
 
 
-class _Joined:
-    """Parts of a file as if they were one, of which little is looked at."""
-
-    def __init__(self, parts: Sequence[Bytes]) -> None:
-        self._parts = [memoryview(part).cast("B") for part in parts]
-        self._size = sum(len(part) for part in self._parts)
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, key: slice) -> memoryview:
-        start, stop, _ = key.indices(self._size)
-        found: list[memoryview] = []
-        for part in self._parts:
-            if start < len(part) and stop > 0 and start < stop:
-                found.append(part[max(start, 0) : stop])
-            start, stop = start - len(part), stop - len(part)
-        # Data are in one part: they are not copied.
-        return found[0] if len(found) == 1 else memoryview(b"".join(found))
-
-
 def check_readable(path: str | os.PathLike[str], parts: Sequence[Bytes]) -> None:
     """Refuse headers that this package's reader would refuse, or that say nothing of a frame."""
-    data: Any = _Joined(parts)
+    data: Any = Joined(parts)
     try:
         hdus = read_blocks(path, data, verify=False)
         headers: list[Any] = [hdu.header for hdu in hdus]

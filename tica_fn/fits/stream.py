@@ -10,10 +10,10 @@ it.
 
 from __future__ import annotations
 
-import itertools
 import mmap
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -23,7 +23,8 @@ from tica_fn.detector import COLUMNS, ROWS, SHAPE
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK, RawHDU
 from tica_fn.fits.extensions import flags_hdu, uncertainty_cards
-from tica_fn.fits.hdu_bytes import Bytes, finished_header, image_structure, is_gzip_name, packed
+from tica_fn.fits.gzipped import gzipped
+from tica_fn.fits.hdu_bytes import Bytes, finished_header, image_structure, is_gzip_name
 from tica_fn.fits.header import Cards, OriginalHeader
 from tica_fn.fits.proof import check_readable
 from tica_fn.fits.shared_variance import shared_hdu
@@ -92,12 +93,11 @@ def stream(
     if layout == "spoc" and isinstance(frame.header, OriginalHeader):
         rest += raw_header_hdu(frame.header)
     rest += shared_hdu(frame)
-    check_readable(target, [file.data, *rest])
+    parts: list[Bytes] = [file.data, *rest]
+    check_readable(target, parts)
     if is_gzip_name(target):
-        edges = [0, len(lead) or starts[0], *(start + _PADDED for start in starts)]
-        parts = [file[a:b].data for a, b in itertools.pairwise(edges)]
-        file, rest = _gathered(list(packed(target, *parts, *rest))), []
-    write_whole(target, [file.data, *rest], on_written)
+        parts = [gzipped(parts, partial(_memory, "packed"))]
+    write_whole(target, parts, on_written)
 
 
 def _tica(readout: Readout, frame: Frame, target: Path) -> tuple[bytes, list[Cards]]:
@@ -124,16 +124,6 @@ STREAMED_LAYOUTS: dict[str, Callable[[Readout, Frame, Path], tuple[bytes, list[C
     "spoc": _spoc,
 }
 """How the layouts that can be streamed begin."""
-
-
-def _gathered(parts: list[Bytes]) -> Array:
-    """Parts of a packed file, in memory that can be written at once."""
-    out = _memory("packed", sum(len(part) for part in parts))
-    place = 0
-    for part in parts:
-        out[place : place + len(part)] = np.frombuffer(part, dtype=np.uint8)
-        place += len(part)
-    return out
 
 
 def _memory(name: str, size: int) -> Array:

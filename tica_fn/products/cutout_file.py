@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.fits.hdu_bytes import packed
+from tica_fn.fits.gzipped import packed
 from tica_fn.fits.provenance import software
 from tica_fn.immutable import Array
 

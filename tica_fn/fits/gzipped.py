@@ -1,0 +1,194 @@
+"""Files gzipped as a whole.
+
+Pixels that are mostly noise are Huffman-coded by a kernel in a third of the time that ISA-L takes
+at its level 1, as small; everything else is packed by ISA-L.  What is cheaper is told by a sample.
+
+Source: RFC 1951 and 1952.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from isal import igzip, isal_zlib
+
+from tica_fn.errors import BadFileError
+from tica_fn.fits.hdu_bytes import Bytes, Joined, is_gzip_name
+from tica_fn.immutable import Array
+from tica_fn.kernels.deflate import code_pairs, code_words
+
+__all__ = ["gzipped", "gzipped_whole", "packed"]
+
+_HEAD = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 4, 255])
+"""Of a gzip member: no time, no name, packed fast, of no known system."""
+_END = bytes([3, 0])
+"""An empty last block."""
+_ALIGNED = bytes([0, 0, 0xFF, 0xFF])
+"""Rest of an empty stored block, from the byte after its three bits on."""
+_RAW = -15
+"""A bare DEFLATE stream, with the largest window."""
+_LARGE = 1 << 20
+_BLOCK = 1 << 23
+"""Bytes that are packed in one way, with one table of codes."""
+_SAMPLES, _SAMPLE = 64, 1024
+_SAMPLE_STEP = 61
+_NOISY = 1.03
+"""Size, against what ISA-L makes of it, up to which Huffman coding alone is taken."""
+_LONGEST, _LONGEST_OF_LENGTHS = 13, 7
+_END_OF_BLOCK = 256
+_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
+
+
+def _plain(size: int) -> Array:
+    return np.empty(size, dtype=np.uint8)
+
+
+def packed(path: str | os.PathLike[str], *parts: Bytes) -> Sequence[Bytes]:
+    """Parts of a file as they are written: gzipped where its name says so."""
+    return [gzipped(parts)] if is_gzip_name(path) else parts
+
+
+def gzipped(parts: Iterable[Bytes], memory: Callable[[int], Array] = _plain) -> memoryview:
+    """Gzip parts of a file as one member; the same content gives the same bytes.
+
+    `memory` gives so many bytes, (n,) uint8 that begin at a multiple of 8; they hold the result.
+    """
+    content = Joined(parts)
+    size = len(content)
+    out = memory(2 * size + 1024)
+    place, crc = 0, 0
+
+    def put(part: Bytes) -> None:
+        nonlocal place
+        out[place : place + len(part)] = np.frombuffer(part, dtype=np.uint8)
+        place += len(part)
+
+    put(_HEAD)
+    for start in range(0, size, _BLOCK):
+        block = _aligned(content[start : start + _BLOCK])
+        crc = isal_zlib.crc32(block, crc)
+        if _is_noise(block):
+            place = _put_coded(block, out, place)
+        else:
+            packer = isal_zlib.compressobj(level=1, wbits=_RAW, memLevel=9)
+            put(packer.compress(block))
+            put(packer.flush(isal_zlib.Z_SYNC_FLUSH))
+    put(_END)
+    put(crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little"))
+    return out[:place].data
+
+
+def gzipped_whole(path: str | os.PathLike[str], parts: Iterable[Bytes], level: int) -> bytes:
+    """Parts of a file gzipped at once, unpacked again and compared."""
+    plain = b"".join(parts)
+    out = igzip.compress(plain, compresslevel=level, mtime=0)
+    if igzip.decompress(out) != plain:  # type: ignore[no-untyped-call]
+        raise BadFileError(f"{path}: what was compressed unpacks differently")
+    return out
+
+
+def _aligned(view: memoryview) -> Array:
+    """Bytes that can be taken as words where there are whole ones."""
+    data = np.frombuffer(view, dtype=np.uint8)
+    return data.copy() if data.ctypes.data % 4 else data
+
+
+def _is_noise(data: Array) -> bool:
+    """Tell, by samples, whether nothing but how often its bytes occur packs a block."""
+    if data.size < _LARGE or data.size % 4:
+        return False
+    starts = np.linspace(0, data.size - _SAMPLE, _SAMPLES).astype(np.int64)
+    sample = np.concatenate([data[start : start + _SAMPLE] for start in starts])
+    counts = np.bincount(sample, minlength=256)
+    coded = float(counts @ _lengths(counts, _LONGEST)) / 8.0
+    packer = isal_zlib.compressobj(level=1, wbits=_RAW, memLevel=9)
+    return coded <= _NOISY * len(packer.compress(sample.data) + packer.flush())
+
+
+def _put_coded(data: Array, out: Array, place: int) -> int:
+    """Put a block of Huffman-coded bytes in its place, and an empty one behind; where it ends."""
+    words = data.view(np.uint32)
+    counts = np.bincount(words[::_SAMPLE_STEP].copy().view(np.uint8), minlength=_END_OF_BLOCK + 1)
+    lengths = _lengths(counts + 1, _LONGEST)
+    codes = _codes(lengths)
+    # From a multiple of 8 bytes on, with what stands before the block.
+    start = place - place % 8
+    value = int.from_bytes(out[start:place].tobytes(), "little")
+    value, bits = _with_head(value, 8 * (place - start), lengths)
+    whole = bits // 64
+    ahead = (value & ((1 << 64 * whole) - 1)).to_bytes(8 * whole, "little")
+    out[start : start + len(ahead)] = np.frombuffer(ahead, dtype=np.uint8)
+    start += len(ahead)
+    pairs = np.empty(1 << 16, dtype=np.uint32)
+    code_pairs(codes[:256], lengths[:256].astype(np.uint32), pairs)
+    room = out[start : start + (out.size - start) // 8 * 8].view(np.uint64)
+    bits = code_words(words, pairs, bits % 64, np.uint64(value >> 64 * whole), room)
+    start, bits = start + bits // 64 * 8, bits % 64
+    value = int.from_bytes(out[start : start + 8].tobytes(), "little")
+    value |= int(codes[_END_OF_BLOCK]) << bits
+    bits += int(lengths[_END_OF_BLOCK]) + 3  # and the head of an empty stored block
+    end = value.to_bytes(16, "little")[: -(-bits // 8)] + _ALIGNED
+    out[start : start + len(end)] = np.frombuffer(end, dtype=np.uint8)
+    return start + len(end)
+
+
+def _with_head(value: int, bits: int, lengths: Array) -> tuple[int, int]:
+    """Bits behind which stands the head of a block with these lengths of codes, and their count."""
+    # Two codes of distances, which are not used, make a table that every reader takes.
+    told = [*lengths.tolist(), 1, 1]
+    of_lengths = _lengths(np.bincount(told, minlength=len(_ORDER)), _LONGEST_OF_LENGTHS)
+    code = _codes(of_lengths)
+    fields = [(0, 1), (2, 2), (len(lengths) - 257, 5), (1, 5), (len(_ORDER) - 4, 4)]
+    fields += [(int(of_lengths[symbol]), 3) for symbol in _ORDER]
+    fields += [(int(code[length]), int(of_lengths[length])) for length in told]
+    for field, size in fields:
+        value |= field << bits
+        bits += size
+    return value, bits
+
+
+def _lengths(counts: Array, longest: int) -> Array:
+    """Lengths of the Huffman codes of symbols that occur so often; 0 for those that don't."""
+    used = np.flatnonzero(counts)
+    out = np.zeros(len(counts), dtype=np.int64)
+    least = 1
+    if len(used) == 1:
+        out[used] = 1
+        return out
+    while True:
+        depth = _depths(np.maximum(counts[used], least).tolist())
+        if max(depth) <= longest:
+            out[used] = depth
+            return out
+        least = 2 * max(least, int(counts[used].min()))
+
+
+def _depths(counts: list[int]) -> list[int]:
+    """How deep each leaf of a Huffman tree lies; two at least."""
+    above = [0] * (2 * len(counts) - 1)
+    heap = [(count, node) for node, count in enumerate(counts)]
+    heapq.heapify(heap)
+    for node in range(len(counts), len(above)):
+        first = heapq.heappop(heap)
+        second = heap[0]
+        above[first[1]] = above[second[1]] = node
+        heapq.heapreplace(heap, (first[0] + second[0], node))
+    depth = [0] * len(above)
+    for node in range(len(above) - 2, -1, -1):
+        depth[node] = depth[above[node]] + 1
+    return depth[: len(counts)]
+
+
+def _codes(lengths: Array) -> Array:
+    """Canonical codes of these lengths, the first bit lowest."""
+    codes = np.zeros(len(lengths), dtype=np.uint32)
+    code = 0
+    for length in range(1, int(lengths.max()) + 1):
+        code <<= 1
+        for symbol in np.flatnonzero(lengths == length).tolist():
+            codes[symbol] = int(f"{code:0{length}b}"[::-1], 2)
+            code += 1
+    return codes
