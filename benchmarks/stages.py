@@ -23,7 +23,7 @@ STAGES = (
     ("split it into headers and data", files, "read_blocks"),
     ("CRC of the input", files, "crc32"),
     ("pedestals and smear (small frame)", image_plans, "measured_part"),
-    ("the sweep: swap, sum, six steps, swap, sum", SweepPlan, "fill_file"),
+    ("the sweep: swap, sum, six steps, swap, sum", SweepPlan, "sweep_rows"),
     ("cards of the product", stream, "tica_header"),
     ("write to the disk", stream, "write_whole"),
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tica_fn import kernels
-from tica_fn.kernels.flags import extend_runs, peaks_of_row, place_flags
+from tica_fn.kernels.flags import count_faint, extend_runs, peaks_of_row, place_flags
 
 
 def longest_run(column):
@@ -125,7 +125,8 @@ def test_a_brighter_pixel_that_is_no_neighbour_says_nothing(row, other):
 
 @pytest.mark.parametrize("rows", [20, 2])
 @pytest.mark.parametrize("known", [True, False])
-def test_signal_flags_are_those_of_plain_loops(rows, known):
+@pytest.mark.parametrize("divided", [True, False])
+def test_signal_flags_are_those_of_plain_loops(rows, known, divided):
     """The errors of the flat field are there, or one row of zeros stands for them."""
     random = np.random.default_rng(12)
     pixels = random.uniform(-10.0, 100.0, (rows, 6)).astype(np.float32)
@@ -138,23 +139,43 @@ def test_signal_flags_are_those_of_plain_loops(rows, known):
     flat[0, 0], flat[1, 0] = 0.5, 1.5
     pixels[0, :2] = 50.0, -60.0
     smear = random.uniform(0.0, 5.0, 6) * [0, 0, 1, 1, 1, 1]
-    scale = np.array([1.0, -0.5, 2.0, -2.0, 5.0, -5.0])
+    scale = np.array([1.0, 0.5, 2.0, 2.0, 5.0, 5.0])
     pixels[1, 0] = 60.0
     limits = np.array([[50.0, 60.0]] * 5 + [[np.inf, np.inf]])
+    columns = np.stack([smear, scale, *limits.T])
     before = random.integers(0, 8, (rows, 6)).astype(np.int32)
     out, full = before.copy(), np.empty((rows, 6), dtype=np.bool_)
     kernels.signal_flags(
-        pixels, flat, error, smear, scale, limits, np.array([0.5, 1.5, 0.125]),
+        pixels, flat, error, divided, columns, np.array([0.5, 1.5, 0.125]),
         np.array([16, 32, 256, 2048]), full, out,
     )  # fmt: skip
     for r in range(rows):
         for c in range(6):
             f, y = float(flat[r, c]), float(pixels[r, c])
-            e = y * (scale[c] if scale[c] > 0 else -scale[c] * f) + smear[c]
+            e = y * (scale[c] * f if divided else scale[c]) + smear[c]
             bits = 16 * (e >= limits[c, 0]) + 32 * (e > limits[c, 1]) + 2048 * (e != e)
             bits += 256 * (f < 0.5 or f > 1.5 or not error[r if known else 0, c] <= 0.125)
             assert out[r, c] == before[r, c] | bits
             assert full[r, c] == (e >= limits[c, 0])
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+@pytest.mark.parametrize("step", [1, 4])
+def test_faint_pixels_are_counted_by_amplifier(rows, step):
+    """Eight columns of two amplifiers, behind and before two that are none's."""
+    random = np.random.default_rng([rows, step])
+    pixels = random.uniform(0.0, 100.0, (9, 12)).astype(np.float32)
+    flat = random.uniform(0.5, 1.5, (rows, 12)).astype(np.float32)
+    pixels[:, :2] = pixels[:, 10:] = np.nan
+    pixels[0, 3], flat[0, 3] = 100.0, 1.0  # just as bright as the limit
+    plain = pixels.astype(np.float64)[::step] * np.broadcast_to(flat, (9, 12))[::step] / 2.0
+    expected = [int((plain[:, c : c + 4] < 50.0).sum()) for c in (2, 6)]
+    out = np.array([5, 7])
+    count_faint(pixels, flat, 2.0, 2, step, 50.0, out)
+    assert out.tolist() == [expected[0] + 5, expected[1] + 7]
+    pixels[4, 9], pixels[4, 3] = np.inf, 60.0
+    count_faint(pixels, flat, 2.0, 2, step, 50.0, out)
+    assert out[0] > 0 > -1000 > out[1]
 
 
 def test_runs_go_on_from_strip_to_strip():

@@ -19,6 +19,9 @@ from tica_fn.kernels.stars.starlight import (
     measure_starlight,
 )
 
+DARK = (0.0, 0.0, 0.0)
+"""No background, and no slope of it."""
+
 
 def some_stamp(random, side=13):
     """A star somewhere, a slope, noise, and now and then a hole."""
@@ -48,7 +51,7 @@ def test_windowed_centroid_takes_the_same_steps(rounds):
     for _ in range(40):
         stamp, start = some_stamp(random), random.uniform(-2, 2, 2)
         sigma = random.choice([0.7, 1.5])
-        found = windowed_centroid(stamp, 5, 90.0, 4.0, -3.0, *start, sigma, rounds, 1e-3)
+        found = windowed_centroid(stamp, 5, (90.0, 4.0, -3.0), tuple(start), sigma, rounds, 1e-3)
         expected = twins.window(
             stamp.tolist(), 5, (90.0, 4.0, -3.0), start, sigma, rounds, 1e-3
         )  # fmt: skip
@@ -112,7 +115,9 @@ def test_starlight_is_that_of_plain_loops():
     columns, rows = random.integers(-5, 65, 80), random.integers(-5, 75, 80)
     columns[:28], rows[:28] = np.rint(np.tile(places, (2, 1))).astype(int).T
     slope_x, slope_y = random.normal(0.5, 0.3, 80), random.normal(-0.3, 0.3, 80)
-    found = measure_starlight(pixels, columns, rows, slope_x, slope_y, 3, 58, 66, 1.5, 0.9)
+    found = measure_starlight(
+        pixels, columns, rows, np.stack([slope_x, slope_y]), (3, 58, 66), 1.5, 0.9
+    )
     for k in range(80):
         expected = twins.starlight(
             pixels.tolist(), int(columns[k]), int(rows[k]), (slope_x[k], slope_y[k]), 3, 58, 66,
@@ -128,11 +133,11 @@ def test_starlight_is_that_of_plain_loops():
 def test_starlight_of_a_single_bright_pixel(light, isolated):
     pixels, here = np.zeros((40, 40)), np.array([20])
     pixels[20, 20] = light
-    found = measure_starlight(pixels, here, here, np.zeros(1), np.zeros(1), 0, 40, 40, 1.5, 0.9)
+    found = measure_starlight(pixels, here, here, np.zeros((2, 1)), (0, 40, 40), 1.5, 0.9)
     assert (found[ISOLATED, 0], found[PEAK, 0], found[FLUX, 0]) == (isolated, light, light)
     assert found[WINDOW_X, 0] == found[WINDOW_Y, 0] == 0.0  # measured, however faint
     dark = measure_starlight(
-        -pixels, here, here, np.zeros(1), np.zeros(1), 0, 40, 40, 1.5, 0.9
+        -pixels, here, here, np.zeros((2, 1)), (0, 40, 40), 1.5, 0.9
     )  # fmt: skip
     assert np.isnan(dark[WINDOW_X, 0])
 
@@ -141,8 +146,8 @@ def measured(pixels, missing=()):
     """Numbers of the star in the middle of 40 x 40 pixels, and those of the twin."""
     for row, column in missing:
         pixels[row, column] = np.nan
-    here, none = np.array([20]), np.zeros(1)
-    found = measure_starlight(pixels, here, here, none, none, 0, 40, 40, 1.5, 0.9)[:, 0]
+    here, none = np.array([20]), np.zeros((2, 1))
+    found = measure_starlight(pixels, here, here, none, (0, 40, 40), 1.5, 0.9)[:, 0]
     expected = twins.starlight(pixels.tolist(), 20, 20, (0.0, 0.0), 0, 40, 40, 1.5, 0.9)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
     return found
@@ -199,13 +204,13 @@ def test_a_star_between_two_does_not_settle():
 def test_centroids_of_faint_light_and_of_none(half):
     stamp = np.zeros((13, 13))
     assert np.isnan(mean_centroid(stamp, half, 0.0, 0.0, 0.0)[:2]).all()
-    assert np.isnan(windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 9, 1e-3)[:2]).all()
+    assert np.isnan(windowed_centroid(stamp, half, DARK, (0.0, 0.0), 1.5, 9, 1e-3)[:2]).all()
     stamp[6, 7], stamp[6, 5] = 1.0, -1.0
     assert np.isnan(mean_centroid(stamp, half, 0.0, 0.0, 0.0)[:2]).all()
-    assert np.isnan(windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 9, 1e-3)[:2]).all()
+    assert np.isnan(windowed_centroid(stamp, half, DARK, (0.0, 0.0), 1.5, 9, 1e-3)[:2]).all()
     stamp[6, 7], stamp[6, 5] = 0.5, 0.0
     assert mean_centroid(stamp, half, 0.0, 0.0, 0.0) == (1.0, 0.0, 0.5)
-    found = windowed_centroid(stamp, half, 0.0, 0.0, 0.0, 1.0, 0.0, 1.5, 9, 1e-3)
+    found = windowed_centroid(stamp, half, DARK, (1.0, 0.0), 1.5, 9, 1e-3)
     assert found == (1.0, 0.0, 1)
 
 
@@ -216,10 +221,10 @@ def test_a_centroid_on_the_edge_of_its_square_is_inside(axis, side):
     place = np.roll([side * 5, 0], axis)
     stamp[7 + place[0], 7 + place[1]] = 90.0
     start = float(place[1]), float(place[0])
-    found = windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 9, 1e-3)
+    found = windowed_centroid(stamp, 5, DARK, tuple(start), 1.5, 9, 1e-3)
     assert found == (*start, 1)
     # A step as long as the tolerance is too long.
-    assert windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 9, 0.0) == (*start, -1)
+    assert windowed_centroid(stamp, 5, DARK, tuple(start), 1.5, 9, 0.0) == (*start, -1)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -228,9 +233,9 @@ def test_a_step_as_long_as_the_tolerance_is_too_long(axis):
     stamp = np.zeros((11, 11))
     stamp[5, 5] = 64.0
     start = np.roll([0.25, 0.0], axis)
-    once = windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 1, 0.25)
+    once = windowed_centroid(stamp, 5, DARK, tuple(start), 1.5, 1, 0.25)
     assert once == (0.0, 0.0, -1)
-    assert windowed_centroid(stamp, 5, 0.0, 0.0, 0.0, *start, 1.5, 1, 0.26) == (0.0, 0.0, 1)
+    assert windowed_centroid(stamp, 5, DARK, tuple(start), 1.5, 1, 0.26) == (0.0, 0.0, 1)
 
 
 @pytest.mark.parametrize("count", [4, 5, 10, 11, 14, 19, 20, 31, 32, 150])

@@ -182,11 +182,9 @@ def sweep_arguments(shape, dtype, whole, odd=True):
         image(shape, 14, dtype),
         image(model_shape, 15, np.float32, odd=False),
         48.0,
-        pedestal,
-        gain,
+        np.stack([pedestal, gain, vector(shape[1], 18, odd=odd)]),
         runs,
         coefficients,
-        vector(shape[1], 18, odd=odd),
         image(model_shape, 19, np.float32, odd=odd),
     )
 

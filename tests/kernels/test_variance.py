@@ -15,26 +15,26 @@ COEFFICIENTS = {
 
 
 def numbers(model):
-    """Of each run: level, pedestal, scale, trimming, reads, gain, quantum, growth, model, ..."""
+    """Of each run: level, pedestal, scale, trimming, reads, gain, quantum, growth, bias; model."""
     rows = [
-        (900.0, 0.3, 2.5, 0.84, 4000.0, 5.2, 8.0, 0.14),
-        (-300.0, 0.7, 0.5, 1.0, 2500.0, 5.1, 3.0, 0.0),
-        (150.0, 0.2, 1.5, 0.9, 7000.0, 4.9, 1.0, 0.2),
+        (900.0, 0.3, 2.5, 0.84, 4000.0, 5.2, 8.0, 0.14, 1.7),
+        (-300.0, 0.7, 0.5, 1.0, 2500.0, 5.1, 3.0, 0.0, 1.7),
+        (150.0, 0.2, 1.5, 0.9, 7000.0, 4.9, 1.0, 0.2, 1.7),
     ]
     return np.array([[*row, MODEL[model], *COEFFICIENTS[model]] for row in rows])
 
 
 def before(n, k):
     """Electrons before linearity, and the derivative of the correction there."""
-    a, b, c0, c1, c2 = k[9:]
-    if k[8] == 1.0:
+    a, b, c0, c1, c2 = k[10:]
+    if k[9] == 1.0:
         m = n
         for _ in range(2):
             x = m * a - b
             m = n / (c0 + c1 * x + c2 * x**2)
         x = m * a - b
         return m, c0 + c1 * x + c2 * x**2 + m * a * (c1 + 2 * c2 * x)
-    if k[8] == 2.0:
+    if k[9] == 2.0:
         # The correction is m / ((1 + m a) (1 - m b)); its inverse by bisection.
         low, high = -1e7, 1e7
         for _ in range(200):
@@ -57,13 +57,13 @@ def run_of(column):
     return next(i for i, (first, last) in enumerate(RUNS) if first <= column < last)
 
 
-def pixel(r, c, planes, smear, of_smear, table, factor, rows):
-    y, f, fe, be, b = (float(p[r if len(p) > 1 else 0, c]) for p in planes)
+def pixel(r, c, planes, smear, of_smear, table, rows):
+    y, f, fe, b, be = (float(p[r if len(p) > 1 else 0, c]) for p in planes)
     k = table[run_of(c)]
     n = y * f * k[2] + smear[c]
     m, slope = before(n, k)
     shared = before(smear[c], k)[1] if of_smear.any() else 0.0
-    own = electronics(n, slope, be, k) + rounding(m, slope, k[0] + factor * b, k)
+    own = electronics(n, slope, be, k) + rounding(m, slope, k[0] + k[8] * b, k)
     own *= 1 - 2 / 7 if rows[0] <= r < rows[1] else 1
     total = own + of_smear[c] + ((slope - shared) * k[5]) ** 2 * k[1]
     return total / (f * k[2]) ** 2 + (y * fe / f) ** 2
@@ -84,20 +84,40 @@ def test_pixels(model, flat_rows, bias_rows, lit):
     flat_error = random.uniform(0.0, 0.02, (bias_rows, 9))
     bias_error = random.uniform(0.0, 3.0, (flat_rows, 9))
     bias = random.normal(0.0, 900.0, (bias_rows, 9))
-    planes = [y, *(p.astype(np.float32) for p in (flat, flat_error, bias_error, bias))]
+    planes = [y, *(p.astype(np.float32) for p in (flat, flat_error, bias, bias_error))]
     smear = random.uniform(0.0, 2e4, 9) * lit
     of_smear = random.uniform(1.0, 900.0, 9) * lit
-    rows, factor, table = (1, 3) if lit else (0, 0), 1.7, numbers(model)
+    rows, table = (1, 3) if lit else (0, 0), numbers(model)
     out = np.full((height, 9), np.nan)
     kernels.pixel_variance(
-        planes[0], planes[1], planes[2], planes[3], planes[4], factor, smear, of_smear, RUNS,
-        table, *rows, out,
-    )  # fmt: skip
+        planes[0], tuple(planes[1:]), np.stack([smear, of_smear]), RUNS, table, rows, out
+    )
     expected = [
-        [pixel(r, c, planes, smear, of_smear, table, factor, rows) for c in range(9)]
-        for r in range(height)
+        [pixel(r, c, planes, smear, of_smear, table, rows) for c in range(9)] for r in range(height)
     ]
     np.testing.assert_allclose(out, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_left_out_for_being_zero_changes_no_bit(dtype):
+    """A row of zeros says that a model has no error; whole planes of them are computed."""
+    random = np.random.default_rng(8)
+    odd = [np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-300, 3e38]
+    y, flat = random.uniform(-40.0, 1e5, (2, 64, 9))
+    y[:8, 4], flat[:8, 5], y[8:16, 6], flat[8:16, 6] = odd, odd, odd, 0.0
+    pixels, flat, bias = y.astype(dtype), flat.astype(np.float32), y.astype(np.float32)
+    table = numbers("mission")
+    table[:, 7] = 0.0  # the quantum does not grow
+    smear = np.stack([random.uniform(0.0, 2e4, 9), random.uniform(1.0, 900.0, 9)])
+    found = []
+    for rows in (1, 64):
+        error = np.zeros((rows, 9), dtype=np.float32)
+        found.append(np.empty((64, 9), dtype=np.float32))
+        kernels.pixel_variance(
+            pixels, (flat, error, bias, error), smear, RUNS, table, (1, 3), found[-1]
+        )
+    assert found[0].tobytes() == found[1].tobytes()
+    assert np.isnan(found[0]).sum() > 15
 
 
 @pytest.mark.parametrize("model", MODEL)

@@ -356,8 +356,8 @@ def test_starlight_agrees_with_its_parts_and_tells_missing_pixels():
     pixels[30:41, 40:51] += star(0.3, -0.4, level=0.0)
     pixels[60, 20] = np.nan
     columns, rows = np.array([45, 20, 88, -9]), np.array([35, 60, 40, 3])
-    zero = np.zeros(4)
-    found = measure_starlight(pixels, columns, rows, zero, zero, 0, 90, 80, 1.5, 0.9)
+    zero = np.zeros((2, 4))
+    found = measure_starlight(pixels, columns, rows, zero, (0, 90, 80), 1.5, 0.9)
     stamp = pixels[30:41, 40:51]
     level, _ = twins.ring_background(stamp.tolist(), 2)
     x, _, flux = twins.mean_centroid(stamp.tolist(), 2, level)

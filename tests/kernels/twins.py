@@ -131,8 +131,9 @@ def multiply_flat(pixels, flat):
     return each_pixel(pixels, lambda e, r, c: e * real(flat[r, c]))
 
 
-def sweep(pixels, bias, factor, pedestal, gain, runs, coefficients, smear, flat):
+def sweep(pixels, bias, factor, columns, runs, coefficients, flat):
     """The steps one after the other over the whole image."""
+    pedestal, gain, smear = columns
     rows = len(pixels)
     v = subtract_bias(pixels, np.broadcast_to(bias, (rows, bias.shape[1])), factor)
     e = apply_gain(subtract_pedestal(v, pedestal), gain)

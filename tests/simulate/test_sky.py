@@ -52,16 +52,16 @@ def naive_stars(columns, rows, flux, weights, offsets, widths, reach, shape):
 def test_stars_agree_with_the_naive_sum():
     stars = components(12, seed=1)
     fast = np.zeros((30, 40))
-    add_stars(*stars, 0, 0, fast)
+    add_stars(np.stack(stars[:3]), *stars[3:], (0, 0), fast)
     np.testing.assert_allclose(fast, naive_stars(*stars, fast.shape), rtol=1e-11, atol=1e-11)
 
 
 def test_a_tile_gets_the_bits_of_the_whole():
     stars = components(40, seed=2)
     whole = np.zeros((30, 40))
-    add_stars(*stars, 0, 0, whole)
+    add_stars(np.stack(stars[:3]), *stars[3:], (0, 0), whole)
     tile = np.zeros((11, 13))
-    add_stars(*stars, 9, 21, tile)
+    add_stars(np.stack(stars[:3]), *stars[3:], (9, 21), tile)
     assert np.array_equal(tile, whole[9:20, 21:34])
 
 

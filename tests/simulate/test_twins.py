@@ -99,7 +99,10 @@ def test_bleed(rows, seed):
 def traced(*arguments, capacity=4000):
     pixel, block = (np.full(capacity, -1, dtype=np.int64) for _ in range(2))
     charge = np.full(capacity, np.nan)
-    filled = cosmic.trace_tracks(*arguments, pixel, block, charge)
+    hits, *shape, depth, per_pixel, seed, purpose = arguments
+    filled = cosmic.trace_tracks(
+        hits, tuple(shape), depth, per_pixel, (seed, purpose), pixel, block, charge
+    )
     return filled, pixel, block, charge
 
 

@@ -11,11 +11,19 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
-from tica_fn.detector import AMPLIFIERS, COLUMNS, ROWS, SCIENCE_COLUMNS, SCIENCE_ROWS
+from tica_fn.detector import (
+    AMPLIFIER_COLUMNS,
+    AMPLIFIERS,
+    COLUMNS,
+    ROWS,
+    SCIENCE_COLUMNS,
+    SCIENCE_ROWS,
+)
 from tica_fn.fits.checksum import add_sums
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.kernels.big_endian import errors_to_file, reals_to_file
+from tica_fn.kernels.flags import count_faint
 from tica_fn.pipeline.strips import STRIP_ROWS, Strips
 from tica_fn.quality.pixels import FlagPlan
 from tica_fn.uncertainty.estimate_variance import VariancePlan
@@ -67,7 +75,7 @@ def fill_words(
     """
     plain = readout.strips.plain
     if plain is not None and len(words) == 1 and quality is None and readout.flat is None:
-        read, written = plain.fill_file(readout.counts, readout.frame.smear, words[0])
+        read, written = plain.sweep_rows(0, readout.counts, words[0])
         return read, [written]
     sums = [0] * len(words)
 
@@ -159,19 +167,20 @@ class _AtHand:
 
     def _count_dark(self, flat: Array, first: int, last: int) -> None:
         """Count, in every fourth row, the pixels that are surely neither a bright sky nor full."""
-        rows = np.arange(first + -first % _ROW_STEP, min(last, SCIENCE_ROWS[1]), _ROW_STEP)
-        if not rows.size:
+        rows = range(first + -first % _ROW_STEP, min(last, SCIENCE_ROWS[1]), _ROW_STEP)
+        if not rows:
             return
-        science = slice(*SCIENCE_COLUMNS)
-        light = self.pixels[rows - first + _HALO, science].astype(np.float64)
-        light *= (flat if len(flat) == 1 else flat[rows])[:, science]
-        if self.readout.frame.unit != RATE:
-            light /= self.readout.frame.live_s
-        by_amplifier = light.reshape(len(rows), len(AMPLIFIERS), -1)
-        # One value that is no number leaves its amplifier with too few.
-        dark = (by_amplifier < _SURELY_DARK).sum(axis=(0, 2))
-        self._dark += np.where(np.isfinite(by_amplifier).all(axis=(0, 2)), dark, -(2**40))
-        self._looked_at += by_amplifier[:, 0].size
+        frame = self.readout.frame
+        count_faint(
+            self.pixels[rows[0] - first + _HALO : rows[-1] + 1 - first + _HALO],
+            flat if len(flat) == 1 else flat[rows[0] : rows[-1] + 1],
+            1.0 if frame.unit == RATE else frame.live_s,
+            SCIENCE_COLUMNS[0],
+            _ROW_STEP,
+            _SURELY_DARK,
+            self._dark,
+        )
+        self._looked_at += len(rows) * AMPLIFIER_COLUMNS
 
     def refuse_unusual(self) -> None:
         """Refuse a frame of which a flag may have to be said as a whole."""

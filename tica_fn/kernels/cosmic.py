@@ -24,13 +24,10 @@ _LOWEST_OF_NINE = 1.4850131622
 @kernel
 def trace_tracks(
     hits: int,
-    height: int,
-    width: int,
-    blocks: int,
+    shape: tuple[int, int, int],
     depth: float,
     charge_per_pixel: float,
-    seed: int,
-    purpose: int,
+    key: tuple[int, int],
     pixel: NDArray[np.int64],
     block: NDArray[np.int64],
     charge: NDArray[np.float64],
@@ -38,9 +35,12 @@ def trace_tracks(
     """Lay down the tracks of cosmic rays that strike an image.
 
     Directions are those of an isotropic flux on a flat detector, ``p(theta) ~ cos(theta)
-    sin(theta)``; the charge freed along a piece of track fluctuates by 30 %.  Fills in where
+    sin(theta)``; the charge freed along a piece of track fluctuates by 30 %.  `shape`: rows,
+    columns and blocks of exposures; `key`: seed and purpose of the random numbers.  Fills in where
     (`pixel` of the flat image), when (`block`) and how much, as far as they reach; the count.
     """
+    height, width, blocks = shape
+    seed, purpose = key
     filled = 0
     for hit in range(hits):
         state = stream(seed, purpose, hit)

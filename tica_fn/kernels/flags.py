@@ -12,6 +12,7 @@ from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.types import Array, Image, Table, Vector
 
 __all__ = [
+    "count_faint",
     "extend_runs",
     "isolated_pixels",
     "longest_runs",
@@ -31,9 +32,8 @@ def signal_flags(
     pixels: Image,
     flat: Image,
     flat_error: Image,
-    smear: Vector,
-    scale: Vector,
-    limits: Image,
+    divided: bool,
+    columns: Image,
     flat_limits: Vector,
     bits: Vector,
     full: Image,
@@ -49,14 +49,12 @@ def signal_flags(
         (rows, columns) float32 flat field.
     flat_error : ndarray
         (rows, columns) float32 error of the flat field, or (1, columns) zeros.
-    smear : ndarray
-        (columns,) float64, electron: what was subtracted, or zeros.
-    scale : ndarray
-        (columns,) float64: electrons in one unit of `pixels`; negative where the flat field was
-        divided by, and is to be multiplied with.
-    limits : ndarray
-        (columns, 2) float64, electron: from where on a pixel is saturated, and above what its
-        linearity is not known; infinite where that has no meaning.
+    divided : bool
+        Whether `pixels` were divided by the flat field.
+    columns : ndarray
+        (4, columns) float64: smear that was subtracted [electron] or zeros; electrons in one unit
+        of `pixels`; from where on a pixel is saturated, and above what its linearity is not known
+        [electron], infinite where that has no meaning.
     flat_limits : ndarray
         (3,) float64: lowest and highest flat field that can be right, largest error.
     bits : ndarray
@@ -72,25 +70,17 @@ def signal_flags(
     >>> from tica_fn.kernels import signal_flags
     >>> pixels, quality = np.array([[10.0, 200.0, np.nan]]), np.zeros((1, 3), dtype=np.int32)
     >>> flat, no_error = np.ones((1, 3), dtype=np.float32), np.zeros((1, 3), dtype=np.float32)
-    >>> limits = np.array([[100.0, np.inf]] * 3)
+    >>> columns = np.array([[0.0] * 3, [1.0] * 3, [100.0] * 3, [np.inf] * 3])
+    >>> flat_limits, bits = np.array([0.5, 2.0, 0.1]), np.array([1, 2, 4, 8])
     >>> full = np.empty((1, 3), dtype=np.bool_)
-    >>> signal_flags(
-    ...     pixels,
-    ...     flat,
-    ...     no_error,
-    ...     np.zeros(3),
-    ...     np.ones(3),
-    ...     limits,
-    ...     np.array([0.5, 2.0, 0.1]),
-    ...     np.array([1, 2, 4, 8]),
-    ...     full,
-    ...     quality,
-    ... )
+    >>> signal_flags(pixels, flat, no_error, False, columns, flat_limits, bits, full, quality)
     >>> quality, full
     (array([[0, 1, 8]], dtype=int32), array([[False,  True, False]]))
     """
     per_error = 1 if flat_error.shape[0] > 1 else 0
-    full_at, end_at = limits[:, 0].copy(), limits[:, 1].copy()
+    smear, scale = columns[0], columns[1]
+    # Arrays of its own, which the compiler knows that `out` does not change.
+    full_at, end_at = columns[2].copy(), columns[3].copy()
     lowest, highest, largest = flat_limits[0], flat_limits[1], flat_limits[2]
     none = np.int32(0)
     saturated, beyond = np.int32(bits[0]), np.int32(bits[1])
@@ -100,7 +90,7 @@ def signal_flags(
         o, marked = out[r], full[r]
         for c in range(pixels.shape[1]):
             f = float(of_row[c])
-            e = float(y[c]) * (scale[c] if scale[c] > 0 else -scale[c] * f) + smear[c]
+            e = float(y[c]) * (scale[c] * (f if divided else 1.0)) + smear[c]
             wrong = (f < lowest) | (f > highest) | (not error[c] <= largest)
             marked[c] = e >= full_at[c]
             found = (saturated if e >= full_at[c] else none) | (beyond if e > end_at[c] else none)
@@ -153,6 +143,29 @@ def longest_runs(marked: Image, out: Table) -> None:
     """
     out[:] = 0
     extend_runs(marked, np.zeros(out.size, dtype=np.int64), out)
+
+
+@kernel
+def count_faint(
+    pixels: Image, flat: Image, live_s: float, first: int, step: int, limit: float, out: Array
+) -> None:
+    """Add to `out` how many pixels of each amplifier have less light than a limit.
+
+    Every `step`-th row is looked at, from column `first` on; `out` is (n,) int64, one for each run
+    of columns.  A value that is no finite number takes far more off than there are pixels.
+    """
+    per_flat = 1 if flat.shape[0] > 1 else 0
+    width = (pixels.shape[1] - 2 * first) // out.size
+    for r in range(0, pixels.shape[0], step):
+        for k in range(out.size):
+            start = first + k * width
+            y, f = pixels[r, start : start + width], flat[r * per_flat, start : start + width]
+            faint, odd = 0, 0
+            for c in range(width):
+                light = float(y[c]) * float(f[c]) / live_s
+                faint += light < limit
+                odd += light - light != 0.0  # NaN and infinity, too
+            out[k] += faint - (2**40 if odd else 0)
 
 
 @kernel

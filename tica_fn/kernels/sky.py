@@ -17,23 +17,23 @@ _ROOT_HALF = math.sqrt(0.5)
 
 @kernel
 def add_stars(
-    columns: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    flux: NDArray[np.float64],
+    stars: NDArray[np.float64],
     weights: NDArray[np.float64],
     offsets: NDArray[np.float64],
     widths: NDArray[np.float64],
     reach: NDArray[np.int64],
-    first_row: int,
-    first_column: int,
+    origin: tuple[int, int],
     out: NDArray[np.float64],
 ) -> None:
     """Add stars to an image or to a tile of one.
 
-    What a pixel gets does not depend on the tile it is computed in.  Each star is a sum of
-    components of given weights (components,), with offsets (stars, components, 2) and widths
-    (stars, components) of its own, within `reach` pixels (stars,) of its middle.
+    What a pixel gets does not depend on the tile it is computed in, whose first row and column are
+    `origin`.  `stars` are (3, stars): column, row and flux.  Each is a sum of components of given
+    weights (components,), with offsets (stars, components, 2) and widths (stars, components) of its
+    own, within `reach` pixels (stars,) of its middle.
     """
+    columns, rows, flux = stars
+    first_row, first_column = origin
     height, width = out.shape
     across, along = np.empty(width), np.empty(height)
     for star in range(columns.size):

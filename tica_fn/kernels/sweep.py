@@ -3,9 +3,6 @@
 A step that is left out is given its neutral numbers (bias and pedestal 0, gain 1, no runs of
 linearity, smear 0, flat 1), which change no bit of any finite or infinite value.  The result is
 therefore bit for bit that of the steps one by one.
-
-Columns that linearity acts on are done row by row, after the few others: loops as short as theirs
-between the long ones would cost a quarter more time.
 """
 
 from __future__ import annotations
@@ -89,19 +86,17 @@ def sweep_columns(
     pixels: Image,
     bias: Image,
     factor: float,
-    pedestal: Vector,
-    gain: Vector,
-    smear: Vector,
+    columns: Image,
     flat: Image,
     out: Image,
     rows: tuple[Index, Index, Index],
-    first: Index,
-    last: Index,
+    run: tuple[Index, Index],
 ) -> tuple[np.uint64, np.uint64]:
     """A row's run of columns without linearity; `rows` are those of pixels, bias and flat."""
     r, b, f = rows
+    pedestal, gain, smear = columns[0], columns[1], columns[2]
     read, written = np.uint64(0), np.uint64(0)
-    for c in range(first, last):
+    for c in range(run[0], run[1]):
         value, word = take(pixels, r, c)
         read += word
         v = without_bias(value, float(bias[b, c]), factor)
@@ -115,22 +110,20 @@ def sweep_amplifier(
     pixels: Image,
     bias: Image,
     factor: float,
-    pedestal: float,
-    gain: float,
+    columns: Image,
     coefficients: Vector,
-    smear: Vector,
     flat: Image,
     out: Image,
     rows: tuple[Index, Index, Index],
-    first: Index,
-    last: Index,
+    run: tuple[Index, Index],
 ) -> tuple[np.uint64, np.uint64]:
     """A row's run of columns that one amplifier reads, with linearity."""
     r, b, f = rows
     slope, offset = coefficients[0], coefficients[1]
     c0, c1, c2 = coefficients[2], coefficients[3], coefficients[4]
+    pedestal, gain, smear = columns[0, run[0]], columns[1, run[0]], columns[2]
     read, written = np.uint64(0), np.uint64(0)
-    for c in range(first, last):
+    for c in range(run[0], run[1]):
         value, word = take(pixels, r, c)
         read += word
         v = without_bias(value, float(bias[b, c]), factor)
@@ -145,11 +138,9 @@ def sweep(
     pixels: Image,
     bias: Image,
     factor: float,
-    pedestal: Vector,
-    gain: Vector,
+    columns: Image,
     runs: Table,
     coefficients: Image,
-    smear: Vector,
     flat: Image,
     out: Image,
 ) -> tuple[np.uint32, np.uint32]:
@@ -166,16 +157,13 @@ def sweep(
         (rows, columns) float32, or (1, columns) zeros.
     factor : float
         Factor of the bias: 1, or the number of reads.
-    pedestal : ndarray
-        (columns,) float64, ADU, or zeros.
-    gain : ndarray
-        (columns,) float64, electron per ADU, or ones; the same within a run.
+    columns : ndarray
+        (3, columns) float64: pedestal [ADU] or zeros; gain [electron per ADU] or ones, both the
+        same within a run; smear [electron] or zeros.
     runs : ndarray
         (n, 2) int64: runs of columns that linearity acts on, rising; n is 0 without linearity.
     coefficients : ndarray
         (n, 5) float64: slope, offset, c0, c1, c2 of each run.
-    smear : ndarray
-        (columns,) float64, electron, or zeros.
     flat : ndarray
         (rows, columns) float32, or (1, columns) ones.
     out : ndarray
@@ -192,36 +180,29 @@ def sweep(
     >>> from tica_fn.kernels import sweep
     >>> pixels, out = np.full((2, 3), 100, dtype=np.int32), np.empty((2, 3), dtype=np.float32)
     >>> bias, flat = np.full((2, 3), 4.0, np.float32), np.full((2, 3), 0.5, np.float32)
-    >>> pedestal, gain, smear = np.full(3, 16.0), np.full(3, 5.0), np.zeros(3)
+    >>> columns = np.array([[16.0] * 3, [5.0] * 3, [0.0] * 3])  # pedestal, gain, smear
     >>> runs, coefficients = np.empty((0, 2), dtype=np.int64), np.empty((0, 5))  # no linearity
-    >>> sums = sweep(pixels, bias, 1.0, pedestal, gain, runs, coefficients, smear, flat, out)
+    >>> sums = sweep(pixels, bias, 1.0, columns, runs, coefficients, flat, out)
     >>> out[0]
     array([800., 800., 800.], dtype=float32)
     """
     # One row of a model that is left out stands for all.
     bias_step = np.uint64(1 if bias.shape[0] > 1 else 0)
     flat_step = np.uint64(1 if flat.shape[0] > 1 else 0)
-    height, columns = np.uint64(pixels.shape[0]), np.uint64(pixels.shape[1])
+    height, width = np.uint64(pixels.shape[0]), np.uint64(pixels.shape[1])
     read, written = np.uint64(0), np.uint64(0)
-    done = np.uint64(0)
-    for k in range(runs.shape[0] + 1):
-        first = np.uint64(runs[k, 0]) if k < runs.shape[0] else columns
-        if first > done:
-            for r in range(height):
-                rows = r, r * bias_step, r * flat_step
-                sums = sweep_columns(
-                    pixels, bias, factor, pedestal, gain, smear, flat, out, rows, done, first
-                )
-                read, written = read + sums[0], written + sums[1]
-        if k < runs.shape[0]:
-            done = np.uint64(runs[k, 1])
     for r in range(height):
         rows = r, r * bias_step, r * flat_step
-        for k in range(runs.shape[0]):
-            first, last = np.uint64(runs[k, 0]), np.uint64(runs[k, 1])
-            sums = sweep_amplifier(
-                pixels, bias, factor, pedestal[first], gain[first], coefficients[k], smear, flat,
-                out, rows, first, last,
-            )  # fmt: skip
-            read, written = read + sums[0], written + sums[1]
+        done = np.uint64(0)
+        for k in range(runs.shape[0] + 1):
+            first = np.uint64(runs[k, 0]) if k < runs.shape[0] else width
+            if first > done:
+                sums = sweep_columns(pixels, bias, factor, columns, flat, out, rows, (done, first))
+                read, written = read + sums[0], written + sums[1]
+            if k < runs.shape[0]:
+                done = np.uint64(runs[k, 1])
+                sums = sweep_amplifier(
+                    pixels, bias, factor, columns, coefficients[k], flat, out, rows, (first, done)
+                )
+                read, written = read + sums[0], written + sums[1]
     return folded(read), folded(written)

@@ -40,8 +40,10 @@ MEDIAN_OF_SEVEN = 0.2104
 _SEVEN = 7.0
 _MISSION, _POC = 1.0, 2.0
 # Places in the row of numbers of a run.
-_LEVEL, _PEDESTAL, _SCALE, _TRIMMING, _READS, _GAIN, _QUANTUM, _GROWTH, _MODEL = range(9)
-_A, _B, _C0, _C1, _C2 = range(9, 14)
+_LEVEL, _PEDESTAL, _SCALE, _TRIMMING, _READS, _GAIN, _QUANTUM, _GROWTH, _BIAS, _MODEL = range(10)
+_A, _B, _C0, _C1, _C2 = range(10, 15)
+_NO_NUMBER = -np.nan
+"""As the processor gives it for 0 over 0, whose sign is set."""
 
 
 @formula
@@ -83,6 +85,12 @@ def rounding_variance(m: float, slope: float, level: float, k: Vector) -> float:
 
 
 @formula
+def even_rounding_variance(slope: float, k: Vector) -> float:
+    """The same where the step of the requantisation does not grow."""
+    return float(slope * slope * k[_GAIN] * k[_GAIN] * (k[_QUANTUM] * k[_QUANTUM]) / 12.0)
+
+
+@formula
 def electrons_variance(
     n: float, slope: float, rounding: float, bias_error: float, k: Vector
 ) -> float:
@@ -93,27 +101,34 @@ def electrons_variance(
 
 @formula
 def one_variance(
-    y: float,
-    f: float,
-    n: float,
-    m: float,
-    slope: float,
-    flat_error: float,
-    bias_error: float,
-    raw: float,
-    of_smear: float,
-    shared: float,
-    own: float,
-    k: Vector,
+    electrons: tuple[float, float, float], f: float, of_smear: float, shared: float, k: Vector
 ) -> float:
-    """Variance of a calibrated pixel."""
-    rounding = rounding_variance(m, slope, raw, k)
-    total = own * electrons_variance(n, slope, rounding, bias_error, k) + of_smear
+    """Variance of a calibrated pixel, but for the flat field's error.
+
+    `electrons`: variance of its electrons, derivative of its linearity, and what its place among
+    the rows of the median leaves of the former.
+    """
+    own, slope, part = electrons
+    total = part * own + of_smear
     lever = (slope - shared) * k[_GAIN]
     total += lever * lever * k[_PEDESTAL]
     divisor = float(f) * k[_SCALE]
+    return float(total / (divisor * divisor))
+
+
+@formula
+def of_flat(y: float, f: float, flat_error: float) -> float:
+    """Variance that the flat field's error adds to a pixel."""
     relative = float(y) * float(flat_error) / float(f)
-    return float(total / (divisor * divisor) + relative * relative)
+    return relative * relative
+
+
+@formula
+def of_exact_flat(y: float, f: float) -> float:
+    """The same without an error: 0, or no number where 0 over `f` or times `y` is none."""
+    relative = float(y) * 0.0
+    relative = _NO_NUMBER if (f == 0.0) & (y == y) else relative
+    return relative * relative
 
 
 @kernel
@@ -136,7 +151,7 @@ def smear_variance(smear: Vector, level: Vector, runs: Table, numbers: Image, ou
     --------
     >>> import numpy as np
     >>> from tica_fn.kernels import smear_variance
-    >>> numbers = np.zeros((1, 14))
+    >>> numbers = np.zeros((1, 15))
     >>> numbers[0, 2:6] = 1.0, 0.841, 48 * 10.0**2, 5.25  # scale, trimming, reads, gain
     >>> variance = np.empty(3)
     >>> smear = np.array([0.0, 100.0, 1000.0])
@@ -156,17 +171,11 @@ def smear_variance(smear: Vector, level: Vector, runs: Table, numbers: Image, ou
 @kernel
 def pixel_variance(
     pixels: Image,
-    flat: Image,
-    flat_error: Image,
-    bias_error: Image,
-    bias: Image,
-    factor: float,
-    smear: Vector,
-    smear_variance: Vector,
+    planes: tuple[Image, Image, Image, Image],
+    smear: Image,
     runs: Table,
     numbers: Image,
-    median_first: int,
-    median_last: int,
+    median_rows: tuple[int, int],
     out: Image,
 ) -> None:
     """Fill `out` with the variance of calibrated pixels.
@@ -175,29 +184,23 @@ def pixel_variance(
     ----------
     pixels : ndarray
         (rows, columns) float32 or float64, as calibrated so far; not modified.
-    flat : ndarray
-        (rows, columns) float32, or (1, columns) ones where it was not divided by.
-    flat_error : ndarray
-        (rows, columns) float32 error of the flat field, or (1, columns) zeros.
-    bias_error : ndarray
-        (rows, columns) float32 error of the 2-D bias, ADU per exposure, or (1, columns) zeros.
-    bias : ndarray
-        (rows, columns) float32 2-D bias that was subtracted, or (1, columns) zeros where none was
-        or the requantisation's step does not grow.
-    factor : float
-        Factor of the bias.
+    planes : tuple of ndarray
+        (rows, columns) float32 each, or (1, columns) where one row stands for all: the flat field,
+        ones where it was not divided by; its error, or zeros; the 2-D bias that was subtracted,
+        zeros where none was or the requantisation's step does not grow; its error, ADU per
+        exposure, or zeros.
     smear : ndarray
-        (columns,) float64, electron; zeros where none was subtracted.
-    smear_variance : ndarray
-        (columns,) float64, electron squared.
+        (2, columns) float64: smear [electron], zeros where none was subtracted, and its variance
+        [electron squared].
     runs : ndarray
         (n, 2) int64: runs of columns that share their numbers, half-open; all columns.
     numbers : ndarray
-        (n, 14) float64: pedestal above the zero of the requantisation [ADU], variance of the
+        (n, 15) float64: pedestal above the zero of the requantisation [ADU], variance of the
         pedestal [ADU squared], electrons in one unit of `pixels`, trimming, variance of all reads
         [electron squared], gain [electron/ADU], quantum at its zero [ADU], square of the quantum
-        per ADU above, model of linearity (0 none, 1 polynomial, 2 POC) and its five coefficients.
-    median_first, median_last : int
+        per ADU above, factor of the bias, model of linearity (0 none, 1 polynomial, 2 POC) and its
+        five coefficients.
+    median_rows : tuple of int
         Rows that the smear is the median of, half-open; both 0 where no smear was subtracted.
     out : ndarray
         (rows, columns) float32 or float64, unit of `pixels` squared.
@@ -206,69 +209,71 @@ def pixel_variance(
     --------
     >>> import numpy as np
     >>> from tica_fn.kernels import pixel_variance
-    >>> numbers = np.zeros((1, 14))
+    >>> numbers = np.zeros((1, 15))
     >>> numbers[0, 2:6] = 1.0, 0.841, 48 * 10.0**2, 5.25  # scale, trimming, reads, gain
     >>> flat, none = np.ones((1, 3), dtype=np.float32), np.zeros((1, 3), dtype=np.float32)
-    >>> pixels = np.array([[0.0, 1000.0, 1e6]])
-    >>> variance = np.empty((1, 3))
-    >>> runs, smear = np.array([[0, 3]]), np.zeros(3)
-    >>> pixel_variance(
-    ...     pixels,
-    ...     flat,
-    ...     none,
-    ...     none,
-    ...     none,
-    ...     0.0,
-    ...     smear,
-    ...     np.zeros(3),
-    ...     runs,
-    ...     numbers,
-    ...     0,
-    ...     0,
-    ...     variance,
-    ... )
+    >>> pixels, variance = np.array([[0.0, 1000.0, 1e6]]), np.empty((1, 3))
+    >>> runs, smear = np.array([[0, 3]]), np.zeros((2, 3))
+    >>> planes = flat, none, none, none
+    >>> pixel_variance(pixels, planes, smear, runs, numbers, (0, 0), variance)
     >>> np.sqrt(variance).round(1)
     array([[ 69.3,  75.1, 919.7]])
     """
+    flat, flat_error, bias, bias_error = planes
     per_flat = 1 if flat.shape[0] > 1 else 0
     per_flat_error = 1 if flat_error.shape[0] > 1 else 0
     per_bias_error = 1 if bias_error.shape[0] > 1 else 0
     per_bias = 1 if bias.shape[0] > 1 else 0
+    exact = per_flat_error + per_bias_error == 0 and not (flat_error.any() or bias_error.any())
     shared = np.zeros(pixels.shape[1])
-    if smear_variance.any():
+    if smear[1].any():
         for i in range(runs.shape[0]):
             for c in range(runs[i, 0], runs[i, 1]):
-                _, shared[c] = before_linearity(smear[c], numbers[i])
+                _, shared[c] = before_linearity(smear[0, c], numbers[i])
     for r in range(pixels.shape[0]):
-        own = 1.0 - 2.0 / _SEVEN if median_first <= r < median_last else 1.0
+        part = 1.0 - 2.0 / _SEVEN if median_rows[0] <= r < median_rows[1] else 1.0
         for i in range(runs.shape[0]):
             k, first, last = numbers[i], runs[i, 0], runs[i, 1]
             y, o = pixels[r, first:last], out[r, first:last]
             f, b = flat[r * per_flat, first:last], bias[r * per_bias, first:last]
             fe = flat_error[r * per_flat_error, first:last]
             be = bias_error[r * per_bias_error, first:last]
-            s, sv, d = smear[first:last], smear_variance[first:last], shared[first:last]
+            s, sv, d = smear[0, first:last], smear[1, first:last], shared[first:last]
+            factor = k[_BIAS]
             # One loop a model: without a branch inside, the compiler makes vectors of them.
-            if k[_MODEL] == _MISSION:
+            # Divisions take most of the time: what is surely zero is left out.
+            if k[_MODEL] == _MISSION and exact and k[_GROWTH] == 0.0:
                 for c in range(last - first):
                     n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
                     m, slope = before_mission(n, k)
-                    raw = k[_LEVEL] + factor * float(b[c])
-                    o[c] = one_variance(
-                        y[c], f[c], n, m, slope, fe[c], be[c], raw, sv[c], d[c], own, k
+                    rounding = even_rounding_variance(slope, k)
+                    own = electrons_variance(n, slope, rounding, 0.0, k)
+                    o[c] = one_variance((own, slope, part), f[c], sv[c], d[c], k) + of_exact_flat(
+                        y[c], f[c]
+                    )
+            elif k[_MODEL] == _MISSION:
+                for c in range(last - first):
+                    n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
+                    m, slope = before_mission(n, k)
+                    rounding = rounding_variance(m, slope, k[_LEVEL] + factor * float(b[c]), k)
+                    own = electrons_variance(n, slope, rounding, be[c], k)
+                    o[c] = one_variance((own, slope, part), f[c], sv[c], d[c], k) + of_flat(
+                        y[c], f[c], fe[c]
                     )
             elif k[_MODEL] == _POC:
                 for c in range(last - first):
                     n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
                     m, slope = before_poc(n, k)
-                    raw = k[_LEVEL] + factor * float(b[c])
-                    o[c] = one_variance(
-                        y[c], f[c], n, m, slope, fe[c], be[c], raw, sv[c], d[c], own, k
+                    rounding = rounding_variance(m, slope, k[_LEVEL] + factor * float(b[c]), k)
+                    own = electrons_variance(n, slope, rounding, be[c], k)
+                    o[c] = one_variance((own, slope, part), f[c], sv[c], d[c], k) + of_flat(
+                        y[c], f[c], fe[c]
                     )
             else:
                 for c in range(last - first):
                     n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
-                    raw = k[_LEVEL] + factor * float(b[c])
-                    o[c] = one_variance(
-                        y[c], f[c], n, n, 1.0, fe[c], be[c], raw, sv[c], d[c], own, k
+                    rounding = rounding_variance(n, 1.0, k[_LEVEL] + factor * float(b[c]), k)
+                    own = electrons_variance(n, 1.0, rounding, be[c], k)
+                    o[c] = one_variance((own, 1.0, part), f[c], sv[c], d[c], k) + of_flat(
+                        y[c], f[c], fe[c]
                     )

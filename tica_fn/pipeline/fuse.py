@@ -77,7 +77,8 @@ class Fused(Record):
         for piece, sweep in sweeps:
             known = keep(piece, found)
             out = np.empty(piece.shape, dtype=dtype)
-            sweep.fill(piece.pixels, known.smear if "smear" in found else None, out, threads)
+            smear = known.smear if "smear" in found else None
+            sweep.with_smear(smear).fill(piece.pixels, out, threads)
             done.append(
                 attrs.evolve(
                     known,
@@ -105,5 +106,5 @@ def _before_smear(sweep: SweepPlan, piece: Frame) -> Array:
     """Rows of the median as `subtract_smear` finds them: after the steps before it."""
     raw = rows_of_median(piece)
     out = np.empty(raw.shape)
-    sweep.of_rows(SMEAR_MEDIAN_ROWS[0] - piece.row, len(raw)).without_flat().fill(raw, None, out)
+    sweep.without_flat().sweep_rows(SMEAR_MEDIAN_ROWS[0] - piece.row, raw, out)
     return out

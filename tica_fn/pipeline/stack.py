@@ -63,7 +63,8 @@ def measured_part(image: Array, first_row: int = PEDESTAL_FIRST_ROW, **facts: An
 def plan_of(steps: Pipeline, measured: Frame) -> SweepPlan:
     """Plan the sweep over the whole readout from what its small part measured."""
     models = {step.name: step.models for step in steps.steps if isinstance(step, Step)}
-    return SweepPlan.of(models, Place(coadds=measured.coadds), measured.pedestals)
+    plan = SweepPlan.of(models, Place(coadds=measured.coadds), measured.pedestals)
+    return plan.with_smear(measured.smear)
 
 
 def calibrate_stack(
@@ -143,7 +144,7 @@ def calibrate_stack(
 
     def one(n: int) -> None:
         measured = steps(measured_part(raw[n], **facts))
-        plan_of(steps, measured).fill(raw[n], measured.smear, out[n])
+        plan_of(steps, measured).fill(raw[n], out[n])
         pedestals[n], smear[n] = measured.pedestals, measured.smear
 
     if threads == 1:

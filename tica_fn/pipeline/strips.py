@@ -63,14 +63,18 @@ def measured_by(steps: Sequence[Step], part: Frame, counts: Array) -> Frame:
 
 @attrs.frozen(eq=False)
 class _Sweep:
-    """Steps that one sweep does."""
+    """Steps that one sweep does, and the division by the live time behind them, if it is wanted."""
 
     plan: SweepPlan
-    smear: Array
+    live_s: float | None = None
 
     def __call__(self, pixels: Array, first: int) -> tuple[Array, int]:
         out = np.empty(pixels.shape)
-        read, _ = self.plan.of_rows(first, len(pixels)).sweep(pixels, self.smear, out)
+        read, _ = self.plan.sweep_rows(first, pixels, out)
+        if self.live_s is not None:
+            rates = np.empty(pixels.shape)
+            kernels.divide_live_time(out, self.live_s, rates)
+            out = rates
         return freeze(out), read
 
 
@@ -107,6 +111,9 @@ class Strips:
                 acts.append(_sweep_of(group, measured))
                 continue
             (step,) = group
+            if step.name == "divide_live_time" and acts and isinstance(acts[-1], _Sweep):
+                acts[-1] = attrs.evolve(acts[-1], live_s=measured.live_s)
+                continue
             done = measured.steps[: measured.steps.index(step.name)]
             acts.append(_OneStep(step, attrs.evolve(before, unit=step.needs, steps=done)))
         return cls(measured=measured, acts=tuple(acts))
@@ -114,8 +121,9 @@ class Strips:
     @property
     def plain(self) -> SweepPlan | None:
         """The one sweep that all steps are, if they are."""
-        if len(self.acts) == 1 and isinstance(self.acts[0], _Sweep):
-            return self.acts[0].plan
+        (act, *others) = self.acts or (None,)
+        if not others and isinstance(act, _Sweep) and act.live_s is None:
+            return act.plan
         return None
 
     def __call__(self, counts: Array, first: int, last: int) -> Frame:
@@ -166,10 +174,7 @@ def _sweep_of(steps: Sequence[Step], measured: Frame) -> _Sweep:
     models: dict[str, Models | None] = {_as_swept(step).name: step.models for step in steps}
     place = Place(coadds=measured.coadds)
     smear = measured.smear if "subtract_smear" in models else None
-    return _Sweep(
-        SweepPlan.of(models, place, measured.pedestals),
-        freeze(np.zeros(place.shape[1])) if smear is None else smear,
-    )
+    return _Sweep(SweepPlan.of(models, place, measured.pedestals).with_smear(smear))
 
 
 def _native(words: Array) -> tuple[Array, int]:

@@ -28,15 +28,14 @@ __all__ = ["SweepPlan"]
 class SweepPlan:
     """The arguments of the sweep over one piece.
 
-    `bias, flat`: (rows, columns) float32, or (1, columns) where one row stands for all; `pedestal,
-    gain`: (columns,) float64; `runs`: (n, 2) int64, runs of columns that linearity acts on;
-    `coefficients`: (n, 5) float64, linearity of each run.
+    `bias, flat`: (rows, columns) float32, or (1, columns) where one row stands for all; `columns`:
+    (3, columns) float64, pedestal, gain and smear; `runs`: (n, 2) int64, runs of columns that
+    linearity acts on; `coefficients`: (n, 5) float64, linearity of each run.
     """
 
     bias: Array
     factor: float
-    pedestal: Array
-    gain: Array
+    columns: Array
     runs: Array
     coefficients: Array
     flat: Array
@@ -48,7 +47,7 @@ class SweepPlan:
         piece: Frame | Place,
         pedestals: Array | None,
     ) -> SweepPlan:
-        """Plan the sweep for a piece.
+        """Plan the sweep for a piece, without a smear.
 
         `pedestals`: (4,) float64, ADU, for `subtract_pedestal`.
         """
@@ -56,42 +55,42 @@ class SweepPlan:
         bias, gain = models.get("subtract_bias"), models.get("apply_gain")
         linearity, flat = models.get("correct_linearity"), models.get("divide_flat")
         runs, coefficients = _NO_RUNS if linearity is None else linearity_of_runs(linearity, piece)
-        pedestal = np.zeros(columns)
+        table = np.stack([np.zeros(columns), np.ones(columns), np.zeros(columns)])
         if "subtract_pedestal" in models and pedestals is not None:
-            pedestal = pedestal_of_columns(pedestals, piece)
+            table[0] = pedestal_of_columns(pedestals, piece)
+        if gain is not None:
+            table[1] = gain_of_columns(gain, piece)
         return cls(
             bias=_row(0.0, columns) if bias is None else window(bias.bias, piece),
             factor=1.0 if bias is None else bias_factor(bias, piece),
-            pedestal=freeze(pedestal),
-            gain=freeze(np.ones(columns) if gain is None else gain_of_columns(gain, piece)),
+            columns=freeze(table),
             runs=freeze(runs),
             coefficients=freeze(coefficients),
             flat=_row(1.0, columns) if flat is None else window(flat.flat, piece),
         )
 
-    def of_rows(self, first: int, count: int) -> SweepPlan:
-        """Plan for some of the rows."""
-        bias = self.bias if len(self.bias) == 1 else self.bias[first : first + count]
-        flat = self.flat if len(self.flat) == 1 else self.flat[first : first + count]
-        return attrs.evolve(self, bias=bias, flat=flat)
+    def with_smear(self, smear: Array | None) -> SweepPlan:
+        """Plan that takes off a smear, if there is one.
+
+        `smear`: (columns,) float64, electron.
+        """
+        if smear is None:
+            return self
+        return attrs.evolve(self, columns=freeze(np.stack([*self.columns[:2], smear])))
 
     def without_flat(self) -> SweepPlan:
         """Plan that leaves the flat field out."""
         return attrs.evolve(self, flat=_row(1.0, self.flat.shape[1]))
 
-    def fill(self, pixels: Array, smear: Array | None, out: Array, threads: int = 1) -> None:
+    def fill(self, pixels: Array, out: Array, threads: int = 1) -> None:
         """Run the sweep over blocks of rows; each is written by one thread.
 
-        `pixels`: (rows, columns) int32, float32 or float64; `smear`: (columns,) float64, electron;
-        `out`: (rows, columns) float32 or float64.
+        `pixels`: (rows, columns) int32, float32 or float64; `out`: the same in float32 or float64.
         """
-        if smear is None:
-            smear = freeze(np.zeros(pixels.shape[1]))
 
         def block(first: int, count: int) -> None:
-            self.of_rows(first, count).sweep(
-                pixels[first : first + count], smear, out[first : first + count]
-            )
+            rows = slice(first, first + count)
+            self.sweep_rows(first, pixels[rows], out[rows])
 
         if threads == 1:
             block(0, len(pixels))
@@ -101,30 +100,19 @@ class SweepPlan:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(block, starts, [size] * len(starts)))
 
-    def fill_file(self, words: Array, smear: Array | None, out: Array) -> tuple[int, int]:
-        """Run the sweep from the words of one FITS file to those of another.
+    def sweep_rows(self, first: int, pixels: Array, out: Array) -> tuple[int, int]:
+        """Run the sweep over rows from `first` on; the sums of words read and written.
 
-        `words`: (rows, columns) uint32, big-endian int32 pixels as they lie in the file; `smear`:
-        (columns,) float64, electron; `out`: (rows, columns) uint32, big-endian float32 pixels as
-        they are to lie in the file.
+        `pixels`: (rows, columns) int32, float32 or float64, or uint32 words of a file, big-endian
+        int32; `out`: float32 or float64, or uint32 words as they are to lie in a file, big-endian
+        float32.
         """
-        if smear is None:
-            smear = freeze(np.zeros(words.shape[1]))
-        return self.sweep(words, smear, out)
-
-    def sweep(self, pixels: Array, smear: Array, out: Array) -> tuple[int, int]:
-        """Run the sweep over all rows of the plan; the sums of words read and written."""
+        bias, flat = (
+            plane if len(plane) == 1 else plane[first : first + len(pixels)]
+            for plane in (self.bias, self.flat)
+        )
         sums = kernels.sweep(
-            pixels,
-            self.bias,
-            self.factor,
-            self.pedestal,
-            self.gain,
-            self.runs,
-            self.coefficients,
-            smear,
-            self.flat,
-            out,
+            pixels, bias, self.factor, self.columns, self.runs, self.coefficients, flat, out
         )
         return int(sums[0]), int(sums[1])
 

@@ -55,9 +55,8 @@ class FlagPlan:
     virtual: Array
     flat: Array
     flat_error: Array
-    smear: Array
-    scale: Array
-    limits: Array
+    divided: bool
+    columns: Array
     zero: Array
     outliers: Outliers
     now: Array
@@ -85,11 +84,12 @@ class FlagPlan:
         scale = np.full(columns, piece.live_s if piece.unit == RATE else 1.0)
         if piece.unit == ADU:
             scale = gain_of_columns(models, piece)
-        limits = np.full((columns, 2), np.inf)
+        full, end = np.full((2, columns), np.inf)
         column = np.arange(place.column, place.column + columns)
         science = (column >= SCIENCE_COLUMNS[0]) & (column < SCIENCE_COLUMNS[1])
-        limits[science, 0] = full_well_e * piece.coadds
-        limits[science, 1] = _end_of_linearity(piece, models)[science]
+        full[science] = full_well_e * piece.coadds
+        end[science] = _end_of_linearity(piece, models)[science]
+        smear = np.zeros(columns) if piece.smear is None else piece.smear
         return cls(
             place=place,
             of_row=of_row,
@@ -97,9 +97,8 @@ class FlagPlan:
             virtual=virtual,
             flat=window(models.flat, place),
             flat_error=no_error if error is None else window(error, place),
-            smear=np.zeros(columns) if piece.smear is None else np.array(piece.smear),
-            scale=-scale if "divide_flat" in piece.steps else scale,
-            limits=limits,
+            divided="divide_flat" in piece.steps,
+            columns=np.stack([smear, scale, full, end]),
             zero=_zero_counts(piece, models, place),
             outliers=Outliers.of(piece, models, place),
             now=np.zeros(columns, dtype=np.int64),
@@ -141,9 +140,8 @@ class FlagPlan:
             pixels[own],
             self.flat[first:last],
             error if len(error) == 1 else error[first:last],
-            self.smear,
-            self.scale,
-            self.limits,
+            self.divided,
+            self.columns,
             np.array([*_FLAT_RANGE, _LARGEST_FLAT_ERROR]),
             np.array(_SIGNAL_BITS, dtype=np.int64),
             full,
@@ -160,15 +158,16 @@ class FlagPlan:
 
     def _flag_zeros(self, pixels: Array, first: int, quality: Array) -> None:
         """Flag pixels whose raw count was zero, which no pixel can have."""
+        smear, scale = self.columns[0], self.columns[1]
         with np.errstate(invalid="ignore"):
-            level = np.nanmax((self.zero - self.smear) / np.abs(self.scale), initial=-np.inf)
+            level = np.nanmax((self.zero - smear) / scale, initial=-np.inf)
             # Divided by the flat field, which is between half and one and a half.
             if not pixels.size or pixels.min() > (0.5 if level < 0 else 2.0) * level:
                 return
-            electrons = pixels * np.abs(self.scale)
-            if self.scale[0] < 0:
+            electrons = pixels * scale
+            if self.divided:
                 electrons *= self.flat[first : first + len(pixels)]
-            empty = electrons + self.smear <= self.zero
+            empty = electrons + smear <= self.zero
         quality[empty] |= Pixel.NO_DATA.value
 
     def finish(self, quality: Array) -> None:

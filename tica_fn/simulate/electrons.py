@@ -180,15 +180,12 @@ def sky_electrons(
     offsets, widths = shape.shapes(stars.columns, stars.rows, ccd, jitter)
     light = stars.electrons_per_s
     add_stars(
-        np.array(stars.columns),
-        np.array(stars.rows),
-        light,
+        np.stack([stars.columns, stars.rows, light]),
         shape.weights,
         offsets,
         widths,
         _reach(light * seconds, offsets, widths),
-        SCIENCE_ROWS[0],
-        SCIENCE_COLUMNS[0],
+        (SCIENCE_ROWS[0], SCIENCE_COLUMNS[0]),
         science,
     )
     np.multiply(science, seconds, out=out[slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)])

@@ -187,13 +187,10 @@ class Instrument(Record):
         charge = np.empty(capacity)
         filled = trace_tracks(
             hits,
-            height,
-            width,
-            max(1, round(exposures / _BLOCK)),
+            (height, width, max(1, round(exposures / _BLOCK))),
             self.cosmic_rays.depth,
             self.cosmic_rays.electrons_per_pixel,
-            seed,
-            _COSMIC_PURPOSE,
+            (seed, _COSMIC_PURPOSE),
             pixel,
             block,
             charge,

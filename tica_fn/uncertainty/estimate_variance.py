@@ -83,21 +83,21 @@ class EstimateVariance(Record):
 class VariancePlan:
     """What the variance of a piece's pixels follows from, worked out once.
 
-    `flat`, `flat_error`, `bias_error`, `bias`: (rows, columns) float32, or (1, columns) where one
-    row stands for all; the other arrays are as `tica_fn.kernels.pixel_variance` takes them.
+    `planes`: flat field, its error, bias, and its error in one read; what they and the others are
+    is told by `tica_fn.kernels.pixel_variance`.
     """
 
-    flat: Array
-    flat_error: Array
-    bias_error: Array
+    planes: tuple[Array, Array, Array, Array]
     bias_error_factor: np.float32
-    bias: Array
-    factor: float
     smear: Array
-    smear_variance: Array
     runs: Array
     numbers: Array
     median_rows: tuple[int, int]
+
+    @property
+    def smear_variance(self) -> Array:
+        """(columns,) float64, electron squared."""
+        return np.asarray(self.smear[1])
 
     @classmethod
     def of(
@@ -106,30 +106,32 @@ class VariancePlan:
         """Plan for a piece, or for another place whose pixels went through the same steps."""
         place = place or piece
         columns = place.shape[1]
-        runs, numbers = _runs(piece, models, noise)
-        smear = np.zeros(columns) if piece.smear is None else np.array(piece.smear)
-        of_smear, median_rows = np.zeros(columns), (0, 0)
-        if piece.smear is not None:
-            median_rows = (SMEAR_MEDIAN_ROWS[0] - place.row, SMEAR_MEDIAN_ROWS[1] - place.row)
-            level = np.repeat(numbers[:, 0], runs[:, 1] - runs[:, 0])
-            in_smear_rows = level + _bias_of_smear_rows(piece, models)
-            kernels.smear_variance(smear, in_smear_rows, runs, numbers, of_smear)
-            if piece.smear_variance is not None:
-                known = np.isfinite(piece.smear_variance)
-                of_smear[known] = piece.smear_variance[known]
         divided = "divide_flat" in piece.steps
         biased = "subtract_bias" in piece.steps
         # The bias tells how high the raw count was, where the step depends on that.
         level_counts = biased and bool(noise.quantum_growth)
+        factor = bias_factor(models, piece)
+        runs, numbers = _runs(piece, models, noise, factor if level_counts else 0.0)
+        smear = np.zeros((2, columns))
+        median_rows = (0, 0)
+        if piece.smear is not None:
+            median_rows = (SMEAR_MEDIAN_ROWS[0] - place.row, SMEAR_MEDIAN_ROWS[1] - place.row)
+            level = np.repeat(numbers[:, 0], runs[:, 1] - runs[:, 0])
+            in_smear_rows = level + _bias_of_smear_rows(piece, models)
+            smear[0] = piece.smear
+            kernels.smear_variance(smear[0], in_smear_rows, runs, numbers, smear[1])
+            if piece.smear_variance is not None:
+                known = np.isfinite(piece.smear_variance)
+                smear[1, known] = piece.smear_variance[known]
         return cls(
-            flat=_plane(models.flat if divided else None, 1.0, place),
-            flat_error=_plane(models.flat_error if divided else None, 0.0, place),
-            bias_error=_plane(models.bias_error if biased else None, 0.0, place),
-            bias_error_factor=np.float32(bias_factor(models, piece)),
-            bias=_plane(models.bias if level_counts else None, 0.0, place),
-            factor=bias_factor(models, piece) if level_counts else 0.0,
+            planes=(
+                _plane(models.flat if divided else None, 1.0, place),
+                _plane(models.flat_error if divided else None, 0.0, place),
+                _plane(models.bias if level_counts else None, 0.0, place),
+                _plane(models.bias_error if biased else None, 0.0, place),
+            ),
+            bias_error_factor=np.float32(factor),
             smear=smear,
-            smear_variance=of_smear,
             runs=runs,
             numbers=numbers,
             median_rows=median_rows,
@@ -140,27 +142,15 @@ class VariancePlan:
 
         `pixels`: (rows, columns) float32 or float64; `out`: the same in float32.
         """
-        flat, flat_error, bias_error, bias = (
+        flat, flat_error, bias, bias_error = (
             plane if len(plane) == 1 else plane[first : first + len(pixels)]
-            for plane in (self.flat, self.flat_error, self.bias_error, self.bias)
+            for plane in self.planes
         )
         if bias_error.any():
             bias_error = freeze(bias_error * self.bias_error_factor)
-        kernels.pixel_variance(
-            pixels,
-            flat,
-            flat_error,
-            bias_error,
-            bias,
-            self.factor,
-            self.smear,
-            self.smear_variance,
-            self.runs,
-            self.numbers,
-            self.median_rows[0] - first,
-            self.median_rows[1] - first,
-            out,
-        )
+        planes = flat, flat_error, bias, bias_error
+        rows = self.median_rows[0] - first, self.median_rows[1] - first
+        kernels.pixel_variance(pixels, planes, self.smear, self.runs, self.numbers, rows, out)
 
 
 def _bias_of_smear_rows(piece: Frame, models: Models) -> Array:
@@ -189,8 +179,11 @@ def _plane(image: Array | None, neutral: float, place: Frame | Place) -> Array:
     return window(image, place)
 
 
-def _runs(piece: Frame, models: Models, noise: Noise) -> tuple[Array, Array]:
-    """Runs of columns that one amplifier reads, with or without linearity, and their numbers."""
+def _runs(piece: Frame, models: Models, noise: Noise, factor: float) -> tuple[Array, Array]:
+    """Runs of columns that one amplifier reads, with or without linearity, and their numbers.
+
+    `factor`: that of the bias.
+    """
     columns = piece.pixels.shape[1]
     amplifier = amplifier_of_columns(piece.column, columns)
     gain = models.amplifiers.gain
@@ -206,6 +199,7 @@ def _runs(piece: Frame, models: Models, noise: Noise) -> tuple[Array, Array]:
         gain,
         np.full(4, noise.quantum_adu),
         np.full(4, noise.quantum_growth),
+        np.full(4, factor),
     ]
     numbers = np.concatenate(
         [np.stack(table, axis=1)[amplifier], linearity_of_columns(models, piece)], axis=1

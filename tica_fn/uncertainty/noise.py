@@ -48,6 +48,8 @@ independent reads (order statistics of the normal distribution)."""
 _QUANTUM_GROWTH = 0.1397
 _FEWEST_ROWS = 100
 _CLIP = 6.0
+_DENSE = 1 << 20
+"""Range of counts in which those that occur are ticked off instead of sorted."""
 
 
 def _four(value: ArrayLike) -> Array:
@@ -186,11 +188,7 @@ def measure_noise(
     }
     found: dict[int, float] = {}
     quanta, zeros, on_grid = [], [], 0.0
-    for amplifier in sorted(wanted):
-        pixels = _overclock_counts(frame, models, amplifier)
-        if pixels is None:
-            continue
-        counts, unbiased = pixels
+    for amplifier, (counts, unbiased) in sorted(_overclock_counts(frame, models, wanted).items()):
         quantum = _quantum(counts)
         quanta.append(quantum)
         zeros.append(float(np.median(counts)))
@@ -220,29 +218,48 @@ def measure_noise(
     )
 
 
-def _overclock_counts(frame: Frame, models: Models, amplifier: int) -> tuple[Array, Array] | None:
-    """Raw counts of the pixels that the pedestal is measured on, and these less the 2-D bias."""
-    last = OVERCLOCK_COLUMNS[0] + (amplifier + 1) * VIRTUAL_COLUMNS
-    first = last - PEDESTAL_COLUMNS
+def _overclock_counts(
+    frame: Frame, models: Models, wanted: set[int]
+) -> dict[int, tuple[Array, Array]]:
+    """Raw counts of the pixels that pedestals are measured on, and these less the 2-D bias.
+
+    Amplifiers of which there are none are left out.
+    """
+    left, found = set(wanted), {}
     for piece in frame.pieces():
         rows, columns = piece.pixels.shape
         start, stop = max(PEDESTAL_FIRST_ROW, piece.row), min(ROWS, piece.row + rows)
-        if piece.column <= first and last <= piece.column + columns:
-            if stop - start < _FEWEST_ROWS:
-                continue
-            counts, unbiased = _counts(piece, models, slice(start, stop), slice(first, last))
+        if stop - start < _FEWEST_ROWS:
+            continue
+        runs = {
+            amplifier: (last - PEDESTAL_COLUMNS, last)
+            for amplifier in sorted(left)
+            for last in [OVERCLOCK_COLUMNS[0] + (amplifier + 1) * VIRTUAL_COLUMNS]
+            if piece.column <= last - PEDESTAL_COLUMNS and last <= piece.column + columns
+        }
+        if not runs:
+            continue
+        left -= set(runs)
+        edges = [edge for run in runs.values() for edge in run]
+        at = min(edges)
+        all_of = _counts(piece, models, slice(start, stop), slice(at, max(edges)))
+        for amplifier, (first, last) in runs.items():
+            counts, unbiased = (np.ascontiguousarray(a[:, first - at : last - at]) for a in all_of)
             good = good_overclocks(unbiased).all(axis=1)
-            return (counts[good], unbiased[good]) if good.any() else None
-    return None
+            if good.any():
+                found[amplifier] = counts[good], unbiased[good]
+    return found
 
 
 def _counts(piece: Frame, models: Models, rows: slice, columns: slice) -> tuple[Array, Array]:
     """Counts of a region given by rows and columns of the readout, and these less the 2-D bias."""
     along = slice(rows.start - piece.row, rows.stop - piece.row)
     across = slice(columns.start - piece.column, columns.stop - piece.column)
-    counts = undone(piece, models, "bias", along, across)
     if "subtract_bias" in piece.steps:
-        return counts.pixels, undone(piece, models, "pedestal", along, across).pixels
+        unbiased = undone(piece, models, "pedestal", along, across)
+        before = attrs.evolve(unbiased, steps=("subtract_bias",))
+        return undone(before, models, "bias").pixels, unbiased.pixels
+    counts = undone(piece, models, "bias", along, across)
     bias = window(models.bias, counts).astype(np.float64) * bias_factor(models, counts)
     return counts.pixels, counts.pixels - bias
 
@@ -273,7 +290,14 @@ def counts_of_virtual_columns(frame: Frame, models: Models, first: int, last: in
 
 def _quantum(counts: Array) -> float:
     """Smallest distance of the values that occur."""
-    steps = np.diff(np.unique(np.rint(counts)))
+    values = np.rint(counts)
+    lowest, highest = float(values.min()), float(values.max())
+    if highest - lowest < _DENSE:
+        occurs = np.zeros(int(highest - lowest) + 1, dtype=np.bool_)
+        occurs[(values - lowest).astype(np.int64)] = True
+        steps = np.diff(np.flatnonzero(occurs))
+    else:
+        steps = np.diff(np.unique(values))
     return float(steps.min()) if steps.size else 1.0
 
 
@@ -283,7 +307,9 @@ def _scatter(counts: Array) -> float:
     squares = differences**2
     kept = squares
     for _ in range(20):
-        kept = squares[squares <= _CLIP**2 * kept.mean()]
+        before, kept = kept, squares[squares <= _CLIP**2 * kept.mean()]
         if not kept.size:
             return 0.0
+        if kept.size == before.size:
+            break  # The same ones, and so they would stay.
     return float(kept.mean() / 2.0)

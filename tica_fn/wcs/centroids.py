@@ -157,19 +157,9 @@ def measure_stars(
         | (y0 - HALF < SCIENCE_ROWS[0])
         | (y0 + HALF >= SCIENCE_ROWS[1])
     )
-    slope_x, slope_y = _background_slopes(pixels, x0, y0)
-    found = star.measure_starlight(
-        pixels,
-        x0,
-        y0,
-        slope_x,
-        slope_y,
-        SCIENCE_COLUMNS[0],
-        SCIENCE_COLUMNS[1],
-        SCIENCE_ROWS[1],
-        WINDOW,
-        factor,
-    )
+    slopes = np.stack(_background_slopes(pixels, x0, y0))
+    seen = (*SCIENCE_COLUMNS, SCIENCE_ROWS[1])
+    found = star.measure_starlight(pixels, x0, y0, slopes, seen, WINDOW, factor)
     if half != HALF:
         _isolate(found, pixels, x0, y0, half, factor)
     level, scatter, flux = found[star.BACKGROUND], found[star.SCATTER], found[star.FLUX]

@@ -107,11 +107,8 @@ def mean_centroids(stamps: Array, half: int, level: Array) -> tuple[Array, Array
 def windowed_centroid(
     stamp: Array,
     half: int,
-    level: float,
-    slope_x: float,
-    slope_y: float,
-    start_x: float,
-    start_y: float,
+    background: tuple[float, float, float],
+    start: tuple[float, float],
     sigma: float,
     rounds: int,
     tolerance: float,
@@ -129,12 +126,10 @@ def windowed_centroid(
         (side, side) float64, side odd; not modified.
     half : int
         Half side of the square that is looked at.
-    level : float
-        Background at the middle pixel.
-    slope_x, slope_y : float
-        Slopes of the background along columns and rows, per pixel.
-    start_x, start_y : float
-        First guess, offset from the middle pixel.
+    background : tuple of float
+        At the middle pixel; its slopes along columns and rows, per pixel.
+    start : tuple of float
+        First guess along columns and rows, offset from the middle pixel.
     sigma : float
         Standard deviation of the window, pixels.
     rounds : int
@@ -155,14 +150,15 @@ def windowed_centroid(
     >>> from tica_fn.kernels.stars.centroid import windowed_centroid
     >>> x = np.arange(11) - 5.0
     >>> star = 1000.0 * np.exp(-0.5 * ((x - 0.25) ** 2 + (x[:, np.newaxis] + 0.5) ** 2))
-    >>> x, y, steps = windowed_centroid(star, 5, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 25, 1e-6)
+    >>> x, y, steps = windowed_centroid(star, 5, (0.0, 0.0, 0.0), (0.0, 0.0), 1.5, 25, 1e-6)
     >>> round(x, 3), round(y, 3), steps
     (0.25, -0.5, 3)
     """
-    start, side = len(stamp) // 2 - half, 2 * half + 1
+    level, slope_x, slope_y = background
+    first, side = len(stamp) // 2 - half, 2 * half + 1
     weight = np.empty(side)
     scale = -0.5 / (sigma * sigma)
-    x, y = start_x, start_y
+    x, y = start
     for step in range(1, rounds + 1):
         for j in range(side):
             weight[j] = math.exp(scale * (j - half - x) ** 2)
@@ -174,7 +170,7 @@ def windowed_centroid(
             row = row_x = row_xx = 0.0
             for j in range(side):
                 dx = j - half - x
-                value = weight[j] * (stamp[start + i, start + j] - under - slope_x * (j - half))
+                value = weight[j] * (stamp[first + i, first + j] - under - slope_x * (j - half))
                 row += value
                 row_x += value * dx
                 row_xx += value * dx * dx
@@ -249,7 +245,8 @@ def windowed_centroids(
     steps = np.empty(n, dtype=np.int64)
     for k in range(n):
         half = len(stamps[k]) // 2
+        background, start = (level[k], 0.0, 0.0), (start_x[k], start_y[k])
         x[k], y[k], steps[k] = windowed_centroid(
-            stamps[k], half, level[k], 0.0, 0.0, start_x[k], start_y[k], sigma, rounds, tolerance
+            stamps[k], half, background, start, sigma, rounds, tolerance
         )
     return x, y, steps

@@ -64,11 +64,8 @@ def measure_starlight(
     pixels: Array,
     columns: Array,
     rows: Array,
-    slope_x: Array,
-    slope_y: Array,
-    first: int,
-    last: int,
-    top: int,
+    slopes: Array,
+    seen: tuple[int, int, int],
     sigma: float,
     wing_factor: float,
 ) -> Array:
@@ -86,12 +83,10 @@ def measure_starlight(
         (rows, columns) int32, float32 or float64; not modified.
     columns, rows : ndarray
         (n,) int64, pixels the stars are in, 0-based.
-    slope_x, slope_y : ndarray
-        (n,) float64, slopes of the background, per pixel.
-    first, last : int
-        Columns that may be seen, half-open, 0-based.
-    top : int
-        One past the last row that may be seen.
+    slopes : ndarray
+        (2, n) float64, slopes of the background along columns and rows, per pixel.
+    seen : tuple of int
+        Columns that may be seen, half-open, 0-based, and one past the last row that may.
     sigma : float
         Standard deviation of the centroid's window, pixels.
     wing_factor : float
@@ -108,8 +103,8 @@ def measure_starlight(
     >>> from tica_fn.kernels.stars.starlight import measure_starlight
     >>> x, y = np.arange(41) - 20.25, np.arange(41) - 19.5
     >>> pixels = 1000.0 * np.exp(-0.5 * (x**2 + y[:, np.newaxis] ** 2))
-    >>> at, flat = np.array([20]), np.zeros(1)
-    >>> measured = measure_starlight(pixels, at, at, flat, flat, 0, 41, 41, 1.5, 0.9)
+    >>> at, flat = np.array([20]), np.zeros((2, 1))
+    >>> measured = measure_starlight(pixels, at, at, flat, (0, 41, 41), 1.5, 0.9)
     >>> measured[WINDOW_X].round(3), measured[WINDOW_Y].round(3)
     (array([0.25]), array([-0.5]))
     """
@@ -117,6 +112,7 @@ def measure_starlight(
     out = np.full((QUANTITIES, n), np.nan)
     stamp = np.empty((_SIDE, _SIDE))
     values = np.empty(stamp.size)
+    first, last, top = seen
     for k in range(n):
         cut_stamp(pixels, columns[k], rows[k], first, last, top, stamp)
         peak, plateau, missing = summary_of(stamp, 2)
@@ -135,22 +131,13 @@ def measure_starlight(
         out[MEAN_X, k], out[MEAN_Y, k], out[FLUX, k] = mean_x, mean_y, flux
         if not flux > 0.0:
             continue
-        x, y, steps = windowed_centroid(
-            stamp,
-            5,
-            level,
-            slope_x[k],
-            slope_y[k],
-            min(max(mean_x, -2.0), 2.0),
-            min(max(mean_y, -2.0), 2.0),
-            sigma,
-            25,
-            1e-4,
-        )
+        background = level, slopes[0, k], slopes[1, k]
+        start = min(max(mean_x, -2.0), 2.0), min(max(mean_y, -2.0), 2.0)
+        x, y, steps = windowed_centroid(stamp, 5, background, start, sigma, 25, 1e-4)
         out[WINDOW_X, k], out[WINDOW_Y, k], out[STEPS, k] = x, y, steps
         count = ring_values(stamp, _SIDE // 2, 1, values)
         level = median_in_place(values, count)
         for size in range(len(MEAN_HALVES)):
-            x, y, _ = mean_centroid(stamp, MEAN_HALVES[size], level, slope_x[k], slope_y[k])
+            x, y, _ = mean_centroid(stamp, MEAN_HALVES[size], level, slopes[0, k], slopes[1, k])
             out[FLUX_X + 2 * size, k], out[FLUX_Y + 2 * size, k] = x, y
     return out
