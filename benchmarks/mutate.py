@@ -66,6 +66,7 @@ STAGES = {
     "row_pedestal": [[OPTIONS, "-k", "rows or pedestal"], [ROWS], [LAWS]],
     "robust_smear": [[OPTIONS, "-k", "level or fall_off"], [SMEAR], [LAWS]],
     "flags": [FLAGS[:1], FLAGS[1:], ["tests/commands/test_sirius.py"]],
+    "outliers": [["tests/kernels/test_outliers.py"], FLAGS[1:], ["tests/products/test_strips.py"]],
     "variance": [["tests/kernels/test_variance.py"], [VARIANCE], FLAGS],
     "clipped_mean": [
         [CLIPPED, "-k", "naive or medians"], [CLIPPED], ["tests/build/test_bias_and_flat.py"]
@@ -77,7 +78,7 @@ STAGES = {
     "bleed": _simulated("bleed"),
     "random_numbers": _simulated("stream or noise or digit or counts"),
     "cosmic": _simulated("tracks or deposits"),
-    "stars.polynomial": _wcs("polynomials"), "medians": _wcs("median"),
+    "stars.polynomial": _wcs("polynomials"), "medians": _wcs("median or ranked"),
     "stars.stamps": _wcs(
         "stamps or ring or isolation or summary or cell or floor or wing or alone"
     ),

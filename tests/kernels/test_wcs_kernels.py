@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.kernels import wcs_twins as twins
-from tica_fn.kernels.medians import median_and_scatter, median_in_place
+from tica_fn.kernels.medians import median_and_scatter, median_in_place, ranked_of_rows
 from tica_fn.kernels.stack import find_peaks, stack_boxes
 from tica_fn.kernels.stars.centroid import mean_centroids, windowed_centroids
 from tica_fn.kernels.stars.normal_equations import (
@@ -366,3 +366,17 @@ def test_starlight_agrees_with_its_parts_and_tells_missing_pixels():
     assert found[MISSING].tolist() == [0, 1, 5, 25]
     assert found[STEPS, 1:].tolist() == [-1, -1, -1]
     assert not np.isfinite(found[WINDOW_X, 1:]).any()
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+@pytest.mark.parametrize("place", [0, 3, 40])
+def test_ranked_numbers_are_those_of_a_sort(kind, place):
+    info = np.iinfo(kind)
+    keys = RNG.integers(info.min, info.max, (20, 41), dtype=kind, endpoint=True)
+    keys[0] = 7
+    keys[1] = RNG.integers(-3, 4, 41)
+    keys[2, ::2], keys[2, 1::2] = info.min, info.max
+    keys[3] = info.max - RNG.integers(0, 9, 41)
+    out = np.empty(20, dtype=kind)
+    ranked_of_rows(keys, place, out)
+    assert out.tolist() == np.sort(keys, axis=1)[:, place].tolist()

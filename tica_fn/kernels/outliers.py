@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.types import Array, Image, Vector
 
 __all__ = ["outlying_pixels", "spread_marks"]
@@ -23,6 +23,40 @@ _DARK_SIGMAS = 8.0
 _DARK_SHARE = 0.6
 """Part of the light of its darker neighbours that a dead pixel has less of: between four equal
 stars of 0.45 pixel there is 0.73."""
+
+
+@formula
+def lesser(a: float, b: float) -> float:
+    """The lesser of two numbers; the first where one is none."""
+    return b if b < a else a
+
+
+@formula
+def greater(a: float, b: float) -> float:
+    """The greater of two numbers; the first where one is none."""
+    return b if b > a else a
+
+
+@kernel
+def may_stand_out(
+    row: Vector, up: Vector, down: Vector, noise: Vector, sky: float, share: float, out: Array
+) -> None:
+    """Tell which pixels may be outliers: a first look, without branches.
+
+    `row` has one pixel more at either end than the others; `out` is bool.
+    """
+    for c in range(out.size):
+        left, here, right = row[c], row[c + 1], row[c + 2]
+        e = here - sky
+        beside = share * e + 2.0 * sky
+        bright = (e > 0.0) & (e * e > _FAINT * noise[c])
+        sharp = (beside > up[c] + down[c]) | (beside > left + right)
+        # The second lowest of four, so that two dead ones don't hide each other.
+        low = greater(lesser(up[c], down[c]), lesser(left, right))
+        low = lesser(low, lesser(greater(up[c], down[c]), greater(left, right)))
+        gap = low - here
+        hole = (here < _DARK_SHARE * low) & (gap * gap > 16.0 * noise[c])
+        out[c] = (bright & sharp) | hole
 
 
 @kernel
@@ -99,18 +133,11 @@ def outlying_pixels(
         v, up, down, noise, o = pixels[r], pixels[r - 1], pixels[r + 1], variance[r], out[r]
         words[first // 8 : last // 8 + 1] = 0
         for start in range(first, last, width):
-            b = sky[r, (start - first) // width]
-            for c in range(max(start, first + 1), min(start + width, last - 1)):
-                e = v[c] - b
-                beside = share * e + 2.0 * b
-                bright = (e > 0.0) & (e * e > _FAINT * noise[c])
-                sharp = (beside > up[c] + down[c]) | (beside > v[c - 1] + v[c + 1])
-                # The second lowest of four, so that two dead ones don't hide each other.
-                low = max(min(up[c], down[c]), min(v[c - 1], v[c + 1]))
-                low = min(low, min(max(up[c], down[c]), max(v[c - 1], v[c + 1])))
-                gap = low - v[c]
-                hole = (v[c] < _DARK_SHARE * low) & (gap * gap > 16.0 * noise[c])
-                likely[c] = (bright & sharp) | hole
+            a, z = max(start, first + 1), min(start + width, last - 1)
+            if a < z:
+                b = sky[r, (start - first) // width]
+                row = v[a - 1 : z + 1]
+                may_stand_out(row, up[a:z], down[a:z], noise[a:z], b, share, likely[a:z])
         for word in range(first // 8, last // 8 + 1):
             if words[word] == 0:
                 continue

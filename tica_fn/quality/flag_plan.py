@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import attrs
 import numpy as np
 
@@ -156,13 +158,19 @@ class FlagPlan:
         if outliers is not quality:
             quality |= outliers[own]
 
+    @cached_property
+    def _above_zeros(self) -> float:
+        """Value above which no pixel had a raw count of zero."""
+        with np.errstate(invalid="ignore"):
+            level = np.nanmax((self.zero - self.columns[0]) / self.columns[1], initial=-np.inf)
+        # Divided by the flat field, which is between half and one and a half.
+        return float((0.5 if level < 0 else 2.0) * level)
+
     def _flag_zeros(self, pixels: Array, first: int, quality: Array) -> None:
         """Flag pixels whose raw count was zero, which no pixel can have."""
         smear, scale = self.columns[0], self.columns[1]
         with np.errstate(invalid="ignore"):
-            level = np.nanmax((self.zero - smear) / scale, initial=-np.inf)
-            # Divided by the flat field, which is between half and one and a half.
-            if not pixels.size or pixels.min() > (0.5 if level < 0 else 2.0) * level:
+            if not pixels.size or pixels.min() > self._above_zeros:
                 return
             electrons = pixels * scale
             if self.divided:

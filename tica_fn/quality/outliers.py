@@ -21,6 +21,7 @@ import numpy as np
 from tica_fn.detector import COLUMNS, SCIENCE_COLUMNS, SCIENCE_ROWS, SMEAR_ROWS, VIRTUAL_COLUMNS
 from tica_fn.frame import Frame, Place
 from tica_fn.immutable import Array
+from tica_fn.kernels.medians import ranked_of_rows
 from tica_fn.kernels.outliers import outlying_pixels, spread_marks
 from tica_fn.models import Models
 from tica_fn.quality.bits import Pixel
@@ -55,14 +56,34 @@ def local_sky(pixels: Array, variance: Array, first: int, last: int) -> Array:
 
     `pixels`, `variance`: (rows, columns); gives (blocks,) float64, in their unit.
     """
-    out = []
-    for start in range(first, last, BLOCK):
-        block = np.s_[::_EVERY, start : min(start + BLOCK, last) : _EVERY]
-        values, noise = pixels[block].reshape(-1), variance[block].reshape(-1)
-        place = int(_LOW * values.size)
-        low = np.partition(values, place)[place]
-        out.append(low + _LOW_SIGMAS * np.sqrt(np.partition(noise, place)[place]))
-    return np.array(out, dtype=np.float64)
+    out: list[Array] = []
+    whole = first + (last - first) // BLOCK * BLOCK
+    for start, stop in ((first, whole), (whole, last)):
+        if start < stop:
+            low, noise = (
+                _low_part(plane[::_EVERY, start:stop:_EVERY], -(-(stop - start) // BLOCK))
+                for plane in (pixels, variance)
+            )
+            out.append(low + _LOW_SIGMAS * np.sqrt(noise))
+    return np.concatenate(out).astype(np.float64)
+
+
+def _low_part(values: Array, blocks: int) -> Array:
+    """Level that a tenth of each block of columns is below."""
+    rows, columns = values.shape
+    apart = values.reshape(rows, blocks, columns // blocks).swapaxes(0, 1).reshape(blocks, -1)
+    place = int(_LOW * apart.shape[1])
+    if blocks == 1 or np.isnan(apart).any():
+        return np.asarray(np.partition(apart, place, axis=1)[:, place])
+    keys = np.empty(blocks, dtype=f"i{apart.itemsize}")
+    ranked_of_rows(_as_keys(apart.view(keys.dtype)), place, keys)
+    return _as_keys(keys).view(apart.dtype)
+
+
+def _as_keys(bits: Array) -> Array:
+    """Whole numbers in the order of the reals that have these bits, and the other way."""
+    info = np.iinfo(bits.dtype)
+    return np.asarray(bits ^ ((bits >> (info.bits - 1)) & info.max))
 
 
 def _nothing() -> dict[tuple[int, int], Array]:
