@@ -5,9 +5,10 @@ run with ``parser.set_defaults(run=...)``; that function takes the parsed argume
 the exit code.  Modules import what they need inside that function, so that ``--help`` is quick.
 """
 
+import sys
 from collections.abc import Callable
 
-__all__ = ["NAMES", "say_no_more", "say_when_compiling"]
+__all__ = ["NAMES", "load_numba", "say_no_more", "say_when_compiling"]
 
 NAMES = (
     "calibrate",
@@ -36,8 +37,29 @@ NAMES = (
 _listening: list[Callable[[], None]] = []
 
 
+_NOT_FOR_KERNELS = ("scipy", "cffi", "yaml")
+"""Packages that numba looks for as it is loaded; kernels have no use for them."""
+
+
+def load_numba() -> None:
+    """Load numba in half the time: without packages that it only sees whether they are there."""
+    hidden = [name for name in _NOT_FOR_KERNELS if name not in sys.modules]
+    if "numba" in sys.modules:
+        return
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        from numba.core.registry import cpu_target
+
+        # Else done before the first kernel runs, where they would be looked for again.
+        cpu_target.target_context.refresh()
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
 def say_when_compiling() -> None:
     """Say once what takes so long, when kernels are compiled that this machine has not seen."""
+    load_numba()
     from tica_fn.kernels.compile import before_compiling
 
     say_no_more()

@@ -117,6 +117,7 @@ def _calibrated(
     known: Sequence[Outcome],
 ) -> Iterator[Outcome]:
     """Calibrate the files that are left of all."""
+    say_when_compiling()
     import gc
 
     from tica_fn.fits.batch import run_batch
@@ -138,7 +139,6 @@ def _calibrated(
     for outcome in known:
         for target in outcome.outputs:
             job.claim(target, outcome.source)
-    say_when_compiling()
     gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     if args.scheduler:
         from tica_fn.products.cluster import run_on_cluster

@@ -26,7 +26,6 @@ from tica_fn.products.job import Job
 from tica_fn.products.kept import Kept, kept_of, refuse_loss, told_loss, told_planes, write_keeping
 from tica_fn.products.plan import Plan, RawFile
 from tica_fn.products.staleness import has_same_pixels, why_again
-from tica_fn.products.target_plan import plan_of_target
 
 __all__ = ["calibrate_file", "plans_of", "read_raw"]
 
@@ -88,6 +87,8 @@ def plans_of(raw: RawFile, job: Job) -> list[Plan]:
     if not raw.kind.raw:
         raise BadFileError(f"{raw.path}: this is a calibrated frame already")
     if "target" in raw.kind.becomes:
+        from tica_fn.products.target_plan import plan_of_target
+
         return [plan_of_target(raw, job)]
     return plans_of_image(raw, job)
 

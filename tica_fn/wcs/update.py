@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -22,9 +23,10 @@ from tica_fn.fits.header import Cards, card, split_cards
 from tica_fn.fits.image_file import ImageFile
 from tica_fn.fits.update import extension_name, update_file
 from tica_fn.immutable import Array
-from tica_fn.wcs.cards import Card
-from tica_fn.wcs.frame_fit import FrameSolution
-from tica_fn.wcs.read_back import check_header
+
+if TYPE_CHECKING:  # `calibrate` has no use for the fit that these bring along.
+    from tica_fn.wcs.cards import Card
+    from tica_fn.wcs.frame_fit import FrameSolution
 
 __all__ = [
     "HISTORY_MARK",
@@ -108,6 +110,8 @@ def update_image(
 
     def check(number: int, header: bytes) -> None:
         if fitted is not None and number == image.image:
+            from tica_fn.wcs.read_back import check_header
+
             origin = image.frame.row, image.frame.column
             places = fitted.columns, fitted.rows
             check_header(path, header, fitted.solution, *places, origin)
