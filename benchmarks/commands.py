@@ -26,7 +26,7 @@ def measure() -> list[Row]:
     """Rows of the table."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as place:
         folder = Path(place)
-        caldir, raw = _inputs(folder)
+        caldir, raw = inputs(folder)
         files = sorted(raw.iterdir())
         return [
             *_start(caldir, files[0], folder),
@@ -35,7 +35,8 @@ def measure() -> list[Row]:
         ]
 
 
-def _inputs(folder: Path) -> tuple[Path, Path]:
+def inputs(folder: Path) -> tuple[Path, Path]:
+    """Make models and raw files; their folders."""
     models = make_models(2, 3, 1800)
     caldir = write_models(models, folder)
     raw = folder / "raw"
@@ -73,23 +74,34 @@ def _start(caldir: Path, file: Path, folder: Path) -> list[Row]:
     ]
 
 
-def _copy(files: list[Path], target: Path) -> float:
-    """Copy as durably as products are written: aside, fsync, rename; two at a time."""
+def copied(files: list[Path], target: Path, made: list[Path] | None = None) -> None:
+    """Copy as durably as products are written: aside, fsync, rename; two at a time.
 
-    def one(file: Path) -> None:
+    With `made` files of their sizes are written, whatever was read.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+
+    def one(file: Path, size: int) -> None:
         aside = target / f".{file.name}.part"
         with file.open("rb", buffering=0) as source, aside.open("wb", buffering=0) as sink:
-            sink.write(source.read())
+            content = memoryview(source.read())
+            for start in range(0, size, len(content)):
+                sink.write(content[: size - start])
             os.fsync(sink.fileno())
         aside.replace(target / file.name)
         handle = os.open(target, os.O_RDONLY)
         os.fsync(handle)
         os.close(handle)
 
-    _cleared(target).mkdir()
-    start = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(one, files))
+        list(pool.map(one, files, [path.stat().st_size for path in made or files]))
+
+
+def _copy(files: list[Path], target: Path) -> float:
+    _cleared(target)
+    start = time.perf_counter()
+    copied(files, target)
     return time.perf_counter() - start
 
 
@@ -133,12 +145,17 @@ import sys, time, resource
 from pathlib import Path
 from tica_fn.fits.batch import ModelShelf, run_batch
 from tica_fn.products.job import Job
+from tica_fn.products.options import Product
 from tica_fn.products.raw_files import calibrate_file
 caldir, raw, out = map(Path, sys.argv[1:4])
-count, jobs = map(int, sys.argv[4:])
+count, jobs = map(int, sys.argv[4:6])
 out.mkdir(exist_ok=True)
 files = sorted(raw.iterdir())
 job = Job(models=ModelShelf(caldir), outdir=out, overwrite=True)
+if sys.argv[6:]:
+    everything = Product(layout="spoc", quality=True, smear="robust")
+    job = Job(models=ModelShelf(caldir, errors=True), outdir=out, overwrite=True,
+              compress="gzip", product=everything)
 calibrate_file(files[0], job)
 start = time.perf_counter()
 sources = [files[n % len(files)] for n in range(count)]
@@ -151,13 +168,15 @@ print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_m
 def _growth(caldir: Path, raw: Path, folder: Path) -> list[Row]:
     """Time and memory against the number of frames, and of jobs."""
     rows = []
-    for count, jobs in ((1, 2), (10, 2), (100, 2), (1000, 2), (100, 1), (100, 4)):
-        words = [caldir, raw, folder / "growth", count, jobs]
+    plain = [(1, 2), (10, 2), (100, 2), (1000, 2), (100, 1), (100, 4)]
+    for count, jobs, *more in [*plain, (100, 2, "SPOC, flags, robust smear, gzipped")]:
+        words = [caldir, raw, folder / "growth", count, jobs, *more]
         command = [sys.executable, "-c", _GROWTH, *map(str, words)]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         seconds, megabytes = map(float, said.split())
         value = f"{seconds / count * 1e3:.0f} ms a frame, {megabytes:.0f} MB at most"
-        rows.append((f"{count} frame{'s' * (count > 1)}, `--jobs {jobs}`", value))
+        what = ", ".join([f"{count} frame{'s' * (count > 1)}", f"`--jobs {jobs}`", *more])
+        rows.append((what, value))
     return rows
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import tica_fn.products.raw_files as files
-from benchmarks.commands import _inputs
+from benchmarks.commands import inputs
 from tica_fn.fits import stream
 from tica_fn.fits.batch import ModelShelf
 from tica_fn.pipeline.sweep_plan import SweepPlan
@@ -48,7 +48,7 @@ def measure(frames: int = 30) -> dict[str, float]:
         for name, owner, attribute in STAGES:
             setattr(owner, attribute, timed(name, getattr(owner, attribute)))
         with tempfile.TemporaryDirectory() as place:
-            caldir, raw = _inputs(Path(place))
+            caldir, raw = inputs(Path(place))
             outdir = Path(place) / "out"
             outdir.mkdir()
             job = Job(models=ModelShelf(caldir), outdir=outdir, overwrite=True)
