@@ -86,7 +86,7 @@ def starlight(pixels, column, row, slopes, first, last, top, sigma, wing):
     big = twins.cut_stamp(pixels, column, row, 11, first, last, top)
     stamp = [line[6:17] for line in big[6:17]]
     bright, plateau, missing = summary(stamp, 2)
-    out = [math.nan] * 22
+    out = [math.nan] * 24
     out[2:8], out[13] = [bright, plateau, missing, 0, 0, 0], -1
     level, scatter = twins.ring_background(stamp, 2)
     if missing or math.isnan(level):
@@ -101,7 +101,7 @@ def starlight(pixels, column, row, slopes, first, last, top, sigma, wing):
     out[11:14] = window(stamp, 5, (level, *slopes), start, sigma, 25, 1e-4)
     outermost = [big[i][j] for i in range(23) for j in range(23) if {i, j} & {0, 22}]
     level = twins.median([value for value in outermost if math.isfinite(value)])
-    for k, half in enumerate((8, 6, 5, 4)):
+    for k, half in enumerate((10, 8, 6, 5, 4)):
         out[14 + 2 * k : 16 + 2 * k] = mean_position(big, half, level, *slopes)[:2]
     return out
 
@@ -149,49 +149,50 @@ def smooth_field(x, y, values, weights, highest, clip, rounds):
     return *found, last
 
 
-def chebyshev_field(x, y, values, weights, widths, clip, least, penalty, rounds):
-    """Held least squares with every place judged afresh, then the degree of least criterion."""
-    allowed = (weights > 0) & np.isfinite(values).all(axis=0)
-    used, top = allowed, len(widths) - 1
-    if used.sum() < 6:
-        return np.zeros_like(values), -1, used, math.inf
-    while top > 0 and 3 * (top + 1) * (top + 2) // 2 > used.sum():
+def field_by_evidence(x, y, values, errors, widths, low, rounds, last, settled):
+    """Student's weights and the widths of the degrees, round by round, by numpy's own solver."""
+    fine = np.isfinite(values).all(axis=0) & np.isfinite(errors)
+    n, top, weights = fine.sum(), len(widths) - 1, np.zeros(x.size)
+    if n < 6:
+        return np.zeros_like(values), math.inf, -1, weights
+    while top > 0 and 3 * (top + 1) * (top + 2) // 2 > n:
         top -= 1
     terms = np.array(twins.chebyshev_terms(x, y, top))
     degrees = np.array([d for d in range(top + 1) for _ in range(d + 1)])
-    prior = 1.0 / np.asarray(widths)[degrees] ** 2
-    known = np.where(allowed, values, 0.0)
-
-    def fitted(weight, firm, columns):
-        part = terms[:, :columns]
-        gram = (part.T * weight) @ part
-        gram += np.diag(prior[:columns] * firm)
-        return np.linalg.solve(gram, (part.T * weight) @ known.T).T
-
-    soft, firm, scatter, before = weights, 1.0, 1.0, []
-    for _ in range(rounds):
-        solved = fitted(np.where(used, soft, 0.0), firm, len(degrees))
-        length = np.sqrt(weights) * np.hypot(*(known - solved @ terms.T))
-        scatter = max(twins.median(length[used].tolist()) / 1.1774, 1e-9)
-        firm = scatter**2
-        far = length / max(scatter, least)
-        keep = allowed & (far <= clip)
-        soft = weights * np.minimum(1.0, 2.0 / np.maximum(far, 1.0))
-        if keep.sum() < 2 * len(degrees):
-            break
-        used = keep
-        if any((keep == other).all() for other in before):
-            break
-        before.append(keep)
-    best, found = math.inf, None
-    for degree in range(top + 1):
-        part = (degree + 1) * (degree + 2) // 2
-        solved = fitted(np.where(used, weights, 0.0), firm, part)
-        field = solved @ terms[:, :part].T
-        score = 2 * part * penalty
-        for line in known - field:
-            mean = (weights[used] * line[used] ** 2).sum() / weights[used].sum()
-            score += used.sum() * math.log(max(mean, 1e-16))
-        if score < best:
-            best, found = score, (field, degree)
-    return *found, used, scatter
+    known, own, width = values[:, fine], errors[fine], np.array(widths[: top + 1])
+    middle = [[twins.median(line.tolist())] for line in known]
+    rest, before = known - middle, 0.0
+    scatter = max(twins.median((np.hypot(*rest) / own).tolist()) / 1.1774, 1e-9)
+    for highest, most in ((min(low, top), rounds), (top, last)):
+        which = degrees <= highest
+        part, its = terms[fine][:, which], degrees[which]
+        for _ in range(most):
+            soft = 4.0 / (2.0 + (rest**2).sum(axis=0) / (scatter * own) ** 2) / (scatter * own) ** 2
+            gram = (part.T * soft) @ part
+            for _ in range(3):
+                inverse = np.linalg.inv(gram + np.diag(1.0 / width[its] ** 2))
+                solved = inverse @ ((part.T * soft) @ known.T)
+                for d in range(highest + 1):
+                    squares = (solved[its == d] ** 2).sum() + 2 * np.diag(inverse)[its == d].sum()
+                    if np.isfinite(width[d]):
+                        width[d] = max(math.sqrt(squares / (2 * (d + 1))), 1e-5)
+            field = (part @ solved).T
+            moved, before, rest = ((field - before) ** 2).sum(), field, known - field
+            far = (rest**2).sum(axis=0) / (scatter * own) ** 2
+            scatter = max(scatter * math.sqrt((4.0 / (2.0 + far) * far).mean() / 2.0), 1e-9)
+            if moved < settled**2 * n:
+                break
+    weights[fine] = soft
+    side = np.cos(np.pi * (np.arange(40) + 0.5) / 40)  # Gauss-Chebyshev nodes
+    u, v = (axis.ravel() for axis in np.meshgrid(side, side))
+    area = np.outer(np.sqrt(1 - side**2), np.sqrt(1 - side**2)).ravel()
+    over = np.array(twins.chebyshev_terms(u, v, top))
+    errors = np.einsum("ka,ab,kb->k", over, inverse, over)
+    spread = math.sqrt(2.0 * (errors * area).sum() / area.sum())
+    stand = [
+        d
+        for d in range(top + 1)
+        if ((solved[its == d] ** 2).T / np.diag(inverse)[its == d]).sum()
+        > 2 * (d + 1) + 8 * math.sqrt(d + 1)
+    ]
+    return (terms @ solved).T, spread, max(stand, default=0), weights

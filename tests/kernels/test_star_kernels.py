@@ -6,7 +6,8 @@ import pytest
 from tests.kernels import star_twins as twins
 from tica_fn.kernels.stack import find_peaks, stack_boxes
 from tica_fn.kernels.stars.centroid import mean_centroid, windowed_centroid
-from tica_fn.kernels.stars.smooth_field import fit_chebyshev_field, fit_smooth_field
+from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
+from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.starlight import (
     FLUX,
     ISOLATED,
@@ -264,37 +265,48 @@ def test_smooth_field(count, rounds):
 
 @pytest.mark.parametrize("count", [3, 5, 6, 17, 60, 300])
 @pytest.mark.parametrize("rounds", [1, 3, 12])
-def test_chebyshev_field(count, rounds):
+def test_field_by_evidence(count, rounds):
     rng = np.random.default_rng(count + rounds)
-    for trial in range(6):
+    for trial in range(4):
         x, y = rng.uniform(-1, 1, (2, count))
         values = rng.normal(0, 0.02, (2, count)) + np.stack([0.1 * x * y, 0.3 - 0.2 * y**3 * x])
         values[:, rng.random(count) < 0.1] += rng.choice([-1.0, 1.0])
         values[0, rng.random(count) < 0.05] = np.nan
-        weights = np.where(rng.random(count) < 0.1, 0.0, rng.uniform(0.5, 2, count) / 0.02**2)
-        widths = np.array([np.inf, np.inf, np.inf, 0.2, 0.1, 0.05])
-        least = 0.3 * trial if trial % 2 else 0.0
-        given = x, y, values, weights, widths, 4.0, least, 2.5 * trial, rounds
-        field, degree, used, scatter = fit_chebyshev_field(*given)
-        expected = twins.chebyshev_field(*given)
-        assert degree == expected[1]
-        np.testing.assert_array_equal(used, expected[2])
-        np.testing.assert_allclose(field, expected[0], atol=1e-9)
-        assert scatter == pytest.approx(expected[3])
+        errors = np.where(rng.random(count) < 0.1, np.inf, rng.uniform(0.5, 2, count) * 0.02)
+        widths = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05])
+        given = x, y, values, errors, widths, 3, rounds, 1 + trial, 1e-6
+        field, spread, degree, weights = fit_field_by_evidence(*given)
+        expected = twins.field_by_evidence(*given)
+        np.testing.assert_allclose(field, expected[0], atol=1e-8)
+        assert spread == pytest.approx(expected[1], rel=0.02)
+        assert degree == expected[2]
+        np.testing.assert_allclose(weights, expected[3], rtol=1e-5)
 
 
-def test_a_place_that_a_worse_fit_had_left_out_comes_back():
-    """A steep corner is far off the first fits, and in the last."""
+def test_a_steep_corner_stays_and_what_is_off_counts_little():
     rng = np.random.default_rng(3)
     x, y = rng.uniform(-1, 1, (2, 900))
     wanted = np.stack([0.08 * (x**5) * (y**3), -0.05 * x**7])
     bad = rng.random(900) < 0.15
     values = wanted + rng.normal(0, 0.001, wanted.shape) + np.where(bad, 0.4, 0.0)
     widths = np.array([np.inf] * 3 + [0.2, 0.1, 0.05, 0.02, 0.01, 0.005])
-    field, degree, used, _ = fit_chebyshev_field(
-        x, y, values, np.full(900, 1e6), widths, 4.0, 0.0, 2.5, 12
+    field, spread, degree, weights = fit_field_by_evidence(
+        x, y, values, np.full(900, 0.001), widths, 7, 8, 4, 1e-6
     )
     assert degree == 8
-    assert not (used & bad).any()
-    assert used[~bad].mean() > 0.98
+    assert weights[bad].max() < 1e-3 * np.median(weights[~bad])
     assert np.abs(field - wanted).max() < 0.005
+    apart = np.sqrt(np.mean(np.sum((field - wanted) ** 2, axis=0)))
+    assert 0.5 < spread / apart < 2.0
+
+
+def test_the_evidence_gives_noise_alone_no_terms():
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(-1, 1, (2, 900))
+    noise = rng.normal(0, 0.01, (2, 900))
+    widths = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005])
+    field, _, degree, _ = fit_field_by_evidence(
+        x, y, noise, np.full(900, 0.01), widths, 5, 20, 20, 0.0
+    )
+    assert degree == 0
+    assert np.sqrt(np.mean(field**2)) < 0.002

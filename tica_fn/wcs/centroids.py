@@ -260,8 +260,8 @@ def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, int]:
     sizes = len(star.MEAN_HALVES)
     means = found[star.FLUX_X : star.FLUX_X + 2 * sizes].reshape(sizes, 2, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Noise of the moment: 83 is the root of the sum of x**2 over 17 x 17 pixels.
-        noise = 83.0 * found[star.SCATTER] / found[star.FLUX]
+        # Noise of the moment: 127 is the root of the sum of x**2 over 21 x 21 pixels.
+        noise = 127.0 * found[star.SCATTER] / found[star.FLUX]
     u, v = (x0 - 1068.0) / 1024.0, (y0 - 1023.0) / 1024.0
     return tie_to_flux(windowed, means, u, v, noise, flags == 0)
 

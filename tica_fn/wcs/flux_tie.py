@@ -4,15 +4,16 @@ The Gaussian-windowed centroid hardly sees neighbours and noise, but where a sta
 lopsided it is not where its light is on average.  The flux-weighted mean over a wide square is,
 but it is noisier by far.  Their difference belongs to the optics:
 
-* a smooth function of the field, of the degree up to nine that the data ask for, in which every
-  star is judged afresh each round;
+* a smooth function of the field, as rough as the stars say, in which unseen neighbours count
+  little (`tica_fn.kernels.stars.field_evidence`);
 * where stars are narrower than the pixels, a wave of the place within the pixel as well, which
   the windowed centroid feels and the sum of light does not.
 
-The square is 17 x 17 pixels unless the field is crowded, so that the answer is uncertain: then a
-smaller one whose answer is surer is taken, as long as it agrees with the larger ones within what
-these can tell (Lepski's rule).  An answer that is uncertain by more than a twentieth of a pixel
-counts for less.
+The square is 21 x 21 pixels: 17 x 17, and what the ring around it adds, a field of its own that is
+smoother and noisier.  A smaller square cuts light off and is surer: the one of least risk is
+taken, its variance and the square of what it is away from larger ones beyond what they can tell
+(Goldenshluger & Lepski 2011, Annals of Statistics 39, 1608).  An answer that is uncertain by more
+than a twentieth of a pixel counts for less.
 """
 
 from __future__ import annotations
@@ -20,27 +21,24 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.immutable import Array
+from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
 from tica_fn.kernels.stars.normal_equations import normal_equations
 from tica_fn.kernels.stars.polynomial import polynomial_terms
-from tica_fn.kernels.stars.smooth_field import fit_chebyshev_field
 
 __all__ = ["tie_to_flux"]
 
-WIDTHS = np.array([np.inf, np.inf, np.inf, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.005])
-"""Sizes in pixels that the Chebyshev terms of each degree are held to."""
-CLIP_SIGMA, ROUNDS = 4.0, 12
-LEAST = 0.1
-"""Scatter that stars are judged by at least, in units of their expected errors."""
-PENALTY = 2.5
-"""For each term and axis.  That of the Bayesian criterion, 7, gives crowded fields too few terms;
-none makes simple images follow the noise."""
-UNSEEN = 0.03
-"""Pixels that unseen neighbours add to any star's mean."""
-SURE = 0.002
+WIDTHS = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01, 0.01])
+"""First guess of the sizes in pixels of the Chebyshev terms of each degree."""
+RING_DEGREE = 8
+LOW, RING_LOW = 7, 5
+ROUNDS, LAST = 8, 4
+SETTLED = 1e-4
+FLOOR = 0.005
+"""Pixels added to the error of any star's mean."""
+SURE = 0.0007
 """Uncertainty in pixels up to which no smaller square is tried."""
 PHASE_DEGREE = 2
 LARGEST_TIE = 0.05
-AGREE = 1.5
 
 
 def tie_to_flux(
@@ -66,40 +64,38 @@ def tie_to_flux(
     tie : ndarray
         (2, n) float64: what to add to the windowed centroids, pixels.
     degree : int
-        Degree of the field; -1 when nothing could be learnt (`tie` is 0 then).
+        Highest degree that stands out of the noise in the field; -1 when nothing could be learnt
+        (`tie` is 0 then).
     """
-    weights = np.where(good & np.isfinite(noise), 1.0 / (noise**2 + UNSEEN**2), 0.0)
-    tried: list[tuple[Array, float]] = []
-    best, best_degree, best_error = np.zeros_like(windowed), -1, np.inf
-    phase = np.zeros_like(windowed)
-    for size, mean in enumerate(means):
-        off = mean - windowed
-        smooth, degree, used, _ = fit_chebyshev_field(
-            u, v, off, weights, WIDTHS, CLIP_SIGMA, LEAST, PENALTY, ROUNDS
-        )
-        if degree < 0:
+    errors = np.where(good, np.hypot(noise, FLOOR), np.nan)
+
+    def fit(values: Array, low: int, widths: Array) -> tuple[Array, float, int, Array]:
+        return fit_field_by_evidence(u, v, values, errors, widths, low, ROUNDS, LAST, SETTLED)
+
+    first = min(1, len(means) - 1)
+    smooth, spread, degree, weights = fit(means[first] - windowed, LOW, WIDTHS)
+    if degree < 0:
+        return np.zeros_like(windowed), -1
+    phase = _phase_wave(windowed, means[first] - windowed - smooth, weights, u, v)
+    best, least, used = smooth, spread**2, weights > 0.0
+    tried = [(smooth, spread)]
+    if first:
+        ring, ring_spread, _, _ = fit(means[0] - means[1], RING_LOW, WIDTHS[: RING_DEGREE + 1])
+        if np.mean(ring[:, used] ** 2) > ring_spread**2:
+            best, least = smooth + ring, spread**2 + ring_spread**2
+        tried.append((smooth + ring, float(np.hypot(spread, ring_spread))))
+    for mean in means[first + 1 :]:
+        if least < SURE**2:
             break
-        rest = off - smooth
-        # Noise hides terms from the choice of the degree, too: six are reckoned with at least.
-        terms = max((degree + 1) * (degree + 2) / 2, 6)
-        error = float(np.sqrt(np.mean(rest[:, used] ** 2) * terms / max(used.sum() - terms, 1)))
-        apart = [
-            np.sqrt(np.mean((smooth - other)[:, used] ** 2)) / np.hypot(error, other_error)
-            for other, other_error in tried
-        ]
-        if size and max(apart) > AGREE:
-            break
-        if size == 0:
-            phase = _phase_wave(windowed, rest, weights * used, u, v)
-        tried.append((smooth, error))
-        if error < best_error:
-            best, best_degree, best_error = smooth, degree, error
-        if error < SURE:
-            break
-    if best_degree < 0:
-        return best, -1
-    trust = 1.0 / (1.0 + (best_error / LARGEST_TIE) ** 2)
-    return best * trust + phase, int(best_degree)
+        smooth, spread, its_degree, _ = fit(mean - windowed, LOW, WIDTHS)
+        # What it is away from the larger squares, beyond what their own errors explain.
+        away = [2.0 * np.mean((smooth - o)[:, used] ** 2) - error**2 for o, error in tried]
+        tried.append((smooth, spread))
+        risk = spread**2 + max(0.0, *away)
+        if risk < least:
+            best, least, degree = smooth, risk, its_degree
+    trust = 1.0 / (1.0 + 0.5 * least / LARGEST_TIE**2)
+    return best * trust + phase, int(degree)
 
 
 def _phase_wave(windowed: Array, rest: Array, weights: Array, u: Array, v: Array) -> Array:

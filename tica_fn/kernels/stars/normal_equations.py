@@ -50,20 +50,31 @@ def normal_equations(terms: Array, weights: Array, values: Array) -> tuple[Array
     """
     n, p = terms.shape
     m = len(values)
-    gram, right = np.empty((p, p)), np.empty((p, m))
-    columns = np.ascontiguousarray(terms.T)
-    known = np.empty((m, n))
+    gram, right = np.zeros((p, p)), np.zeros((p, m))
+    known = np.zeros((n + 3, m))
     for j in range(m):
         for k in range(n):
-            known[j, k] = values[j, k] if weights[k] != 0.0 else 0.0
-    weighted = np.empty(n)
+            if weights[k] != 0.0:
+                known[k, j] = values[j, k]
+    # Four places at a time, so that each sum is taken from memory a quarter as often.
+    for k in range(0, n, 4):
+        w0 = weights[k]
+        w1 = weights[k + 1] if k + 1 < n else 0.0
+        w2 = weights[k + 2] if k + 2 < n else 0.0
+        w3 = weights[k + 3] if k + 3 < n else 0.0
+        t0, t1 = terms[k], terms[min(k + 1, n - 1)]
+        t2, t3 = terms[min(k + 2, n - 1)], terms[min(k + 3, n - 1)]
+        for a in range(p):
+            x0, x1, x2, x3 = w0 * t0[a], w1 * t1[a], w2 * t2[a], w3 * t3[a]
+            for b in range(a + 1):
+                gram[a, b] += (x0 * t0[b] + x1 * t1[b]) + (x2 * t2[b] + x3 * t3[b])
+            for j in range(m):
+                right[a, j] += (x0 * known[k, j] + x1 * known[k + 1, j]) + (
+                    x2 * known[k + 2, j] + x3 * known[k + 3, j]
+                )
     for a in range(p):
-        for k in range(n):
-            weighted[k] = weights[k] * columns[a, k]
-        for b in range(a + 1):
-            gram[a, b] = gram[b, a] = dot_product(weighted, columns[b])
-        for j in range(m):
-            right[a, j] = dot_product(weighted, known[j])
+        for b in range(a):
+            gram[b, a] = gram[a, b]
     return gram, right
 
 

@@ -53,7 +53,7 @@ __all__ = [
     FLUX_X,
     FLUX_Y,
 ) = range(16)
-MEAN_HALVES = (8, 6, 5, 4)
+MEAN_HALVES = (10, 8, 6, 5, 4)
 QUANTITIES = 14 + 2 * len(MEAN_HALVES)
 """Rows of the table that `measure_starlight` makes."""
 _SIDE = 23
@@ -95,7 +95,7 @@ def measure_starlight(
     Returns
     -------
     ndarray
-        (22, n) float64; NaN where a star could not be measured.
+        (24, n) float64; NaN where a star could not be measured.
 
     Examples
     --------

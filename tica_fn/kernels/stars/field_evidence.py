@@ -1,0 +1,254 @@
+"""A smooth field through values of which many are off, as rough as the values themselves say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.medians import median_in_place
+from tica_fn.kernels.stars.normal_equations import factorise, normal_equations, solve_factorised
+from tica_fn.kernels.stars.polynomial import chebyshev_terms
+from tica_fn.kernels.types import Array
+
+__all__ = ["fit_field_by_evidence"]
+
+_FREEDOM = 2.0
+"""Of Student's distribution: 2, as unseen neighbours make tails that fall by the third power."""
+_LEAST_WIDTH = 1e-5
+_WIDENINGS = 3
+"""Of the widths in a round, between two sums over the places."""
+
+
+@kernel
+def fit_field_by_evidence(
+    x: Array,
+    y: Array,
+    values: Array,
+    errors: Array,
+    widths: Array,
+    low: int,
+    rounds: int,
+    last: int,
+    settled: float,
+) -> tuple[Array, float, int, Array]:
+    """Fit a smooth field to two values a place.
+
+    The terms are products of Chebyshev polynomials.  The values scatter about the field by
+    Student's distribution with two degrees of freedom, each by the same number of its expected
+    errors: no place is left out, but one that is far off counts little.  The coefficients of a
+    degree scatter about zero by a width of their own.  The number and the widths are
+    those that make the values likeliest, by expectation and maximisation (Dempster, Laird & Rubin
+    1977): the evidence of the values, rather than a choice of the degree, says how rough the field
+    is.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        (n,) float64: places, -1 to 1.
+    values : ndarray
+        (2, n) float64: what to fit; places where one is not finite are left out.
+    errors : ndarray
+        (n,) float64: expected standard error of each place's values on one axis; a place whose
+        error is not finite is left out.
+    widths : ndarray
+        (degree + 1,) float64: first guess of the size of the coefficients of each degree; infinite
+        for those that are free.  Its length says the highest degree; lower where there are fewer
+        than three places a coefficient.
+    low : int
+        Highest degree of the first rounds, which settle the weights.
+    rounds, last : int
+        Most rounds of that degree, and of the highest.
+    settled : float
+        Rms change of the field in a round from which on it is done.
+
+    Returns
+    -------
+    field : ndarray
+        (2, n) float64: the fit at all places.
+    spread : float
+        Expected rms length of the field's error over the square, by what the values scatter;
+        infinite where there is too little to fit.
+    degree : int
+        Highest degree whose terms stand out of their errors; -1 where there is too little to fit.
+    weights : ndarray
+        (n,) float64: inverse variances that the places ended with, 0 for those left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
+    >>> rng = np.random.default_rng(1)
+    >>> x, y = rng.uniform(-1, 1, (2, 200))
+    >>> wanted = np.stack([0.1 * x * y, 0.2 + 0.1 * x])
+    >>> values = wanted + rng.normal(0, 0.001, wanted.shape)
+    >>> values[:, ::10] += 0.5
+    >>> widths = np.array([np.inf, np.inf, np.inf, 0.1, 0.1])
+    >>> field, spread, degree, _ = fit_field_by_evidence(
+    ...     x, y, values, np.full(200, 0.001), widths, 2, 8, 8, 1e-6)
+    >>> degree, bool(np.abs(field - wanted).max() < 0.001), spread < 0.001
+    (2, True, True)
+    """
+    n, top = x.size, widths.size - 1
+    field, weights = np.zeros((2, n)), np.zeros(n)
+    which = np.empty(n, dtype=np.int64)
+    count = 0
+    for k in range(n):
+        if np.isfinite(values[0, k]) and np.isfinite(values[1, k]) and np.isfinite(errors[k]):
+            which[count] = k
+            count += 1
+    which = which[:count]
+    if count < 6:
+        return field, np.inf, -1, weights
+    while 3 * (top + 1) * (top + 2) // 2 > count and top > 0:
+        top -= 1
+    known, rest = np.empty((2, count)), np.empty((2, count))
+    soft, lengths = np.empty(count), np.empty(count)
+    for j in range(2):
+        for k in range(count):
+            known[j, k] = lengths[k] = values[j, which[k]]
+        middle = median_in_place(lengths, count)
+        for k in range(count):
+            rest[j, k] = known[j, k] - middle
+    own = errors[which]
+    for k in range(count):
+        lengths[k] = np.hypot(rest[0, k], rest[1, k]) / own[k]
+    # The median length of a pair of normal deviates is 1.1774.
+    scatter = max(median_in_place(lengths, count) / 1.1774, 1e-9)
+    everywhere = chebyshev_terms(x, y, top)
+    terms = everywhere[which]
+    width = widths.copy()
+    size = terms.shape[1]
+    coefficients = np.zeros((2, size))
+    variances, inverse = np.zeros(size), np.zeros((size, size))
+    before = np.zeros((2, count))
+    for stage in range(2):
+        highest = min(low, top) if stage == 0 else top
+        size = (highest + 1) * (highest + 2) // 2
+        part = np.ascontiguousarray(terms[:, :size])
+        columns = np.ascontiguousarray(part.T)
+        for _ in range(rounds if stage == 0 else last):
+            for k in range(count):
+                far = np.hypot(rest[0, k], rest[1, k]) / (scatter * own[k])
+                soft[k] = (_FREEDOM + 2.0) / (_FREEDOM + far * far) / (scatter * own[k]) ** 2
+            gram, right = normal_equations(part, soft, known)
+            solved = np.empty((2, size))
+            for _ in range(_WIDENINGS):
+                held, factor = _held(gram, width), np.empty((size, size))
+                determined = factorise(held, factor)
+                solve_factorised(factor, determined, right, solved)
+                inverse = _inverse_of_factor(factor, determined)
+                variances = np.sum(inverse * inverse, axis=0)
+                _widen(width, solved, variances)
+            coefficients = solved
+            moved, off = 0.0, 0.0
+            for j in range(2):
+                rest[j] = known[j]
+                for a in range(size):
+                    coefficient = solved[j, a]
+                    for k in range(count):
+                        rest[j, k] -= columns[a, k] * coefficient
+                for k in range(count):
+                    now = known[j, k] - rest[j, k]
+                    moved += (now - before[j, k]) ** 2
+                    before[j, k] = now
+            for k in range(count):
+                far = (rest[0, k] ** 2 + rest[1, k] ** 2) / (scatter * own[k]) ** 2
+                off += (_FREEDOM + 2.0) / (_FREEDOM + far) * far
+            scatter = max(scatter * np.sqrt(off / (2.0 * count)), 1e-9)
+            if moved < settled * settled * count:
+                break
+    for j in range(2):
+        for a in range(coefficients.shape[1]):
+            coefficient = coefficients[j, a]
+            for k in range(n):
+                field[j, k] += everywhere[k, a] * coefficient
+    for k in range(count):
+        weights[which[k]] = soft[k]
+    return field, _spread(inverse, top), _degree(coefficients, variances, top), weights
+
+
+@kernel
+def _held(gram: Array, width: Array) -> Array:
+    """Normal equations with the inverse variances of the coefficients on their diagonal."""
+    out = gram.copy()
+    a = d = 0
+    while a < len(gram):
+        for _ in range(d + 1):
+            out[a, a] = gram[a, a] * (1.0 + 1e-12) + 1.0 / (width[d] * width[d])
+            a += 1
+        d += 1
+    return out
+
+
+@kernel
+def _widen(width: Array, coefficients: Array, variances: Array) -> None:
+    """Give each degree that is held the width that its coefficients tell, with their errors."""
+    a = d = 0
+    while a < variances.size:
+        total = 0.0
+        for _ in range(d + 1):
+            total += coefficients[0, a] ** 2 + coefficients[1, a] ** 2 + 2.0 * variances[a]
+            a += 1
+        if np.isfinite(width[d]):
+            width[d] = max(np.sqrt(total / (2.0 * (d + 1))), _LEAST_WIDTH)
+        d += 1
+
+
+@kernel
+def _inverse_of_factor(factor: Array, count: int) -> Array:
+    """Inverse of a lower triangle, of its first terms; 0 elsewhere."""
+    out = np.zeros_like(factor)
+    for a in range(count):
+        for k in range(a):
+            part = factor[a, k]
+            for b in range(k + 1):
+                out[a, b] -= part * out[k, b]
+        for b in range(a):
+            out[a, b] /= factor[a, a]
+        out[a, a] = 1.0 / factor[a, a]
+    return out
+
+
+@kernel
+def _spread(inverse: Array, top: int) -> float:
+    """Rms over the square of a field whose coefficients' covariance is that of two axes."""
+    single = np.zeros((top + 1, top + 1))
+    for i in range(top + 1):
+        for j in range(top + 1):
+            if (i + j) % 2 == 0:
+                single[i, j] = 0.5 / (1.0 - (i + j) ** 2) + 0.5 / (1.0 - (i - j) ** 2)
+    size = len(inverse)
+    first, second = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    a = d = 0
+    while a < size:
+        for j in range(d + 1):
+            first[a], second[a] = d - j, j
+            a += 1
+        d += 1
+    total = 0.0
+    for a in range(size):
+        for b in range(size):
+            shared = single[first[a], first[b]] * single[second[a], second[b]]
+            if shared != 0.0:
+                covariance = 0.0
+                for k in range(max(a, b), size):
+                    covariance += inverse[k, a] * inverse[k, b]
+                total += covariance * shared
+    return float(np.sqrt(2.0 * max(total, 0.0)))
+
+
+@kernel
+def _degree(coefficients: Array, variances: Array, top: int) -> int:
+    """Highest degree whose coefficients are larger, together, than their errors make them."""
+    found = a = d = 0
+    while a < variances.size and d <= top:
+        total = 0.0
+        for _ in range(d + 1):
+            if variances[a] > 0.0:
+                total += (coefficients[0, a] ** 2 + coefficients[1, a] ** 2) / variances[a]
+            a += 1
+        # Chi-square of 2 (d + 1) values, and four of its standard deviations.
+        if total > 2.0 * (d + 1) + 4.0 * np.sqrt(4.0 * (d + 1)):
+            found = d
+        d += 1
+    return found
