@@ -15,6 +15,7 @@ from tests.run.camera_frames import make_camera_frames
 from tests.run.conftest import contents
 from tica_fn.cli import main
 from tica_fn.errors import FrameError
+from tica_fn.quality.pixels import Pixel
 from tica_fn.run.rebuild import rebuild_record
 from tica_fn.run.record import RecordWriter, on_network
 
@@ -473,3 +474,30 @@ def test_a_log_is_lines_of_json(plain, tmp_path, go):
     assert events[0]["versions"]["tica-fn"] == tica_fn.__version__
     assert {one["state"] for one in events[1:-1]} == {"done", "failed"}
     assert events[-1]["code"] == 1
+
+
+def test_transients_are_told_by_time_and_only_once(plain, tmp_path, capsys):
+    """The pixels of a row that grow by one count a frame are none; a ray in one raw file is."""
+    raws = tmp_path / "raw"
+    raws.mkdir()
+    for path in sorted((plain / "raw").iterdir())[:4]:
+        with fits.open(path) as hdus:
+            if path.name == sorted((plain / "raw").iterdir())[2].name:
+                hdus[1].data[700, 1500:1503] += 200_000
+            hdus.writeto(raws / path.name, checksum=True)
+    out = tmp_path / "out"
+    words = ["run", raws, "--caldir", plain / "calibration_30min", "--outdir", out, "--no-wcs"]
+    words = [str(word) for word in [*words, "--no-report", "--transients"]]
+    assert main(words) == 0
+    assert "frames whose cosmic rays were told by time: 4 done, 0 failed" in capsys.readouterr().out
+    products = sorted((out / "cam4-ccd3").iterdir())
+    assert len(products) == 4
+    for n, product in enumerate(products):
+        assert fits.getheader(product)["TRANSMRK"] is True
+        quality = tica_fn.read(product).quality
+        rays = (quality[700, 1500:1503] & Pixel.COSMIC_RAY > 0).tolist()
+        assert rays == ([True] * 3 if n == 2 else [False] * 3)
+    before = [product.read_bytes() for product in products]
+    assert main(words) == 0
+    assert "transients: 0 done, 4 skipped" in capsys.readouterr().out
+    assert [product.read_bytes() for product in products] == before

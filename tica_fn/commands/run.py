@@ -42,6 +42,12 @@ def add(subparsers: Any) -> None:
     goes.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
     goes.add_argument("--retry-failed", action="store_true", help="try again what failed before")
     goes.add_argument("--no-report", action="store_true", help="write no OUT/report.html")
+    goes.add_argument(
+        "--transients",
+        action="store_true",
+        help="tell cosmic rays by what is bright in one frame and not in those before and after "
+        "it, in the flags of the products; implies --quality",
+    )
     add_log(goes)
     wcs = parser.add_argument_group("solutions")
     wcs.add_argument(
@@ -105,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
     empty = [path for path in named if path.is_dir() and not raw_files([path], out)]
     if not sources:
         raise UsageError(f"no raw files in {', '.join(str(path) for path in named)}")
+    settings.quality = settings.quality or settings.transients
     said = {name: value for name, value in vars(settings).items() if name != "run"}
     fingerprint = fingerprint_of(said)
     product = product_of(settings)
@@ -220,6 +227,8 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
         runner.calibrate(sources)
         runner.choose_and_find_stars()
         runner.fit()
+        if said["transients"]:
+            runner.mark_transients()
         failed = sum(count.failed for count in runner.counts.values()) + runner.todo.failed_before
         state = "stopped" if stop else "failed" if failed else "done"
         runner.end(state, stop.why)

@@ -38,6 +38,10 @@ _SURELY_DARK = 900.0
 _MOST = 0.6
 """Part of an amplifier's pixels that is dark in a usual frame."""
 
+_PART_COLUMNS, _DARK_OF_A_PART, _GLOW_PARTS = 32, 0.5, 3
+"""Columns of a part of a strip, what of it is dark where no light is scattered there, and parts of
+an amplifier from which on there may be a glow."""
+
 _NO_SMEAR = 1e5
 """Electrons per read that no smear reaches; a full pixel has more."""
 
@@ -148,6 +152,7 @@ class _AtHand:
         self.pixels = np.empty((STRIP_ROWS + _HALO, COLUMNS), dtype=np.float32)
         self.variance = np.empty_like(self.pixels)
         self._dark = np.zeros(len(AMPLIFIERS), dtype=np.int64)
+        self._bright_parts = np.zeros(len(AMPLIFIERS), dtype=np.int64)
         self._looked_at = 0
 
     def look(self, first: int, last: int, quality: Array | None) -> None:
@@ -171,6 +176,7 @@ class _AtHand:
         if not rows:
             return
         frame = self.readout.frame
+        parts = np.zeros(len(AMPLIFIERS) * AMPLIFIER_COLUMNS // _PART_COLUMNS, dtype=np.int64)
         count_faint(
             self.pixels[rows[0] - first + _HALO : rows[-1] + 1 - first + _HALO],
             flat if len(flat) == 1 else flat[rows[0] : rows[-1] + 1],
@@ -178,8 +184,12 @@ class _AtHand:
             SCIENCE_COLUMNS[0],
             _ROW_STEP,
             _SURELY_DARK,
-            self._dark,
+            parts,
         )
+        by_amplifier = parts.reshape(len(AMPLIFIERS), -1)
+        self._dark += by_amplifier.sum(axis=1)
+        most = _DARK_OF_A_PART * len(rows) * _PART_COLUMNS
+        self._bright_parts += (by_amplifier < most).sum(axis=1)
         self._looked_at += len(rows) * AMPLIFIER_COLUMNS
 
     def refuse_unusual(self) -> None:
@@ -190,5 +200,6 @@ class _AtHand:
         known = frame.pedestals is not None and bool(np.isfinite(frame.pedestals).all())
         if frame.smear is not None:
             known = known and bool((frame.smear < _NO_SMEAR * frame.coadds).all())
-        if not known or (self._dark <= _MOST * self._looked_at).any():
+        lit = (self._bright_parts >= _GLOW_PARTS).any()
+        if not known or lit or (self._dark <= _MOST * self._looked_at).any():
             raise UnusualFrameError

@@ -167,13 +167,18 @@ def _notes(out: Frame, target: Path) -> tuple[str, ...]:
 
 
 def _without_signal(counts: Array) -> bool:
-    """Tell, by one row, whether all counts of an amplifier may be the same.
+    """Tell, by some rows, whether all counts of an amplifier may be the same, or some are zero.
 
     `counts`: (2078, 2136) raw counts.
     """
     first, last = SCIENCE_COLUMNS
     row = counts[SCIENCE_ROWS[1] // 2, first:last].reshape(len(AMPLIFIERS), -1)
-    return bool((row == row[:, :1]).all(axis=1).any())
+    same = (row == row[:, :1]).all(axis=1).any()
+    return bool(same or (counts[: SCIENCE_ROWS[1] : _ROW_STEP, first:last] == 0).any())
+
+
+_ROW_STEP = 64
+"""Rows from one that is looked at for zeros to the next: parts of amplifiers are found."""
 
 
 def _prepared(frame: Frame, product: Product) -> Frame:

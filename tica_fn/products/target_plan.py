@@ -20,13 +20,13 @@ from tica_fn.fits.target_rays import RAYS_NAME, RAYS_STEP
 from tica_fn.fits.tiled import TILE_COMPRESSION
 from tica_fn.frame import Frame
 from tica_fn.immutable import freeze
-from tica_fn.models import Models
 from tica_fn.products.flagging import dropped_words
 from tica_fn.products.job import Job
 from tica_fn.products.options import Product, steps_for
 from tica_fn.products.plan import Plan, RawFile
 from tica_fn.products.staleness import expected_of
 from tica_fn.quality.pixels import Pixel, flag_pixels
+from tica_fn.quality.transients import mark_series
 from tica_fn.wcs.time_corrections import check_correction, correct_times
 
 __all__ = ["plan_of_target"]
@@ -67,7 +67,11 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
     def calibrated() -> Iterator[Frame]:
         for frame in pixels.frames(collateral):
             out = steps(_corrected(frame, job.product.time_corrections))
-            yield _flagged(out, pixels, models) if job.product.quality else out
+            yield flag_pixels(out, models) if job.product.quality else out
+
+    def flagged() -> Iterator[Frame]:
+        for frame in mark_series(calibrated(), models):
+            yield _with_rays(frame, pixels)
 
     def write(
         frames: Iterable[Frame], target: Path, _: Callable[[], None] | None
@@ -88,7 +92,7 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
             collateral=files,
         ),
         ccds=((pixels.camera, pixels.ccd, pixels.sector),),
-        calibrate=calibrated,
+        calibrate=flagged if job.product.quality else calibrated,
         write=write,
         frames=len(pixels.cadences),
         notes=notes,
@@ -104,14 +108,13 @@ def _corrected(frame: Frame, corrections: tuple[str, ...]) -> Frame:
     return attrs.evolve(frame, steps=(*frame.steps, *named))
 
 
-def _flagged(frame: Frame, pixels: TargetPixels, models: Models) -> Frame:
-    """Frame with flags, the mission's own cosmic rays among them."""
-    out = flag_pixels(frame, models)
-    if pixels.cosmic_rays is None or out.quality is None or frame.cadence is None:
-        return out
+def _with_rays(frame: Frame, pixels: TargetPixels) -> Frame:
+    """Frame whose flags tell the mission's own cosmic rays too."""
+    if pixels.cosmic_rays is None or frame.quality is None or frame.cadence is None:
+        return frame
     found = pixels.cosmic_rays.image_of(frame.cadence, frame.row, frame.column, frame.shape)
-    quality = np.where(found != 0.0, out.quality | Pixel.COSMIC_RAY.value, out.quality)
-    return attrs.evolve(out, quality=freeze(quality.astype(np.int32)))
+    quality = np.where(found != 0.0, frame.quality | Pixel.COSMIC_RAY.value, frame.quality)
+    return attrs.evolve(frame, quality=freeze(quality.astype(np.int32)))
 
 
 def _notes_on_rays(pixels: TargetPixels, product: Product) -> tuple[str, ...]:

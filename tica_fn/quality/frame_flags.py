@@ -23,7 +23,8 @@ from tica_fn.detector import (
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
-from tica_fn.quality.pixels import FULL_WELL_E
+from tica_fn.quality.flag_plan import FULL_WELL_E
+from tica_fn.quality.scattered_light import brightest_part
 from tica_fn.steps.table import step_at
 from tica_fn.steps.undo import electrons_before_smear
 from tica_fn.uncertainty.noise import counts_of_virtual_columns
@@ -40,6 +41,7 @@ __all__ = [
 _ROW_STEP = 4
 _LOW_PERCENTILE = 20
 _FULL_SHARE = 0.5
+_ZEROS_SHARE = 0.001
 _FAMILY_SIGMAS = 6.0
 _LEAST_SPREAD_ADU = 0.02
 _MAD_TO_SIGMA = 1.4826
@@ -54,6 +56,7 @@ class FrameFlag(IntFlag):
     ALL_ZERO = 8
     CONSTANT = 16
     OVERCLOCK = 32
+    ZEROS = 64
 
 
 class SpocQuality(IntFlag):
@@ -88,8 +91,8 @@ def as_dquality(flags: FrameFlag) -> int:
     Returns
     -------
     int
-        ``DQUALITY`` bits: scattered light 4096; an amplifier that is dead, full or out of family
-        16384; overclock pixels that were left out of the pedestal: none.
+        ``DQUALITY`` bits: scattered light 4096; an amplifier that is dead, in part dead, full or
+        out of family 16384; overclock pixels that were left out of the pedestal: none.
 
     Examples
     --------
@@ -126,6 +129,9 @@ class FrameQuality(Record):
         NaN where not measured.
     saturated : ndarray
         (4,) float64: part of the science pixels that is saturated; NaN where not measured.
+    brightest : ndarray
+        (4,) float64, electron per second: the brightest part of the smooth sky; NaN where not
+        measured.
     """
 
     flags: FrameFlag
@@ -133,6 +139,7 @@ class FrameQuality(Record):
     pedestals: Array = attrs.field(converter=_four)
     background: Array = attrs.field(converter=_four)
     saturated: Array = attrs.field(converter=_four)
+    brightest: Array = attrs.field(converter=_four, factory=lambda: np.full(4, np.nan))
 
     @property
     def words(self) -> str:
@@ -165,7 +172,8 @@ def flag_frame(
         (frames, 4) pedestals of other frames of the same CCD and exposure time, ADU, five or more:
         a pedestal more than six robust standard deviations from their median is flagged.
     brightest_sky : float
-        Electrons per second and pixel that the sky itself does not reach.
+        Electrons per second and pixel that the sky itself does not reach, in no part of an
+        amplifier of 100 pixels in size.
     full_well_e : float
         Electrons per read from which on a pixel counts as saturated.
 
@@ -185,7 +193,7 @@ def flag_frame(
     """
     flags = [FrameFlag(0)] * 4
     pedestals = np.full(4, np.nan) if frame.pedestals is None else np.array(frame.pedestals)
-    background, saturated = np.full(4, np.nan), np.full(4, np.nan)
+    background, saturated, brightest = (np.full(4, np.nan) for _ in range(3))
     lit = step_at("pedestal", frame.steps) is not None
     dropped = np.zeros(4) if frame.overclocks_dropped is None else frame.overclocks_dropped
     for a in range(4):
@@ -194,13 +202,18 @@ def flag_frame(
         values = _counts(frame, models, a)
         if values is not None:
             flags[a] |= _sameness(values)
+            zeros = float((values == 0).mean()) if frame.unit == ADU and not frame.steps else 0.0
+            if _ZEROS_SHARE < zeros < 1.0:
+                flags[a] |= FrameFlag.ZEROS
         if lit and (light := _light(frame, models, a)) is not None:
             electrons, smear = light
             saturated[a] = float((electrons >= full_well_e * frame.coadds).mean())
             background[a] = float(np.percentile(electrons - smear, _LOW_PERCENTILE)) / frame.live_s
+            full = electrons >= full_well_e * frame.coadds
+            brightest[a] = brightest_part(electrons - smear, full) / frame.live_s
             if saturated[a] >= _FULL_SHARE:
                 flags[a] |= FrameFlag.SATURATED_CHANNEL
-            elif background[a] > brightest_sky:
+            elif background[a] > brightest_sky or brightest[a] > brightest_sky:
                 flags[a] |= FrameFlag.SCATTERED_LIGHT
             if not np.isfinite(pedestals[a]):
                 flags[a] |= FrameFlag.PEDESTAL
@@ -214,6 +227,7 @@ def flag_frame(
         pedestals=pedestals,
         background=background,
         saturated=saturated,
+        brightest=brightest,
     )
 
 

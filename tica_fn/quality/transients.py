@@ -1,40 +1,56 @@
-"""Pixels that are bright in one frame only: suspects of cosmic rays."""
+"""Pixels that are bright in one frame only: cosmic rays, told from stars by time.
+
+The pointing moves from frame to frame, so stars do too, by 0.1 pixel and more: what a pixel may
+gain by that is the difference of the light in its neighbourhood.  Scattered light that comes and
+goes is smooth, and is taken off part by part.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 import attrs
 import numpy as np
 
 from tica_fn.errors import FrameError
 from tica_fn.frame import Frame
-from tica_fn.immutable import freeze
-from tica_fn.quality.pixels import Pixel
+from tica_fn.immutable import Array, freeze
+from tica_fn.models import Models
+from tica_fn.quality.bits import Pixel
+from tica_fn.uncertainty.estimate_variance import estimate_variance
 
-__all__ = ["mark_transients"]
+__all__ = ["mark_series", "mark_transients"]
 
-_SIGMAS = 8.0
-_JITTER_SHARE = 0.1
+_SIGMAS = 5.5
+_BLOCK = 64
+_FLICKER = 0.02
+"""Part of its light that a pixel may gain without any motion: stars vary."""
+_NOISE_OF_RANGE = 4.0
+"""Standard deviations that the largest and the least of nine pixels of an even sky differ by."""
 
 
 def mark_transients(frame: Frame, before: Frame, after: Frame, *, sigmas: float = _SIGMAS) -> Frame:
     """Flag pixels that are brighter in a frame than in the ones before and after it.
 
-    A pixel is suspect where it exceeds the brighter of its neighbours in time by so many standard
-    deviations and by a tenth of their light, which the pointing may move.
+    A pixel is a cosmic ray where it exceeds the brighter of its neighbours in time by so many
+    standard deviations, and by what the pointing may move: all by which the pixels around it
+    differ, and a fiftieth of its light.
 
     Parameters
     ----------
     frame : Frame
         Calibrated frame with `variance`; not modified.
     before, after : Frame
-        The same pixels, calibrated in the same way.
+        The same pixels, calibrated in the same way; two frames that follow where there is none
+        before, or two that come before.
     sigmas : float
-        Standard deviations.
+        Standard deviations of the difference of two frames.
 
     Returns
     -------
     Frame
-        The frame with `Pixel.COSMIC_RAY` added to its `quality`.
+        The frame with `Pixel.COSMIC_RAY` added to its `quality`; `Pixel.ISOLATED` becomes that,
+        or `Pixel.HOT` where the pixel is as bright in the other frames.
 
     Raises
     ------
@@ -65,9 +81,86 @@ def mark_transients(frame: Frame, before: Frame, after: Frame, *, sigmas: float 
     if frame.variance is None or len(places) > 1:
         raise FrameError("transients need a frame with variance and the same pixels in all three")
     usual = np.fmax(before.pixels.astype(np.float64), after.pixels)
-    noise = np.sqrt(2.0 * frame.variance.astype(np.float64))
-    suspect = frame.pixels - usual > sigmas * noise + _JITTER_SHARE * np.abs(usual)
-    quality = np.where(suspect, Pixel.COSMIC_RAY.value, 0).astype(np.int32)
+    sigma = np.sqrt(frame.variance.astype(np.float64))
+    more = frame.pixels - usual
+    more -= np.maximum(_smooth(more), 0.0)
+    moved = np.maximum(_range(usual) - _NOISE_OF_RANGE * sigma, 0.0)
+    with np.errstate(invalid="ignore"):
+        suspect = more > sigmas * np.sqrt(2.0) * sigma + moved + _FLICKER * np.abs(usual)
+    quality = np.zeros(frame.shape, dtype=np.int32)
     if frame.quality is not None:
         quality |= frame.quality
+    alone = quality & Pixel.ISOLATED.value > 0
+    quality[alone] &= ~Pixel.ISOLATED.value
+    quality[alone & ~suspect] |= Pixel.HOT.value
+    quality[suspect] |= Pixel.COSMIC_RAY.value
     return attrs.evolve(frame, quality=freeze(quality))
+
+
+def mark_series(frames: Iterable[Frame], models: Models) -> Iterator[Frame]:
+    """Mark the transients of frames that follow each other; fewer than three stay as they are."""
+    waiting: list[Frame] = []
+    done = 0
+    for frame in frames:
+        waiting.append(frame)
+        if len(waiting) < 3:
+            continue
+        first, middle, last = waiting
+        if not done:
+            yield _marked(first, middle, last, models)
+        yield _marked(middle, first, last, models)
+        done += 1
+        waiting.pop(0)
+    if done:
+        before, last = waiting
+        # The one before the two is gone: the last is held to what is left twice.
+        yield _marked(last, before, before, models)
+    else:
+        yield from waiting
+
+
+def _marked(frame: Frame, before: Frame, after: Frame, models: Models) -> Frame:
+    """Frame with transients marked; its variance as it was."""
+    known = frame if frame.variance is not None else estimate_variance(models)(frame)
+    out = mark_transients(known, before, after)
+    return attrs.evolve(frame, quality=without_known(out.quality, frame, models))
+
+
+def without_known(quality: Array | None, frame: Frame, models: Models) -> Array | None:
+    """Flags in which a ray is no hot pixel, unless the map of bad pixels says so too."""
+    if quality is None:
+        return None
+    rows, columns = frame.shape
+    known = np.zeros((rows, columns), dtype=np.int32)
+    if models.bad_pixels is not None:
+        here = np.s_[frame.row : frame.row + rows, frame.column : frame.column + columns]
+        known = models.bad_pixels[here] & Pixel.HOT.value
+    ray = (quality & Pixel.COSMIC_RAY.value > 0) & (known == 0)
+    return freeze(np.where(ray, quality & ~Pixel.HOT.value, quality).astype(np.int32))
+
+
+def _smooth(values: Array) -> Array:
+    """Median of each part of an image, spread over it."""
+    out = np.zeros_like(values)
+    for row in range(0, values.shape[0], _BLOCK):
+        for column in range(0, values.shape[1], _BLOCK):
+            block = np.s_[row : row + _BLOCK, column : column + _BLOCK]
+            known = values[block][np.isfinite(values[block])]
+            if known.size:
+                out[block] = np.median(known)
+    return out
+
+
+def _range(values: Array) -> Array:
+    """Largest less least of each pixel and its eight neighbours; of those that are there."""
+    out = []
+    for extreme in (np.fmax, np.fmin):
+        best = values
+        for axis in (0, 1):
+            ends = [(1, 1) if axis == k else (0, 0) for k in (0, 1)]
+            padded = np.pad(best, ends, mode="edge")
+            count = best.shape[axis]
+            parts = [np.take(padded, range(k, k + count), axis=axis) for k in range(3)]
+            best = extreme(extreme(parts[0], parts[1]), parts[2])
+        out.append(best)
+    return np.asarray(out[0] - out[1])

@@ -19,7 +19,9 @@ from tica_fn.run.choices import bad_calibrations
 __all__ = ["drift_of_frames", "flags_of_frames", "out_of_family"]
 
 _FULL_SHARE = 0.02
-_BRIGHT_SKY = 1.25
+_BRIGHT_SKY, _SKY_SIGMAS, _QUIET_PART = 1.25, 6.0, 25
+"""Sky that is scattered light, relative to that of a quiet frame (the 25th part in a hundred, as
+one frame may be too low), and by how many deviations of the quieter half."""
 _POINTING_PIXELS = 0.1
 _BARRING = (
     SpocQuality.ATTITUDE_TWEAK
@@ -82,11 +84,14 @@ def flags_of_frames(frames: Mapping[str, Any]) -> list[str]:
     full, hot = (np.asarray(frames[name], float) for name in ("full_share", "hot_share"))
     bad = bad_calibrations(mode, pedestals)
     positive = mode[np.isfinite(mode) & (mode > 0) & ~bad]
-    lowest = positive.min() if positive.size else np.nan
+    quiet = np.percentile(positive, _QUIET_PART) if positive.size else np.nan
+    below = positive[positive <= np.median(positive)] if positive.size else positive
+    spread = 1.4826 * _median(np.abs(below - quiet))
     with np.errstate(invalid="ignore"):
         saturated = (full > _FULL_SHARE) & out_of_family(full, 6.0, _FULL_SHARE, above_only=True)
         saturated |= full > 0.5
-        lit = (mode > _BRIGHT_SKY * lowest) & ~saturated
+        least = np.fmax(_BRIGHT_SKY * quiet, quiet + _SKY_SIGMAS * spread)
+        lit = (mode > least) & ~saturated
     drift = drift_of_frames(frames)
     away = np.hypot(
         *(drift[name] - _median(drift[name]) for name in ("drift_columns", "drift_rows"))

@@ -13,6 +13,7 @@ _NOT_PRODUCTS = {
     "files", "list", "outdir", "jobs", "scheduler", "config", "dry_run", "retry_failed", "no_wcs",
     "verify", "centroid", "degree",
     "no_report", "log", "debug", "overwrite", "run", "refstars", "catalog", "caldir",
+    "transients",
 }  # fmt: skip
 
 

@@ -110,6 +110,12 @@ class Keeper:
         product = str(outcome.source.relative_to(self.out))
         self.record.put("frames", product=product, wcs="failed", wcs_error=_named(outcome))
 
+    def marks(self, outcome: Outcome) -> None:
+        """Keep what a product is whose transients were marked."""
+        if isinstance(outcome, Made):
+            for product, facts in outcome.facts.items():
+                self.record.put("frames", product=product, **facts)
+
 
 def _ccd(product: Path) -> tuple[int, int]:
     camera, ccd = (int(word[3]) for word in product.parent.name.split("-"))

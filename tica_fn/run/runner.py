@@ -27,7 +27,7 @@ from tica_fn.run.stars_work import find_stars
 from tica_fn.run.stopping import Stop, is_full
 from tica_fn.run.summary import flag_all
 from tica_fn.run.todo import Todo
-from tica_fn.run.work import RunJob, fit_product, make_products
+from tica_fn.run.work import RunJob, fit_product, make_products, mark_product_transients
 
 __all__ = ["Counts", "Runner"]
 
@@ -139,6 +139,18 @@ class Runner:
         count.left = count.total - count.done - count.failed
         flag_all(self.record)
 
+    def mark_transients(self) -> None:
+        """Tell cosmic rays by time: what is bright in one frame of its CCD alone."""
+        todo = list(self.todo.neighbours(self.job))
+        count = self.counts["transients"] = Counts(total=len(todo))
+        if not todo or self.stop:
+            return
+        items = ((path, (self.job, *beside)) for path, beside in self.stop.feed(iter(todo)))
+        with self._stage("transients", len(todo), count):
+            outcomes = self.fleet.each(mark_product_transients, items, reads=True)
+            self.tell(self._kept(outcomes, count, self._keeper.marks), len(todo), "transients")
+        count.left = count.total - count.done - count.skipped - count.failed
+
     def begin(self, command: str, configuration: Mapping[str, Any], total: int) -> None:
         """Put this go on the record."""
         import platform
@@ -181,7 +193,7 @@ class Runner:
         """One line about all stages."""
         count = self.counts.get("calibrate", Counts())
         line = f"{count.done} done, {count.skipped} skipped, {count.failed} failed"
-        for stage, what in (("stars", "reference stars of CCDs"), ("fit", "solutions")):
+        for stage, what in _STAGES:
             one = self.counts.get(stage)
             if one is not None and one.total:
                 line += f"; {what}: {one.done} done, {one.failed} failed"
@@ -239,6 +251,13 @@ class Runner:
 
     def _stage(self, name: str, total: int, count: Counts) -> _Stage:
         return _Stage(self.record, self._run, name, total, count)
+
+
+_STAGES = (
+    ("stars", "reference stars of CCDs"),
+    ("fit", "solutions"),
+    ("transients", "frames whose cosmic rays were told by time"),
+)
 
 
 class _Stage:

@@ -117,6 +117,19 @@ class Todo:
             elif not (same and row["wcs"] == "done"):
                 yield run.out / row["product"], ccd
 
+    def neighbours(self, run: RunJob) -> Iterator[tuple[Path, tuple[Path, Path]]]:
+        """Products, and the two nearest in time of the same CCD and exposure time."""
+        order = "WHERE kind = 'frame' ORDER BY camera, ccd, exposure_s, tjd, cadence"
+        alike: dict[tuple[Any, ...], list[Path]] = {}
+        for row in self.record.rows("frames", order):
+            key = row["camera"], row["ccd"], row["exposure_s"]
+            alike.setdefault(key, []).append(run.out / row["product"])
+        for paths in alike.values():
+            for n, path in enumerate(paths if len(paths) > 2 else ()):
+                first = min(max(n - 1, 0), len(paths) - 3)
+                others = [one for one in paths[first : first + 3] if one != path]
+                yield path, (others[0], others[1])
+
 
 def _same(path: Path, row: Any) -> bool:
     try:

@@ -43,7 +43,7 @@ from tica_fn.wcs.polynomial_fit import DEGREE
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 
-__all__ = ["Made", "RunJob", "fit_product", "make_products"]
+__all__ = ["Made", "RunJob", "fit_product", "make_products", "mark_product_transients"]
 
 
 @attrs.frozen(kw_only=True)
@@ -250,6 +250,27 @@ def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any
         frames=1,
         notes=(f"{product.name}: {describe_solution(found)}",),
         facts={name: facts},
+    )
+
+
+def mark_product_transients(
+    product: Path, run: RunJob, before: Path, after: Path, computing: Any = None
+) -> Made:
+    """Tell the cosmic rays of a product by the frames before and after it."""
+    from tica_fn.products.transients import mark_product
+
+    camera, ccd = (int(word[3]) for word in product.parent.name.split("-"))
+    with computing or contextlib.nullcontext():
+        count = mark_product(product, before, after, run.job.models(camera, ccd))
+    if count is None:
+        return Made(source=product, state=SKIPPED, outputs=(product,))
+    return Made(
+        source=product,
+        state=DONE,
+        outputs=(product,),
+        frames=1,
+        notes=(f"{product.name}: cosmic rays in {count} pixels",),
+        facts={str(product.relative_to(run.out)): facts_of_header_file(product)},
     )
 
 
