@@ -37,6 +37,10 @@ GAIN = (5.28, 5.26, 5.25, 5.21)
 END_OF_LINEARITY = 25_000.0
 LOST = (slice(0, 1024), slice(1580, 1836))
 """Half the rows of half an amplifier, whose counts are zero."""
+BRIGHT = [(60.0 + 190 * n, 30.5 + 170 * n, 3e5 * 2.0**n) for n in range(9)] + [
+    (2030.2, 1900.4, 5e6)
+]
+"""Stars that bleed: row, column, electrons per second; the last into the smear rows."""
 MAP_FRAMES = 6
 Bits = tuple[int, int, int, int]
 
@@ -57,7 +61,8 @@ def made(sigma: float, number: int, *, mitigation: bool, lost: bool = False) -> 
     """One frame of a series whose pointing moves by a tenth of a pixel."""
     seed = round(sigma * 100)
     shift = np.random.default_rng([seed, number]).normal(0.0, JITTER, 2)
-    light = flags_sky.star_field(seed, STARS, sigma, shift=tuple(shift))
+    more = BRIGHT if lost else ()
+    light = flags_sky.star_field(seed, STARS, sigma, shift=tuple(shift), more=more)
     dark, response = flags_sky.blemishes(5)
     return flags_sky.frame(
         light, [seed, number, int(mitigation)], dark=dark, response=response,
@@ -100,6 +105,9 @@ def truth(one: SimpleNamespace) -> dict[Pixel, tuple[Any, Any]]:
     edge = (rows == 0) | (rows == 2047) | (columns == 44) | (columns == 2091)
     adu = (one.counts - flags_sky.PEDESTAL_ADU * one.coadds) / one.coadds
     lit = science & (rows < 2058)
+    near = np.zeros(flags_sky.SHAPE[1], bool)  # Columns beside one have its light too.
+    for c in np.flatnonzero(one.spilt) + 44:
+        near[c - 1 : c + 2] = True
     same = {
         Pixel.VIRTUAL: ~science | (rows >= 2068),
         Pixel.BUFFER: science & (rows >= 2048) & (rows < 2058),
@@ -108,6 +116,7 @@ def truth(one: SimpleNamespace) -> dict[Pixel, tuple[Any, Any]]:
         Pixel.SATURATED: full,
         Pixel.BEYOND_LINEARITY: imaging & (adu > END_OF_LINEARITY * 0.99) & ~one.zero,
         Pixel.BLEED_COLUMN: lit & runs,
+        Pixel.SMEAR_CONTAMINATED: science & near & (rows < 2068),
         Pixel.MODEL_INVALID: (flat < 0.5) | (flat > 1.5),
         Pixel.STRAP: imaging & strap,
         Pixel.NO_DATA: one.zero,

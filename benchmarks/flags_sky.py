@@ -27,10 +27,11 @@ FULL = 180_000.0
 """Electrons per read from which on a pixel counts as full."""
 
 
-def star_field(seed, stars, sigma, *, shift=(0.0, 0.0), mag_limit=16.0, brightest=5.5):
+def star_field(seed, stars, sigma, *, shift=(0.0, 0.0), mag_limit=16.0, brightest=5.5, more=()):
     """Electrons per second in the science pixels: stars of Gaussian profile, integrated.
 
-    `shift`: rows and columns by which the pointing is off.
+    `shift`: rows and columns by which the pointing is off; `more`: row, column and light of
+    further stars.
     """
     rng = np.random.default_rng(seed)
     image = np.zeros((2048, 2048))
@@ -39,6 +40,8 @@ def star_field(seed, stars, sigma, *, shift=(0.0, 0.0), mag_limit=16.0, brightes
     magnitude = np.log10(low + (high - low) * rng.random(stars)) / 0.45
     light = 1.5e4 * 10 ** (-0.4 * (magnitude - 10.0))
     x, y = rng.random((2, stars)) * 2048
+    rows, columns, lights = np.array(more, dtype=float).reshape(-1, 3).T
+    x, y, light = (np.concatenate(pair) for pair in ((x, columns), (y, rows), (light, lights)))
     x, y = x + shift[1], y + shift[0]
     reach = 6
     offset = np.arange(-reach, reach + 1)
@@ -102,13 +105,17 @@ def frame(light, seed, *, sky=100.0, glow=None, dark=0.0, response=1.0, reads=10
     rng = np.random.default_rng([*np.atleast_1d(seed), 77])
     rate = (light + sky + (0.0 if glow is None else glow)) * response + dark
     mean = rate * LIVE_S
+    spilt = np.zeros((20, 2048))  # Buffer and smear rows, into which charge runs too.
     for c in np.flatnonzero((mean > full_well).any(axis=0)):
-        _bleed(mean[:, c], full_well)
+        column = np.concatenate([mean[:, c], spilt[:, c]])
+        _bleed(column, full_well)
+        mean[:, c], spilt[:, c] = column[:2048], column[2048:]
     full = mean >= FULL
     kept = np.zeros(SHAPE)
     left = np.zeros((2048, 2048))
     whole = np.zeros(SHAPE)
     whole[SCIENCE] = mean
+    whole[2048:2068, SCIENCE[1]] = spilt
     noise = np.sqrt(whole + READ_NOISE**2).astype(np.float32)
     # A row of science is clocked past the others' light: what smears is in all rows of a column.
     whole[:, SCIENCE[1]] += mean.sum(axis=0) * 1e-5
@@ -154,6 +161,7 @@ def frame(light, seed, *, sky=100.0, glow=None, dark=0.0, response=1.0, reads=10
         rays=left,
         sigma=sigma,
         full=full,
+        spilt=(spilt[10:] > 0.0).any(axis=0),
         zero=zero,
         dark=dark,
         response=response,

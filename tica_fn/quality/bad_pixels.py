@@ -19,12 +19,12 @@ from tica_fn.frame import ADU, Frame, Place
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import standard_steps
-from tica_fn.quality.bits import Pixel
+from tica_fn.quality.bits import FLAT_RANGE, Pixel
 from tica_fn.quality.outliers import BLOCK, Outliers
 
 __all__ = ["BadPixels", "build_bad_pixels"]
 
-_PART_OF_LIGHT = 0.02
+_PART_OF_LIGHT = 0.005
 """Least standard deviation, as a part of a pixel's light: flat fields are not better."""
 
 _FAINT_PART = (10, 30)
@@ -112,8 +112,8 @@ def build_bad_pixels(
 
     Notes
     -----
-    A pixel is hot where no star can make it so (`tica_fn.kernels.outlying_pixels`), at six
-    standard deviations of the mean or 12 % of the light around it at least.
+    A pixel is hot where no star can make it so (`tica_fn.kernels.outlying_pixels`), by standard
+    deviations of the mean, which are half a per cent of its light at least.
 
     Examples
     --------
@@ -156,6 +156,7 @@ def build_bad_pixels(
     plan.fill(stack.mean, variance, 0, bits)
     plan.map(bits)
     bits[SCIENCE_ROWS[1] :] = 0
+    bits[~((models.flat >= FLAT_RANGE[0]) & (models.flat <= FLAT_RANGE[1]))] = 0
     return BadPixels(
         camera=models.camera,
         ccd=models.ccd,

@@ -10,7 +10,10 @@ from tica_fn.detector import SCIENCE_COLUMNS
 from tica_fn.frame import NO_DATA
 from tica_fn.immutable import Array, freeze
 
-__all__ = ["STRAP_COLUMNS", "Pixel"]
+__all__ = ["FLAT_RANGE", "STRAP_COLUMNS", "Pixel"]
+
+FLAT_RANGE = (0.5, 1.5)
+"""Lowest and highest flat field that can be right."""
 
 
 class Pixel(IntFlag):

@@ -23,7 +23,7 @@ from tica_fn.frame import ADU, RATE, Frame, Place
 from tica_fn.immutable import Array
 from tica_fn.kernels.flags import extend_runs, place_flags
 from tica_fn.models import Models
-from tica_fn.quality.bits import STRAP_COLUMNS, Pixel
+from tica_fn.quality.bits import FLAT_RANGE, STRAP_COLUMNS, Pixel
 from tica_fn.quality.outliers import Outliers
 from tica_fn.steps.gain import gain_of_columns
 from tica_fn.steps.pedestal import good_overclocks
@@ -38,7 +38,6 @@ FULL_WELL_E = 180_000.0
 bloom from 150,000 on."""
 
 _SHORTEST_BLEED = 10
-_FLAT_RANGE = (0.5, 1.5)
 _LARGEST_FLAT_ERROR = 0.1
 
 
@@ -144,7 +143,7 @@ class FlagPlan:
             error if len(error) == 1 else error[first:last],
             self.divided,
             self.columns,
-            np.array([*_FLAT_RANGE, _LARGEST_FLAT_ERROR]),
+            np.array([*FLAT_RANGE, _LARGEST_FLAT_ERROR]),
             np.array(_SIGNAL_BITS, dtype=np.int64),
             full,
             quality,

@@ -4,7 +4,7 @@
 when all of a frame is looked through `Outliers.settle` says what they are:
 
 * What the map of bad pixels knows (`Models.bad_pixels`) is hot or dead; all else that stands alone
-  is a cosmic ray, and so are tracks.
+  is a cosmic ray, and so are tracks; but where far more is left than rays are, the map is too old.
 * Without a map, one frame can't tell a hot pixel from a ray that stayed within a pixel; numbers
   can.  Rays that cross several pixels are 20 times as many as rays that stand alone, and with the
   mitigation on board hardly a track is left: many pixels that stand alone are hot then.  Where it
@@ -31,7 +31,7 @@ __all__ = ["BLOCK", "LIMITS", "Outliers", "local_sky"]
 
 BLOCK = 64
 """Rows and columns of a part of the frame whose sky is one number."""
-_EVERY = 2
+_EVERY = 4
 _LOW = 0.1
 _LOW_SIGMAS = 1.2816
 """The tenth part of normal noise lies so many deviations under its mean: a level that stars, which
@@ -40,8 +40,8 @@ only add light, hardly move."""
 LIMITS = (0.3, 6.0, 3.0, 3.5)
 """As `outlying_pixels` takes them.  0.3: stars of a deviation of 0.45 pixel have 0.36."""
 
-_LONE, _TRACK, _ONWARD = 1 << 24, 1 << 25, 1 << 26
-_FOUND = np.array([_LONE, _TRACK, _ONWARD, Pixel.DEAD.value], dtype=np.int32)
+_LONE, _TRACK, _ONWARD, _DARK = 1 << 24, 1 << 25, 1 << 26, 1 << 27
+_FOUND = np.array([_LONE, _TRACK, _ONWARD, _DARK], dtype=np.int32)
 _FEW = 20
 """Pixels that stand alone in a frame; a CCD has hundreds of hot ones where it has any."""
 _LONE_RAYS = 0.05
@@ -86,7 +86,7 @@ def _as_keys(bits: Array) -> Array:
     return np.asarray(bits ^ ((bits >> (info.bits - 1)) & info.max))
 
 
-def _nothing() -> dict[tuple[int, int], Array]:
+def _nothing() -> dict[int, Array]:
     return {}
 
 
@@ -106,7 +106,7 @@ class Outliers:
     science ones; `lit`: (columns,) bool, which are science; `tested`: (rows,) bool, rows that have
     neighbours of their kind there; `trimmed`: whether cosmic rays were mitigated on board;
     `share`: its part of a CCD; `known`: (rows, columns) int32 flags of the map, or None; `bands`:
-    sky of bands of rows, for each run.
+    sky of the science columns in bands of rows.
     """
 
     runs: tuple[tuple[int, int], ...]
@@ -115,7 +115,7 @@ class Outliers:
     trimmed: bool
     share: float
     known: Array | None
-    bands: dict[tuple[int, int], Array] = attrs.field(factory=_nothing)
+    bands: dict[int, Array] = attrs.field(factory=_nothing)
 
     @classmethod
     def of(cls, piece: Frame, models: Models, place: Place) -> Outliers:
@@ -153,22 +153,29 @@ class Outliers:
         limits = np.array(LIMITS)
         every = np.ones(rows, dtype=np.bool_)
         for start, end in self.runs:
-            sky = np.full((rows, -(-(end - start) // BLOCK)), np.nan)
-            for band in range(first // BLOCK, -(-(first + rows) // BLOCK)):
-                inside = slice(max(band * BLOCK - first, 0), (band + 1) * BLOCK - first)
-                whole = min(BLOCK, len(self.tested) - band * BLOCK)
-                if (band, start) not in self.bands and len(pixels[inside]) == whole:
-                    here = local_sky(pixels[inside], variance[inside], start, end)
-                    self.bands[band, start] = here
-                sky[inside] = self.bands.get((band, start), np.nan)
+            sky = np.zeros((rows, -(-(end - start) // BLOCK)))
+            if self.lit[start]:  # Where there is light; nothing is left elsewhere.
+                self._fill_sky(pixels, variance, first, (start, end), sky)
             tested = self.tested[first : first + rows] if self.lit[start] else every
             outlying_pixels(pixels, variance, sky, BLOCK, start, end, tested, limits, _FOUND, out)
 
+    def _fill_sky(
+        self, pixels: Array, variance: Array, first: int, run: tuple[int, int], sky: Array
+    ) -> None:
+        """Fill the sky of each row; that of bands which began before is known by now."""
+        for band in range(first // BLOCK, -(-(first + len(sky)) // BLOCK)):
+            inside = slice(max(band * BLOCK - first, 0), (band + 1) * BLOCK - first)
+            whole = min(BLOCK, len(self.tested) - band * BLOCK)
+            if band not in self.bands and len(pixels[inside]) == whole:
+                self.bands[band] = local_sky(pixels[inside], variance[inside], *run)
+            sky[inside] = self.bands.get(band, np.nan)
+
     def map(self, bits: Array) -> None:
         """Turn what `fill` found in a mean of many frames into a map, in place: hot and dead."""
-        lone = (bits & _LONE > 0) & self.lit
-        bits &= Pixel.DEAD.value
+        lone, dark = (bits & _LONE > 0) & self.lit, (bits & _DARK > 0) & self.lit
+        bits[:] = 0
         bits[lone] |= Pixel.HOT.value
+        bits[dark] |= Pixel.DEAD.value
 
     def settle(self, quality: Array, blocked: Array) -> None:
         """Say what the outliers of a whole piece are, in place.
@@ -184,7 +191,10 @@ class Outliers:
             quality |= self.known
             found = np.where(self.known.reshape(-1)[places] & Pixel.HOT.value, 0, found)
         found = np.where((found & _ONWARD > 0) & blocked[columns], 0, found)
+        # What a wrong flat field makes of a pixel tells nothing of it.
+        found = np.where(flat[places] & Pixel.MODEL_INVALID.value > 0, 0, found)
         lit = self.lit[columns]
+        flat[places[(found & _DARK > 0) & lit]] |= Pixel.DEAD.value
         lone, tracks = places[(found & _LONE > 0) & lit], int((found & _TRACK > 0).sum())
         flat[lone] |= self._what_stands_alone(len(lone), tracks).value
         # Where no light is collected nothing is hot.
@@ -196,8 +206,9 @@ class Outliers:
 
     def _what_stands_alone(self, count: int, tracks: int) -> Pixel:
         """What pixels that stand alone are, by their number and that of pixels in tracks."""
-        if self.known is not None:
-            return Pixel.COSMIC_RAY
+        if self.known is not None:  # Many that a map does not know are hot since it was made.
+            many = self.trimmed and tracks <= _STRAY_TRACKS and count > _FEW
+            return Pixel.ISOLATED if many else Pixel.COSMIC_RAY
         if count <= _FEW:
             return Pixel.COSMIC_RAY if self.share > 0.5 else Pixel.ISOLATED
         rays = 0.0 if self.trimmed and tracks <= _STRAY_TRACKS else _LONE_RAYS * tracks / count
