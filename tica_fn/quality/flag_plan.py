@@ -185,8 +185,10 @@ class FlagPlan:
         light = slice(0, max(BUFFER_ROWS[1] - self.place.row, 0))
         bleeding = self.longest >= _SHORTEST_BLEED
         quality[light, bleeding] |= Pixel.BLEED_COLUMN.value
-        blocked = bleeding | (self.of_column[0] & (Pixel.STRAP.value | _CONTAMINATED) > 0)
-        self.outliers.settle(quality, blocked)
+        spoilt = bleeding | (self.of_column[0] & _CONTAMINATED > 0)
+        blocked = spoilt | (self.of_column[0] & Pixel.STRAP.value > 0)
+        spoilt[1:-1] |= spoilt[:-2] | spoilt[2:]  # As far as the charge of full pixels reaches.
+        self.outliers.settle(quality, blocked, spoilt)
 
 
 _CONTAMINATED = Pixel.SMEAR_CONTAMINATED.value

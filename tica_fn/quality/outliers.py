@@ -177,10 +177,11 @@ class Outliers:
         bits[lone] |= Pixel.HOT.value
         bits[dark] |= Pixel.DEAD.value
 
-    def settle(self, quality: Array, blocked: Array) -> None:
+    def settle(self, quality: Array, blocked: Array, spoilt: Array) -> None:
         """Say what the outliers of a whole piece are, in place.
 
-        `blocked`: (columns,) bool, columns that are bright as a whole, which no track goes along.
+        `blocked`: (columns,) bool, columns that are bright as a whole, which no track goes along;
+        `spoilt`: those whose level is wrong, in which a dark pixel may be anything.
         """
         flat = quality.reshape(-1)
         places = np.flatnonzero(flat >= _LONE)
@@ -191,6 +192,7 @@ class Outliers:
             quality |= self.known
             found = np.where(self.known.reshape(-1)[places] & Pixel.HOT.value, 0, found)
         found = np.where((found & _ONWARD > 0) & blocked[columns], 0, found)
+        found = np.where((found & _DARK > 0) & spoilt[columns], 0, found)
         # What a wrong flat field makes of a pixel tells nothing of it.
         found = np.where(flat[places] & Pixel.MODEL_INVALID.value > 0, 0, found)
         lit = self.lit[columns]
