@@ -185,7 +185,10 @@ def test_zeros_are_no_counts(level):
     frame = electrons()
     pixels = np.array(frame.pixels)
     pixels[:1024, 44:556] = level - 5e5
-    lost = flag_pixels(attrs.evolve(frame, pixels=pixels), MODELS).quality & Pixel.NO_DATA > 0
+    quality = flag_pixels(attrs.evolve(frame, pixels=pixels), MODELS).quality
+    lost = quality & Pixel.NO_DATA > 0
     assert lost[:1024, 44:556].all()
+    # Neither they nor the pixels beside them are outliers.
+    assert not (quality & (Pixel.COSMIC_RAY | Pixel.HOT | Pixel.DEAD | Pixel.ISOLATED)).any()
     assert lost.sum() == 1024 * 512
     assert not (flag_pixels(frame, MODELS, cosmic_rays=False).quality & Pixel.NO_DATA).any()

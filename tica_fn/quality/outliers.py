@@ -90,6 +90,21 @@ def _nothing() -> dict[int, Array]:
     return {}
 
 
+def _beside_nothing(quality: Array, places: Array) -> Array:
+    """Tell which pixels, by their place in the flat image, have no number or a neighbour without.
+
+    `quality`: (rows, columns); `places`: (n,) int64; gives (n,) bool.
+    """
+    rows, columns = quality.shape
+    row, column = places // columns, places % columns
+    out = np.zeros(len(places), dtype=np.bool_)
+    for y in (-1, 0, 1):
+        for x in (-1, 0, 1):
+            near = np.clip(row + y, 0, rows - 1), np.clip(column + x, 0, columns - 1)
+            out |= quality[near] & Pixel.NO_DATA.value > 0
+    return out
+
+
 def _runs(place: Place) -> tuple[tuple[int, int], ...]:
     """Columns that neighbour each other: all science, or one amplifier's virtual ones."""
     edges = [*range(0, SCIENCE_COLUMNS[0] + 1, VIRTUAL_COLUMNS)]
@@ -195,6 +210,7 @@ class Outliers:
         found = np.where((found & _DARK > 0) & spoilt[columns], 0, found)
         # What a wrong flat field makes of a pixel tells nothing of it.
         found = np.where(flat[places] & Pixel.MODEL_INVALID.value > 0, 0, found)
+        found = np.where(_beside_nothing(quality, places), 0, found)
         lit = self.lit[columns]
         flat[places[(found & _DARK > 0) & lit]] |= Pixel.DEAD.value
         lone, tracks = places[(found & _LONE > 0) & lit], int((found & _TRACK > 0).sum())

@@ -87,6 +87,9 @@ def mark_transients(frame: Frame, before: Frame, after: Frame, *, sigmas: float 
     moved = np.maximum(_range(usual) - _NOISE_OF_RANGE * sigma, 0.0)
     with np.errstate(invalid="ignore"):
         suspect = more > sigmas * np.sqrt(2.0) * sigma + moved + _FLICKER * np.abs(usual)
+    for other in (before, after):
+        if other.quality is not None:
+            suspect &= other.quality & Pixel.NO_DATA.value == 0
     quality = np.zeros(frame.shape, dtype=np.int32)
     if frame.quality is not None:
         quality |= frame.quality
