@@ -39,6 +39,7 @@ torture: $(VENV)/developer.stamp
 	$(BIN)/python -m tests.torture --seconds 600
 
 docs: $(VENV)/developer.stamp
+	rm -rf docs/api
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(VENV)/developer.stamp

@@ -1,5 +1,7 @@
 """Sphinx configuration."""
 
+import os
+import re
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -24,7 +26,8 @@ extensions = [
     "sphinx_design",
     "sphinxarg.ext",
 ]
-source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+# The first is the suffix of the pages that autosummary makes of its templates.
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_build", "tables", "**.ipynb_checkpoints"]
 templates_path = ["_templates"]
 suppress_warnings = ["intersphinx.external"]
@@ -67,3 +70,22 @@ plot_include_source = False
 plot_rcparams = {"figure.constrained_layout.use": True, "font.size": 9, "image.origin": "lower"}
 
 intersphinx_mapping = mapping(Path(__file__).parent / "_build" / "inventories")
+
+if "MATHJAX" in os.environ:  # A copy on disk, for looking at pages without network.
+    mathjax_path = os.environ["MATHJAX"]
+
+
+def check_pages(app, error):
+    """Refuse pages that are too large to read, and directives that stand on a page as text."""
+    if error is not None or app.builder.name != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text()
+        if len(text.encode()) > 200_000:
+            raise RuntimeError(f"{page.name}: over 200 kB")
+        if re.search(r"<p>\s*\.\. [a-z]+::", text):
+            raise RuntimeError(f"{page.name}: a directive was not understood")
+
+
+def setup(app):
+    app.connect("build-finished", check_pages)

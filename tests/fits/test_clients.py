@@ -33,6 +33,7 @@ def gzipped(paths, folder):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_astrocut_makes_cubes_and_cuts_stars_out(spoc_products, star_position, tmp_path, packed):
+    pytest.importorskip("astrocut")
     from astrocut import CubeFactory, TessCubeCutout
 
     paths = spoc_products
@@ -118,6 +119,7 @@ def test_the_old_astrocut_cuts_stars_out_of_ticas_layout(
 
 
 def test_a_cube_of_frames_some_without_a_sky(spoc_products, raw_frames, spoc_models, tmp_path):
+    pytest.importorskip("astrocut")
     from astrocut import CubeFactory
 
     from tests.fits.test_spoc_layout import without_sky
@@ -136,6 +138,7 @@ def test_a_cube_of_frames_some_without_a_sky(spoc_products, raw_frames, spoc_mod
 def test_lightkurve_reads_either_layout(
     spoc_products, tica_products, star_position, tmp_path, layout
 ):
+    pytest.importorskip("lightkurve")
     from lightkurve import TessTargetPixelFile
 
     if layout == "spoc":
@@ -165,6 +168,7 @@ def test_lightkurve_reads_either_layout(
 
 
 def test_lightkurve_takes_the_uncertainties_and_masks_what_is_flagged(spoc_products, star_position):
+    pytest.importorskip("lightkurve")
     from lightkurve import TessTargetPixelFile
 
     errors = []
@@ -186,6 +190,7 @@ def test_lightkurve_takes_the_uncertainties_and_masks_what_is_flagged(spoc_produ
 
 def test_lightkurve_takes_the_uncertainties_as_they_are(spoc_products, star_position):
     """HDU 2 of each product, as the documentation says it."""
+    pytest.importorskip("lightkurve")
     from lightkurve import TessTargetPixelFile
 
     opened = [fits.open(path) for path in spoc_products]

@@ -25,6 +25,13 @@ def by_astropy(pixels, step):
     )
 
 
+def parts_of(hdu):
+    """Cards and data of an HDU's bytes; the order of the cards is not that of each astropy."""
+    end = hdu.index(b"END" + b" " * 77)
+    cards = sorted(hdu[place : place + 80] for place in range(0, end, 80))
+    return cards, hdu[end + 80 :].lstrip(b" ")
+
+
 def images():
     random = np.random.default_rng(1)
     sky = random.normal(1000.0, 30.0, (40, 333)).astype(np.float32)
@@ -48,7 +55,7 @@ IMAGES = list(images())
 
 @pytest.mark.parametrize(("_", "pixels", "step"), IMAGES, ids=[name for name, _, _ in IMAGES])
 def test_rice_coded_rows_are_those_of_astropy(_, pixels, step):
-    assert rice_hdu(CARDS, pixels, step) == by_astropy(pixels, step)
+    assert parts_of(rice_hdu(CARDS, pixels, step)) == parts_of(by_astropy(pixels, step))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])

@@ -492,7 +492,7 @@ def test_errors_with_the_smear_tell_what_columns_share(beside, readouts, calibra
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("options", [(), ("--uncertainty",), ("--compress", "gzip")])
 def test_lightkurve_knows_a_product_by_itself(beside, readouts, calibrate, options):
-    import lightkurve
+    lightkurve = pytest.importorskip("lightkurve")
 
     path = stamp(beside, readouts, *STAMPS["A and B"])
     calibrate(path, *options)

@@ -50,7 +50,10 @@ def test_packed_products_hold_what_plain_ones_do(
 def test_astrocut_and_lightkurve_read_packed_products(
     raw_frames, spoc_models, star_position, tmp_path
 ):
+    pytest.importorskip("astrocut")
     from astrocut import CubeFactory, TessCubeCutout
+
+    pytest.importorskip("lightkurve")
     from lightkurve import TessTargetPixelFile
 
     options = ("--layout", "spoc", "--compress", "rice")

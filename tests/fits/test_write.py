@@ -46,7 +46,7 @@ def test_names_say_how_a_file_is_packed(frame, tmp_path, monkeypatch, layout):
     assert gzip.decompress(paths[1].read_bytes()) == paths[0].read_bytes()
     with fits.open(paths[2], disable_image_compression=True) as hdus:
         assert hdus[1].header["ZCMPTYPE"] == "GZIP_2"
-        assert hdus[1].header.get("ZQUANTIZ", "NONE") == "NONE"
+        assert hdus[1].header.get("ZQUANTIZ", "NONE") in ("NONE", "NO_DITHER")
     plain, packed = tica_fn.read(paths[0]), tica_fn.read(paths[2])
     assert plain.pixels.tobytes() == packed.pixels.tobytes()
     assert paths[2].stat().st_size < paths[0].stat().st_size

@@ -17,7 +17,7 @@ from tica_fn.simulate import full_frame, write_spoc_raw
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # lightkurve tells of parts that are not installed
-    import lightkurve
+    lightkurve = pytest.importorskip("lightkurve")
 
 STATE = {"TESS_X": 1.2e8, "TESS_Y": -7.1e7, "TESS_Z": -3.0e7, "TESS_VX": 1.0, "TESS_VY": 2.0,
          "TESS_VZ": 3.0}  # fmt: skip

@@ -50,6 +50,7 @@ def model_bytes(kind, camera, ccd, value):
 
 def dvc(folder, *args):
     """Run DVC in a folder."""
+    pytest.importorskip("dvc")
     environment = os.environ | {
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(folder / ".site"),
@@ -137,6 +138,7 @@ def make_new(folder, seed):
 
 def make_legacy(folder, seed, *, summed=True):
     """Lay a DVC 2 cache and pointers, hashed by DVC's own functions, and push with DVC."""
+    pytest.importorskip("dvc_data")
     from dvc_data.hashfile.hash import file_md5
 
     repository, remote = _initialise(folder)

@@ -26,6 +26,7 @@ def content(start: bytes, middle: list[bytes], shift: int, end: list[bytes]) -> 
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from([b"", TEXT, b"\0" * 5, b"\xff" * 600]), chunks, st.integers(-1, 4), chunks)
 def test_it_is_the_hash_dvc_makes(place: Path, start, middle, shift, end):
+    pytest.importorskip("dvc_data")
     from dvc_data.hashfile.hash import file_md5
 
     data = content(start, middle, shift, end)
@@ -56,6 +57,7 @@ def test_a_changed_byte_is_found(place: Path, data, draw):
 
 @given(st.binary(max_size=2000))
 def test_text_is_what_dvc_takes_for_text(block):
+    pytest.importorskip("dvc_data")
     from dvc_data.hashfile.istextfile import istextblock
 
     assert looks_like_text(block) == istextblock(block[:512])

@@ -67,7 +67,7 @@ def add(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="KEYWORD",
-        help="another keyword that may differ; * stands for anything; may be given again",
+        help="another keyword that may differ; an asterisk stands for anything; may be given again",
     )
     parser.add_argument(
         "--strict", action="store_true", help="fail also for what is new or slightly different"
