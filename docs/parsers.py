@@ -8,6 +8,7 @@ from tica_fn.cli import make_parser
 
 
 def documented_parser():
+    """Make the parser of the command line."""
     parser = make_parser()
     _set_examples(parser)
     return parser

@@ -29,6 +29,7 @@ from tica_fn.immutable import Array
 from tica_fn.products.ccd_report import AmplifierNumbers, draw_ccd, numbers_of
 from tica_fn.products.job import Claims
 from tica_fn.quality.frame_flags import pedestals_out_of_family
+from tica_fn.views.picture import label_evenly
 
 __all__ = [
     "MeasuredPedestals",
@@ -180,8 +181,7 @@ def save_picture(
         )
         label = f"{frame.unit} per exposure"
         bar = figure.colorbar(shown, ax=axis, label=label, shrink=0.8)
-        levels = norm.inverse(np.linspace(0.0, 1.0, 6))
-        bar.set_ticks(levels, labels=[f"{level:,.0f}" for level in levels])
+        label_evenly(bar)
         _mark_detector(axis, frame)
         _mark_sky(axis, frame)
         axis.set(title=caption, xlabel="column (from 0)", ylabel="row (from 0)")

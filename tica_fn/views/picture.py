@@ -93,13 +93,24 @@ def draw_frame(
 
 
 def label_evenly(bar: Any) -> None:
-    """Put labels at even distances along a colour bar, whatever its stretch."""
+    """Put round numbers at about even distances along a colour bar, whatever its stretch."""
     norm = bar.mappable.norm
     if not isinstance(norm, ImageNormalize):
         return
-    levels = norm.inverse(np.linspace(0.0, 1.0, 6))
-    step = levels[-1] - levels[0]
-    digits = 0 if step > 20 else max(0, 1 - math.floor(math.log10(step)))
+    places = np.linspace(0.0, 1.0, 6)
+    low, high = norm.inverse(np.array([0.0, 1.0]))
+    levels = []
+    for place in places:
+        # The roundest number that is nearer to this place than a third of the way to the next.
+        near = norm.inverse(np.clip([place - 0.065, place + 0.065], 0.0, 1.0))
+        unit = 10.0 ** math.floor(math.log10(near[1] - near[0])) if near[1] > near[0] else 1.0
+        for step in (10.0 * unit, 5.0 * unit, 2.0 * unit, unit):
+            level = round(float(norm.inverse(place)) / step) * step
+            if max(low, near[0]) <= level <= min(high, near[1]):
+                levels.append(level)
+                break
+    smallest = min(np.diff(sorted(set(levels))), default=1.0)
+    digits = max(0, -math.floor(math.log10(1.001 * smallest)))
     bar.set_ticks(levels, labels=[f"{level:,.{digits}f}" for level in levels])
 
 
