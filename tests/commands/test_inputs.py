@@ -334,3 +334,16 @@ def test_closed_streams_do_not_matter(closed, raw, caldir, tmp_path):
     assert "Error" not in done.stderr
     with fits.open(tmp_path / "out" / PRODUCTS[0], checksum=True) as opened:
         assert opened[0].data.shape == SHAPE
+
+
+@pytest.mark.parametrize("words", ["check {0}", "compare {0} {0}", "info {0}", "report {0}"])
+def test_names_with_line_ends_and_escapes_stay_in_their_lines(words, tmp_path, capfd):
+    folder = tmp_path / "x"
+    folder.mkdir()
+    for name in ("a\nb\x1b[31m.fits", "a\nb\x1b[31m_ffir.fits"):
+        (folder / name).write_text("none")
+    assert main(words.format(folder).split()) == 1
+    printed = "".join(capfd.readouterr())
+    assert "a\\nb\\x1b[31m" in printed
+    assert "\x1b" not in printed
+    assert not any(line.startswith("b") for line in printed.splitlines())

@@ -7,8 +7,11 @@ the exit code.  Modules import what they need inside that function, so that ``--
 
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
-__all__ = ["NAMES", "load_numba", "say_no_more", "say_when_compiling"]
+from tica_fn.errors import one_line
+
+__all__ = ["NAMES", "load_numba", "say_line", "say_no_more", "say_when_compiling"]
 
 NAMES = (
     "calibrate",
@@ -32,6 +35,11 @@ NAMES = (
     "info",
 )
 """Order in which ``tica-fn --help`` lists them."""
+
+
+def say_line(what: object, file: TextIO | None = None) -> None:
+    """Print one line, whatever the names in it hold."""
+    print(one_line(str(what)), file=file)
 
 
 _listening: list[Callable[[], None]] = []

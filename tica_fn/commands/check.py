@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands import say_line
 from tica_fn.commands.arguments import add_jobs
 
 
@@ -35,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
         args.delivery, args.jobs, allow_gaps=args.allow_gaps, on_checked=checked.append
     )
     for fault in faults:
-        print(f"tica-fn: {fault}", file=sys.stderr)
+        say_line(f"tica-fn: {fault}", file=sys.stderr)
     places = len({fault.path for fault in faults})
     said = f"{len(faults)} faults in {places} places" if faults else "no fault"
-    print(f"{args.delivery}: {len(checked)} frames checked, {said}")
+    say_line(f"{args.delivery}: {len(checked)} frames checked, {said}")
     return 1 if faults else 0

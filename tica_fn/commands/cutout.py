@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands import say_line
 from tica_fn.commands.arguments import add_files, all_inputs_of, positive, within
 
 
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     found = cutout(paths, (args.ra, args.dec), size, ephemeris=ephemeris)
     found.write(args.output, overwrite=args.overwrite)
     frames, rows, columns = found.flux.shape
-    print(
+    say_line(
         f"{args.output}: {frames} frames of {rows} x {columns} pixels from row {found.row}, column "
         f"{found.column} (from 0); times of the {found.place}"
     )

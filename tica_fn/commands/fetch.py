@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tica_fn.commands import say_line
 from tica_fn.commands.arguments import more_than_zero, positive, whole
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     files = list_files(remote, args.sector, args.kind, choice)
     if args.list_only:
         for one in files:
-            print(one.name)
+            say_line(one.name)
         return 0
     code, paths = _load(files, args.kind, args, remote)
     if args.collateral:
@@ -137,7 +138,7 @@ def _load(
     told = [f"{states[state]} {state}" for state in ("fetched", "there already", "failed")]
     if states["not begun"]:
         told.append(f"{states['not begun']} not begun, as none came")
-    print(f"{args.outdir}: {', '.join(told)}")
+    say_line(f"{args.outdir}: {', '.join(told)}")
     return int(bool(states["failed"] or states["not begun"])), paths
 
 

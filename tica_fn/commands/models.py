@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_when_compiling
+from tica_fn.commands import say_line, say_when_compiling
 from tica_fn.commands.arguments import (
     add_files,
     all_inputs_of,
@@ -193,7 +193,7 @@ def run_list(args: argparse.Namespace) -> int:
         content = {"folder": str(place), "models": [attrs.asdict(one) for one in found]}
         print(json.dumps(content, indent=1))
         return 0
-    print(f"folder: {place}")
+    say_line(f"folder: {place}")
     for one in found:
         _print_status(one)
     return 0
@@ -246,7 +246,7 @@ def run_fetch(args: argparse.Namespace) -> int:
             pins=args.pin,
             **asked,
         )
-    print(folder)
+    say_line(folder)
     return 0
 
 
@@ -268,7 +268,7 @@ def run_verify(args: argparse.Namespace) -> int:
         if not checks:
             raise FileNotFoundError(2, "no models in it", str(folder))
         for check in checks:
-            print(f"{check.verdict:10s} {folder.name}/{check.path}  {check.detail}")
+            say_line(f"{check.verdict:10s} {folder.name}/{check.path}  {check.detail}")
         checked += len(checks)
         bad += sum(check.verdict != "ok" for check in checks)
     if not checked:
@@ -311,10 +311,10 @@ def run_build(args: argparse.Namespace) -> int:
         else:
             model = build_flat(args.files, read, _models_for_flat(args, read), limit=args.sigma)
     for note in notes:
-        print(f"tica-fn: {note}", file=sys.stderr)
+        say_line(f"tica-fn: {note}", file=sys.stderr)
     write_model(model, args.output, [path.name for path in args.files])
     typical = float(np.nanmedian(model.uncertainty[:2048, 44:2092]))
-    print(
+    say_line(
         f"{args.output}: {model.kind} of camera {model.camera} CCD {model.ccd}, "
         f"{model.exposure_s:g} s, {model.frames} frames, {model.clipped} values clipped, "
         f"median uncertainty {typical:.3g}{' adu' if model.kind == 'bias' else ''}"
@@ -352,7 +352,7 @@ def _build_black(args: argparse.Namespace) -> int:
         for letter, frames, exact in zip(AMPLIFIERS, made.frames, made.exact, strict=True)
         if frames
     ]
-    print(
+    say_line(
         f"{args.output}: row profile of camera {made.camera} CCD {made.ccd}, {', '.join(said)}; "
         "put it into the folder of the models as "
         f"row-profile-{made.camera}-{made.ccd}.fits"
@@ -374,7 +374,7 @@ def _build_bad_pixels(args: argparse.Namespace) -> int:
     models = tica_fn.load_models(args.caldir, first.camera, first.ccd)
     made = tica_fn.build_bad_pixels(args.files, read, models, limit=args.sigma)
     write_bad_pixels(made, args.output, [path.name for path in args.files])
-    print(
+    say_line(
         f"{args.output}: {made.hot} hot and {made.dead} dead pixels of camera {made.camera} CCD "
         f"{made.ccd}, {made.frames} frames; put it into the folder of the models as "
         f"bad-pixels-{made.camera}-{made.ccd}.fits"

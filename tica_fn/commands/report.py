@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tica_fn.commands import say_line
 from tica_fn.commands.arguments import add_files, inputs_of
 from tica_fn.commands.outcomes import work_through
 
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     if args.table and numbers:
         save_table(overclock_table(numbers), args.table)
-        print(f"table: {args.table}")
+        say_line(f"table: {args.table}")
     return code
 
 
@@ -73,5 +74,5 @@ def _page(out: Path) -> int:
     from tica_fn.run.record import open_record
 
     check_plots()
-    print(write_page(open_record(out), out / "report.html"))
+    say_line(write_page(open_record(out), out / "report.html"))
     return 0

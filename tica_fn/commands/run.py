@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_when_compiling
+from tica_fn.commands import say_line, say_when_compiling
 from tica_fn.commands.arguments import add_files, add_log, listed_files, whole
 from tica_fn.commands.calibrate import add_batch_options, job_of
 from tica_fn.commands.outcomes import show_outcomes
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
     with EventLog(settings.log, "run") as log:
         code = _run(settings, said, sources, out, fingerprint, log)
         for path in empty:
-            print(f"tica-fn: {path}: a directory without raw files", file=sys.stderr)
+            say_line(f"tica-fn: {path}: a directory without raw files", file=sys.stderr)
             code = code or 1
         log.end(code)
     return code
@@ -277,7 +277,7 @@ def _write_report(out: Path, same: bool) -> int:
     from tica_fn.run.record import open_record
 
     try:
-        print(f"report: {write_page(open_record(out), page)}")
+        say_line(f"report: {write_page(open_record(out), page)}")
     except (OSError, ValueError) as error:
         print(f"tica-fn: no report: {describe(error)}", file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tica_fn.commands import say_line
 from tica_fn.commands.arguments import more_than_zero, not_negative, positive, within
 from tica_fn.errors import UsageError
 
@@ -87,18 +88,18 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"{args.out}: the record of the run has no frames yet")
     if args.tica:
         for path in write_tica_files(cameras, args.tica, one_list=args.one_list):
-            print(path)
+            say_line(path)
     if args.output or not args.tica:
         from tica_fn.fits.whole_files import save_table
 
         output = args.output or (args.out or Path()) / "select_dark.ecsv"
         save_table(choices_table(cameras), output)
-        print(output)
+        say_line(output)
     pictures = args.picture or args.tica
     if pictures:
         pictures.mkdir(parents=True, exist_ok=True)
         for one in cameras:
-            print(draw_choices(one, pictures / f"cam{one.camera}_dark_time.png"))
+            say_line(draw_choices(one, pictures / f"cam{one.camera}_dark_time.png"))
     for one in cameras:
         _tell(one)
     return 0
@@ -130,7 +131,7 @@ def _tell(one: CameraChoices) -> None:
             continue
         cadence = int(one.series.cadences[chosen.reference])
         name = f"cadence {cadence}" if cadence >= 0 else one.files(ccd, [chosen.reference])[0]
-        print(
+        say_line(
             f"{line}{int(chosen.bad.sum())} bad, {int(chosen.dark.sum())} dark in "
             f"{len(chosen.dark_intervals())} intervals under {chosen.threshold:.2f} e-, "
             f"{chosen.references.size} in the reference list, reference {name}"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands import say_line
 from tica_fn.commands.arguments import whole
 
 
@@ -63,9 +64,11 @@ def run(args: argparse.Namespace) -> int:
             placed += 1
         elif why.startswith("other: "):
             others += 1
-            print(f"left out: {why.removeprefix('other: ')}")
+            say_line(f"left out: {why.removeprefix('other: ')}")
         else:
             failed += 1
-            print(f"tica-fn: {why}", file=sys.stderr)
-    print(f"{args.delivery}: {placed} files staged, {others} of others left out, {failed} failed")
+            say_line(f"tica-fn: {why}", file=sys.stderr)
+    say_line(
+        f"{args.delivery}: {placed} files staged, {others} of others left out, {failed} failed"
+    )
     return 1 if failed or not placed else 0

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tica_fn.commands import say_line
 from tica_fn.commands.arguments import more_than_zero
 
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         from tica_fn.run.rebuild import rebuild_record
 
         count, failed = rebuild_record(args.out, lambda line: print(line, file=sys.stderr))
-        print(f"{args.out}: a record of {count} products was made")
+        say_line(f"{args.out}: a record of {count} products was made")
         broken = bool(failed)
     record = open_record(args.out)
     if args.production_table:

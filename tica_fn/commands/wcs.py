@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_when_compiling
+from tica_fn.commands import say_line, say_when_compiling
 from tica_fn.commands.arguments import (
     add_files,
     add_jobs,
@@ -259,7 +259,7 @@ def run_compare(args: argparse.Namespace) -> int:
     found = compare_solutions(first, second, *places)
     numbers = found.numbers
     where = "stars" if args.stars else "places of the science area"
-    print(f"{args.second} less {args.first} at {int(numbers['places'])} {where}")
+    say_line(f"{args.second} less {args.first} at {int(numbers['places'])} {where}")
     print(f"{'':8}{'arcsec':>12}{'pixel':>12}")
     for name in ("rms", "median", "max"):
         arcsec, pixel = numbers[f"{name}_arcsec"], numbers[f"{name}_pixel"]
@@ -273,7 +273,7 @@ def run_compare(args: argparse.Namespace) -> int:
 
         names = Path(args.first).name, Path(args.second).name
         for path in draw_comparison(found, args.picture, names):
-            print(path)
+            say_line(path)
     return 0
 
 
@@ -301,7 +301,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
     known = np.isfinite(residual)
     middle = f"{np.median(residual[known]):.4f} arcsec" if known.any() else "not known"
     stars = f"{np.nanmin(good):.3f}" if np.isfinite(good).any() else "not known"
-    print(
+    say_line(
         f"{args.output}: {len(table)} frames, median residual {middle}, lowest good-star fraction "
         f"{stars}, {int(np.sum(table['flagged']))} flagged"
     )
@@ -309,5 +309,5 @@ def run_diagnose(args: argparse.Namespace) -> int:
         from tica_fn.wcs.pictures import draw_diagnostics
 
         for path in draw_diagnostics(table, args.picture):
-            print(path)
+            say_line(path)
     return code

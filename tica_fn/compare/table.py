@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.compare.findings import Comparison, Level
+from tica_fn.errors import one_line
 from tica_fn.fits.whole_files import save_table
 
 __all__ = ["as_rows", "print_table", "write_table"]
@@ -94,7 +95,7 @@ def print_table(comparisons: Sequence[Comparison], console: Any, most: int | Non
         for name in ("file", "level", "where", "what", "text"):
             table.add_column(name, overflow="fold")
         for file, level, where, what, _, _, text in rows:
-            table.add_row(*(Text(cell) for cell in (file, level, where, what, text)))
+            table.add_row(*(Text(one_line(cell)) for cell in (file, level, where, what, text)))
         console.print(table)
     if left:
         console.print(f"... and {left} more: --all prints them, --table writes them")
