@@ -287,3 +287,23 @@ def test_a_star_file_of_another_sector(spoil):
     path = own(f"ref-stars/{STARS.format(2, 3)}")
     path.rename(path.with_name(path.name.replace("s0035", "s0034")))
     assert [f.what for f in check_delivery(delivery)] == ["its name says sector 34, most say 35"]
+
+
+@pytest.mark.parametrize(
+    "raised", [fits.VerifyError("odd card"), OverflowError("too large"), KeyError("NAXIS")]
+)
+def test_what_a_library_raises_at_one_frame_is_that_frame_s_fault(whole, monkeypatch, raised):
+    from tica_fn.run import check
+
+    bad = sorted((whole / "cam1-ccd1").iterdir())[0]
+
+    def faults(path, *_):
+        if path == bad:
+            raise raised
+        return []
+
+    monkeypatch.setattr(check, "faults_of_frame", faults)
+    checked = []
+    found = check.check_delivery(whole, on_checked=checked.append)
+    assert [fault.path for fault in found] == [bad]
+    assert len(checked) == 32

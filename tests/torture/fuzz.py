@@ -110,7 +110,6 @@ def main():
     parser.add_argument("--only", type=int, help="this file of the seed alone")
     parser.add_argument("--keep", type=Path, help="keep it under this name")
     args = parser.parse_args()
-    stop = time.monotonic() + args.seconds
     signal.signal(signal.SIGALRM, alarm)
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
@@ -124,6 +123,7 @@ def main():
             if state != "read" or wrong:
                 raise SystemExit(f"{kind.name}: the good file was {state}: {wrong}")
         limit_memory()
+        stop = time.monotonic() + args.seconds
         shown = [kind for kind in every for _ in range(kind.weight)]
         random.Random(0).shuffle(shown)
         for number in range(args.count):

@@ -4,13 +4,13 @@ import subprocess
 import sys
 
 
-def test_two_minutes_of_torture():
+def test_part_of_the_torture():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.torture", "--seconds", "120", "--files", "600", "--parts",
-         "files", "kills", "disk"], capture_output=True, text=True,
+        [sys.executable, "-m", "tests.torture", "--seconds", "45", "--files", "600", "--parts",
+         "kills", "disk", "files"], capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[:3]] == ["files", "kills", "disk"]
+    assert [line.split()[0] for line in lines[:3]] == ["kills", "disk", "files"]
     assert all("held" in line for line in lines[:4])
-    assert int(lines[0].split()[1]) > 50
+    assert int(lines[2].split()[1]) > 50

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import attrs
 
-from tica_fn.errors import BadFileError, RemoteError
+from tica_fn.errors import BadFileError, RemoteError, of_the_package
 from tica_fn.remote.address import shown
 from tica_fn.remote.cache import Remote, Report, give_name
 from tica_fn.remote.first_sight import check_whole
@@ -78,8 +78,9 @@ def fetch_files(
                 return Fetched(file=one, path=path, state="not begun")
             try:
                 state = _obtain(remote, one, kind, path, progress.reporter(one.name))
-            except (OSError, ValueError) as error:
-                return Fetched(file=one, path=path, state="failed", error=error)
+            except Exception as error:  # The other files go on.
+                failure = of_the_package(path, error)
+                return Fetched(file=one, path=path, state="failed", error=failure)
             progress.finished(one.name, path.stat().st_size)
             return Fetched(file=one, path=path, state=state)
 

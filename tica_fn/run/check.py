@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from tica_fn.errors import describe
+from tica_fn.errors import describe, of_the_package
 from tica_fn.run.check_frame import faults_of_frame
 from tica_fn.run.delivery import CCDS_OF_ALL, FrameName, parse_frame_name
 from tica_fn.run.outputs import STARS_FOLDER, ccd_folder
@@ -101,8 +101,8 @@ def check_delivery(
         path, name = item
         try:
             found = [Fault(path, what) for what in faults_of_frame(path, name, stars)]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            found = [Fault(path, describe(error).removeprefix(f"{path}: "))]
+        except Exception as error:  # Whatever a library raises at it, the other files go on.
+            found = [Fault(path, _in_words(path, error))]
         if on_checked is not None:
             on_checked(path)
         return found
@@ -111,6 +111,10 @@ def check_delivery(
         for found in pool.map(one, todo):
             faults += found
     return sorted(faults, key=lambda fault: str(fault.path))
+
+
+def _in_words(path: Path, error: Exception) -> str:
+    return describe(of_the_package(path, error)).removeprefix(f"{path}: ")
 
 
 def _folders(delivery: Path) -> Iterator[Fault]:
@@ -156,8 +160,8 @@ def _star_files(
                 stars[ccd] = read_reference_stars(path)
                 if not len(stars[ccd]):
                     yield Fault(path, "holds no stars")
-        except (OSError, ValueError, RuntimeError) as error:
-            yield Fault(path, describe(error).removeprefix(f"{path}: "))
+        except Exception as error:
+            yield Fault(path, _in_words(path, error))
     here = {path.name for path in folder.iterdir()}
     for camera, ccd_number in CCDS_OF_ALL:
         if not any(f"-cam{camera}-ccd{ccd_number}_" in name for name in here):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tica_fn.errors import FrameError, describe
+from tica_fn.errors import FrameError, describe, of_the_package
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import content
 from tica_fn.fits.orbits import orbits_of_sector
@@ -81,8 +81,9 @@ def stage_run(
                 target = found
             _place(path, target, copy=copy, overwrite=overwrite)
             yield path, target, ""
-        except (OSError, ValueError) as error:
-            yield path, None, describe(error)
+        except Exception as error:  # Whatever a library raises at it, the other files go on.
+            said = describe(of_the_package(path, error))
+            yield path, None, said if str(path) in said else f"{path}: {said}"
 
 
 def _target(path: Path, delivery: Path, sector: int, orbit: str, version: str) -> Path | str:
