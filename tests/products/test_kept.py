@@ -146,6 +146,26 @@ def test_planes_that_are_not_made_anew_are_told(calibrate, capsys, first, again,
     assert told == ([f"note: {product.name}: replaced without its {lost}"] if lost else [])
 
 
+def test_a_solution_that_comes_while_a_product_is_made_anew_is_not_lost(
+    calibrate, capsys, monkeypatch
+):
+    """Another program fits the product between the look at it and the writing."""
+    from tica_fn.products import raw_files
+
+    product, write = calibrate(), raw_files.write_keeping
+
+    def late(*arguments):
+        solved(product)
+        return write(*arguments)
+
+    monkeypatch.setattr(raw_files, "write_keeping", late)
+    calibrate("--quality", code=1)
+    assert f"{product}: was changed by another program" in capsys.readouterr().err
+    with fits.open(product, checksum=True) as hdus:
+        assert [hdu.name for hdu in hdus[1:]] == ["WCS_STARS"]
+    assert [path.name for path in product.parent.iterdir()] == [product.name]
+
+
 def test_a_conversion_does_not_take_a_solution_away(calibrate, tmp_path, capsys):
     product = calibrate("--uncertainty")
     words = ["convert", str(product), "--outdir", str(tmp_path / "converted")]

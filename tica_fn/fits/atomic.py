@@ -7,15 +7,23 @@ import fcntl
 import mmap
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from tica_fn.errors import BadFileError
 from tica_fn.notes import tell
 
-__all__ = ["Identity", "identity_of", "write_whole"]
+__all__ = ["ChangedError", "Identity", "identity_of", "replacing", "write_whole"]
+
+
+class ChangedError(BadFileError):
+    """Another program changed a file that was to be replaced."""
+
 
 Buffer = bytes | bytearray | memoryview
 _LARGE = 1 << 20
@@ -23,6 +31,9 @@ _LARGE = 1 << 20
 _CHUNK = 1 << 20
 """Bytes that are read back at a time: they stay in the processor's cache."""
 Identity = tuple[int, int, int, int, int]
+_looked_at: ContextVar[Mapping[Path, Identity | None]] = ContextVar(
+    "looked_at", default=MappingProxyType({})
+)
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What file systems say (SMB, VirtualBox) where a folder can't be made durable by itself."""
 _DIRECT = getattr(os, "O_DIRECT", 0)
@@ -74,8 +85,11 @@ def write_whole(
                 named = _give_name(handle, target)
         finally:
             os.close(handle)
-        if replaces is not None and identity_of(target) != replaces:
-            raise BadFileError(
+        looked_at = _looked_at.get()
+        place = target.resolve() if looked_at else target
+        expected = looked_at.get(place, replaces)
+        if (replaces is not None or place in looked_at) and identity_of(target) != expected:
+            raise ChangedError(
                 f"{target}: was changed by another program since it was read; it is left as it is"
             )
         named.replace(target)
@@ -88,6 +102,16 @@ def write_whole(
         _remove(named)
         raise
     _sync_folder(target.parent)
+
+
+@contextmanager
+def replacing(target: Path, identity: Identity | None) -> Iterator[None]:
+    """While a file is made, let it take no other's place than that of the one looked at."""
+    token = _looked_at.set({**_looked_at.get(), target.resolve(): identity})
+    try:
+        yield
+    finally:
+        _looked_at.reset(token)
 
 
 def identity_of(path: str | os.PathLike[str]) -> Identity | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import attrs
 
 from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.atomic import identity_of, replacing
 from tica_fn.fits.batch import DONE, SKIPPED, ModelShelf, Outcome
 from tica_fn.fits.blocks import content, crc32, read_blocks
 from tica_fn.fits.files import frames_of
@@ -59,7 +61,7 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     target = job.outdir / name
     job.claim(target, source)
     frame, notes = _with_variance(source, frame, job.models)
-    expected = _expected(frame)
+    expected, now = _expected(frame), identity_of(target)
     redo = () if job.overwrite else why_again(target, expected)
     if redo is None:
         return Outcome(source=source, state=SKIPPED, outputs=(target,))
@@ -74,7 +76,8 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     if not job.overwrite:
         refuse_loss(target, kept, f"{source.name} has nothing of the kind")
     notes = (*notes, *told_loss(target, kept), *told_planes(target, expected.extensions))
-    write_spoc(frame, target, quality=frame.quality is not None, tables=stars)
+    with nullcontext() if job.overwrite else replacing(target, now):
+        write_spoc(frame, target, quality=frame.quality is not None, tables=stars)
     return Outcome(source=source, state=DONE, outputs=(target,), frames=1, notes=(*redo, *notes))
 
 

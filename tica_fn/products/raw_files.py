@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import attrs
 
 from tica_fn.errors import BadFileError
-from tica_fn.fits.atomic import identity_of
+from tica_fn.fits.atomic import ChangedError, identity_of, replacing
 from tica_fn.fits.batch import DONE, SKIPPED, Outcome
 from tica_fn.fits.blocks import Buffer, content, crc32, read_blocks, verify_sums
 from tica_fn.fits.kinds import kind_of
@@ -57,13 +58,19 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
     # All are calibrated before the first is written: a CCD that fails leaves nothing behind.
     ready = [(plan, plan.calibrate()) for plan, _ in todo]
     for plan, result in ready:
-        if identity_of(plan.target) != seen[plan.target] and not job.overwrite:
+        now = identity_of(plan.target)
+        if now != seen[plan.target] and not job.overwrite:
             # Somebody else wrote it meanwhile: what is said of it is looked at again.
             if why_again(plan.target, plan.expected) is None:
                 continue
             kept[plan.target] = _kept_of(plan, raw, job)
         write = partial(_write, plan, result, on_written)
-        notes += write_keeping(write, plan.target, kept.get(plan.target))
+        try:
+            with nullcontext() if job.overwrite else replacing(plan.target, now):
+                notes += write_keeping(write, plan.target, kept.get(plan.target))
+        except ChangedError:
+            if why_again(plan.target, plan.expected) is not None:
+                raise
     frames = sum(plan.frames for plan, _ in todo)
     return attrs.evolve(outcome, state=DONE, frames=frames, notes=tuple(notes))
 
