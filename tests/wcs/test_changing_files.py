@@ -48,6 +48,7 @@ CHANGES = {
     "written in place": written_in_place,
     "the same content again": same_content_again,
     "touched": lambda path: os.utime(path, (1, 1)),
+    "cut short": lambda path: os.truncate(path, 2880),
     "grown": grown,
     "a copy": lambda path: Path(shutil.copy(path, f"{path}2")).replace(path),
 }

@@ -6,13 +6,14 @@ never written takes no room in its file, and any amount of memory.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from tica_fn.errors import BadFileError
+from tica_fn.fits.held_file import HeldFile
 
 __all__ = ["MAGIC", "open_hdf5"]
 
@@ -28,20 +29,22 @@ _MOST_OBJECTS = 10_000
 def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
     """Open an HDF5 file to read, once its datasets are known to be in it.
 
-    Locks are not asked for: some file systems have none.
+    It is read whole first: of a file that is cut short while it is open, HDF5 makes zeros.
     """
     import h5py
 
-    with Path(path).open("rb") as file:
-        if file.read(8) != MAGIC:
-            raise BadFileError(f"{path}: not an HDF5 file")
+    held = HeldFile(path)
+    if held.read(0, 8) != MAGIC:
+        raise BadFileError(f"{path}: not an HDF5 file")
+    if held.size > _LARGEST:
+        raise BadFileError(f"{path}: {held.size} bytes, of which at most {_LARGEST} are read")
     try:
-        opened = h5py.File(path, "r", locking=False)
+        opened = h5py.File(io.BytesIO(held.read(0, held.size)), "r")
     except (OSError, RuntimeError) as error:
         raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
     with opened:
         try:
-            _check(path, opened)
+            _check(path, opened, held.size)
         except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
             if isinstance(error, BadFileError):
                 raise
@@ -49,10 +52,9 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
         yield opened
 
 
-def _check(path: str | os.PathLike[str], file: Any) -> None:
+def _check(path: str | os.PathLike[str], file: Any, size: int) -> None:
     import h5py
 
-    size = Path(path).stat().st_size
     total, seen = 0, 0
     todo = [file]
     groups = {h5py.h5o.get_info(file.id).addr}
