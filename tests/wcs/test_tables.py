@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import os
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from isal import igzip
 
 from tica_fn.cli import main
 from tica_fn.errors import BadFileError
-from tica_fn.wcs import catalog_of_table, read_catalog, read_reference_stars
+from tica_fn.wcs import catalog_of_table, read_catalog, read_reference_stars, tables
 from tica_fn.wcs.identifiers import identifiers
 
 TIC = [261136679, 25155310, 2**53]
@@ -281,3 +282,17 @@ def test_a_votable_whose_values_are_elsewhere_is_refused(tmp_path):
         path.write_bytes(gzip.compress(changed.encode()) if packed else changed.encode())
         with pytest.raises(BadFileError, match=f"{path}: its values are to come from file://"):
             read_catalog(path)
+
+
+def test_a_table_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "stars.csv"
+    path.write_bytes(TEXT)
+    read = tables._read
+
+    def cut(place):
+        os.truncate(place, len(TEXT) // 2)
+        return read(place)
+
+    monkeypatch.setattr(tables, "_read", cut)
+    with pytest.raises(BadFileError, match=f"{path}: was changed by another program"):
+        read_catalog(path)

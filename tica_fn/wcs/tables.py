@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.errors import BadFileError
+from tica_fn.fits.atomic import identity_of
 from tica_fn.fits.gate import check_table
 from tica_fn.immutable import Array
 from tica_fn.wcs.catalog import GAIA_EPOCH, TOLD, UNDATED, StarCatalog, estimate_tmag
@@ -79,11 +80,19 @@ def read_catalog(path: str | os.PathLike[str], epoch: float | None = None) -> St
 
 def read_table(path: str | os.PathLike[str]) -> Any:
     """Read a table of any kind that astropy knows."""
+    before = identity_of(path)
+    check_table(path)
+    table = _read(path)
+    if identity_of(path) != before:
+        raise ValueError("was changed by another program while it was read")
+    return table
+
+
+def _read(path: str | os.PathLike[str]) -> Any:
     import warnings
 
     from astropy.table import Table
 
-    check_table(path)
     with Path(path).open("rb") as file:
         is_hdf5 = file.read(8) == MAGIC
     with warnings.catch_warnings():
