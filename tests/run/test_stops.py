@@ -15,7 +15,10 @@ import pytest
 
 import tica_fn
 from tests.run.conftest import contents
+from tica_fn.errors import ClusterError
 from tica_fn.fits import atomic
+from tica_fn.fits.outcome import NOT_BEGUN, Outcome
+from tica_fn.run.fleet import Threads
 
 
 def start(plain, out, *options):
@@ -148,6 +151,25 @@ def test_an_input_that_vanishes_is_told_and_the_others_are_done(plain, tmp_path,
     printed = go(plain, tmp_path / "out", "--no-wcs", files=files, code=1)
     assert f"{files[2]}: No such file or directory" in printed.err
     assert "3 done, 0 skipped, 1 failed" in printed.out
+
+
+def test_a_run_whose_workers_are_gone_tells_what_is_left(plain, tmp_path, go, monkeypatch):
+    each = Threads.each
+
+    def dying(self, work, items, **named):
+        items = list(items)
+        yield from each(self, work, items[:6], **named)
+        gone = ClusterError("tcp://x: all workers went away")
+        for path, _ in items[6:]:
+            yield Outcome(source=path, state=NOT_BEGUN, error=gone)
+
+    monkeypatch.setattr(Threads, "each", dying)
+    printed = go(plain, tmp_path, "--no-wcs", code=1)
+    (line,) = printed.err.splitlines()
+    assert line.startswith("tica-fn: tcp://x: all workers went away; 2 files are left; to go on: ")
+    assert tica_fn.run.open_record(tmp_path).rows("runs")[0]["state"] == "stopped"
+    monkeypatch.undo()
+    assert "2 done, 6 skipped, 0 failed" in go(plain, tmp_path, "--no-wcs").out
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from tica_fn.fits.batch import Outcome, Slots, run_batch
-from tica_fn.fits.outcome import NOT_BEGUN
 from tica_fn.products import cluster
 
 __all__ = ["Cluster", "Fleet", "Threads"]
@@ -28,7 +27,8 @@ class Fleet(Protocol):
     def each(self, work: Work, items: Items, *, reads: bool = False) -> Iterator[Outcome]:
         """Do ``work(path, *arguments)`` for each item and give outcomes as they come.
 
-        What the work raises becomes an outcome that failed.  With `reads`, the work takes a slot
+        What the work raises becomes an outcome that failed; where nobody is left to do it, the
+        rest is not begun.  With `reads`, the work takes a slot
         to compute in by itself, and others may read and write meanwhile.
         """
 
@@ -79,10 +79,3 @@ class Cluster(cluster.Cluster):
     """Workers of a dask.distributed cluster, which see the same folders."""
 
     apart = True
-
-    def each(self, work: Work, items: Items, *, reads: bool = False) -> Iterator[Outcome]:
-        """Do the work; ClusterError when nobody is left to do it."""
-        for outcome in super().each(work, items, reads=reads):
-            if outcome.state == NOT_BEGUN and outcome.error is not None:
-                raise outcome.error
-            yield outcome

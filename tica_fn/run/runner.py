@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 
 from tica_fn.errors import FrameError
-from tica_fn.fits.batch import FAILED, Outcome
+from tica_fn.fits.outcome import FAILED, NOT_BEGUN, Outcome
 from tica_fn.products.twins import Twins, claimed
 from tica_fn.run.fleet import Fleet
 from tica_fn.run.keeper import Keeper
@@ -233,6 +233,9 @@ class Runner:
         for outcome in outcomes:
             if is_full(outcome.error):
                 self.stop.full(outcome.error)  # type: ignore[arg-type]
+                continue
+            if outcome.state == NOT_BEGUN:
+                self.stop.without_workers(outcome.error)
                 continue
             if outcome.state == FAILED:
                 count.failed += 1

@@ -10,6 +10,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, Self, TypeVar
 
+from tica_fn.errors import describe
+
 __all__ = ["Stop", "is_full"]
 
 T = TypeVar("T")
@@ -50,6 +52,10 @@ class Stop:
     def full(self, error: BaseException) -> None:
         """Stop because a disk is full."""
         self.why = self.why or f"the disk is full ({error})"
+
+    def without_workers(self, error: BaseException | None) -> None:
+        """Stop because nobody is left to do the work."""
+        self.why = self.why or (describe(error) if error is not None else "no workers")
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
