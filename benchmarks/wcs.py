@@ -1,10 +1,12 @@
 """World Coordinate Solutions: their errors against the truth on three skies, and their speed.
 
-``python -m benchmarks.wcs [polynomial|optics|real ...] [--sectors N,N] [--ccds C-D,C-D]`` prints
-the error of every CCD and the worst of each sky:
+``python -m benchmarks.wcs [polynomial|optics|wild|real ...] [--sectors N,N] [--ccds C-D,C-D]``
+prints the error of every CCD and the worst of each sky, ``python -m benchmarks.wcs speed`` what a
+camera costs, in processor time:
 
 * ``polynomial``: the mission's own WCS by ``tesswcs``, of degree 4, stars that stand still;
 * ``optics``: tess-point's map, which no polynomial follows, stars that stand still;
+* ``wild``: as ``optics``, images of no family (`tests.wcs.wild`);
 * ``real``: tess-point's map at November 2026; each star is on the line through its places in
   Tycho-2 and Gaia (the package's table of motions) with 3 mas/yr of error, or moves by 20 mas/yr
   at random where the table knows none; 3,000 stars to T = 14 that no catalogue has, a close
@@ -22,6 +24,8 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -166,6 +170,11 @@ def real(place: Place) -> tuple[Any, Any, float]:
     return pixels, lambda x, y: seen.sky(np.asarray(x) - shift[0], np.asarray(y) - shift[1]), year
 
 
+def wild(place: Place) -> tuple[Any, Any, float]:
+    """tess-point's optics, stars that stand still, images of no family."""
+    return still(WildPSF(place[0] * 16 + place[1] * 4 + place[2], KINDS[place[2] % 3]))(place)
+
+
 def _random(place: Place) -> np.random.Generator:
     return np.random.default_rng(place[0] * 100 + place[1] * 10 + place[2])
 
@@ -173,6 +182,7 @@ def _random(place: Place) -> np.random.Generator:
 SKIES: dict[str, dict[str, Sky]] = {
     "polynomial": {"round": polynomial(sky.round_psf), "lopsided": polynomial(sky.field_psf)},
     "optics": {"round": still(sky.round_psf), "lopsided": still(sky.field_psf)},
+    "wild": {"of no family": wild},
     "real": {"of no family": real},
 }
 
@@ -204,14 +214,62 @@ def errors(make: Sky, place: Place) -> tuple[float, ...]:
     return *out, found.rms["RMSA"]
 
 
+def _seconds(work: Callable[[], Any]) -> float:
+    """Processor time of some work, with the processes that it started."""
+    start = sum(os.times()[:4])
+    work()
+    return sum(os.times()[:4]) - start
+
+
+def speed() -> list[Row]:
+    """Processor time of a fit and of reference stars, and of a camera's CCDs in one call."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as place:
+        folder, images = Path(place), []
+        for ccd in (1, 2, 3, 4):
+            pixels, _ = sky.frame(35, 1, ccd, psf=sky.field_psf, shift=(1.3, -0.8))
+            images.append(write_frame(folder / f"ccd{ccd}.fits", pixels, 1, ccd))
+        frame = read_image(images[0]).frame
+        stars = find_reference_stars(frame, 35)
+        fit_frame(frame, stars)
+        searches = [_seconds(lambda: find_reference_stars(frame, 35)) for _ in range(5)]
+        fits_s = [_seconds(lambda: fit_frame(frame, stars)) for _ in range(25)]
+        (folder / "ref").mkdir()
+
+        def solve(*files: Path) -> None:
+            names = [str(file) for file in files]
+            for step in (
+                ["refstars", *names, "--sector", "35", "-o", str(folder / "ref")],
+                ["fit", *names, "--refstars", str(folder / "ref"), "--jobs", "1"],
+            ):
+                subprocess.run(
+                    [sys.executable, "-m", "tica_fn", "wcs", *step],
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                )
+
+        solve(*images)
+        together = _seconds(lambda: solve(*images))
+        apart = _seconds(lambda: [solve(image) for image in images])
+    return [
+        ("reference stars of one CCD", f"{np.median(searches):.2f} s"),
+        (f"fit of one frame with {len(stars)} stars", f"{np.median(fits_s) * 1e3:.1f} ms"),
+        ("a camera's four CCDs, `refstars` and `fit` once", f"{together:.1f} s"),
+        ("its CCDs one by one, both commands four times", f"{apart:.1f} s"),
+    ]
+
+
 def main() -> None:
     """Print the errors of all CCDs of the sectors on the skies that are asked for."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("skies", nargs="*", choices=[[], *SKIES], default=list(SKIES))
+    parser.add_argument("skies", nargs="*", choices=[[], "speed", *SKIES], default=list(SKIES))
     parser.add_argument("--sectors", default=",".join(map(str, SECTORS)))
     parser.add_argument("--ccds", default=",".join(f"{c}-{d}" for c, d in CCDS))
     args = parser.parse_args()
     ccds = [tuple(map(int, one.split("-"))) for one in args.ccds.split(",")]
+    if "speed" in args.skies:
+        for what, cost in speed():
+            print(f"{what}: {cost}", flush=True)
+        args.skies.remove("speed")
     line = "stars rms {:.4f} max {:.3f}, science area rms {:.4f} max {:.3f}, RMSA {:.4f}"
     for name in args.skies:
         for psf, make in SKIES[name].items():

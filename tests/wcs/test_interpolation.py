@@ -71,6 +71,19 @@ def test_roll_and_scale_are_drawn(tmp_path):
     assert all(path.stat().st_size > 5000 for path in pictures)
 
 
+def test_each_ccd_drifts_against_its_own_frames():
+    """Frames of two CCDs in one table: another CCD's pointing is no drift."""
+    headers = []
+    for ccd, ra in ((1, 0.0), (2, 12.0)):
+        for k in range(6):
+            cards = {key: value for key, value, _ in wcs_cards(shifted(0.1 * k))}
+            cards["CRVAL1"] += ra
+            headers.append(cards | {"MIDTJD": 2254.0 + k, "CAMNUM": 1, "CCDNUM": ccd})
+    table = diagnose_headers(headers, [str(k) for k in range(12)])
+    assert np.abs(table["drift_columns"]).max() < 0.5
+    assert not table["flagged"].any()
+
+
 HORIZONS = {
     "targetname": ["TESS"] * 3, "datetime_jd": 2459254.5 + np.arange(3) / 24,
     "datetime_str": ["A.D. 2021"] * 3, "x": [-0.79, -0.7901, -0.7902], "y": [0.55, 0.5499, 0.5498],

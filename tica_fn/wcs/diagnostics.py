@@ -95,7 +95,8 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
         `RMSX3` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and `drift_rows` (where the
         median frame's direction of the reference pixel lies, less the reference pixel, pixels),
         `roll` (arcsec against the median frame), `scale` (relative to it) and `flagged` (no good
-        star, or residual or drift off by more than five robust standard deviations).
+        star, or residual or drift off by more than five robust standard deviations).  The median
+        frame is that of the same sector, camera and CCD, as far as the headers name them.
     """
     from astropy.table import Table
 
@@ -103,7 +104,11 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
     for value in values.values():
         value[value < 0] = np.nan  # -1: none
     times = np.array([_mid_time(header) for header in headers])
-    drift = drift_of(headers)
+    series = _series(headers)
+    drift: dict[str, Any] = {}
+    for which in series:
+        for key, part in drift_of([headers[k] for k in which]).items():
+            drift.setdefault(key, np.full(len(headers), np.nan))[which] = part
     order = np.argsort(np.where(np.isfinite(times), times, np.inf), kind="stable")
     table = Table(
         {
@@ -116,7 +121,8 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
     bad = ~(values["WCSGDF"] > 0.0) & np.isfinite(values["WCSGDF"])
     for key in ("RMSA", "drift_columns", "drift_rows"):
         column = np.asarray(table[key])
-        bad |= _stands_out(column)
+        for which in series:
+            bad[which] |= _stands_out(column[which])
     table["flagged"] = bad
     units = {"tjd": "d", "crval1": "deg", "crval2": "deg", "roll": "arcsec"}
     units |= {"drift_columns": "pix", "drift_rows": "pix"}
@@ -125,6 +131,16 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
     for key, unit in units.items():
         table[key].unit = unit
     return table[order]
+
+
+def _series(headers: Sequence[Any]) -> list[Any]:
+    """Indices of the frames of each sector, camera and CCD."""
+    keys = (("SECTOR",), ("CAMERA", "CAMNUM", "CAM"), ("CCD", "CCDNUM"))
+    found: dict[tuple[str, ...], list[int]] = {}
+    for k, header in enumerate(headers):
+        named = [next((str(header[one]) for one in names if one in header), "") for names in keys]
+        found.setdefault(tuple(named), []).append(k)
+    return [np.array(which) for which in found.values()]
 
 
 def drift_of(headers: Sequence[Any]) -> dict[str, Any]:

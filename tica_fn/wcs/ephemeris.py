@@ -92,7 +92,8 @@ class Ephemeris(Record):
         start, end = self.julian_dates[rows]
         if end - start > LARGEST_GAP:
             raise FrameError(
-                f"JD {julian_date:.4f} lies in a gap of the ephemeris, {start:.4f} to {end:.4f}"
+                f"JD {julian_date:.4f} lies in a gap of the ephemeris, {start:.4f} to {end:.4f}: "
+                "rows must be half a day apart at most"
             )
         span = (end - start) * 86400.0
         s = (julian_date - start) / (end - start)
