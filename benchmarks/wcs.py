@@ -1,12 +1,13 @@
-"""World Coordinate Solutions: their errors against the truth on three skies, and their speed.
+"""World Coordinate Solutions: their errors against the truth on several skies, and their speed.
 
-``python -m benchmarks.wcs [polynomial|optics|wild|real ...] [--sectors N,N] [--ccds C-D,C-D]``
-prints the error of every CCD and the worst of each sky, ``python -m benchmarks.wcs speed`` what a
-camera costs, in processor time:
+``python -m benchmarks.wcs [SKY ...] [--sectors N,N] [--ccds C-D,C-D]`` prints the error of every
+CCD and the worst of each sky, ``python -m benchmarks.wcs speed`` what a camera costs, in processor
+time:
 
 * ``polynomial``: the mission's own WCS by ``tesswcs``, of degree 4, stars that stand still;
 * ``optics``: tess-point's map, which no polynomial follows, stars that stand still;
 * ``wild``: as ``optics``, images of no family (`tests.wcs.wild`);
+* ``crowd``: as ``wild``, with 20,000 stars to T = 16 that no catalogue has;
 * ``real``: tess-point's map at November 2026; each star is on the line through its places in
   Tycho-2 and Gaia (the package's table of motions) with 3 mas/yr of error, or moves by 20 mas/yr
   at random where the table knows none; 3,000 stars to T = 14 that no catalogue has, a close
@@ -175,6 +176,23 @@ def wild(place: Place) -> tuple[Any, Any, float]:
     return still(WildPSF(place[0] * 16 + place[1] * 4 + place[2], KINDS[place[2] % 3]))(place)
 
 
+def crowd(place: Place) -> tuple[Any, Any, float]:
+    """As `wild`, with 20,000 stars to T = 16 that no catalogue has."""
+    rng, seen = _random(place), optics.optics(*place)
+    shift = rng.uniform(-4, 4, 2)
+    table = sky.gaia()[optics.stars_near(seen.sky)]
+    column, row = seen.pixels(table["ra"], table["dec"]) + shift[:, None]
+    on = (np.abs(column - 1068.5) < 1054) & (np.abs(row - 1024.5) < 1054)
+    unseen = np.maximum(16.0 - rng.exponential(1.0 / (0.4 * np.log(10.0)), 20000), 10.0)
+    column = np.concatenate([column[on], rng.uniform(44.5, 2092.5, 20000)])
+    row = np.concatenate([row[on], rng.uniform(0.5, 2048.5, 20000)])
+    tmag = np.concatenate([table["g"][on].astype(float) - 0.43, unseen])
+    psf = WildPSF(place[0] * 16 + place[1] * 4 + place[2], KINDS[place[2] % 3])
+    pixels = sky.paint(column, row, tmag, psf(column, row), seed=place[2])
+    true = seen.sky
+    return pixels, lambda x, y: true(np.asarray(x) - shift[0], np.asarray(y) - shift[1]), 2021.26
+
+
 def _random(place: Place) -> np.random.Generator:
     return np.random.default_rng(place[0] * 100 + place[1] * 10 + place[2])
 
@@ -183,6 +201,7 @@ SKIES: dict[str, dict[str, Sky]] = {
     "polynomial": {"round": polynomial(sky.round_psf), "lopsided": polynomial(sky.field_psf)},
     "optics": {"round": still(sky.round_psf), "lopsided": still(sky.field_psf)},
     "wild": {"of no family": wild},
+    "crowd": {"of no family": crowd},
     "real": {"of no family": real},
 }
 
