@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_line
-from tica_fn.commands.arguments import add_files, inputs_of
+from tica_fn.commands.arguments import add_files, add_jobs, inputs_of
 from tica_fn.commands.outcomes import work_through
 
 if TYPE_CHECKING:
     from tica_fn.fits.batch import Outcome
+
+_WORTH_PROCESSES = 4
+"""Files from which on worker processes save more time than they take to start."""
 
 
 def add(subparsers: Any) -> None:
@@ -34,15 +37,22 @@ def add(subparsers: Any) -> None:
         help="write mean and scatter of every amplifier's science pixels and overclocks as ECSV; "
         "raw and calibrated frames of a cadence are put side by side",
     )
+    add_jobs(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the tables and save the pictures."""
+    from tica_fn.fits.processes import Processes
     from tica_fn.fits.whole_files import save_table
     from tica_fn.products.ccd_report import AmplifierNumbers, overclock_table
     from tica_fn.products.job import Claims
-    from tica_fn.products.report import MeasuredPedestals, pedestal_remarks, report_file
+    from tica_fn.products.report import (
+        MeasuredPedestals,
+        pedestal_remarks,
+        picture_of,
+        report_file,
+    )
     from tica_fn.run.record import record_path
 
     if len(args.files) == 1 and args.list is None and record_path(args.files[0]).is_file():
@@ -53,13 +63,19 @@ def run(args: argparse.Namespace) -> int:
     numbers: list[AmplifierNumbers] = []
     claim = Claims()
 
-    def work(path: Path) -> Outcome:
-        outcome, pedestals, found = report_file(path, args.outdir, claim)
-        measured.extend(pedestals)
-        numbers.extend(found)
-        return outcome
+    jobs = args.jobs if len(inputs.paths) >= _WORTH_PROCESSES else 1
+    with Processes(jobs) as processes:
 
-    code = work_through(inputs, work, "reporting", debug=args.debug, summary=False)
+        def work(path: Path) -> Outcome:
+            claim(picture_of(path, args.outdir), path)
+            outcome, pedestals, found = processes(path, report_file, path, args.outdir)
+            measured.extend(pedestals)
+            numbers.extend(found)
+            return outcome
+
+        code = work_through(inputs, work, "reporting", jobs=jobs, debug=args.debug, summary=False)
+    measured.sort(key=lambda one: one.source)
+    numbers.sort(key=lambda one: one.file)
     for line in pedestal_remarks(measured):
         print(line)
     if args.table and numbers:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
@@ -14,6 +12,7 @@ import attrs
 from tica_fn.compare.findings import Comparison, Difference, Level, Rules
 from tica_fn.compare.pair import compare_files, incomparable
 from tica_fn.errors import BadFileError
+from tica_fn.fits.processes import Processes
 
 __all__ = ["Matched", "compare_folders", "each_of", "match"]
 
@@ -100,34 +99,14 @@ def each_of(matched: Matched, rules: Rules, jobs: int | None = None) -> Iterator
         for gold, test in found:
             yield Comparison(gold=gold, test=test, differences=(difference,))
     jobs = min(jobs or os.cpu_count() or 1, len(matched.both))
-    if jobs <= 1 or len(matched.both) < _WORTH_A_PROCESS:
-        for gold, test in matched.both:
-            yield compare_files(gold, test, rules)
-        return
-    left = set(matched.both)
-    pool = _workers(jobs)
-    try:
-        running = {pool.submit(compare_files, *pair, rules): pair for pair in matched.both}
-        for future in as_completed(running):
-            comparison = future.result()
-            left.discard(running[future])
-            yield comparison
-    except BrokenProcessPool:
-        yield from _one_by_one(sorted(left), rules)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    if len(matched.both) < _WORTH_A_PROCESS:
+        jobs = 1
+    with Processes(jobs) as processes, ThreadPoolExecutor(max(jobs, 1)) as threads:
 
+        def compare(pair: tuple[Path, Path]) -> Comparison:
+            try:
+                return processes(pair[1], compare_files, *pair, rules)
+            except BadFileError as error:
+                return incomparable(*pair, error)
 
-def _one_by_one(left: list[tuple[Path, Path]], rules: Rules) -> Iterator[Comparison]:
-    """Compare what was left when a process died, each in one of its own."""
-    for gold, test in left:
-        try:
-            with _workers(1) as pool:
-                yield pool.submit(compare_files, gold, test, rules).result()
-        except BrokenProcessPool:
-            died = BadFileError(f"{test}: the process that compared it died")
-            yield incomparable(gold, test, died)
-
-
-def _workers(count: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+        yield from threads.map(compare, matched.both)

@@ -26,8 +26,8 @@ from tica_fn.fits.names import stem_of
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
+from tica_fn.notes import listening
 from tica_fn.products.ccd_report import AmplifierNumbers, draw_ccd, numbers_of
-from tica_fn.products.job import Claims
 from tica_fn.quality.frame_flags import pedestals_out_of_family
 from tica_fn.views.picture import label_evenly
 
@@ -35,12 +35,15 @@ __all__ = [
     "MeasuredPedestals",
     "amplifier_table",
     "pedestal_remarks",
+    "picture_of",
     "report_file",
     "robust_scatter",
     "save_picture",
 ]
 
 _MAD_TO_SIGMA = 1.4826
+_LARGE = 1800
+"""Rows and columns from which on four pixels share a place in a picture."""
 
 
 def robust_scatter(values: Array) -> float:
@@ -94,14 +97,25 @@ def pedestal_remarks(measured: Iterable[MeasuredPedestals]) -> list[str]:
     return said
 
 
+def picture_of(path: Path, outdir: Path) -> Path:
+    """The first picture of a file."""
+    return outdir / f"{stem_of(path)}.png"
+
+
 def report_file(
-    path: Path, outdir: Path, claim: Claims
+    path: Path, outdir: Path
 ) -> tuple[Outcome, list[MeasuredPedestals], list[AmplifierNumbers]]:
     """Draw the frames of a file and put them in tables; give their pedestals and numbers, too."""
+    with listening() as notes:
+        outcome, measured, numbers = _reported(path, picture_of(path, outdir))
+    return attrs.evolve(outcome, notes=tuple(notes)), measured, numbers
+
+
+def _reported(
+    path: Path, target: Path
+) -> tuple[Outcome, list[MeasuredPedestals], list[AmplifierNumbers]]:
     frames = read_ccds(path)
     stem = stem_of(path)
-    target = outdir / f"{stem}.png"
-    claim(target, path)
     named = [(path.name, frames[0])]
     if len(frames) > 1:
         named = [(frame.name, frame) for frame in frames]
@@ -162,7 +176,9 @@ def save_picture(
         norm = ImageNormalize(
             vmin=low, vmax=max(top, low + 1.0), stretch=AsinhStretch(0.1), clip=True
         )
-        rows, columns = frame.pixels.shape
+        image = _in_pairs(frame.pixels)
+        size = 2 if image is not frame.pixels else 1
+        rows, columns = image.shape[0] * size, image.shape[1] * size
         extent = (
             frame.column - 0.5,
             frame.column + columns - 0.5,
@@ -170,7 +186,7 @@ def save_picture(
             frame.row + rows - 0.5,
         )
         shown = axis.imshow(
-            frame.pixels,
+            image,
             origin="lower",
             norm=norm,
             cmap="gray",
@@ -187,6 +203,16 @@ def save_picture(
         axis.set(title=caption, xlabel="column (from 0)", ylabel="row (from 0)")
     figure.suptitle(title)
     return save_figure(figure, path, dpi=150)
+
+
+def _in_pairs(pixels: Array) -> Array:
+    """Means of two by two pixels, where a picture has fewer places than there are pixels."""
+    if min(pixels.shape) < _LARGE:
+        return pixels
+    rows, columns = (size // 2 for size in pixels.shape)
+    pairs = pixels[: 2 * rows, : 2 * columns].astype(np.float32).reshape(rows, 2, columns, 2)
+    return np.asarray(0.25 * (pairs[:, 0, :, 0] + pairs[:, 0, :, 1] + pairs[:, 1, :, 0]
+                              + pairs[:, 1, :, 1]))  # fmt: skip
 
 
 def _mark_detector(axis: Any, frame: Frame) -> None:
