@@ -101,7 +101,7 @@ def test_files_give_what_frames_give(frames, star, tmp_path, options):
 def test_only_the_rows_that_are_needed_are_read(frames, star, tmp_path, monkeypatch):
     place, *_ = star
     tica_fn.write(frames[0], tmp_path / "frame.fits")
-    monkeypatch.setattr("tica_fn.products.cutout.read", None)
+    monkeypatch.setattr("tica_fn.products.cutout_sources.read", None)
     assert tica_fn.cutout(tmp_path / "frame.fits", place, 9).flux.shape == (1, 9, 9)
 
 
