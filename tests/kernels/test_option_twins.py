@@ -6,6 +6,7 @@ import pytest
 from tests.kernels import option_twins as twins
 from tests.kernels.test_twins import SHAPES, assert_same_bits, filled, image
 from tica_fn import kernels
+from tica_fn.kernels.robust_smear import median_light
 
 RUNS = np.array([[1, 3], [3, 4], [6, 12]])
 # Gain gain and gain loss per electron, of one exposure of an amplifier, and of one that is linear.
@@ -126,3 +127,20 @@ def test_background_level(count, share):
         *expected, kept = twins.background_level(values)
         assert number == kept
         np.testing.assert_allclose(out, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12])
+def test_median_light(count):
+    random = np.random.default_rng(count)
+    electrons, flat = random.normal(900.0, 30.0, (40, 20)), random.uniform(0.9, 1.1, (40, 20))
+    columns = random.permutation(20)[:count]
+    smear = random.normal(50.0, 5.0, count)
+    electrons[3, columns[0]], electrons[4:8] = np.nan, 900.0
+    electrons[9, columns[0]], electrons[10, columns[-1]] = np.inf, -np.inf
+    electrons[11, columns[:1]], electrons[11, columns[1:2]] = np.inf, -np.inf
+    out = np.empty(40)
+    median_light(electrons, flat, smear, columns, out)
+    light = (electrons[:, columns] - smear) / flat[:, columns]
+    with np.errstate(invalid="ignore"):
+        expected = np.median(light, axis=1)
+    np.testing.assert_array_equal(out, expected)

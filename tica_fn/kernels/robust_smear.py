@@ -17,9 +17,9 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.compile import formula, kernel
-from tica_fn.kernels.types import Image, Vector
+from tica_fn.kernels.types import Array, Image, Vector
 
-__all__ = ["background_level", "fall_off"]
+__all__ = ["background_level", "fall_off", "median_light"]
 
 _ENDS = 3
 _MOST_TURNS = 50
@@ -60,6 +60,35 @@ def middle_of_sorted(values: Vector) -> float:
     """Median of numbers in rising or falling order, at least one."""
     half = values.size // 2
     return float(values[half] if values.size % 2 else 0.5 * (values[half - 1] + values[half]))
+
+
+@kernel
+def median_light(electrons: Image, flat: Image, smear: Vector, columns: Array, out: Vector) -> None:
+    """Fill `out` with the median light of some columns, row by row; NaN where one is no number.
+
+    `electrons`, `flat`: (rows, columns) float64; `smear`: (n,) float64 of the n columns, at least
+    one, whose places are (n,) int64.
+    """
+    count, rows = columns.size, electrons.shape[0]
+    light = np.empty((count, rows))
+    odd = np.zeros(rows, dtype=np.bool_)
+    for k in range(count):
+        c, row = columns[k], light[k]
+        for r in range(rows):
+            row[r] = (electrons[r, c] - smear[k]) / flat[r, c]
+            odd[r] |= np.isnan(row[r])
+    # Neighbours are put in order until all are: of all rows at once, without branches.
+    for turn in range(count):
+        for k in range(turn % 2, count - 1, 2):
+            low, high = light[k], light[k + 1]
+            for r in range(rows):
+                one, other = low[r], high[r]
+                low[r] = one if one < other else other
+                high[r] = other if one < other else one
+    first, second = light[(count - 1) // 2], light[count // 2]
+    for r in range(rows):
+        middle = 0.5 * (first[r] + second[r]) if count % 2 == 0 else first[r]
+        out[r] = np.nan if odd[r] else middle
 
 
 @kernel

@@ -8,6 +8,7 @@ from tica_fn import kernels
 from tica_fn.detector import LIVE_FRACTION, SCIENCE_COLUMNS, SCIENCE_ROWS, amplifier_of_columns
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
+from tica_fn.kernels.robust_smear import median_light
 from tica_fn.models import Models
 from tica_fn.steps.undo import electrons_before_smear
 
@@ -125,8 +126,9 @@ def _sky(
     sides = []
     for side in (left, right):
         if len(side):
-            light = (electrons[:, side] - smear[start + side]) / flat[:, side]
-            sides.append((float(side.mean()), np.median(light, axis=1)))
+            light = np.empty(len(electrons))
+            median_light(electrons, flat, smear[start + side], side, light)
+            sides.append((float(side.mean()), light))
     if len(sides) == 1:
         return np.broadcast_to(sides[0][1][:, None], electrons.shape)
     (near, low), (far, high) = sides
