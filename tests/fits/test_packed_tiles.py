@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from tica_fn.fits.extensions import tiled_hdu
 from tica_fn.fits.header import card
-from tica_fn.fits.packed_tiles import gzipped_tiles_hdu, rice_hdu
+from tica_fn.fits.packed_tiles import gzipped_tiles_hdu, rice_hdu, shuffled_rows_hdu
 from tica_fn.kernels.rice import DITHER_NUMBERS, limits_of_row, split_of
 
 CARDS = [card("EXTNAME", "IMAGE", "name"), card("CAMERA", 2, "camera number")]
@@ -56,6 +56,23 @@ IMAGES = list(images())
 @pytest.mark.parametrize(("_", "pixels", "step"), IMAGES, ids=[name for name, _, _ in IMAGES])
 def test_rice_coded_rows_are_those_of_astropy(_, pixels, step):
     assert parts_of(rice_hdu(CARDS, pixels, step)) == parts_of(by_astropy(pixels, step))
+
+
+@pytest.mark.parametrize(("_", "pixels", "step"), IMAGES, ids=[name for name, _, _ in IMAGES])
+def test_shuffled_rows_are_read_by_astropy_and_told_as_it_tells_them(_, pixels, step):
+    odd = pixels.copy()
+    odd = pixels.copy()
+    odd[0, :2], odd[-1, -1] = [np.nan, -0.0], -np.inf
+    headers = []
+    usual = tiled_hdu(CARDS, odd, compression_type="GZIP_2", quantize_level=0.0)
+    for packed in (shuffled_rows_hdu(CARDS, odd), usual):
+        content = fits.PrimaryHDU().header.tostring().encode() + packed
+        with fits.open(io.BytesIO(content)) as hdus:
+            assert hdus[1].data.astype("<f4").tobytes() == odd.tobytes()
+        with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
+            own = ("PCOUNT", "TFORM1", "DATASUM", "CHECKSUM")
+            headers.append([tuple(one) for one in hdus[1].header.cards if one.keyword not in own])
+    assert headers[0] == headers[1]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])

@@ -20,7 +20,7 @@ from tica_fn.fits.header import Cards, card
 from tica_fn.immutable import Array
 from tica_fn.kernels.rice import DITHER_NUMBERS, pack_rows, words_at_most
 
-__all__ = ["gzipped_tiles_hdu", "rice_hdu"]
+__all__ = ["gzipped_tiles_hdu", "rice_hdu", "shuffled_rows_hdu"]
 
 _PIXELS_OF_BLOCK = 32
 _GZIP = 16 + 15
@@ -79,13 +79,37 @@ def gzipped_tiles_hdu(cards: Cards, pixels: Array, tile_rows: int) -> bytes:
     for first in range(0, rows, tile_rows):
         values = pixels[first : first + tile_rows].reshape(-1).view(np.uint32)
         kernels.to_big_endian(values, words[: values.size])
-        # A gzip stream of this kind holds no time: the same pixels give the same bytes.
-        packer = isal_zlib.compressobj(level=1, wbits=_GZIP, memLevel=9)
-        tiles.append(packer.compress(words[: values.size].data) + packer.flush())
+        tiles.append(_gzipped(words[: values.size].data))
+    return _hdu(cards, pixels, (tile_rows, columns), "GZIP_1", [], *_heaped(tiles))
+
+
+def shuffled_rows_hdu(cards: Cards, pixels: Array) -> bytes:
+    """Gzip the rows of an image without loss: first bytes of all pixels, then all second ones, ...
+
+    `pixels`: (rows, columns) float32.
+    """
+    rows, columns = pixels.shape
+    whole = pixels.astype(">f4").view(np.uint8).reshape(rows, columns, 4)
+    apart = np.ascontiguousarray(whole.swapaxes(1, 2)).reshape(rows, -1)
+    own = [
+        card("ZNAME1", "NOISEBIT", "floating point quantization level"),
+        card("ZVAL1", 0.0, "floating point quantization level"),
+    ]
+    tiles = [_gzipped(row.data) for row in apart]
+    return _hdu(cards, pixels, (1, columns), "GZIP_2", own, *_heaped(tiles))
+
+
+def _gzipped(data: memoryview) -> bytes:
+    # A gzip stream of this kind holds no time: the same pixels give the same bytes.
+    packer = isal_zlib.compressobj(level=1, wbits=_GZIP, memLevel=9)
+    return bytes(packer.compress(data) + packer.flush())
+
+
+def _heaped(tiles: list[bytes]) -> tuple[Array, Array]:
+    """Table that says where each tile is, and the tiles."""
     table = np.zeros(len(tiles), dtype=[("COMPRESSED_DATA", ">i4", (2,))])
     table["COMPRESSED_DATA"] = _places(np.array([len(tile) for tile in tiles]))
-    heap = np.frombuffer(b"".join(tiles), dtype=np.uint8)
-    return _hdu(cards, pixels, (tile_rows, columns), "GZIP_1", [], table, heap)
+    return table, np.frombuffer(b"".join(tiles), dtype=np.uint8)
 
 
 def _places(sizes: Array) -> Array:

@@ -22,7 +22,7 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.extensions import quality_hdu, tiled_hdu, uncertainty_cards
 from tica_fn.fits.hdu_bytes import finished_header
 from tica_fn.fits.header import Cards, card
-from tica_fn.fits.packed_tiles import rice_hdu
+from tica_fn.fits.packed_tiles import rice_hdu, shuffled_rows_hdu
 from tica_fn.fits.proof import check_readable
 from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_out import write_spoc
@@ -85,8 +85,7 @@ def _packed_image(cards: Cards, pixels: Array, *, method: str, step: float) -> b
     """Tile-compressed extension of 32-bit reals."""
     pixels = pixels.astype(np.float32, copy=False)
     if method != "rice":
-        kind = TILE_COMPRESSION[method]
-        return tiled_hdu(cards, pixels, compression_type=kind, quantize_level=0.0)
+        return shuffled_rows_hdu(cards, pixels)
     said = card("QUANTUM", step, "RICE_1, dithered: pixels are rounded to this step")
     packed = rice_hdu([*cards, said], pixels, step)
     if packed is not None:
