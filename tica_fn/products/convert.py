@@ -62,8 +62,8 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     job.claim(target, source)
     frame, notes = _with_variance(source, frame, job.models)
     expected, now = _expected(frame), identity_of(target)
-    redo = () if job.overwrite else why_again(target, expected)
-    if redo is None:
+    reasons = () if job.overwrite else why_again(target, expected)
+    if reasons is None:
         return Outcome(source=source, state=SKIPPED, outputs=(target,))
     stars = [
         hdu.text.encode("ascii") + bytes(hdu.data)
@@ -78,7 +78,7 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
     notes = (*notes, *told_loss(target, kept), *told_planes(target, expected.extensions))
     with nullcontext() if job.overwrite else replacing(target, now):
         write_spoc(frame, target, quality=frame.quality is not None, tables=stars)
-    return Outcome(source=source, state=DONE, outputs=(target,), frames=1, notes=(*redo, *notes))
+    return Outcome(source=source, state=DONE, outputs=(target,), frames=1, notes=(*reasons, *notes))
 
 
 def _with_variance(
