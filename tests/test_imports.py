@@ -12,8 +12,8 @@ from tica_fn.steps.table import TABLE
 
 PACKAGE = Path(tica_fn.__file__).parent
 LAYERS = (
-    ("errors", "immutable", "kernels", "notes"),
-    ("clock", "detector"),
+    ("clock", "errors", "immutable", "kernels", "notes"),
+    ("detector",),
     ("models",),
     ("frame",),
     ("steps",),
@@ -21,10 +21,8 @@ LAYERS = (
     ("build", "uncertainty"),
     ("quality",),
     ("fits",),
-    ("remote", "wcs"),
-    ("compare",),
-    ("simulate",),
-    ("views",),
+    ("remote", "views", "wcs"),
+    ("compare", "simulate"),
     ("products", "testing"),
     ("run",),
     ("commands",),
