@@ -1,4 +1,4 @@
-"""HDUs as bytes: headers with their sums, 32-bit images, tables, and files gzipped as a whole."""
+"""HDUs as bytes: headers with their sums, 32-bit images, and tables."""
 
 from __future__ import annotations
 
