@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import mmap
 import threading
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import attrs
@@ -40,7 +40,6 @@ __all__ = ["STREAMED_LAYOUTS", "stream", "words_of"]
 
 _SIZE = ROWS * COLUMNS * 4
 _PADDED = -(-_SIZE // BLOCK) * BLOCK
-_kept = threading.local()
 
 
 def words_of(hdu: RawHDU) -> Array | None:
@@ -70,34 +69,39 @@ def stream(
     `tica_fn.write` writes of the frame that the steps give.  `look` is shown the words of the
     product's pixels, (2078, 2136) uint32, which are not to be kept.
     """
-    frame = attrs.evolve(readout.frame, row=0, column=0, collateral=())
-    lead, planes = STREAMED_LAYOUTS[layout](readout, frame, target)
-    heads = [len(finished_header(cards, datasum=0)) for cards in planes]
-    file = _memory("file", len(lead) + sum(heads) + len(heads) * _PADDED)
-    file[: len(lead)] = np.frombuffer(lead, dtype=np.uint8)
-    starts = [len(lead) + sum(heads[: k + 1]) + k * _PADDED for k in range(len(heads))]
-    words = [file[start : start + _SIZE].view(np.uint32).reshape(SHAPE) for start in starts]
-    quality = None
-    if readout.flags is not None:
-        quality = _memory("quality", _SIZE).view(np.int32).reshape(SHAPE)
-    read, sums = fill_words(readout, words, quality)
-    verify(read)
-    if look is not None:
-        look(frame, words[0])
-    for cards, start, size, total in zip(planes, starts, heads, sums, strict=True):
-        file[start - size : start] = np.frombuffer(finished_header(cards, total), dtype=np.uint8)
-        file[start + _SIZE : start + _PADDED] = 0
-    rest: list[Bytes] = []
-    if quality is not None:
-        rest.append(flags_hdu(frame, quality))
-    if layout == "spoc" and isinstance(frame.header, OriginalHeader):
-        rest += raw_header_hdu(frame.header)
-    rest += shared_hdu(frame)
-    parts: list[Bytes] = [file.data, *rest]
-    check_readable(target, parts)
-    if is_gzip_name(target):
-        parts = [gzipped(parts, partial(_memory, "packed"))]
-    write_whole(target, parts, on_written)
+    with ExitStack() as kept, ExitStack() as passing:
+        frame = attrs.evolve(readout.frame, row=0, column=0, collateral=())
+        lead, planes = STREAMED_LAYOUTS[layout](readout, frame, target)
+        heads = [len(finished_header(cards, datasum=0)) for cards in planes]
+        file = passing.enter_context(_memory("file", len(lead) + sum(heads) + len(heads) * _PADDED))
+        file[: len(lead)] = np.frombuffer(lead, dtype=np.uint8)
+        starts = [len(lead) + sum(heads[: k + 1]) + k * _PADDED for k in range(len(heads))]
+        words = [file[start : start + _SIZE].view(np.uint32).reshape(SHAPE) for start in starts]
+        quality = None
+        if readout.flags is not None:
+            room = passing.enter_context(_memory("quality", _SIZE))
+            quality = room.view(np.int32).reshape(SHAPE)
+        read, sums = fill_words(readout, words, quality)
+        verify(read)
+        if look is not None:
+            look(frame, words[0])
+        for cards, start, size, total in zip(planes, starts, heads, sums, strict=True):
+            file[start - size : start] = np.frombuffer(
+                finished_header(cards, total), dtype=np.uint8
+            )
+            file[start + _SIZE : start + _PADDED] = 0
+        rest: list[Bytes] = []
+        if quality is not None:
+            rest.append(flags_hdu(frame, quality))
+        if layout == "spoc" and isinstance(frame.header, OriginalHeader):
+            rest += raw_header_hdu(frame.header)
+        rest += shared_hdu(frame)
+        parts: list[Bytes] = [file.data, *rest]
+        check_readable(target, parts)
+        if is_gzip_name(target):
+            parts = [gzipped(parts, lambda size: kept.enter_context(_memory("packed", size)))]
+            passing.close()  # Another thread may have it while this one waits for the disk.
+        write_whole(target, parts, on_written)
 
 
 def _tica(readout: Readout, frame: Frame, target: Path) -> tuple[bytes, list[Cards]]:
@@ -126,11 +130,24 @@ STREAMED_LAYOUTS: dict[str, Callable[[Readout, Frame, Path], tuple[bytes, list[C
 """How the layouts that can be streamed begin."""
 
 
-def _memory(name: str, size: int) -> Array:
-    """Memory that each thread keeps; it begins with a page, as writing past the cache wants."""
-    memory: mmap.mmap | None = getattr(_kept, name, None)
+_free: dict[str, list[mmap.mmap]] = {}
+_lock = threading.Lock()
+
+
+@contextmanager
+def _memory(name: str, size: int) -> Iterator[Array]:
+    """Memory that another thread has had before, where one can be spared.
+
+    It begins with a page, as writing past the cache wants.
+    """
+    with _lock:
+        free = _free.setdefault(name, [])
+        memory = free.pop() if free else None
     if memory is None or len(memory) < size:
         length = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
         memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        setattr(_kept, name, memory)
-    return np.frombuffer(memory, dtype=np.uint8, count=size)
+    try:
+        yield np.frombuffer(memory, dtype=np.uint8, count=size)
+    finally:
+        with _lock:
+            free.append(memory)
