@@ -384,11 +384,31 @@ def test_a_wrong_configuration_is_one_line(plain, tmp_path, capsys, text, word):
     assert word in line
 
 
+def test_a_configuration_names_a_list_and_a_folder_means_its_raw_files(plain, tmp_path):
+    """Paths are taken from the file's folder on; products, models and notes are no inputs."""
+    (caldir,) = plain.glob("calibration_*")
+    raw = tmp_path / "night"
+    raw.mkdir()
+    first, second, third = sorted((plain / "raw").iterdir())[:3]
+    shutil.copy(first, raw / "any_name.fits")
+    shutil.copytree(caldir, raw / "models")
+    command("calibrate", second, "--caldir", caldir, "--outdir", raw)
+    (raw / "notes.txt").write_text("cloudy")
+    fits.PrimaryHDU(np.zeros((4, 4))).writeto(raw / "small.fits")
+    (tmp_path / "list.txt").write_text(f"{third}\n")
+    (tmp_path / "run.toml").write_text(
+        'files = ["night"]\nlist = "list.txt"\noutdir = "out"\nno-wcs = true\nno-report = true\n'
+    )
+    command("run", "--config", tmp_path / "run.toml", "--caldir", caldir)
+    names = {Path(row["path"]).name for row in tica_fn.run.open_record(tmp_path / "out")["inputs"]}
+    assert names == {"any_name.fits", third.name}
+
+
 def test_a_dry_run_does_nothing(plain, tmp_path, go):
     out = tmp_path / "out"
     printed = go(plain, out, "--dry-run", "--jobs", 2).out
     assert "8 files: 8 to be done, 0 are done" in printed
-    assert "0.14 GB" in printed
+    assert "0.14 GB (figures of one core of an AMD EPYC)" in printed
     assert not out.exists()
     go(plain, out, "--no-wcs", files=sorted((plain / "raw").iterdir())[:3])
     printed = go(plain, out, "--dry-run", "--no-wcs").out

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.commands import say_line, say_when_compiling
-from tica_fn.commands.arguments import add_files, add_log, listed_files, whole
+from tica_fn.commands.arguments import add_files, add_log, inputs_of, whole
 from tica_fn.commands.calibrate import add_batch_options, job_of
 from tica_fn.commands.outcomes import show_outcomes
 from tica_fn.commands.product_options import add_options, product_of
@@ -97,20 +97,18 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.run.dry_run import dry_run_text
     from tica_fn.run.event_log import EventLog
     from tica_fn.run.fingerprint import fingerprint_of
-    from tica_fn.run.inputs import raw_files
 
     settings = settings_of(args)
     missing = [name for name in ("caldir", "outdir") if getattr(settings, name) is None]
     if missing:
         raise UsageError(f"--{' and --'.join(missing)}: say it here or in the file of --config")
-    named = [*(settings.files or ()), *(listed_files(settings.list) if settings.list else ())]
-    if not named:
-        raise UsageError("no input files: name some, or folders, or give --list")
+    settings.files = settings.files or []
+    inputs = inputs_of(settings, "raw files", lambda kind: kind.raw)
+    if not inputs.paths:
+        folders = ", ".join(str(path) for path, _ in inputs.empty)
+        raise UsageError(f"no raw files in {folders}")
     out = settings.outdir.absolute()
-    sources = raw_files(named, out)
-    empty = [path for path in named if path.is_dir() and not raw_files([path], out)]
-    if not sources:
-        raise UsageError(f"no raw files in {', '.join(str(path) for path in named)}")
+    sources = list(dict.fromkeys(path.absolute() for path in inputs.paths))
     settings.quality = settings.quality or settings.transients
     said = {name: value for name, value in vars(settings).items() if name != "run"}
     fingerprint = fingerprint_of(said)
@@ -124,8 +122,8 @@ def run(args: argparse.Namespace) -> int:
     say_when_compiling()
     with EventLog(settings.log, "run") as log:
         code = _run(settings, said, sources, out, fingerprint, log)
-        for path in empty:
-            say_line(f"tica-fn: {path}: a directory without raw files", file=sys.stderr)
+        for _, error in inputs.empty:
+            say_line(f"tica-fn: {error}", file=sys.stderr)
             code = code or 1
         log.end(code)
     return code

@@ -80,8 +80,11 @@ def _one(path: Path, key: str, value: Any, action: argparse.Action) -> Any:
         made = kind(str(value))
     except (argparse.ArgumentTypeError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: {key} is {value!r}: {error}") from error
-    if isinstance(made, Path):
-        return path.parent / made
+    beside = path.parent / str(made)
+    if isinstance(made, Path) or (action.dest == "list" and made != "-"):
+        return beside if isinstance(made, Path) else str(beside)
+    if action.dest == "catalog" and beside.is_file():
+        return str(beside)
     if action.choices is not None and made not in action.choices:
         allowed = ", ".join(str(one) for one in action.choices)
         raise ValueError(f"{path}: {key} is {value!r}, not one of {allowed}")
