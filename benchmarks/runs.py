@@ -2,16 +2,18 @@
 
     python -m benchmarks.runs RAW_FOLDER CALDIR
 
-does a run of the raw files with one job, once for each way of packing, in a folder that is removed
-again, and prints what its record says.
+does runs of the raw files with one job, for each way of packing, in a folder that is removed again,
+and prints seconds of a processor (others may be at work on the machine), start-up taken off, bytes
+and the memory of the process with one and with two jobs.
 """
 
 from __future__ import annotations
 
-import resource
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tica_fn.run.record import open_record
@@ -19,33 +21,47 @@ from tica_fn.run.record import open_record
 PACKINGS = ("none", "gzip", "rice", "gzip2")
 
 
+def run(files: Sequence[Path], caldir: str, out: Path, *options: str) -> tuple[float, float]:
+    """Do a run; seconds of a processor, and gigabytes of memory at most."""
+    words = ["run", *map(str, files), "--caldir", caldir, "--outdir", str(out), "--no-report"]
+    words += options if "--jobs" in options else ["--jobs", "1", *options]
+    process = subprocess.Popen([sys.executable, "-m", "tica_fn", *words], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(
+            f"tica-fn {' '.join(words)}: exit code {os.waitstatus_to_exitcode(status)}"
+        )
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6
+
+
 def main(raw: str, caldir: str) -> None:
     """Print the figures."""
-    for packing in PACKINGS:
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "out"
-            words = ["run", raw, "--caldir", caldir, "--outdir", str(out), "--jobs", "1"]
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run(
-                [sys.executable, "-m", "tica_fn", *words, "--compress", packing, "--no-report"],
-                check=True,
-                stdout=subprocess.DEVNULL,
+    files = sorted(Path(raw).glob("*.fits*"))
+    more = len(files) - 1
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run(files[:1], caldir, folder / "warm", "--no-wcs")  # Kernels are compiled.
+        start, _ = run(files[:1], caldir, folder / "one", "--no-wcs")
+        calibrated = 0.0
+        for packing in PACKINGS:
+            out = folder / packing
+            seconds, memory = run(files, caldir, out, "--no-wcs", "--compress", packing)
+            (size,) = open_record(out).query("SELECT avg(size) FROM frames")[0]
+            print(
+                f"{packing:6s} calibrate {(seconds - start) / more:.3f} s, {size / 1e6:.2f} MB a "
+                f"frame, {memory:.2f} GB",
+                flush=True,
             )
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            record = open_record(out)
-            frames, calibrate, fit, size = record.query(
-                "SELECT count(*), avg(seconds), avg(wcs_seconds), avg(size) FROM frames"
-            )[0]
-            stars = record.query("SELECT avg(seconds) FROM stars")[0][0] or 0.0
-            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            said = (
-                f"calibrate {calibrate:.3f} s",
-                f"fit {fit or 0.0:.3f} s",
-                f"stars {stars:.1f} s a CCD",
-                f"{size / 1e6:.2f} MB",
-                f"processor {cpu / frames:.3f} s a frame, start-up included",
-            )
-            print(f"{packing:6s} {frames} frames: {', '.join(said)}", flush=True)
+            calibrated = seconds if packing == PACKINGS[0] else calibrated
+        whole, memory = run(files, caldir, folder / "wcs")
+        ccds = open_record(folder / "wcs").query("SELECT count(*) FROM stars")[0][0]
+        stars = str(folder / "wcs" / "ref-stars")
+        given, _ = run(files, caldir, folder / "given", "--refstars", stars)
+        print(f"fit {(given - calibrated) / len(files):.3f} s a frame, {memory:.2f} GB")
+        print(f"reference stars {(whole - given) / ccds:.2f} s a CCD")
+        for jobs in ("2", "4"):
+            _, memory = run(files, caldir, folder / f"jobs{jobs}", "--jobs", jobs)
+            print(f"{jobs} jobs: {memory:.2f} GB")
 
 
 if __name__ == "__main__":

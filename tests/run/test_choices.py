@@ -174,6 +174,23 @@ def test_wrong_words_are_one_line(select, tmp_path):
     assert "camera 2 was given already" in twice
 
 
+def test_a_list_names_the_files(select, tmp_path):
+    first = tmp_path / "cam1.txt"
+    first.write_text(GOLDEN.read_text().replace("-2-crm", "-1-crm"))
+    (tmp_path / "list.txt").write_text(f"{GOLDEN}\n{first}\n")
+    select("--list", tmp_path / "list.txt", "--tica", tmp_path / "tica")
+    assert {path.name for path in (tmp_path / "tica").glob("cam?")} == {"cam1", "cam2"}
+    assert "or --list FILE" in select(tmp_path, "--list", tmp_path / "list.txt", code=2).err
+
+
+def test_how_much_is_cut_off_at_the_ends():
+    modes = np.full(100, 1e4)
+    found = choose_frames(modes, family(100), Rules(ends=0.4))
+    assert found.references[[0, -1]].tolist() == [40, 59]
+    with pytest.raises(ValueError, match=r"0\.5"):
+        Rules(ends=0.5)
+
+
 def test_an_orbit_is_drawn(tmp_path):
     modes = np.full((900, 4), 5e4)
     modes[200:700] = 2e4

@@ -40,15 +40,18 @@ def browser(page):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = selenium.Chrome(options=options, service=Service(DRIVER))
     driver.get(page.as_uri())
-    for _ in range(300):
-        if (
-            driver.execute_script("return document.querySelectorAll('.plot .bk-Figure').length")
-            == 9
-        ):
-            break
-        time.sleep(0.1)
+    drawn(driver)
     yield driver
     driver.quit()
+
+
+def drawn(driver):
+    """Wait until all plots are there."""
+    count = "return document.querySelectorAll('.plot .bk-Figure').length"
+    for _ in range(300):
+        if driver.execute_script(count) == 9:
+            return
+        time.sleep(0.1)
 
 
 def test_the_page_says_what_the_record_says(page):
@@ -163,6 +166,32 @@ def test_5000_frames_stay_under_10_mb(sky_run, tmp_path):
             record.put("frames", **{**row, **values, "product": f"cam/{k}.fits", "flags": flags})
     assert main(["report", str(out)]) == 0
     assert 2e6 < (out / "report.html").stat().st_size < 10e6
+
+
+@pytest.mark.parametrize(
+    ("change", "plots"),
+    [
+        ({"rms_arcsec": None, "good_fraction": None, "crval1": None, "smear": None}, 5),
+        ({"mode": 0.0}, 1),
+        ({f"noise_{letter}": None for letter in "abcd"}, 1),
+    ],
+)
+def test_plots_without_values_say_so(sky_run, tmp_path, request, change, plots):
+    """Bokeh warns in the console of ranges that it can't find; there is nothing to warn of."""
+    shutil.copy(sky_run / "run.sqlite", tmp_path)
+    with RecordWriter(tmp_path) as record:
+        for row in record.rows("frames"):
+            record.put("frames", product=row["product"], **change)
+    assert main(["report", str(tmp_path)]) == 0
+    assert (tmp_path / "report.html").read_text().count("not known of any frame") == plots
+    driver = request.getfixturevalue("browser")
+    here = driver.current_url
+    driver.get((tmp_path / "report.html").as_uri())
+    drawn(driver)
+    said = [line for line in driver.get_log("browser") if line["level"] != "INFO"]
+    driver.get(here)
+    drawn(driver)
+    assert said == []
 
 
 def test_what_stands_out_is_drawn():

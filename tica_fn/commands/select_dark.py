@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.commands import say_line
-from tica_fn.commands.arguments import more_than_zero, not_negative, positive, within
+from tica_fn.commands.arguments import (
+    add_list,
+    listed_files,
+    more_than_zero,
+    not_negative,
+    positive,
+    within,
+)
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +34,11 @@ _OPTIONS = {
     "levels": ("N", positive, "the reference list takes the N lowest modes"),
     "fewest_references": ("N", not_negative, "more modes are taken until there are N frames"),
     "references": ("N", positive, "length of the reference list"),
+    "ends": (
+        "X",
+        within(0, 0.49),
+        "part of the reference stretch left out at each end",
+    ),
     "frames_per_day": (
         "X",
         more_than_zero,
@@ -51,6 +63,7 @@ def add(subparsers: Any) -> None:
         metavar="FILE",
         help="cal_timeseries.txt, one a camera, instead of OUT",
     )
+    add_list(parser)
     parser.add_argument("--tica", type=Path, metavar="DIR", help="write TICA's files there")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="table to write (OUT/select_dark.ecsv)"
@@ -72,13 +85,15 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.run.choice_files import choices_table, draw_choices, write_tica_files
     from tica_fn.run.choices import Rules
 
-    if (args.out is None) == (args.timeseries is None):
-        raise UsageError("give the folder OUT of a run, or --timeseries FILE")
+    listed = () if args.list is None else listed_files(args.list)
+    files = [*(args.timeseries or ()), *listed]
+    if (args.out is None) == (not files):
+        raise UsageError("give the folder OUT of a run, or --timeseries FILE, or --list FILE")
     if args.one_list and not args.tica:
         raise UsageError("--one-list goes with --tica")
     given = {name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None}
-    if args.timeseries:
-        cameras = _of_files(args.timeseries, Rules(**given))
+    if files:
+        cameras = _of_files(files, Rules(**given))
     else:
         from tica_fn.run.record import open_record
         from tica_fn.run.summary import choices_of_record

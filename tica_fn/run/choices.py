@@ -45,6 +45,8 @@ class Rules:
         More modes are taken until there are so many frames.
     references : int
         Length of the reference list.
+    ends : float
+        Part of the stretch of the darkest frames that is left out at each end.
     frames_per_day : float
         Frames in a day; TICA's 432 are of 200 s.
     """
@@ -57,6 +59,7 @@ class Rules:
     levels: int = attrs.field(default=3, validator=_least(1))
     fewest_references: int = attrs.field(default=25, validator=_least(1))
     references: int = attrs.field(default=20, validator=_least(1))
+    ends: float = attrs.field(default=0.25, validator=[_least(0.0), attrs.validators.lt(0.5)])
     frames_per_day: float = attrs.field(default=432.0, validator=_least(1.0))
 
 
@@ -219,7 +222,7 @@ def _reference_list(level: Array, good: Array, rules: Rules) -> Array:
     highest = steps[min(max(rules.levels, enough), steps.size) - 1]
     low = good & (level <= highest)
     places = np.flatnonzero(fill_gaps(low, rules.gap) & good)
-    cut = places.size // 4
+    cut = int(places.size * rules.ends)
     places = places[cut : places.size - cut]
     day = int(rules.frames_per_day)
     if places.size > day:

@@ -53,7 +53,11 @@ def make_plots(frames: Frames, references: Mapping[tuple[int, int], float]) -> d
     source = _models().ColumnDataSource(_points(frames, columns))
     plots = {}
     for name, label, quantities, logarithmic in _PLOTS:
-        figure = _figure(name, label, across, logarithmic)
+        known = any(np.isfinite(source.data[one]).any() for one in quantities)
+        # Without values there is nothing for the browser to find a range by.
+        up = None if known else _models().Range1d(0.0, 1.0)
+        label = label if known else f"{label}: not known of any frame"
+        figure = _figure(name, label, across, logarithmic and known, up)
         for number, quantity in enumerate(quantities):
             marker = "x" if number and name == "drift" else "circle"
             _scatter(figure, source, quantity, marker)
@@ -146,7 +150,7 @@ def _figure(name: str, label: str, across: Any, logarithmic: bool, up: Any = Non
         background_fill_alpha=0.0,
         border_fill_alpha=0.0,
         outline_line_alpha=0.3,
-        min_border_left=64 if up is None else 130,
+        min_border_left=130 if name == "flags" else 64,
         min_border_right=14,
         **more,
     )

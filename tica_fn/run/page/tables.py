@@ -71,7 +71,9 @@ def flagged_rows(frames: Mapping[Any, Mapping[str, Array]]) -> list[tuple[Any, .
 
 def _flagged(ccd: tuple[int, int], one: Mapping[str, Array], k: int) -> tuple[Any, ...]:
     numbers = (float(one[name][k]) for name in ("mode", "rms_arcsec", "good_fraction"))
-    place = name_of(ccd), int(one["cadence"][k]), float(one["tjd"][k]), one["flags"][k]
+    time = float(one["tjd"][k])
+    said = f"{time:.4f}" if np.isfinite(time) else ""
+    place = name_of(ccd), int(one["cadence"][k]), said, one["flags"][k]
     return (*place, *numbers, Path(one["product"][k]).name)
 
 
