@@ -40,11 +40,13 @@ def main(raw: str, caldir: str) -> None:
     more = len(files) - 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run(files[:1], caldir, folder / "warm", "--no-wcs")  # Kernels are compiled.
-        start, _ = run(files[:1], caldir, folder / "one", "--no-wcs")
         calibrated = 0.0
+        run(files, caldir, folder / "warm")  # Kernels are compiled.
         for packing in PACKINGS:
             out = folder / packing
+            run(files[:1], caldir, folder / f"{packing}-warm", "--no-wcs", "--compress", packing)
+            one = folder / f"{packing}-one"
+            start, _ = run(files[:1], caldir, one, "--no-wcs", "--compress", packing)
             seconds, memory = run(files, caldir, out, "--no-wcs", "--compress", packing)
             (size,) = open_record(out).query("SELECT avg(size) FROM frames")[0]
             print(
