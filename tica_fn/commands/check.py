@@ -9,6 +9,7 @@ from typing import Any
 
 from tica_fn.commands import say_line
 from tica_fn.commands.arguments import add_jobs
+from tica_fn.commands.outcomes import Bar
 
 
 def add(subparsers: Any) -> None:
@@ -32,9 +33,15 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.run.check import check_delivery
 
     checked: list[Path] = []
-    faults = check_delivery(
-        args.delivery, args.jobs, allow_gaps=args.allow_gaps, on_checked=checked.append
-    )
+    with Bar(None, "checking") as (_, step):
+
+        def done(path: Path) -> None:
+            checked.append(path)
+            step()
+
+        faults = check_delivery(
+            args.delivery, args.jobs, allow_gaps=args.allow_gaps, on_checked=done
+        )
     for fault in faults:
         say_line(f"tica-fn: {fault}", file=sys.stderr)
     places = len({fault.path for fault in faults})

@@ -37,8 +37,10 @@ def run(args: argparse.Namespace) -> int:
 def _told(path: Path) -> Outcome:
     from tica_fn.fits.outcome import DONE, Outcome
     from tica_fn.products.file_facts import facts_of_file
+    from tica_fn.products.other_facts import facts_of_other
 
-    lines = [str(path), *(f"  {name:11s} {text}" for name, text in facts_of_file(path).items())]
+    facts = facts_of_other(path) or facts_of_file(path)
+    lines = [str(path), *(f"  {name:11s} {text}" for name, text in facts.items())]
     return Outcome(source=path, state=DONE, frames=1, lines=tuple(lines))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tica_fn.commands.arguments import Inputs
     from tica_fn.fits.batch import Outcome
 
-__all__ = ["refused", "show_outcomes", "tell_outcomes", "work_through"]
+__all__ = ["Bar", "refused", "show_outcomes", "tell_outcomes", "work_through"]
 
 
 def work_through(
@@ -86,7 +86,7 @@ def show_outcomes(
 
     states: Counter[str] = Counter()
     failures: list[str] = []
-    with _bar(total, what) as (say, step):
+    with Bar(total, what) as (say, step):
         for outcome in outcomes:
             states[outcome.state] += 1
             states["frames"] += outcome.frames
@@ -117,10 +117,10 @@ def show_outcomes(
     return states, failures
 
 
-class _bar:  # noqa: N801
+class Bar:
     """A progress bar where standard output is a terminal, else plain lines."""
 
-    def __init__(self, total: int, what: str) -> None:
+    def __init__(self, total: int | None, what: str) -> None:
         self.total = total
         self.what = what
         self.progress: Any = None
@@ -146,6 +146,7 @@ class _bar:  # noqa: N801
         return self.say, self.step
 
     def say(self, line: str, stream: Any = None) -> None:
+        """Print a line above the bar."""
         beside = stream is sys.stderr and not sys.stderr.isatty()
         if self.progress is not None and not beside:
             self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -153,6 +154,7 @@ class _bar:  # noqa: N801
             print(line, file=stream or sys.stdout, flush=True)
 
     def step(self) -> None:
+        """Count one more."""
         if self.progress is not None:
             self.progress.advance(self.task)
 

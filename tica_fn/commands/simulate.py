@@ -9,6 +9,7 @@ from typing import Any
 
 from tica_fn.commands import say_when_compiling
 from tica_fn.commands.arguments import local, more_than_zero, not_negative, number, positive, whole
+from tica_fn.commands.outcomes import Bar
 
 
 def add(subparsers: Any) -> None:
@@ -127,6 +128,9 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.simulate.command import simulate_files
 
     say_when_compiling()
-    for path in simulate_files(args):
-        print(one_line(str(path)))
+    with Bar(args.frames, "simulating") as (say, step):
+        for path in simulate_files(args):
+            say(one_line(str(path)))
+            if path.is_file() and not path.name.endswith("_truth.fits"):
+                step()
     return 0
