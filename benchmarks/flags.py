@@ -166,7 +166,7 @@ def rows_of_outliers(bad: Any) -> Iterator[str]:
             flags["three frames"] = without_known(marked, middle, models())
             for what, quality in flags.items():
                 for bit in OUTLIERS:
-                    if what == "one frame" or bit is not Pixel.ISOLATED:
+                    if what != "three frames" or bit is not Pixel.ISOLATED:
                         with_it = "with" if mitigation else "without"
                         head = f"{with_it} | {sigma} | {what} | "
                         yield shown(head, bit, counted(quality, bit, known))

@@ -44,6 +44,9 @@ _LONE, _TRACK, _ONWARD, _DARK = 1 << 24, 1 << 25, 1 << 26, 1 << 27
 _FOUND = np.array([_LONE, _TRACK, _ONWARD, _DARK], dtype=np.int32)
 _FEW = 20
 """Pixels that stand alone in a frame; a CCD has hundreds of hot ones where it has any."""
+_FEW_UNKNOWN = 5
+"""The same of pixels that a map of bad pixels does not know: one of six frames lacks a hot pixel in
+ten, which are as many as the rays that stand alone on a frame with mitigation."""
 _LONE_RAYS = 0.05
 """Rays that stand alone for each pixel found in a track: 0.045 to 0.055, by benchmarks.flags."""
 _STRAY_TRACKS = 100
@@ -225,7 +228,7 @@ class Outliers:
     def _what_stands_alone(self, count: int, tracks: int) -> Pixel:
         """What pixels that stand alone are, by their number and that of pixels in tracks."""
         if self.known is not None:  # Many that a map does not know are hot since it was made.
-            many = self.trimmed and tracks <= _STRAY_TRACKS and count > _FEW
+            many = self.trimmed and tracks <= _STRAY_TRACKS and count > _FEW_UNKNOWN
             return Pixel.ISOLATED if many else Pixel.COSMIC_RAY
         if count <= _FEW:
             return Pixel.COSMIC_RAY if self.share > 0.5 else Pixel.ISOLATED
