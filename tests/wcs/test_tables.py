@@ -1,6 +1,7 @@
 """Star catalogues as people have them: identifiers, names, units, files that want memory."""
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
@@ -296,3 +297,18 @@ def test_a_table_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch)
     monkeypatch.setattr(tables, "_read", cut)
     with pytest.raises(BadFileError, match=f"{path}: was changed by another program"):
         read_catalog(path)
+
+
+def test_addresses_beyond_any_file_are_refused(tmp_path):
+    path = stars_file(tmp_path / "ref.h5", lambda file, _: file.create_dataset("ras", (4,), "f8"))
+    whole = path.read_bytes()
+    for place in range(24, 96, 8):  # the addresses in the superblock, and what follows
+        path.write_bytes(whole[:place] + b"\xff" * 7 + b"\x7f" + whole[place + 8 :])
+        for read in (read_reference_stars, read_catalog):
+            with contextlib.suppress(BadFileError):
+                read(path)
+
+
+def test_a_column_of_arrays_is_refused():
+    with pytest.raises(ValueError, match=r"column ra has \(2,\) values a row, not one"):
+        catalog_of_table(table(ra=np.zeros((3, 2))))

@@ -22,6 +22,8 @@ _BEST_PACKING = 1100
 """No filter packs so many bytes into one."""
 _SMALL = 1 << 20
 _LARGEST = 1 << 30
+_BAD = (OSError, RuntimeError, KeyError, ValueError, TypeError, ArithmeticError)
+"""What h5py raises at damaged files: addresses beyond 64 bits are an OverflowError."""
 _MOST_OBJECTS = 10_000
 
 
@@ -40,12 +42,12 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
         raise BadFileError(f"{path}: {held.size} bytes, of which at most {_LARGEST} are read")
     try:
         opened = h5py.File(io.BytesIO(held.read(0, held.size)), "r")
-    except (OSError, RuntimeError) as error:
+    except _BAD as error:
         raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
     with opened:
         try:
             _check(path, opened, held.size)
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        except _BAD as error:
             if isinstance(error, BadFileError):
                 raise
             raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error

@@ -68,7 +68,7 @@ def read_reference_stars(path: str | os.PathLike[str]) -> ReferenceStars:
             attributes = {key: file.attrs[key] for key in file.attrs}
             if "ras" in file and _ERROR in file["ras"].attrs:
                 attributes[_ERROR] = np.asarray(file["ras"].attrs[_ERROR], np.float64)
-        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        except (OSError, KeyError, RuntimeError, ValueError, TypeError, ArithmeticError) as error:
             raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
     for key, column in found.items():
         if column.dtype.kind not in "iuf":

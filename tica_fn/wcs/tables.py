@@ -167,6 +167,10 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     if missing:
         has = f"it has {', '.join(table.colnames)}" if table.colnames else "it is empty"
         raise ValueError(f"no column {', '.join(missing)}; {has}")
+    for key in found.values():
+        if np.ndim(table[key]) != 1:
+            shape = np.shape(table[key])[1:]
+            raise ValueError(f"column {key} has {shape} values a row, not one")
 
     def numbers(field: str, empty: float) -> Array:
         if field not in found:
