@@ -65,8 +65,8 @@ def test_a_file_that_changed_is_not_overwritten(tmp_path, change):
         update_image(image, cards, stars, ["a line"], fitted=found)
     assert path.read_bytes() == after
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a_ffir.fits"]
-    if change == "written in place":
-        return  # Its sums are wrong now.
+    if change in ("written in place", "cut short"):
+        return  # Its sums are wrong now, or its image is gone.
     # Read anew, it is what is solved.
     put(path, found)
     assert "WCS_STARS" in [hdu.header.get("EXTNAME") for hdu in read_image(path).hdus]
