@@ -166,10 +166,12 @@ def _panels(frame: Frame, region: str, path: Path, title: str) -> Path:
             continue
         of_rows, of_columns, histogram = axes[:, a]
         of_rows.plot(_means(pixels, 1), np.arange(pixels.shape[0]) + frame.row, lw=0.6)
-        of_rows.set(title=f"{letter}: mean of rows", xlabel=_unit(frame), ylabel="row")
+        of_rows.set(title=f"{letter}: mean of rows", xlabel=_unit(frame), ylabel="row (from 0)")
         of_columns.plot(_means(pixels, 0), lw=0.6)
         of_columns.set(
-            title=f"{letter}: mean of columns", ylabel=_unit(frame), xlabel="column of the region"
+            title=f"{letter}: mean of columns",
+            ylabel=_unit(frame),
+            xlabel="column of the region (from 0)",
         )
         known = pixels[np.isfinite(pixels)]
         low, high = np.percentile(known, [0.1, 99.0]) if known.size else (0.0, 1.0)
@@ -210,14 +212,15 @@ def _profiles(frame: Frame, path: Path, title: str) -> Path:
             span = low, high + 1e-9
             axes[0, 0].hist(known, bins=200, range=span, histtype="step", label=letter)
         if overclock.size:
-            axes[0, 1].plot(_means(overclock, 1), lw=0.6, label=letter)
+            rows = np.arange(overclock.shape[0]) + frame.row
+            axes[0, 1].plot(rows, _means(overclock, 1), lw=0.6, label=letter)
     axes[0, 0].set(xlabel=_unit(frame), ylabel="science pixels", yscale="log")
-    axes[0, 1].set(xlabel="row", ylabel=f"mean of overclocks [{_unit(frame)}]")
+    axes[0, 1].set(xlabel="row (from 0)", ylabel=f"mean of overclocks [{_unit(frame)}]")
     first, last = (edge - frame.row for edge in SMEAR_ROWS)
     smear = frame.pixels[max(first, 0) : max(last, 0)].astype(float)
     if smear.size:
-        axes[1, 0].plot(_means(smear, 0), lw=0.5)
-    axes[1, 0].set(xlabel="column", ylabel=f"mean of smear rows [{_unit(frame)}]")
+        axes[1, 0].plot(np.arange(smear.shape[1]) + frame.column, _means(smear, 0), lw=0.5)
+    axes[1, 0].set(xlabel="column (from 0)", ylabel=f"mean of smear rows [{_unit(frame)}]")
     axes[1, 1].axis("off")
     axes[1, 1].text(0.0, 1.0, "\n".join(_words(frame)), va="top", family="monospace", size=9)
     for axis in (axes[0, 0], axes[0, 1]):

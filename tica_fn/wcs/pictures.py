@@ -43,8 +43,8 @@ def draw_comparison(
     shown = _some(comparison)
     largest = max(numbers["max_pixel"], 1e-9)
     arrows = axes[0].quiver(
-        comparison.columns[shown],
-        comparison.rows[shown],
+        comparison.columns[shown] - 1.0,
+        comparison.rows[shown] - 1.0,
         comparison.d_columns[shown],
         comparison.d_rows[shown],
         angles="xy",
@@ -64,10 +64,17 @@ def draw_comparison(
     points: Any
     if grid is None:
         points = axes[0].scatter(
-            comparison.columns, comparison.rows, c=distance, s=14, marker="s", cmap="viridis"
+            comparison.columns - 1.0,
+            comparison.rows - 1.0,
+            c=distance,
+            s=14,
+            marker="s",
+            cmap="viridis",
         )
     else:
-        points = axes[0].pcolormesh(*grid, distance.reshape(grid[1].size, -1), shading="nearest")
+        points = axes[0].pcolormesh(
+            grid[0] - 1.0, grid[1] - 1.0, distance.reshape(grid[1].size, -1), shading="nearest"
+        )
     figure.colorbar(points, ax=axes[0], label="difference [arcsec]")
     _frame(axes[0], title)
     return [quiver, _save(figure, folder / "wcs_map.png")]
@@ -169,14 +176,14 @@ def draw_reference_stars(
     axes[0].imshow(
         shown,
         origin="lower",
-        extent=(44.5, 2092.5, 0.5, 2048.5),
+        extent=(43.5, 2091.5, -0.5, 2047.5),
         cmap="gray_r",
         vmin=low,
         vmax=max(high, low + 1.0),
     )
     points = axes[0].scatter(
-        stars.columns,
-        stars.rows,
+        stars.columns - 1.0,
+        stars.rows - 1.0,
         s=10,
         c=stars.tmag,
         cmap="viridis",
@@ -184,11 +191,11 @@ def draw_reference_stars(
     )
     figure.colorbar(points, ax=axes[0], label="TESS magnitude")
     for k in range(1, BLOCKS):
-        axes[0].axvline(44.5 + k * 2048.0 / BLOCKS, color="tab:red", linewidth=0.5)
-        axes[0].axhline(0.5 + k * 2048.0 / BLOCKS, color="tab:red", linewidth=0.5)
+        axes[0].axvline(43.5 + k * 2048.0 / BLOCKS, color="tab:red", linewidth=0.5)
+        axes[0].axhline(-0.5 + k * 2048.0 / BLOCKS, color="tab:red", linewidth=0.5)
     count = np.bincount(stars.blocks, minlength=BLOCKS * BLOCKS)
     for block in range(BLOCKS * BLOCKS):
-        corner = (44.5 + (block % BLOCKS + 0.03) * 409.6, 0.5 + (block // BLOCKS + 0.03) * 409.6)
+        corner = (43.5 + (block % BLOCKS + 0.03) * 409.6, -0.5 + (block // BLOCKS + 0.03) * 409.6)
         axes[0].text(*corner, str(count[block]), color="tab:red", fontsize=7)
     _frame(axes[0], f"{len(stars)} reference stars {name}".rstrip())
     return _save(figure, place / (f"wcs_refstars_{name}.png" if name else "wcs_refstars.png"))
@@ -206,11 +213,11 @@ def _new(folder: str | os.PathLike[str], count: int) -> tuple[Any, list[Any], Pa
 
 
 def _frame(axes: Any, title: str) -> None:
-    axes.set_xlim(44.5, 2092.5)
-    axes.set_ylim(0.5, 2048.5)
+    axes.set_xlim(43.5, 2091.5)
+    axes.set_ylim(-0.5, 2047.5)
     axes.set_aspect("equal")
-    axes.set_xlabel("column (1-based, full readout)")
-    axes.set_ylabel("row (1-based)")
+    axes.set_xlabel("column of the full readout (from 0)")
+    axes.set_ylabel("row (from 0)")
     axes.set_title(title, fontsize=9)
 
 
