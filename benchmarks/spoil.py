@@ -279,6 +279,8 @@ def spoil_delivery(delivery: Path, seed: int) -> dict[Path, str]:
     frames = [
         path for path in sorted(delivery.glob("cam*/*.fits")) if path.parent.name not in spoiled
     ]
+    # Without good stars a small change of the solution can't be told.
+    frames = [path for path in frames if fits.getval(path, "WCSGDF") > 0.1]
     frames = [frames[k] for k in random.permutation(len(frames)).tolist()]
     for change, said in FRAMES:
         path = frames.pop()
