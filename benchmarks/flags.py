@@ -38,7 +38,7 @@ END_OF_LINEARITY = 25_000.0
 LOST = (slice(0, 1024), slice(1580, 1836))
 """Half the rows of half an amplifier, whose counts are zero."""
 BRIGHT = [(60.0 + 190 * n, 30.5 + 170 * n, 3e5 * 2.0**n) for n in range(9)] + [
-    (2030.2, 1900.4, 5e6)
+    (2030.2, 1900.4, 3e7)
 ]
 """Stars that bleed: row, column, electrons per second; the last into the smear rows."""
 MAP_FRAMES = 6
