@@ -308,6 +308,7 @@ def test_no_models_at_all(good, calibrate, tmp_path):
     ("kind", "change", "cause"),
     [
         ("gain", lambda text: "<channel", "not XML"),
+        ("gain", lambda text: "<?xml version='1.0' encoding='F'?><a/>", "not XML"),
         ("gain", lambda text: text.replace('ccdOutput="C"', 'ccdOutput="E"'), "no amplifier C"),
         ("linearity", lambda text: text.replace("linearityPoly", "poly"), "polynomial"),
         ("undershoot", lambda text: text.replace('undershoot="', 'undershoot="x'), "undershoot"),

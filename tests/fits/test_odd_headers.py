@@ -9,6 +9,7 @@ import tica_fn
 from tests.fits.verify import verify
 from tica_fn.errors import BadFileError
 from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.provenance import provenance_of
 
 LONG = "a string that is much longer than one card can hold, " * 3
 
@@ -91,3 +92,9 @@ def test_a_header_without_an_end_is_refused_before_its_cards_are_read(tmp_path, 
     path.write_bytes(text + b"".join(line.ljust(80) for line in lines)[: 2880 * 1000 - 80])
     with pytest.raises(BadFileError, match=r"endless_ffir\.fits.*no end"):
         tica_fn.read(path)
+
+
+def test_gains_of_a_product_that_are_no_numbers_are_named():
+    header = {"MODKIND": "spoc", "GAIN_A": 5.2, "GAIN_B": "'", "GAIN_C": 5.2, "GAIN_D": 5.2}
+    with pytest.raises(BadFileError, match=r"x\.fits: GAIN_A to GAIN_D are .*, not numbers"):
+        provenance_of("x.fits", header)

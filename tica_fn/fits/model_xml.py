@@ -114,7 +114,7 @@ def _channels(path: Path, camera: int, ccd: int, used: list[ModelFile]) -> list[
     data = path.read_bytes()
     try:
         root = fromstring(data)
-    except ParseError as error:
+    except (ParseError, LookupError, ValueError) as error:  # or an encoding that is none
         raise BadFileError(f"{path}: not XML ({error})") from error
     used.append(ModelFile(name=path.name, sha256=hashlib.sha256(data).hexdigest()))
     channels = {

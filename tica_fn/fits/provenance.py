@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, COLUMNS, SCIENCE_COLUMNS
+from tica_fn.errors import BadFileError
 from tica_fn.fits.header import Cards, card
 from tica_fn.frame import Frame
 from tica_fn.models import ModelFile, Provenance
@@ -67,11 +68,15 @@ def steps_of(header: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tuple(map(str, takewhile(lambda name: name is not None, names)))
 
 
-def provenance_of(header: Mapping[str, Any]) -> Provenance | None:
+def provenance_of(path: str | os.PathLike[str], header: Mapping[str, Any]) -> Provenance | None:
     """Models that a product's header names."""
     kind = header.get("MODKIND")
     files: list[ModelFile] = []
-    gains = [float(gain) for x in AMPLIFIERS if (gain := header.get(f"GAIN_{x}")) is not None]
+    said = [gain for x in AMPLIFIERS if (gain := header.get(f"GAIN_{x}")) is not None]
+    try:
+        gains = [float(gain) for gain in said]
+    except (TypeError, ValueError) as error:
+        raise BadFileError(f"{path}: GAIN_A to GAIN_D are {said}, not numbers") from error
     if kind is None or len(gains) != len(AMPLIFIERS):
         return None
     while (name := header.get(f"MODFIL{len(files) + 1}")) is not None:

@@ -59,7 +59,7 @@ def frame_from_ffic(
         variance=None if error is None else error * error,
         quality=plane_of(path, hdus, "PIXEL_QUALITY", shape),
         source=source,
-        provenance=provenance_of(hdus[0].header),
+        provenance=provenance_of(path, hdus[0].header),
         **shared_of(path, hdus, column, shape[1]),
         **facts,
     )

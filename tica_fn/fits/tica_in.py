@@ -42,7 +42,7 @@ def frame_from_tica(
         variance=None if error is None else error * error,
         quality=plane_of(path, hdus, "PIXEL_QUALITY", shape),
         source=source,
-        provenance=provenance_of(header),
+        provenance=provenance_of(path, header),
         **shared_of(path, hdus, SCIENCE_COLUMNS[0] if trimmed else 0, shape[1]),
         **facts_of(path, header),
     )
