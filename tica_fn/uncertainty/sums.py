@@ -16,7 +16,7 @@ from tica_fn.uncertainty.estimate_variance import linearity_of_columns
 
 __all__ = ["variance_of_sum"]
 
-_BEFORE_LINEARITY = 8
+_BEFORE_LINEARITY = 9
 """Numbers of a run that stand before those of its linearity."""
 
 
