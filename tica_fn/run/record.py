@@ -66,7 +66,10 @@ class RunRecord(Mapping[str, Any]):
         rows = self.rows(name)
         table = Table(meta={"record": str(self.path)})
         for column, (kind, unit) in TABLES[name].items():
-            values = [row[column] for row in rows]
+            try:
+                values = [row[column] for row in rows]
+            except IndexError as error:
+                raise _damaged(self.path, Exception(f"{name} has no {column}")) from error
             dtype = {"TEXT": str, "REAL": float}.get(kind.split()[0], int)
             mask = [value is None for value in values]
             blank: Any = dtype()
