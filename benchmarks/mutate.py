@@ -85,6 +85,9 @@ STAGES = {
     "stars.centroid": _wcs("centroid or tolerance"), "stack": _wcs("stack or peaks"),
     "stars.starlight": _wcs("starlight or star_ or half or guess"),
     "stars.normal_equations": _wcs("normal or clip"), "stars.smooth_field": _wcs("smooth"),
+    "stars.field_evidence": [
+        ["tests/kernels/test_star_kernels.py", "-k", "evidence"], ["tests/wcs/test_tie.py"], WCS
+    ],
 }  # fmt: skip
 """Arguments of pytest, stage by stage: near tests first, wider ones for what they let live."""
 

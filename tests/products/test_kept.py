@@ -68,7 +68,10 @@ def solved(path):
         (["--compress", "rice"], ["--compress", "gzip2"]),
     ],
 )
-def test_a_solution_is_in_the_product_as_if_it_was_fitted_after(calibrate, first, more):
+def test_a_solution_is_in_the_product_as_if_it_was_fitted_after(
+    calibrate, first, more, monkeypatch
+):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     options = {f"--{word}": word for word in ("layout", "compress")}
     again = [*first, *more] if first and first[0] in options and more[0] not in options else more
     product = calibrate(*first)
