@@ -346,11 +346,11 @@ def test_a_file_that_fails_is_named_and_tried_again_only_when_asked(plain, tmp_p
 def test_a_configuration_file_says_all_and_the_command_line_wins(plain, tmp_path, capsys):
     (caldir,) = plain.glob("calibration_*")
     (tmp_path / "run.toml").write_text(
-        f'files = ["{plain}/raw"]\noutdir = "out"\nno-wcs = true\njobs = 2\n'
+        f'files = ["{plain}/raw"]\noutdir = "out"\nno-wcs = true\njobs = 2\nquality = true\n'
         f'[models]\ncaldir = "{caldir}"\n[products]\ncompress = "gzip"\nwithout = ["flat"]\n'
     )
     words = ["run", "--config", tmp_path / "run.toml", "--compress", "none", "--without", "smear"]
-    command(*words)
+    command(*words, "--no-quality")
     names = list(contents(tmp_path / "out"))
     assert len(names) == 8
     assert all(name.endswith(".cal.fits") for name in names)
@@ -360,6 +360,7 @@ def test_a_configuration_file_says_all_and_the_command_line_wins(plain, tmp_path
     assert "divide_flat" in steps
     said = json.loads(tica_fn.run.open_record(tmp_path / "out").rows("runs")[0]["configuration"])
     assert said["without"] == ["smear"]
+    assert (said["quality"], said["no_wcs"]) == (False, True)
     assert said["jobs"] == 2
     assert said["pedestal"] == "mean"
 

@@ -34,7 +34,11 @@ def add(subparsers: Any) -> None:
     add_files(parser, "raw files")
     parser.add_argument("--outdir", type=Path, metavar="OUT", help="folder of the run's outputs")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="TOML file with options; those given here win"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML file with options; those given here win, as --no-FLAG (--wcs of no-wcs) does "
+        "of a flag in it",
     )
     add_batch_options(parser)
     goes = parser.add_argument_group("run")
@@ -73,6 +77,23 @@ def add(subparsers: Any) -> None:
             action.help = (action.help or "").replace("%(default)s", str(action.default))
             action.default = argparse.SUPPRESS
             action.required = False
+    _add_opposites(parser)
+
+
+def _add_opposites(parser: argparse.ArgumentParser) -> None:
+    """Let the command line turn off a flag of the file: ``--no-quality``, or ``--wcs``."""
+    for action in list(parser._actions):
+        if not isinstance(action, argparse._StoreTrueAction):
+            continue
+        name = action.option_strings[0].removeprefix("--")
+        opposite = name.removeprefix("no-") if name.startswith("no-") else f"no-{name}"
+        parser.add_argument(
+            f"--{opposite}",
+            dest=action.dest,
+            action="store_false",
+            default=argparse.SUPPRESS,
+            help=argparse.SUPPRESS,
+        )
 
 
 def settings_of(args: argparse.Namespace) -> argparse.Namespace:
