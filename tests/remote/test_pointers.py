@@ -55,6 +55,8 @@ def test_the_regression_set_of_tica_has_its_pointers():
 def test_each_exposure_has_its_folder_of_links():
     for one in EXPOSURES:
         folder = MODELS / one.folder
+        if not folder.is_dir():
+            pytest.skip("links to what is not there are in a checkout, not in an sdist")
         assert (folder / "twodbias").readlink() == Path("..") / one.bias_output
         assert (folder / "flatfields").readlink() == Path("..") / FLAT_OUTPUT
         assert one.bias_output in known_outputs()
