@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import attrs
@@ -19,7 +19,14 @@ from tica_fn.frame import ADU, Frame
 from tica_fn.products.job import Claims
 from tica_fn.products.kept import kept_of, refuse_loss, told_loss
 
-__all__ = ["assemble_camera", "groups_of_cameras", "split_camera"]
+__all__ = [
+    "Assembly",
+    "Splitting",
+    "assemble_file",
+    "groups_of_cameras",
+    "sorted_by_camera",
+    "split_file",
+]
 
 _CCD_NAME = re.compile(r"(?P<stem>.+)_ccd[1-4](?P<rest>(?:\.cal)?\.fits)(?:\.[gf]z)?")
 
@@ -33,48 +40,6 @@ class Splitting:
     compress: str = "none"
     overwrite: bool = False
     claim: Claims = attrs.field(factory=Claims, eq=False, repr=False)
-
-
-def split_camera(
-    path: Path,
-    outdir: Path,
-    *,
-    ccds: tuple[int, ...] = CCDS,
-    compress: str = "none",
-    overwrite: bool = False,
-) -> tuple[Path, ...]:
-    """Write the raw pixels of each CCD of a camera frame.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Raw camera frame.
-    outdir : pathlib.Path
-        Folder of the outputs, ``<stem>_ccd<d>.fits``.
-    ccds : tuple of int
-        Which CCDs.
-    compress : str
-        ``"none"`` or ``"gzip"``.
-    overwrite : bool
-        Whether to replace outputs that are there.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        The files written.
-
-    Raises
-    ------
-    FrameError
-        If it is a calibrated frame.
-    BadFileError
-        If the file is damaged or no camera frame.
-    OSError
-        If a file can't be read or written.
-    """
-    job = Splitting(outdir=outdir, ccds=ccds, compress=compress, overwrite=overwrite)
-    outcome = split_file(path, job)
-    return outcome.outputs if outcome.state == DONE else ()
 
 
 def split_file(path: Path, job: Splitting) -> Outcome:
@@ -178,49 +143,6 @@ class Assembly:
     groups: Mapping[str, list[Path]]
     compress: str = "none"
     overwrite: bool = False
-
-
-def assemble_camera(
-    name: str,
-    paths: Sequence[Path],
-    outdir: Path,
-    *,
-    compress: str = "none",
-    overwrite: bool = False,
-) -> Path:
-    """Put four files of CCDs together.
-
-    Parameters
-    ----------
-    name : str
-        Name of the camera frame, without ``.gz``.
-    paths : sequence of pathlib.Path
-        Files of CCDs 1 to 4.
-    outdir : pathlib.Path
-        Folder of the output.
-    compress : str
-        ``"none"`` or ``"gzip"``.
-    overwrite : bool
-        Whether to replace an output that is there.
-
-    Returns
-    -------
-    pathlib.Path
-        The file written.
-
-    Raises
-    ------
-    FrameError
-        If the files do not belong together, or the output is there already.
-    BadFileError
-        If a file is damaged.
-    OSError
-        If a file can't be read or written.
-    """
-    job = Assembly(
-        outdir=outdir, groups={name: list(paths)}, compress=compress, overwrite=overwrite
-    )
-    return assemble_file(Path(name), job).outputs[0]
 
 
 def assemble_file(name: Path, job: Assembly) -> Outcome:
