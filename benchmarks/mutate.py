@@ -65,7 +65,7 @@ STAGES = {
     "undershoot": [[OPTIONS, "-k", "undershoot"], [OPTIONS], [LAWS]],
     "row_pedestal": [[OPTIONS, "-k", "rows or pedestal"], [ROWS], [LAWS]],
     "robust_smear": [[OPTIONS, "-k", "level or fall_off or light"], [SMEAR], [LAWS]],
-    "flags": [FLAGS[:1], FLAGS[1:], ["tests/commands/test_sirius.py"]],
+    "flags": [FLAGS[:1], FLAGS[1:], ["tests/cli/test_sirius.py"]],
     "outliers": [["tests/kernels/test_outliers.py"], FLAGS[1:], ["tests/products/test_strips.py"]],
     "variance": [["tests/kernels/test_variance.py"], [VARIANCE], FLAGS],
     "clipped_mean": [

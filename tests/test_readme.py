@@ -20,7 +20,7 @@ def test_python_examples_run(tmp_path, monkeypatch, capsys):
 
 
 def test_commands_named_exist():
-    from tica_fn.commands import NAMES
+    from tica_fn.cli.commands import NAMES
 
     named = set(re.findall(r"^    tica-fn (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert named

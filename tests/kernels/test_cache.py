@@ -101,7 +101,7 @@ def test_what_is_compiled_after_a_command_is_not_told(capsys):
     from numba.core import event
 
     from tica_fn.cli import main
-    from tica_fn.commands import say_when_compiling
+    from tica_fn.cli.messages import say_when_compiling
 
     say_when_compiling()
     assert main(["split", "no-such-file.fits"]) == 1

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands.arguments import Inputs, add_files, add_jobs, inputs_of
-from tica_fn.commands.outcomes import work_through
+from tica_fn.cli.arguments import Inputs, add_files, add_jobs, inputs_of
+from tica_fn.cli.outcomes import work_through
 
 
 def add(subparsers: Any) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_line, say_when_compiling
-from tica_fn.commands.arguments import add_files, add_log, inputs_of, whole
-from tica_fn.commands.calibrate import add_batch_options, job_of
-from tica_fn.commands.outcomes import show_outcomes
-from tica_fn.commands.product_options import add_options, product_of
+from tica_fn.cli.arguments import add_files, add_log, inputs_of, whole
+from tica_fn.cli.commands.calibrate import add_batch_options, job_of
+from tica_fn.cli.messages import say_line, say_when_compiling
+from tica_fn.cli.outcomes import show_outcomes
+from tica_fn.cli.product_options import add_options, product_of
 from tica_fn.errors import UsageError
 
 _ACTIONS: dict[str, argparse.Action] = {}

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from tica_fn.commands.signals import StoppedError, signals_raised
+from tica_fn.cli.signals import StoppedError, signals_raised
 
 
 class Thing:

@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import (
+from tica_fn.cli.arguments import (
     add_jobs,
     add_list,
     all_inputs_of,
@@ -20,7 +19,8 @@ from tica_fn.commands.arguments import (
     whole,
     within,
 )
-from tica_fn.commands.outcomes import show_outcomes, tell_outcomes
+from tica_fn.cli.messages import say_when_compiling
+from tica_fn.cli.outcomes import show_outcomes, tell_outcomes
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tica_fn.commands import NAMES, say_no_more
-from tica_fn.commands.examples import EXAMPLES
-from tica_fn.commands.parser import Parser, subparsers_of
-from tica_fn.commands.signals import StoppedError, signals_raised
+from tica_fn.cli.commands import NAMES
+from tica_fn.cli.examples import EXAMPLES
+from tica_fn.cli.messages import say_no_more
+from tica_fn.cli.parser import Parser, subparsers_of
+from tica_fn.cli.signals import StoppedError, signals_raised
 from tica_fn.errors import UsageError, describe
 
 __all__ = ["main", "make_parser"]
@@ -44,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in NAMES:
-        importlib.import_module(f"tica_fn.commands.{name}").add(subparsers)
+        importlib.import_module(f"tica_fn.cli.commands.{name}").add(subparsers)
     _finish(parser)
     return parser
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_line
-from tica_fn.commands.arguments import more_than_zero
+from tica_fn.cli.arguments import more_than_zero
+from tica_fn.cli.messages import say_line
 
 
 def add(subparsers: Any) -> None:

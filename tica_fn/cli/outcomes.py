@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from tica_fn.commands.arguments import Inputs
+    from tica_fn.cli.arguments import Inputs
     from tica_fn.fits.batch import Outcome
 
 __all__ = ["Bar", "refused", "show_outcomes", "tell_outcomes", "work_through"]

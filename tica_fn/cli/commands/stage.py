@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_line
-from tica_fn.commands.arguments import whole
+from tica_fn.cli.arguments import whole
+from tica_fn.cli.messages import say_line
 
 
 def _orbit(text: str) -> str:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_line
-from tica_fn.commands.arguments import more_than_zero, positive, whole
+from tica_fn.cli.arguments import more_than_zero, positive, whole
+from tica_fn.cli.messages import say_line
 
 if TYPE_CHECKING:
     from tica_fn.remote.cache import Remote

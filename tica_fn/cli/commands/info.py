@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands.arguments import add_files, inputs_of
-from tica_fn.commands.outcomes import work_through
+from tica_fn.cli.arguments import add_files, inputs_of
+from tica_fn.cli.outcomes import work_through
 
 if TYPE_CHECKING:
     from tica_fn.fits.outcome import Outcome

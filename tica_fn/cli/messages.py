@@ -1,9 +1,4 @@
-"""The subcommands of ``tica-fn``, one module each: parse, call, print.
-
-A module here offers ``add(subparsers)``, which declares its arguments and names the function to
-run with ``parser.set_defaults(run=...)``; that function takes the parsed arguments and returns
-the exit code.  Modules import what they need inside that function, so that ``--help`` is quick.
-"""
+"""What commands print besides their results: lines whatever names hold, and why it takes long."""
 
 import sys
 from collections.abc import Callable
@@ -11,30 +6,7 @@ from typing import TextIO
 
 from tica_fn.errors import one_line
 
-__all__ = ["NAMES", "load_numba", "say_line", "say_no_more", "say_when_compiling"]
-
-NAMES = (
-    "calibrate",
-    "run",
-    "status",
-    "split",
-    "assemble",
-    "convert",
-    "cutout",
-    "wcs",
-    "models",
-    "fetch",
-    "compare",
-    "regtest",
-    "select_dark",
-    "stage",
-    "check",
-    "report",
-    "simulate",
-    "demo",
-    "info",
-)
-"""Order in which ``tica-fn --help`` lists them."""
+__all__ = ["load_numba", "say_line", "say_no_more", "say_when_compiling"]
 
 
 def say_line(what: object, file: TextIO | None = None) -> None:

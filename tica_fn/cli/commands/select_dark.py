@@ -7,8 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_line
-from tica_fn.commands.arguments import (
+from tica_fn.cli.arguments import (
     add_list,
     listed_files,
     more_than_zero,
@@ -16,6 +15,7 @@ from tica_fn.commands.arguments import (
     positive,
     within,
 )
+from tica_fn.cli.messages import say_line
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_files, add_jobs, add_log, inputs_of, local
-from tica_fn.commands.outcomes import refused, tell_outcomes
-from tica_fn.commands.product_options import add_options, product_of
+from tica_fn.cli.arguments import add_files, add_jobs, add_log, inputs_of, local
+from tica_fn.cli.messages import say_when_compiling
+from tica_fn.cli.outcomes import refused, tell_outcomes
+from tica_fn.cli.product_options import add_options, product_of
 from tica_fn.steps.table import STANDARD_PLACES, TABLE
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 
 from tests import inputs
 from tica_fn.cli import main, make_parser
-from tica_fn.commands.parser import subparsers_of
+from tica_fn.cli.parser import subparsers_of
 
 SHAPE = (2078, 2136)
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import not_negative, synonym
+from tica_fn.cli.arguments import not_negative, synonym
+from tica_fn.cli.messages import say_when_compiling
 
 
 def add(subparsers: Any) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_line, say_when_compiling
-from tica_fn.commands.arguments import (
+from tica_fn.cli.arguments import (
     add_files,
     add_jobs,
     add_log,
@@ -21,7 +20,8 @@ from tica_fn.commands.arguments import (
     whole,
     within,
 )
-from tica_fn.commands.outcomes import refused, tell_outcomes, work_through
+from tica_fn.cli.messages import say_line, say_when_compiling
+from tica_fn.cli.outcomes import refused, tell_outcomes, work_through
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:

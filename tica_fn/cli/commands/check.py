@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_line
-from tica_fn.commands.arguments import add_jobs
-from tica_fn.commands.outcomes import Bar
+from tica_fn.cli.arguments import add_jobs
+from tica_fn.cli.messages import say_line
+from tica_fn.cli.outcomes import Bar
 
 
 def add(subparsers: Any) -> None:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_line
-from tica_fn.commands.arguments import add_files, all_inputs_of, positive, within
+from tica_fn.cli.arguments import add_files, all_inputs_of, positive, within
+from tica_fn.cli.messages import say_line
 
 
 def add(subparsers: Any) -> None:

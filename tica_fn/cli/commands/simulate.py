@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import local, more_than_zero, not_negative, number, positive, whole
-from tica_fn.commands.outcomes import Bar
+from tica_fn.cli.arguments import local, more_than_zero, not_negative, number, positive, whole
+from tica_fn.cli.messages import say_when_compiling
+from tica_fn.cli.outcomes import Bar
 
 
 def add(subparsers: Any) -> None:

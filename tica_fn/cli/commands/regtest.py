@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import (
+from tica_fn.cli.arguments import (
     add_jobs,
     exposure_name,
     more_than_zero,
@@ -17,6 +16,7 @@ from tica_fn.commands.arguments import (
     whole,
     within,
 )
+from tica_fn.cli.messages import say_when_compiling
 
 if TYPE_CHECKING:
     from tica_fn.compare import Comparison, Rules
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _test(args: argparse.Namespace, place: Path, rules: Rules) -> list[Comparison]:
     """Do all of it in a folder."""
-    from tica_fn.commands.compare import tell_comparisons
+    from tica_fn.cli.commands.compare import tell_comparisons
     from tica_fn.compare.folders import each_of, match
     from tica_fn.compare.rerun import calibrate_anew, expect_refusal, fit_anew
 

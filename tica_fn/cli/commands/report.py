@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_line
-from tica_fn.commands.arguments import add_files, add_jobs, inputs_of
-from tica_fn.commands.outcomes import work_through
+from tica_fn.cli.arguments import add_files, add_jobs, inputs_of
+from tica_fn.cli.messages import say_line
+from tica_fn.cli.outcomes import work_through
 
 if TYPE_CHECKING:
     from tica_fn.fits.batch import Outcome

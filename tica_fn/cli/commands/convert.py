@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tica_fn.commands import say_when_compiling
-from tica_fn.commands.arguments import add_files, add_jobs, inputs_of, local
-from tica_fn.commands.outcomes import work_through
+from tica_fn.cli.arguments import add_files, add_jobs, inputs_of, local
+from tica_fn.cli.messages import say_when_compiling
+from tica_fn.cli.outcomes import work_through
 
 
 def add(subparsers: Any) -> None:

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.commands import say_line, say_when_compiling
-from tica_fn.commands.arguments import (
+from tica_fn.cli.arguments import (
     add_files,
     all_inputs_of,
     exposure_name,
@@ -19,6 +18,7 @@ from tica_fn.commands.arguments import (
     synonym,
     within,
 )
+from tica_fn.cli.messages import say_line, say_when_compiling
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from tica_fn.cli.arguments import local
 from tica_fn.clock import TIME_CORRECTIONS
-from tica_fn.commands.arguments import local
 from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.steps.table import choices_at
 
