@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tica_fn.cli.arguments import local
 from tica_fn.clock import TIME_CORRECTIONS
+from tica_fn.fits.hlsp import SEGMENTS
 from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.steps.table import choices_at
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from tica_fn.products.options import Product
 
 __all__ = ["add_options", "product_of"]
-
-_SEGMENTS = tuple(f"o{orbit}{half}" for orbit in "1234" for half in ("", "a", "b"))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +42,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "SPOC's layout) as SPOC's",
     )
     group.add_argument(
-        "--orbit-segment", choices=_SEGMENTS, metavar="SEG", help="o1a, o1b, o2a, o2b: for ORB_SEG"
+        "--orbit-segment",
+        choices=sorted(SEGMENTS),
+        metavar="SEG",
+        help="o1a, o1b, o2a, o2b: for ORB_SEG",
     )
     group.add_argument(
         "--uncertainty", action="store_true", help="add the standard deviation of each pixel"

@@ -9,8 +9,8 @@ from pathlib import PurePath
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.clocks import spacecraft_times, utc_text
+from tica_fn.fits.hlsp import SEGMENTS, is_hlsp_name, segment_of
 from tica_fn.fits.layouts import LAYOUTS, PACKINGS
-from tica_fn.fits.orbits import orbits_of_sector
 from tica_fn.frame import Frame
 
 __all__ = [
@@ -22,9 +22,6 @@ __all__ = [
     "spoc_name",
     "stem_of",
 ]
-
-SEGMENTS = ("o1", "o2", "o3", "o4", "o1a", "o1b", "o2a", "o2b", "o3a", "o3b", "o4a", "o4b")
-"""Orbits of a sector, and their halves, as ``ORB_SEG`` and the names at MAST say them."""
 
 
 def stem_of(path: str | os.PathLike[str]) -> str:
@@ -75,27 +72,6 @@ def product_name(
     return f"{stem}.fits{PACKINGS[compress]}"
 
 
-def segment_of(frame: Frame) -> str | None:
-    """Orbit of its sector that a frame was taken in, as far as its header says it.
-
-    Parameters
-    ----------
-    frame : Frame
-        Any frame.
-
-    Returns
-    -------
-    str or None
-        What ``ORB_SEG`` says; else ``"o1"`` to ``"o4"`` by ``ORBIT_ID``.
-    """
-    said = str(frame.header.get("ORB_SEG", "")).strip()
-    if said:
-        return said
-    orbit = frame.header.get("ORBIT_ID")
-    orbits = orbits_of_sector(frame.sector) if frame.sector is not None else ()
-    return f"o{orbits.index(orbit) + 1}" if orbit in orbits else None
-
-
 def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") -> str:
     """Name as TICA's products have it at MAST.
 
@@ -144,22 +120,6 @@ def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") 
         f"hlsp_tica_tess_ffi_s{frame.sector:04d}-{segment}-{frame.cadence:08d}"
         f"-cam{frame.camera}-ccd{frame.ccd}_tess_v01_img.fits{PACKINGS[compress]}"
     )
-
-
-def is_hlsp_name(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file has the name of a high-level science product.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    bool
-        Whether its name begins with ``hlsp_``.
-    """
-    return PurePath(path).name.startswith("hlsp_")
 
 
 def spoc_name(frame: Frame, compress: str = "none") -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 from tica_fn.fits.clocks import reader_time_cards
 from tica_fn.fits.header import Cards, card
+from tica_fn.fits.hlsp import segment_of
 from tica_fn.fits.keywords import coadds_of, dquality_of
-from tica_fn.fits.names import segment_of
 from tica_fn.fits.physical_wcs import moved_cards, physical_cards
 from tica_fn.fits.provenance import software
 from tica_fn.frame import Frame

@@ -20,8 +20,8 @@ from tica_fn.detector import SHAPE
 from tica_fn.errors import FrameError
 from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words
 from tica_fn.fits.header import Cards, OriginalHeader, card
+from tica_fn.fits.hlsp import is_hlsp_name
 from tica_fn.fits.keywords import is_spoc_header
-from tica_fn.fits.names import is_hlsp_name
 from tica_fn.fits.proof import write_product
 from tica_fn.fits.provenance import date_card, provenance_cards
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
