@@ -43,8 +43,8 @@ from .pipeline.compose import inverse as inverse
 from .pipeline.compose import standard_steps as standard_steps
 from .pipeline.stack import calibrate_stack as calibrate_stack
 from .pipeline.trim import trim_science as trim_science
-from .products.cutout import Cutout as Cutout
 from .products.cutout import cutout as cutout
+from .products.cutout_file import Cutout as Cutout
 from .quality.bad_pixels import build_bad_pixels as build_bad_pixels
 from .quality.frame_flags import flag_frame as flag_frame
 from .quality.known_models import unexpected_models as unexpected_models

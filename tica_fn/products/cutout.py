@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.wcs import WCS
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.reader_cards import frame_quality
 from tica_fn.frame import RATE, Frame
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.products.cutout_file import Cutout
 from tica_fn.products.cutout_sources import (
     Source,
     check_on_science,
@@ -37,108 +34,6 @@ from tica_fn.products.cutout_sources import (
 from tica_fn.views.sky import wcs_of
 
 __all__ = ["Cutout", "cutout"]
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Cutout(Record):
-    """Pixels around a place in the sky, one rectangle a frame, in order of time.
-
-    Parameters
-    ----------
-    ra, dec : float
-        The place, degrees, ICRS.
-    camera, ccd : int
-        Numbers 1 to 4.
-    sector : int or None
-        Sector of the middle frame.
-    row, column : int
-        Place of the first pixel in the full readout, 0-based.
-    exposure_s : float
-        Interval from one frame to the next, seconds.
-    live_s : float
-        Time in which light was collected in a frame, seconds.
-    time : ndarray
-        (frames,) float64, days after Julian date 2457000, TDB: middle of each exposure, NaN where
-        a frame has no time.
-    time_correction : ndarray
-        (frames,) float64, days: light travel time that is in `time`; 0 at the spacecraft.
-    place : str
-        ``"barycenter"``, ``"barycenter of the CCD's centre"``, ``"spacecraft"`` or ``"unknown"``.
-    flux, flux_error : ndarray
-        (frames, rows, columns) float32, electron per second; NaN beyond the frames' pixels, and
-        errors NaN where a frame has no variance.
-    quality : ndarray
-        (frames,) int32, bits of the mission's DQUALITY.
-    cadence : ndarray
-        (frames,) int32, cadence numbers; counted from 0 where a frame has none.
-    shift : ndarray
-        (frames, 2) float32, pixel: how far the place has moved along columns and rows against the
-        middle frame, by each frame's own WCS; 0 where a frame has none.
-    wcs : astropy.wcs.WCS
-        WCS of the middle frame, counted from the first pixel of the rectangle.
-    """
-
-    ra: float
-    dec: float
-    camera: int
-    ccd: int
-    sector: int | None
-    row: int
-    column: int
-    exposure_s: float
-    live_s: float
-    time: Array = attrs.field(converter=frozen_array)
-    time_correction: Array = attrs.field(converter=frozen_array)
-    place: str
-    flux: Array = attrs.field(converter=frozen_array)
-    flux_error: Array = attrs.field(converter=frozen_array)
-    quality: Array = attrs.field(converter=frozen_array)
-    cadence: Array = attrs.field(converter=frozen_array)
-    shift: Array = attrs.field(converter=frozen_array)
-    wcs: WCS
-
-    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write a target pixel file, which lightkurve opens.
-
-        Parameters
-        ----------
-        path : path-like
-            File to write, whole or not at all; gzipped where the name ends in ``.gz``.
-        overwrite : bool
-            Whether a file that is there is replaced.
-
-        Returns
-        -------
-        pathlib.Path
-            The file.
-
-        Raises
-        ------
-        OSError
-            If the file is there, or can't be written.
-        """
-        from tica_fn.products.cutout_file import write_cutout
-
-        return write_cutout(self, Path(path), overwrite=overwrite)
-
-    def to_lightkurve(self, **options: Any) -> Any:
-        """Make a target pixel object of lightkurve, which must be installed.
-
-        Parameters
-        ----------
-        **options : object
-            For `lightkurve.TessTargetPixelFile`, such as `quality_bitmask`.
-
-        Returns
-        -------
-        lightkurve.TessTargetPixelFile
-            The pixels, with errors, quality and barycentric times.
-        """
-        from lightkurve import TessTargetPixelFile
-
-        from tica_fn.products.cutout_file import hdus_of
-
-        return TessTargetPixelFile(hdus_of(self), **options)
 
 
 def cutout(

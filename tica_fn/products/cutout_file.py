@@ -1,33 +1,131 @@
-"""Cut-outs as target pixel files in the mission's form, which lightkurve opens."""
+"""Cut-outs, and what they are written as: target pixel files as the mission's, for lightkurve."""
 
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import attrs
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from astropy.wcs import WCS
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.gzipped import packed
 from tica_fn.fits.provenance import software
-from tica_fn.immutable import Array
+from tica_fn.immutable import Array, Record, frozen_array
 
-if TYPE_CHECKING:
-    from tica_fn.products.cutout import Cutout
-
-__all__ = ["hdus_of", "write_cutout"]
+__all__ = ["Cutout"]
 
 
-def write_cutout(found: Cutout, path: Path, *, overwrite: bool) -> Path:
+@attrs.frozen(eq=False, kw_only=True)
+class Cutout(Record):
+    """Pixels around a place in the sky, one rectangle a frame, in order of time.
+
+    Parameters
+    ----------
+    ra, dec : float
+        The place, degrees, ICRS.
+    camera, ccd : int
+        Numbers 1 to 4.
+    sector : int or None
+        Sector of the middle frame.
+    row, column : int
+        Place of the first pixel in the full readout, 0-based.
+    exposure_s : float
+        Interval from one frame to the next, seconds.
+    live_s : float
+        Time in which light was collected in a frame, seconds.
+    time : ndarray
+        (frames,) float64, days after Julian date 2457000, TDB: middle of each exposure, NaN where
+        a frame has no time.
+    time_correction : ndarray
+        (frames,) float64, days: light travel time that is in `time`; 0 at the spacecraft.
+    place : str
+        ``"barycenter"``, ``"barycenter of the CCD's centre"``, ``"spacecraft"`` or ``"unknown"``.
+    flux, flux_error : ndarray
+        (frames, rows, columns) float32, electron per second; NaN beyond the frames' pixels, and
+        errors NaN where a frame has no variance.
+    quality : ndarray
+        (frames,) int32, bits of the mission's DQUALITY.
+    cadence : ndarray
+        (frames,) int32, cadence numbers; counted from 0 where a frame has none.
+    shift : ndarray
+        (frames, 2) float32, pixel: how far the place has moved along columns and rows against the
+        middle frame, by each frame's own WCS; 0 where a frame has none.
+    wcs : astropy.wcs.WCS
+        WCS of the middle frame, counted from the first pixel of the rectangle.
+    """
+
+    ra: float
+    dec: float
+    camera: int
+    ccd: int
+    sector: int | None
+    row: int
+    column: int
+    exposure_s: float
+    live_s: float
+    time: Array = attrs.field(converter=frozen_array)
+    time_correction: Array = attrs.field(converter=frozen_array)
+    place: str
+    flux: Array = attrs.field(converter=frozen_array)
+    flux_error: Array = attrs.field(converter=frozen_array)
+    quality: Array = attrs.field(converter=frozen_array)
+    cadence: Array = attrs.field(converter=frozen_array)
+    shift: Array = attrs.field(converter=frozen_array)
+    wcs: WCS
+
+    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write a target pixel file, which lightkurve opens.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write, whole or not at all; gzipped where the name ends in ``.gz``.
+        overwrite : bool
+            Whether a file that is there is replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        OSError
+            If the file is there, or can't be written.
+        """
+        return _write(self, Path(path), overwrite=overwrite)
+
+    def to_lightkurve(self, **options: Any) -> Any:
+        """Make a target pixel object of lightkurve, which must be installed.
+
+        Parameters
+        ----------
+        **options : object
+            For `lightkurve.TessTargetPixelFile`, such as `quality_bitmask`.
+
+        Returns
+        -------
+        lightkurve.TessTargetPixelFile
+            The pixels, with errors, quality and barycentric times.
+        """
+        from lightkurve import TessTargetPixelFile
+
+        return TessTargetPixelFile(_hdus(self), **options)
+
+
+def _write(found: Cutout, path: Path, *, overwrite: bool) -> Path:
     """Write a cut-out, whole or not at all."""
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path}: there is such a file; overwrite=True replaces it")
     buffer = io.BytesIO()
-    hdus = hdus_of(found)
+    hdus = _hdus(found)
     for hdu in hdus:
         hdu.add_checksum(when="of this HDU")
     hdus.writeto(buffer)
@@ -35,7 +133,7 @@ def write_cutout(found: Cutout, path: Path, *, overwrite: bool) -> Path:
     return path
 
 
-def hdus_of(found: Cutout) -> fits.HDUList:
+def _hdus(found: Cutout) -> fits.HDUList:
     """Primary header, table of pixels, and aperture."""
     primary = fits.PrimaryHDU()
     name = _designation(found)
