@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 
 import tica_fn
 from tests.inputs import image_cards, name_of
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, keep_notes
 from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.large import column_of, table_rows
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.unpack import as_image
-from tica_fn.notes import listening
 from tica_fn.quality.pixels import Pixel
 
 TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
@@ -163,7 +162,7 @@ def test_raw_frames_read_are_what_astropy_says(tmp_path_factory, drawn, zipped):
     data = data[:start] + header.tostring().encode("ascii") + data[stop:]
     path = tmp_path_factory.mktemp("raw") / (name_of() + ".gz" * zipped)
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
-    with listening() as told:
+    with keep_notes() as told:
         frame = tica_fn.read(path)
     theirs = by_astropy(data)
     assert_agree(frame.pixels, theirs)

@@ -12,7 +12,7 @@ from tica_fn.steps.table import TABLE
 
 PACKAGE = Path(tica_fn.__file__).parent
 LAYERS = (
-    ("clock", "errors", "immutable", "kernels", "notes"),
+    ("clock", "errors", "immutable", "kernels"),
     ("detector",),
     ("models",),
     ("frame",),

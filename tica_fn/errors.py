@@ -1,6 +1,9 @@
-"""The errors that tica-fn raises, all under `ValueError` or `OSError`, and their words.
+"""The errors that tica-fn raises, all under `ValueError` or `OSError`; notes of lesser things.
 
-Each message names the file or field, what was expected, what came, and what to do.
+Each message names the file or field, what was expected, what came, and what to do.  A note is told
+of a file that is read all the same.  While somebody listens (the command line does, for each file),
+notes are kept for them; else they go to the logger ``tica_fn`` as warnings, which Python prints
+unless it is told otherwise.
 """
 
 from __future__ import annotations
@@ -8,6 +11,9 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 __all__ = [
     "AstrometryError",
@@ -20,8 +26,10 @@ __all__ = [
     "RemoteError",
     "UsageError",
     "describe",
+    "keep_notes",
     "of_the_package",
     "one_line",
+    "tell_note",
 ]
 
 
@@ -141,3 +149,28 @@ def one_line(text: str) -> str:
     return "".join(
         c if c >= " " and c not in "\x7f\x85\u2028\u2029" else ascii(c)[1:-1] for c in text
     )
+
+
+_kept: ContextVar[list[str] | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def keep_notes() -> Iterator[list[str]]:
+    """Keep the notes of this thread in a list."""
+    notes: list[str] = []
+    token = _kept.set(notes)
+    try:
+        yield notes
+    finally:
+        _kept.reset(token)
+
+
+def tell_note(text: str) -> None:
+    """Tell something of a file; who listens keeps it once."""
+    notes = _kept.get()
+    if notes is None:
+        import logging
+
+        logging.getLogger("tica_fn").warning(text)
+    elif text not in notes:
+        notes.append(text)

@@ -12,9 +12,8 @@ from astropy.io import fits
 
 import tica_fn
 from tests.wcs.test_read_back import fitted, product, put, simulated
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, keep_notes
 from tica_fn.fits import atomic
-from tica_fn.notes import listening
 from tica_fn.wcs import read_image, solution_cards, star_columns, update_image
 
 
@@ -117,7 +116,7 @@ def test_what_can_not_be_kept_is_told(tmp_path, monkeypatch):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(atomic.os, "fchown", refuse)
-    with listening() as notes:
+    with keep_notes() as notes:
         put(path, fitted(3))
     assert [note.split(": ")[1] for note in notes] == [
         "can't be given its owner 12345 again (Operation not permitted)",
@@ -132,7 +131,7 @@ def test_hard_links_are_told(tmp_path, names, told):
     others = [tmp_path / f"other{n}.fits" for n in range(names)]
     for other in others:
         os.link(path, other)
-    with listening() as notes:
+    with keep_notes() as notes:
         put(path, fitted(3))
     assert told in notes[0]
     assert all(other.read_bytes() == before for other in others)

@@ -31,11 +31,10 @@ from tica_fn.detector import (
     SHAPE,
     amplifier_of_columns,
 )
-from tica_fn.errors import FrameError, ModelError
+from tica_fn.errors import FrameError, ModelError, tell_note
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
-from tica_fn.notes import tell
 from tica_fn.pipeline.compose import standard_steps
 from tica_fn.steps.pedestal import subtract_pedestal
 
@@ -180,7 +179,7 @@ def build_bias(items: Sequence[T], read: Read[T], *, limit: float = 5.0) -> Buil
 
     stack = stack_clipped(range(len(items)), load, limit=limit)
     if _is_lit(stack.uncertainty):
-        tell(
+        tell_note(
             "the frames that the bias is made of are not dark: their science pixels vary more from "
             "frame to frame than their overclocks do, as light does"
         )

@@ -15,8 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from tica_fn.errors import BadFileError
-from tica_fn.notes import tell
+from tica_fn.errors import BadFileError, tell_note
 
 __all__ = ["ChangedError", "Identity", "identity_of", "replacing", "write_whole"]
 
@@ -133,16 +132,18 @@ def _take_after(handle: int, target: Path) -> None:
             os.fchown(handle, uid, gid)
         except OSError as error:
             number = max(uid, gid)
-            tell(f"{target}: can't be given its {what} {number} again ({error.strerror})")
+            tell_note(f"{target}: can't be given its {what} {number} again ({error.strerror})")
     try:
         os.fchmod(handle, old.st_mode & 0o7777)
     except OSError as error:
-        tell(f"{target}: can't be given its mode {old.st_mode & 0o7777:o} again ({error.strerror})")
+        tell_note(
+            f"{target}: can't be given its mode {old.st_mode & 0o7777:o} again ({error.strerror})"
+        )
     if old.st_nlink > 1:
         others = "another name (a hard link), which keeps"
         if old.st_nlink > 2:
             others = f"{old.st_nlink - 1} other names (hard links), which keep"
-        tell(f"{target}: has {others} the old content")
+        tell_note(f"{target}: has {others} the old content")
 
 
 def _compare(handle: int, parts: Sequence[Buffer], target: Path) -> None:

@@ -12,11 +12,10 @@ from typing import Any, Self
 
 import attrs
 
-from tica_fn.errors import of_the_package
+from tica_fn.errors import keep_notes, of_the_package
 from tica_fn.fits.model_files import load_models
 from tica_fn.fits.outcome import DONE, FAILED, SKIPPED, Outcome
 from tica_fn.models import Models
-from tica_fn.notes import listening
 from tica_fn.quality.known_models import unexpected_models
 from tica_fn.quality.model_sense import outside_sense
 
@@ -98,7 +97,7 @@ def _shelf(folder: Path, errors: bool) -> ModelShelf:
 def attempt(source: Path, work: Callable[[Path], Outcome]) -> Outcome:
     """Do the work for one file; what it raises becomes a failure."""
     start = time.perf_counter()
-    with listening() as notes:
+    with keep_notes() as notes:
         try:
             outcome = work(source)
         except Exception as error:

@@ -18,13 +18,12 @@ from astropy.io import fits
 from isal import igzip, isal_zlib
 from isal.igzip_lib import IsalError
 
-from tica_fn.errors import BadFileError, one_line
+from tica_fn.errors import BadFileError, one_line, tell_note
 from tica_fn.fits.checksum import ALL_ONES, add_sums, sum_bytes
 from tica_fn.fits.header import CARD, split_cards
 from tica_fn.fits.held_file import HeldFile
 from tica_fn.fits.sizes import check_structure, data_size, size_of
 from tica_fn.immutable import Array
-from tica_fn.notes import tell
 
 __all__ = [
     "BLOCK",
@@ -431,13 +430,13 @@ def _read_hdu(
     raw = bytes(data[start:end])
     header, text = _header(where, raw)
     if not raw.isascii():
-        tell(f"{where}: letters that are not ASCII in the header are read as '?'")
+        tell_note(f"{where}: letters that are not ASCII in the header are read as '?'")
     size = _checked_size(where, header, len(data) - end)
     stop = end + -(-size // BLOCK) * BLOCK
     part = data[end:stop]
     _check_data(where, part)
     if len(part) < stop - end:
-        tell(
+        tell_note(
             f"{where}: the last block is not filled up, {stop - end - len(part)} bytes are missing"
         )
         part = memoryview(bytes(part) + bytes(stop - end - len(part)))
@@ -448,7 +447,9 @@ def _verify(where: str, hdu: RawHDU, total: int) -> None:
     promised = str(hdu.header.get("DATASUM", "")).strip()
     if _keeps_raw_sums(hdu.header):
         if promised.isdigit() and int(promised) != total:
-            tell(f"{where}: its DATASUM is the raw file's, as TICA leaves it; it was not verified")
+            tell_note(
+                f"{where}: its DATASUM is the raw file's, as TICA leaves it; it was not verified"
+            )
             return
     elif promised and (not promised.isdigit() or int(promised) != total):
         raise BadFileError(f"{where}: DATASUM is {promised}, the data sum up to {total}")

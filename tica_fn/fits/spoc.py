@@ -10,7 +10,7 @@ import numpy as np
 
 from tica_fn import kernels
 from tica_fn.detector import SHAPE
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, tell_note
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import facts_of
@@ -19,7 +19,6 @@ from tica_fn.fits.stored import image_meaning
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import SourceFile
-from tica_fn.notes import tell
 from tica_fn.quality.pixels import Pixel
 
 __all__ = ["frame_from_spoc", "image_of", "raw_frame", "spoc_facts"]
@@ -59,13 +58,13 @@ def frame_from_spoc(
 def raw_frame(path: str | os.PathLike[str], hdu: RawHDU, pixels: Array, **facts: Any) -> Frame:
     """Make a frame of raw counts, in which those that are undefined are flagged."""
     if hdu.lossy:
-        tell(f"{path}: the raw counts were packed with loss ({hdu.lossy})")
+        tell_note(f"{path}: the raw counts were packed with loss ({hdu.lossy})")
     undefined = ~np.isfinite(pixels) if pixels.dtype.kind == "f" else np.zeros(0, bool)
     if not undefined.any():
         return Frame(pixels=pixels, unit=ADU, **facts)
     if undefined.all():
         raise BadFileError(f"{path}: all of its raw counts are undefined")
-    tell(f"{path}: {int(undefined.sum())} raw counts are undefined; they become NaN")
+    tell_note(f"{path}: {int(undefined.sum())} raw counts are undefined; they become NaN")
     flags = np.where(undefined, Pixel.NO_DATA.value, 0)
     return Frame(pixels=np.where(undefined, np.nan, pixels), unit=ADU, quality=flags, **facts)
 

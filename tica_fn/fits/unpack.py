@@ -12,11 +12,10 @@ from functools import cached_property
 import numpy as np
 from astropy.io import fits
 
-from tica_fn.errors import BadFileError
+from tica_fn.errors import BadFileError, tell_note
 from tica_fn.fits.blocks import RawHDU
 from tica_fn.fits.sizes import is_packed, size_of
 from tica_fn.immutable import Array
-from tica_fn.notes import tell
 
 __all__ = ["TiledHDU", "as_image", "untiled"]
 
@@ -135,5 +134,5 @@ def _without_empty(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[Raw
     first = next((n for n, hdu in enumerate(hdus) if int(hdu.header["NAXIS"])), 1)
     if first > 1:
         empty = "HDU 1 is" if first == 2 else f"HDUs 1 to {first - 1} are"
-        tell(f"{path}: {empty} empty; the image is looked for in HDU {first}")
+        tell_note(f"{path}: {empty} empty; the image is looked for in HDU {first}")
     return [hdus[0], *hdus[first:]] if first > 1 else hdus

@@ -20,13 +20,13 @@ from tica_fn.detector import (
     SCIENCE_ROWS,
     VIRTUAL_COLUMNS,
 )
+from tica_fn.errors import keep_notes
 from tica_fn.fits.batch import DONE, Outcome
 from tica_fn.fits.files import read_ccds
 from tica_fn.fits.names import stem_of
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
-from tica_fn.notes import listening
 from tica_fn.products.ccd_report import AmplifierNumbers, draw_ccd, numbers_of
 from tica_fn.quality.frame_flags import pedestals_out_of_family
 from tica_fn.views.picture import label_evenly
@@ -106,7 +106,7 @@ def report_file(
     path: Path, outdir: Path
 ) -> tuple[Outcome, list[MeasuredPedestals], list[AmplifierNumbers]]:
     """Draw the frames of a file and put them in tables; give their pedestals and numbers, too."""
-    with listening() as notes:
+    with keep_notes() as notes:
         outcome, measured, numbers = _reported(path, picture_of(path, outdir))
     return attrs.evolve(outcome, notes=tuple(notes)), measured, numbers
 

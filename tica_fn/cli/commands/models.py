@@ -286,8 +286,8 @@ def run_build(args: argparse.Namespace) -> int:
 
     import tica_fn
     from tica_fn import build_bias, build_flat
+    from tica_fn.errors import keep_notes
     from tica_fn.fits.built_model import write_model
-    from tica_fn.notes import listening
 
     say_when_compiling()
     same = [path for path in args.files if args.files.count(path) > 1]
@@ -305,7 +305,7 @@ def run_build(args: argparse.Namespace) -> int:
     read = partial(tica_fn.read, ccd=args.ccd)
     if args.kind == "bias" and (args.bias or args.caldir):
         raise UsageError("a bias is made without other models: leave out --bias and --caldir")
-    with listening() as notes:
+    with keep_notes() as notes:
         if args.kind == "bias":
             model = build_bias(args.files, read, limit=args.sigma)
         else:
