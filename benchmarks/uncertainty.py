@@ -16,7 +16,7 @@ import tica_fn
 from tica_fn.fits.collateral import read_collateral
 from tica_fn.immutable import Array
 from tica_fn.models import Models
-from tica_fn.uncertainty.montecarlo import scatter_of_errors
+from tica_fn.simulate.montecarlo import scatter_of_errors
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = Path(str(files("tica_fn").joinpath("data/example")))

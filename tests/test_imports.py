@@ -22,10 +22,9 @@ LAYERS = (
     ("quality",),
     ("fits",),
     ("remote", "views", "wcs"),
-    ("compare", "simulate"),
-    ("products", "testing"),
-    ("run",),
-    ("cli",),
+    ("compare", "products"),
+    ("run", "simulate"),
+    ("cli", "testing"),
     ("__main__",),
 )
 """Rooms of the package from the ground up.  A room imports from lower layers only."""

@@ -29,7 +29,7 @@ from tica_fn import (
     variance_of_sum,
 )
 from tica_fn.errors import FrameError, MissingCollateralError, ModelError
-from tica_fn.uncertainty.montecarlo import scatter_of_errors
+from tica_fn.simulate.montecarlo import scatter_of_errors
 from tica_fn.uncertainty.requantisation import raw_counts, step_grows
 
 RANDOM = np.random.default_rng(11)

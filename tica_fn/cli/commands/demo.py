@@ -30,7 +30,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demonstration."""
-    from tica_fn.products.demonstration import run_demo
+    from tica_fn.simulate.demonstration import run_demo
 
     say_when_compiling()
     return run_demo(args.outdir, args.seed)

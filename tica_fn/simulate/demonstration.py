@@ -23,6 +23,9 @@ from tica_fn.models import Models
 from tica_fn.pipeline.compose import calibrate
 from tica_fn.products.cutout import cutout
 from tica_fn.products.report import amplifier_table, robust_scatter
+from tica_fn.simulate.expected_noise import expected_variance
+from tica_fn.simulate.simulated_frame import full_frame
+from tica_fn.simulate.spoc_raw import write_spoc_raw
 from tica_fn.uncertainty.estimate_variance import estimate_variance
 from tica_fn.wcs.refstars_file import read_reference_stars
 
@@ -126,8 +129,6 @@ def _draw_sirius(raw: Path, example: Path, output: Path) -> Path:
 
 
 def _show_full_frame(example: Path, models: Models, output: Path, seed: int) -> bool:
-    from tica_fn.simulate import expected_variance, full_frame, write_spoc_raw
-
     print("2. A full frame with known truth: the stars of sector 6, camera 2, CCD 3, through the")
     print("   calibration steps backwards with the same real models, Poisson and read noise\n")
     made = full_frame(models, sector=6, exposure_s=1800.0, seed=seed)
@@ -187,8 +188,6 @@ def _draw_full_frame(frame: Frame, output: Path) -> Path:
 def _show_transit(models: Models, output: Path, seed: int) -> bool:
     """Frames of a star that dims by a known part, to a light curve."""
     from matplotlib.figure import Figure
-
-    from tica_fn.simulate import full_frame, write_spoc_raw
 
     print("\n3. A transit: ten simulated raw frames, calibrated, cut out around one star\n")
     stars = full_frame(models, sector=6, exposure_s=1800.0, seed=seed).stars

@@ -77,7 +77,7 @@ def requantised(adu: Array, quantum: float, growth: float) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from tica_fn.uncertainty.montecarlo import requantised
+    >>> from tica_fn.simulate.montecarlo import requantised
     >>> requantised(np.array([-13.0, 3.0, 5.0, 101.0]), 8.0, 0.0)
     array([-16.,   0.,   8., 104.])
     """
