@@ -19,7 +19,7 @@ from . import testing as testing
 from . import uncertainty as uncertainty
 from . import views as views
 from . import wcs as wcs
-from .build.bias_and_flat import BuiltModel as BuiltModel
+from .build.bad_pixels import build_bad_pixels as build_bad_pixels
 from .build.bias_and_flat import build_bias as build_bias
 from .build.bias_and_flat import build_flat as build_flat
 from .detector import Amplifiers as Amplifiers
@@ -31,11 +31,12 @@ from .fits.model_files import load_models as load_models
 from .fits.target import read_target as read_target
 from .frame import Frame as Frame
 from .frame import Times as Times
-from .models import ModelFile as ModelFile
-from .models import Models as Models
-from .models import Provenance as Provenance
-from .models import SourceFile as SourceFile
-from .models import neutral_models as neutral_models
+from .models.built import BuiltModel as BuiltModel
+from .models.calibration import Models as Models
+from .models.calibration import neutral_models as neutral_models
+from .models.source_files import ModelFile as ModelFile
+from .models.source_files import Provenance as Provenance
+from .models.source_files import SourceFile as SourceFile
 from .pipeline.compose import Pipeline as Pipeline
 from .pipeline.compose import calibrate as calibrate
 from .pipeline.compose import compose as compose
@@ -45,7 +46,6 @@ from .pipeline.stack import calibrate_stack as calibrate_stack
 from .pipeline.trim import trim_science as trim_science
 from .products.cutout import cutout as cutout
 from .products.cutout_file import Cutout as Cutout
-from .quality.bad_pixels import build_bad_pixels as build_bad_pixels
 from .quality.frame_flags import flag_frame as flag_frame
 from .quality.known_models import unexpected_models as unexpected_models
 from .quality.pixels import flag_pixels as flag_pixels

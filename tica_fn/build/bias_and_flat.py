@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 
 import attrs
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tica_fn.build.clipped_mean import Stack, stack_clipped
 from tica_fn.detector import (
@@ -33,12 +32,13 @@ from tica_fn.detector import (
 )
 from tica_fn.errors import FrameError, ModelError, tell_note
 from tica_fn.frame import ADU, Frame
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array
 from tica_fn.models import Models
+from tica_fn.models.built import BuiltModel
 from tica_fn.pipeline.compose import standard_steps
 from tica_fn.steps.pedestal import subtract_pedestal
 
-__all__ = ["BuiltModel", "build_bias", "build_flat"]
+__all__ = ["build_bias", "build_flat"]
 
 _SCIENCE = (slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS))
 _SKY, _STAR, _MOST_STARS = 1.5, 20.0, 1e-3
@@ -49,56 +49,6 @@ _DEAD = 0.05
 
 T = TypeVar("T")
 Read = Callable[[T], Frame]
-
-
-def _image(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float32)
-
-
-@attrs.frozen(eq=False, repr=False, kw_only=True)
-class BuiltModel(Record):
-    """A model made from a stack of frames.
-
-    Parameters
-    ----------
-    kind : str
-        ``"bias"`` or ``"flat"``.
-    camera, ccd : int
-        Numbers 1 to 4.
-    image : ndarray
-        (2078, 2136) float32: ADU per exposure, or relative response.
-    uncertainty : ndarray
-        (2078, 2136) float32, its standard deviation in the same unit, from the scatter of the
-        frames; NaN where it is not known.
-    count : ndarray
-        (2078, 2136) int32: frames that each pixel's mean was made from.
-    exposure_s, coadds : float
-        Exposure time in seconds and number of coadded exposures of the frames.
-    frames : int
-        Length of the stack.
-    limit : float
-        Standard deviations at which values were clipped.
-    levels : ndarray
-        (frames,) float64: each frame's median signal in electrons (flat), or its mean pedestal in
-        ADU (bias).
-    """
-
-    kind: str
-    camera: int
-    ccd: int
-    image: Array = attrs.field(converter=_image)
-    uncertainty: Array = attrs.field(converter=_image)
-    count: Array = attrs.field(converter=frozen_array)
-    exposure_s: float
-    coadds: float
-    frames: int
-    limit: float
-    levels: Array = attrs.field(converter=frozen_array)
-
-    @property
-    def clipped(self) -> int:
-        """Number of values that were left out."""
-        return int(self.frames * self.count.size - self.count.sum(dtype=np.int64))
 
 
 @attrs.define(kw_only=True)

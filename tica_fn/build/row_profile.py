@@ -24,59 +24,16 @@ from tica_fn.detector import (
 )
 from tica_fn.errors import FrameError, ModelError
 from tica_fn.frame import ADU, Frame
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array
 from tica_fn.models import Models
+from tica_fn.models.built import Overclocks, RowProfile
 
-__all__ = ["Overclocks", "RowProfile", "build_row_profile", "overclocks_of"]
+__all__ = ["build_row_profile", "overclocks_of"]
 
 _COLUMNS = 10
 _AT_ONCE = 32
 _MAD_TO_SIGMA = 1.4826
 _FAR = 20.0
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Overclocks:
-    """Overclock columns of one amplifier in one readout.
-
-    `counts`: (2078, 11) raw counts, NaN where missing; `calibrated`: (2078, 11) of the mission's
-    file, ADU per second, or None.
-    """
-
-    name: str
-    camera: int
-    ccd: int
-    amplifier: int
-    coadds: float
-    counts: Array
-    calibrated: Array | None = None
-
-
-@attrs.frozen(eq=False, repr=False, kw_only=True)
-class RowProfile(Record):
-    """Row profiles of a CCD's amplifiers.
-
-    Parameters
-    ----------
-    camera, ccd : int
-        Numbers 1 to 4.
-    profile : ndarray
-        (4, 2078) float64: black of A, B, C and D in each row, ADU per read, of mean zero; NaN
-        where no overclock columns were at hand.
-    uncertainty : ndarray
-        (4, 2078) float64: its standard deviation.
-    frames : tuple of int
-        Readouts that each was made from.
-    exact : tuple of bool
-        Whether each is what the mission's own calibrated overclocks tell.
-    """
-
-    camera: int
-    ccd: int
-    profile: Array = attrs.field(converter=frozen_array)
-    uncertainty: Array = attrs.field(converter=frozen_array)
-    frames: tuple[int, ...]
-    exact: tuple[bool, ...]
 
 
 def overclocks_of(name: str, frame: Frame) -> Iterator[Overclocks]:

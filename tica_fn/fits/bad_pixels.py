@@ -22,7 +22,7 @@ from tica_fn.fits.kept_model import read_kept_model
 from tica_fn.fits.provenance import software
 from tica_fn.immutable import Array
 from tica_fn.models import ModelFile
-from tica_fn.quality.bad_pixels import BadPixels
+from tica_fn.quality.bits import BadPixels
 
 __all__ = ["read_bad_pixels", "write_bad_pixels"]
 

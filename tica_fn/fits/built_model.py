@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from tica_fn.build.bias_and_flat import BuiltModel
 from tica_fn.detector import SHAPE
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.gate import open_checked
 from tica_fn.fits.provenance import software
 from tica_fn.immutable import Array, freeze
+from tica_fn.models.built import BuiltModel
 
 __all__ = ["read_bias_image", "write_model"]
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from tica_fn.build.row_profile import Overclocks, RowProfile
 from tica_fn.detector import AMPLIFIERS, ROWS
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
@@ -23,6 +22,7 @@ from tica_fn.fits.kept_model import read_kept_model
 from tica_fn.fits.provenance import software
 from tica_fn.immutable import Array
 from tica_fn.models import ModelFile
+from tica_fn.models.built import Overclocks, RowProfile
 
 __all__ = ["overclocks_of_collateral", "read_row_profile", "write_row_profile"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from enum import IntFlag
 
+import attrs
 import numpy as np
 
 from tica_fn.detector import SCIENCE_COLUMNS
 from tica_fn.frame import NO_DATA
-from tica_fn.immutable import Array, freeze
+from tica_fn.immutable import Array, Record, freeze, frozen_array
 
-__all__ = ["FLAT_RANGE", "STRAP_COLUMNS", "Pixel"]
+__all__ = ["FLAT_RANGE", "STRAP_COLUMNS", "BadPixels", "Pixel"]
 
 FLAT_RANGE = (0.5, 1.5)
 """Lowest and highest flat field that can be right."""
@@ -34,6 +35,39 @@ class Pixel(IntFlag):
     HOT = 4096
     DEAD = 8192
     ISOLATED = 16384
+
+
+@attrs.frozen(eq=False, repr=False, kw_only=True)
+class BadPixels(Record):
+    """A map of bad pixels.
+
+    Parameters
+    ----------
+    camera, ccd : int
+        Numbers 1 to 4.
+    bits : ndarray
+        (2078, 2136) int32: `HOT` and `DEAD` of `tica_fn.quality.pixels.Pixel`.
+    frames : int
+        Frames it was made from.
+    exposure_s : float
+        Their exposure time, seconds.
+    """
+
+    camera: int
+    ccd: int
+    bits: Array = attrs.field(converter=frozen_array)
+    frames: int
+    exposure_s: float
+
+    @property
+    def hot(self) -> int:
+        """Number of hot pixels."""
+        return int((self.bits & Pixel.HOT.value > 0).sum())
+
+    @property
+    def dead(self) -> int:
+        """Number of dead pixels."""
+        return int((self.bits & Pixel.DEAD.value > 0).sum())
 
 
 def _strap_columns() -> Array:

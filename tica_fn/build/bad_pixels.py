@@ -16,13 +16,13 @@ from tica_fn.build.clipped_mean import stack_clipped
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
 from tica_fn.errors import FrameError
 from tica_fn.frame import ADU, Frame, Place
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import standard_steps
-from tica_fn.quality.bits import FLAT_RANGE, Pixel
+from tica_fn.quality.bits import FLAT_RANGE, BadPixels
 from tica_fn.quality.outliers import BLOCK, Outliers
 
-__all__ = ["BadPixels", "build_bad_pixels"]
+__all__ = ["build_bad_pixels"]
 
 _PART_OF_LIGHT = 0.005
 """Least standard deviation, as a part of a pixel's light: flat fields are not better."""
@@ -32,39 +32,6 @@ _FAINT_SIGMAS = 0.7572
 """Distance of these two parts of normal noise, in standard deviations."""
 
 T = TypeVar("T")
-
-
-@attrs.frozen(eq=False, repr=False, kw_only=True)
-class BadPixels(Record):
-    """A map of bad pixels.
-
-    Parameters
-    ----------
-    camera, ccd : int
-        Numbers 1 to 4.
-    bits : ndarray
-        (2078, 2136) int32: `HOT` and `DEAD` of `tica_fn.quality.pixels.Pixel`.
-    frames : int
-        Frames it was made from.
-    exposure_s : float
-        Their exposure time, seconds.
-    """
-
-    camera: int
-    ccd: int
-    bits: Array = attrs.field(converter=frozen_array)
-    frames: int
-    exposure_s: float
-
-    @property
-    def hot(self) -> int:
-        """Number of hot pixels."""
-        return int((self.bits & Pixel.HOT.value > 0).sum())
-
-    @property
-    def dead(self) -> int:
-        """Number of dead pixels."""
-        return int((self.bits & Pixel.DEAD.value > 0).sum())
 
 
 def _scatter(mean: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The calibration models of one CCD, frozen, and the files that they and frames come from."""
+"""The calibration models of one CCD, frozen."""
 
 from __future__ import annotations
 
@@ -9,82 +9,9 @@ from numpy.typing import ArrayLike
 from tica_fn.detector import SHAPE, Amplifiers, check_ccd
 from tica_fn.errors import ModelError
 from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.models.source_files import ModelFile, Provenance
 
-__all__ = ["ModelFile", "Models", "Provenance", "SourceFile", "neutral_models"]
-
-
-@attrs.frozen(kw_only=True)
-class SourceFile:
-    """The file that a frame was read from.
-
-    Parameters
-    ----------
-    name : str
-        File name without folder.
-    crc32 : str
-        CRC-32 of its (unpacked) content, hexadecimal.
-    """
-
-    name: str
-    crc32: str
-
-
-@attrs.frozen(kw_only=True)
-class ModelFile:
-    """A file that a model was read from.
-
-    Parameters
-    ----------
-    name : str
-        File name without folder.
-    sha256 : str
-        Hash of the file's bytes, hexadecimal.
-    version : str
-        Version of the model set that it belongs to, as `tica-fn models fetch` recorded it (the
-        hash of a DVC listing); empty where nothing is recorded.
-    """
-
-    name: str
-    sha256: str
-    version: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class Provenance:
-    """The models that a frame was calibrated with.
-
-    Parameters
-    ----------
-    kind : str
-        Kind of the models: ``"tica"``, ``"spoc"``, or what their maker says.
-    files : tuple of ModelFile
-        The files they were read from.
-    gain : tuple of float
-        Gain of A, B, C, D in electron per ADU.
-    """
-
-    kind: str
-    files: tuple[ModelFile, ...]
-    gain: tuple[float, ...]
-
-    def merged(self, other: Provenance | None) -> Provenance:
-        """Add what earlier steps were made with.
-
-        Parameters
-        ----------
-        other : Provenance or None
-            Provenance of the frame so far.
-
-        Returns
-        -------
-        Provenance
-            This one, with the other's files first; the kinds joined where they differ.
-        """
-        if other is None or other == self:
-            return self
-        files = tuple(dict.fromkeys((*other.files, *self.files)))
-        kinds = dict.fromkeys((*other.kind.split("+"), *self.kind.split("+")))
-        return attrs.evolve(self, files=files, kind="+".join(kinds))
+__all__ = ["Models", "neutral_models"]
 
 
 def _image(value: ArrayLike) -> Array:

@@ -1,0 +1,6 @@
+"""The records of calibration models: those that frames are calibrated with, and built ones."""
+
+from tica_fn.models.calibration import Models, neutral_models
+from tica_fn.models.source_files import ModelFile, Provenance, SourceFile
+
+__all__ = ["ModelFile", "Models", "Provenance", "SourceFile", "neutral_models"]
