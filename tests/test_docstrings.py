@@ -34,7 +34,9 @@ def public_names() -> list[str]:
             if inspect.isclass(value) and not issubclass(value, Enum):
                 found.update(
                     f"{module}.{name}.{own}"
-                    for own, what in vars(value).items()
+                    for base in value.__mro__
+                    if base.__module__.startswith("tica_fn")
+                    for own, what in vars(base).items()
                     if not own.startswith("_") and inspect.isfunction(what)
                 )
 

@@ -29,8 +29,8 @@ from .fits.files import read_camera as read_camera
 from .fits.files import write as write
 from .fits.model_files import load_models as load_models
 from .fits.target import read_target as read_target
-from .frame import Frame as Frame
-from .frame import Times as Times
+from .frame.exposure import Times as Times
+from .frame.record import Frame as Frame
 from .models.built import BuiltModel as BuiltModel
 from .models.calibration import Models as Models
 from .models.calibration import neutral_models as neutral_models
