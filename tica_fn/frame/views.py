@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -16,8 +15,10 @@ __all__ = ["Viewable"]
 
 
 def _views() -> Any:
-    """What astropy and matplotlib make of frames, loaded when it is used; see `tica_fn.views`."""
-    return import_module("tica_fn.views")
+    """Load `tica_fn.views` through the package itself: frames are below files and astropy."""
+    import tica_fn
+
+    return tica_fn.views
 
 
 class Viewable:

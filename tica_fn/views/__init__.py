@@ -1,7 +1,7 @@
 """What astropy, matplotlib and notebooks make of a frame.
 
-`tica_fn.frame.Frame` reaches this room through one hook, when it is first used: frames are below
-files and astropy, and stay so.
+Frames are below files and astropy, and stay so: `tica_fn.Frame` reaches this room through the
+package itself, when it is first used.
 """
 
 from tica_fn.views.ccddata import from_ccddata, to_ccddata
