@@ -37,7 +37,11 @@ def lower_bounds():
 def run(python, packages, tests):
     """Install and test; what came of it in a word or two."""
     found = shutil.which(f"python{python}")
-    if found is None:
+    # A version manager's stand-in is found, and fails, where that Python is not switched on.
+    if (
+        not found
+        or subprocess.run([found, "--version"], capture_output=True, check=False).returncode
+    ):
         return "not run: no such Python here"
     place = ROOT / ".venv-matrix" / f"{python}-{packages}"
     pip = [str(place / "bin/python"), "-m", "pip", "install", "--quiet"]
