@@ -33,9 +33,7 @@ def test_conda_recipe_asks_for_what_the_project_asks_for(project):
     run = [one for one in listed(recipe, "run") if not one.startswith(("python ", "__unix"))]
     assert bounds(run) == bounds(project["dependencies"])
     extras = project["optional-dependencies"]
-    assert bounds(listed(recipe, "run_constrained")) == bounds(
-        extras["cluster"] + extras["report"]
-    )
+    assert bounds(listed(recipe, "run_constrained")) == bounds(extras["cluster"] + extras["report"])
     python = project["requires-python"].removeprefix(">=")
     assert recipe.count(f"- python >={python}\n") == 2
 
