@@ -9,22 +9,21 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def in_place(installed):
+    origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    return origin.get("url") == ROOT.as_uri() and origin["dir_info"].get("editable")
+
+
 def test_install_in_place_is_a_plain_path():
     """Type checkers read paths from `.pth` files; an import hook, which they can't run, hides all."""
-    installed_here = [
-        installed
-        for installed in distributions(name="tica-fn")
-        if (origin := json.loads(installed.read_text("direct_url.json") or "{}"))
-        and origin["url"] == ROOT.as_uri()
-        and origin.get("dir_info", {}).get("editable")
-    ]
-    if not installed_here:
+    installed = next((one for one in distributions(name="tica-fn") if in_place(one)), None)
+    if installed is None:
         pytest.skip("these sources are not installed in place")
     paths = [
         line
-        for file in installed_here[0].files or ()
+        for file in installed.files or ()
         if file.suffix == ".pth"
-        for line in installed_here[0].locate_file(file).read_text().splitlines()
+        for line in installed.locate_file(file).read_text().splitlines()
     ]
     assert str(ROOT) in paths
     assert (ROOT / "tica_fn/py.typed").is_file()
