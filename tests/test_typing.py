@@ -15,7 +15,7 @@ def in_place(installed):
 
 
 def test_install_in_place_is_a_plain_path():
-    """Type checkers read paths from `.pth` files; an import hook, which they can't run, hides all."""
+    """Type checkers read paths from `.pth` files; they run no import hooks."""
     installed = next((one for one in distributions(name="tica-fn") if in_place(one)), None)
     if installed is None:
         pytest.skip("these sources are not installed in place")
