@@ -1,7 +1,12 @@
-"""Plots of a run against time, linked: a zoom of one moves all."""
+"""What the page draws against time: numbers and labels, of which ``plots.js`` makes the plots.
+
+The plots are made in the browser, by BokehJS: Bokeh itself would take longer to load and to put
+its models together here than some fifty frames take to be calibrated.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,12 +17,11 @@ from tica_fn.run.families import drift_of_frames
 from tica_fn.run.page.thinning import thinned
 from tica_fn.run.schema import LETTERS
 
-__all__ = ["COLOURS", "make_plots"]
+__all__ = ["COLOURS", "PLOTS", "plotted"]
 
 Frames = Mapping[tuple[int, int], Mapping[str, Array]]
 _HUES = {1: (0.58, 0.75), 2: (0.07, 0.85), 3: (0.38, 0.65), 4: (0.85, 0.55)}
 _MOST = 1500
-_HEIGHT = 210
 _ONE_READOUT_D = 10.0 / 86400.0
 
 
@@ -31,7 +35,8 @@ def _colour(camera: int, ccd: int) -> str:
 
 
 COLOURS = {(c, d): _colour(c, d) for c in (1, 2, 3, 4) for d in (1, 2, 3, 4)}
-_PLOTS = (
+_NAMES = {ccd: f"cam{ccd[0]}-ccd{ccd[1]}" for ccd in COLOURS}
+_QUANTITIES = (
     ("background", "background mode [e-]", ("mode",), True),
     ("pedestals", "pedestals less median [adu]", tuple(f"offset_{x}" for x in LETTERS), False),
     ("smear", "smear level [e-]", ("smear",), False),
@@ -41,61 +46,63 @@ _PLOTS = (
     ("roll", "roll [arcsec]", ("roll",), False),
     ("stars", "good-star fraction", ("good_fraction",), False),
 )
+PLOTS = (*(name for name, *_ in _QUANTITIES), "flags")
+"""The plots, in their order."""
 
 
-def make_plots(frames: Frames, references: Mapping[tuple[int, int], float]) -> dict[str, Any]:
-    """Make the plots by name; `references` are times of the CCDs' reference frames."""
+def plotted(frames: Frames, references: Mapping[tuple[int, int], float]) -> dict[str, Any]:
+    """Gather what is drawn, as JSON takes it; `references` are times of the reference frames.
+
+    Columns of numbers are bytes in base64, little-endian, behind the name of their type.
+    """
     columns = {ccd: _columns(one) for ccd, one in frames.items()}
     times = np.concatenate([one["time"] for one in columns.values()])
     low, high = (float(np.nanmin(times)), float(np.nanmax(times))) if times.size else (0.0, 1.0)
-    room = 0.02 * (high - low) or 0.5
-    across = _models().Range1d(low - room, high + room, bounds=(low - 4 * room, high + 4 * room))
-    source = _models().ColumnDataSource(_points(frames, columns))
-    plots = {}
-    for name, label, quantities, logarithmic in _PLOTS:
-        known = any(np.isfinite(source.data[one]).any() for one in quantities)
-        # Without values there is nothing for the browser to find a range by.
-        up = None if known else _models().Range1d(0.0, 1.0)
-        label = label if known else f"{label}: not known of any frame"
-        figure = _figure(name, label, across, logarithmic and known, up)
-        for number, quantity in enumerate(quantities):
-            marker = "x" if number and name == "drift" else "circle"
-            _scatter(figure, source, quantity, marker)
-        _mark_references(figure, references)
-        plots[name] = figure
-    flags = _flag_points(frames, columns)
-    factors = sorted(set(flags["flag"])) or ["no flags"]
-    figure = _figure("flags", "flags", across, False, _models().FactorRange(*reversed(factors)))
-    figure.height = max(_HEIGHT, 60 + 22 * len(factors))
-    _scatter(figure, _models().ColumnDataSource(flags), "flag", "circle", size=6)
-    _mark_references(figure, references)
-    return plots | {"flags": figure}
+    points = _points(frames, columns)
+    plots = []
+    for name, label, quantities, logarithmic in _QUANTITIES:
+        known = any(np.isfinite(points[one]).any() for one in quantities)
+        plots.append(
+            {
+                "name": name,
+                "label": label if known else f"{label}: not known of any frame",
+                "quantities": quantities,
+                # Without values there is nothing for the browser to find a range by.
+                "known": known,
+                "logarithmic": logarithmic and known,
+            }
+        )
+    return {
+        "ccds": list(_NAMES.values()),
+        "colours": list(COLOURS.values()),
+        "times": [low, high],
+        "references": _apart(references.values()),
+        "plots": plots,
+        "points": {name: _packed(values) for name, values in points.items()},
+        "flags": _flag_points(frames, columns),
+    }
+
+
+def _packed(values: Array) -> list[str]:
+    data = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    return [values.dtype.name, base64.b64encode(data.tobytes()).decode()]
 
 
 def _points(frames: Frames, columns: Mapping[tuple[int, int], Mapping[str, Array]]) -> Any:
-    """What is drawn of every CCD, in one table: its columns, and the CCD's name."""
+    """What is drawn of every CCD, in one table: its columns, and the CCD's number in the list."""
     parts: dict[str, list[Array]] = {}
-    names: list[str] = []
     for ccd, one in columns.items():
         flagged = np.array([bool(flags) for flags in frames[ccd]["flags"]])
-        shown = [one[name] for _, _, quantities, _ in _PLOTS for name in quantities]
+        shown = [one[name] for _, _, quantities, _ in _QUANTITIES for name in quantities]
         kept = thinned(shown, flagged & (np.cumsum(flagged) <= _MOST // 2), _MOST)
-        for name, values in {**one, "cadence": frames[ccd]["cadence"]}.items():
+        which = np.full(flagged.size, list(_NAMES).index(ccd))
+        for name, values in {**one, "cadence": frames[ccd]["cadence"], "ccd": which}.items():
             parts.setdefault(name, []).append(values[kept])
-        names += [f"cam{ccd[0]}-ccd{ccd[1]}"] * kept.size
-    kinds = {"time": np.float64, "cadence": np.int32}
-    data: dict[str, Any] = {
+    kinds = {"time": np.float64, "cadence": np.int32, "ccd": np.uint8}
+    return {
         name: np.concatenate(values).astype(kinds.get(name, np.float32))
         for name, values in parts.items()
     }
-    return data | {"ccd": names, "alpha": np.full(len(names), 0.75, np.float32)}
-
-
-def _models() -> Any:
-    """Bokeh's models, whose types say less than they take."""
-    import bokeh.models
-
-    return bokeh.models
 
 
 def _columns(frames: Mapping[str, Array]) -> dict[str, Array]:
@@ -118,7 +125,7 @@ def _columns(frames: Mapping[str, Array]) -> dict[str, Array]:
 
 def _flag_points(frames: Frames, columns: Mapping[Any, Any]) -> dict[str, Any]:
     """Points of the plot of flags: amplifiers are left out, long runs thinned."""
-    points: list[tuple[float, str, int, str]] = []
+    points: list[tuple[float, str, int, int]] = []
     for ccd, one in frames.items():
         seen: dict[str, int] = {}
         for k, flags in enumerate(one["flags"]):
@@ -127,76 +134,9 @@ def _flag_points(frames: Frames, columns: Mapping[Any, Any]) -> dict[str, Any]:
                 seen[flag] = seen.get(flag, 0) + 1
                 if seen[flag] <= 300 or seen[flag] % 10 == 0:
                     time = float(columns[ccd]["time"][k])
-                    points.append((time, flag, int(one["cadence"][k]), f"cam{ccd[0]}-ccd{ccd[1]}"))
+                    points.append((time, flag, int(one["cadence"][k]), list(_NAMES).index(ccd)))
     names = ("time", "flag", "cadence", "ccd")
-    data: dict[str, Any] = {name: [one[n] for one in points] for n, name in enumerate(names)}
-    return data | {"alpha": np.full(len(points), 0.75, np.float32)}
-
-
-def _figure(name: str, label: str, across: Any, logarithmic: bool, up: Any = None) -> Any:
-    from bokeh.plotting import figure
-
-    more = {} if up is None else {"y_range": up}
-    made: Any = figure(
-        name=name,
-        title=label,
-        height=_HEIGHT,
-        sizing_mode="stretch_width",
-        x_range=across,
-        y_axis_type="log" if logarithmic else "auto",
-        tools="xbox_zoom,xwheel_zoom,xpan,reset,save",
-        active_drag="xbox_zoom",
-        output_backend="canvas",
-        background_fill_alpha=0.0,
-        border_fill_alpha=0.0,
-        outline_line_alpha=0.3,
-        min_border_left=130 if name == "flags" else 64,
-        min_border_right=14,
-        **more,
-    )
-    made.add_tools(
-        _models().HoverTool(
-            tooltips=[
-                ("", "@ccd"),
-                ("cadence", "@cadence"),
-                ("time", "@time{0.0000}"),
-                ("", "$snap_y"),
-            ]
-        )
-    )
-    made.toolbar.logo = None
-    made.toolbar.autohide = True
-    made.title.text_font_size = "13px"
-    made.grid.grid_line_alpha = 0.25
-    made.xaxis.ticker.desired_num_ticks = 4  # A phone has room for no more.
-    made.xaxis.formatter = _models().BasicTickFormatter(use_scientific=False)
-    if name == "flags":
-        made.xaxis.axis_label = "time [TJD, TDB]"
-    return made
-
-
-def _scatter(figure: Any, source: Any, y: str, marker: str, size: int = 4) -> None:
-    from bokeh.transform import factor_cmap
-
-    names = [f"cam{camera}-ccd{ccd}" for camera, ccd in COLOURS]
-    colour: Any = factor_cmap("ccd", list(COLOURS.values()), names)
-    figure.scatter(
-        "time", y, source=source, size=size, marker=marker, color=colour, alpha="alpha", name=y
-    )
-
-
-def _mark_references(figure: Any, references: Mapping[tuple[int, int], float]) -> None:
-    for time in _apart(references.values()):
-        span = _models().Span(
-            location=time,
-            dimension="height",
-            line_dash="dashed",
-            line_width=1,
-            line_color="#d08000",
-            line_alpha=0.8,
-            name="reference",
-        )
-        figure.add_layout(span)
+    return {name: [one[n] for one in points] for n, name in enumerate(names)}
 
 
 def _apart(times: Iterable[float]) -> list[float]:

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tica_fn.fits.atomic import write_whole
-from tica_fn.run.page.plots import COLOURS, make_plots
+from tica_fn.run.page.plots import COLOURS, PLOTS, plotted
 from tica_fn.run.page.quick_look import quick_look
 from tica_fn.run.page.tables import (
     events_of,
@@ -30,9 +31,6 @@ __all__ = ["check_plots", "write_page"]
 
 _PLANE = ((2, 1), (3, 4))
 """CCDs as they stand in their camera's frame; 1 and 2 are turned by half in it."""
-_ORDER = (
-    "background", "pedestals", "smear", "noise", "residuals", "drift", "roll", "stars", "flags",
-)  # fmt: skip
 
 
 _PLANE_WORDS = (
@@ -47,10 +45,8 @@ _TIME_WORDS = (
 
 def check_plots() -> None:
     """Raise `ImportError` where the page's plots can't be made."""
-    try:
-        import bokeh  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ImportError("the page of a run needs Bokeh: pip install 'tica-fn[report]'") from error
+    if find_spec("bokeh") is None:
+        raise ImportError("the page of a run needs Bokeh: pip install 'tica-fn[report]'")
 
 
 def write_page(record: RunRecord, path: Path) -> Path:
@@ -77,7 +73,7 @@ def write_page(record: RunRecord, path: Path) -> Path:
     frames = frames_by_ccd(record)
     stars = {(row["camera"], row["ccd"]): row for row in record.rows("stars")}
     references = _reference_times(frames, stars)
-    script, plots = _plots(frames, references)
+    drawn = json.dumps(plotted(frames, references)) if frames else ""
     sections = [
         _head(record, progress, frames),
         "<h2 id='plane'>Focal plane</h2>",
@@ -93,7 +89,7 @@ def write_page(record: RunRecord, path: Path) -> Path:
         "<h2 id='time'>Against time</h2>",
         _TIME_WORDS,
         _keys(frames),
-        *plots,
+        *(f'<div class="plot" id="plot-{name}"></div>' for name in (PLOTS if frames else ())),
         "<h2 id='failures'>Failures</h2>",
         html_table("failures-table", ("what failed, and why",), [(w,) for w in progress.failures],
                    "Nothing failed."),
@@ -136,9 +132,10 @@ def write_page(record: RunRecord, path: Path) -> Path:
     page = _TEMPLATE.format(
         title=escape(f"tica-fn run: {record.path.parent.name}"),
         css=_text("page.css"),
-        bokeh=_bokeh() if plots else "",
         body="\n".join(sections),
-        script=script,
+        plots=_PLOTS.format(bokeh=_bokeh(), drawn=drawn.replace("</", "<\\/"), js=_text("plots.js"))
+        if drawn
+        else "",
         js=_text("page.js"),
     )
     write_whole(path, [page.encode("utf-8", "backslashreplace")])
@@ -153,17 +150,21 @@ _TEMPLATE = """<!doctype html>
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>{css}</style>
-{bokeh}
 </head>
 <body>
 <main>
 {body}
 </main>
-{script}
+{plots}
 <script>{js}</script>
 </body>
 </html>
 """
+
+
+_PLOTS = """<script>{bokeh}</script>
+<script type="application/json" id="plotted">{drawn}</script>
+<script>{js}</script>"""
 
 
 def _text(name: str) -> str:
@@ -171,19 +172,12 @@ def _text(name: str) -> str:
 
 
 def _bokeh() -> str:
-    from bokeh.resources import Resources
-
-    return str(Resources(mode="inline", components=["bokeh"]).render_js())
-
-
-def _plots(frames: Any, references: Mapping[tuple[int, int], float]) -> tuple[str, list[str]]:
-    from bokeh.embed import components
-
-    if not frames:
-        return "", []
-    made = make_plots(frames, references)
-    script, divs = components({name: made[name] for name in _ORDER})
-    return script, [f'<div class="plot" id="plot-{name}">{divs[name]}</div>' for name in _ORDER]
+    """BokehJS, with what makes plots; Bokeh itself is not loaded."""
+    found = find_spec("bokeh")
+    assert found is not None
+    assert found.submodule_search_locations
+    folder = Path(found.submodule_search_locations[0]) / "server/static/js"
+    return "\n".join((folder / name).read_text() for name in ("bokeh.min.js", "bokeh-api.min.js"))
 
 
 def _reference_times(frames: Any, stars: Mapping[Any, Any]) -> dict[tuple[int, int], float]:
