@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
 from tica_fn.detector import SHAPE
 from tica_fn.errors import BadFileError
@@ -33,6 +32,8 @@ def write_bad_pixels(
     made: BadPixels, path: str | os.PathLike[str], sources: Sequence[str] = ()
 ) -> None:
     """Write a map so that `tica_fn.load_models` reads it; whole or not at all."""
+    from astropy.io import fits
+
     primary = fits.PrimaryHDU(made.bits)
     header = primary.header
     for keyword, value, comment in (

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from isal import igzip, isal_zlib
 from isal.igzip_lib import IsalError
 
 from tica_fn.errors import BadFileError, one_line, tell_note
 from tica_fn.fits.checksum import ALL_ONES, add_sums, sum_bytes
-from tica_fn.fits.header import CARD, split_cards
+from tica_fn.fits.header import CARD, Header, split_cards
 from tica_fn.fits.held_file import HeldFile
 from tica_fn.fits.sizes import check_structure, data_size, size_of
 from tica_fn.immutable import Array
@@ -71,7 +70,7 @@ class RawHDU:
     """One header-data unit of a file."""
 
     def __init__(
-        self, text: str, header: fits.Header, data: memoryview, head: bytes | None = None
+        self, text: str, header: Header, data: memoryview, head: bytes | None = None
     ) -> None:
         self.text = text
         self.header = header
@@ -232,7 +231,7 @@ class UnreadHDU(RawHDU):
     """One header-data unit, whose data are read from the file when they are asked for."""
 
     def __init__(
-        self, text: str, header: fits.Header, head: bytes, file: HeldFile, start: int, size: int
+        self, text: str, header: Header, head: bytes, file: HeldFile, start: int, size: int
     ) -> None:
         super().__init__(text, header, memoryview(b""), head)
         self.start = start
@@ -340,12 +339,12 @@ def _begins(path: str | os.PathLike[str], head: bytes, number: int) -> bool:
     return True
 
 
-def _checked_size(where: str, header: fits.Header, left: int) -> int:
+def _checked_size(where: str, header: Header, left: int) -> int:
     """Bytes of an HDU's data, which must be there."""
     try:
         size = data_size(where, header)
         check_structure(where, header)
-    except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BadFileError(f"{where}: the header can't be read ({one_line(str(error))})") from error
     if size > left:
         raise BadFileError(f"{where}: the file is truncated: {left} of {size} bytes of data")
@@ -391,13 +390,13 @@ def _end_of_header(where: str, data: memoryview, start: int) -> int | None:
             raise BadFileError(f"{where}: the header has no end (no END card)")
 
 
-def _header(where: str, raw: bytes) -> tuple[fits.Header, str]:
+def _header(where: str, raw: bytes) -> tuple[Header, str]:
     """Header and its text; what is not ASCII is a question mark in both."""
     text = raw.decode("ascii", errors="replace").replace("\ufffd", "?")
     _check_rest(where, text)
     try:
-        header = fits.Header.fromstring("".join(card for _, card in split_cards(text)))
-    except (ValueError, KeyError, TypeError, fits.VerifyError) as error:
+        header = Header(split_cards(text))
+    except (ValueError, KeyError, TypeError) as error:
         raise BadFileError(f"{where}: the header can't be read ({one_line(str(error))})") from error
     return header, text
 
@@ -459,7 +458,7 @@ def _verify(where: str, hdu: RawHDU, total: int) -> None:
             raise BadFileError(f"{where}: CHECKSUM is wrong; the file was changed or damaged")
 
 
-def _keeps_raw_sums(header: fits.Header) -> bool:
+def _keeps_raw_sums(header: Header) -> bool:
     """Tell a product of TICA itself, which takes the raw header over with its sums."""
     version = str(header.get("TICAVER", "")).strip()
     made = bool(version) and not version.startswith("tica-fn")

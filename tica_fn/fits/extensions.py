@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.checksum import sum_bytes
@@ -17,6 +16,9 @@ from tica_fn.fits.packed_tiles import gzipped_tiles_hdu
 from tica_fn.fits.physical_wcs import physical_cards
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = [
     "QUALITY_NAME",
@@ -41,6 +43,8 @@ def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
 
     `pixels`: (rows, columns) image.
     """
+    from astropy.io import fits
+
     header = fits.Header.fromstring("".join(text for _, text in cards))
     image = fits.CompImageHDU(np.array(pixels), header, **options)
     buffer = io.BytesIO()

@@ -1,7 +1,8 @@
-"""Headers as the text they are in the file, and an immutable mapping over it.
+"""Headers as the text they are in the file, and immutable mappings over it.
 
 Cards that a product takes over from its input are copied as text: nothing is parsed and formatted
-again, so nothing can change on the way.
+again, so nothing can change on the way.  Values are parsed when they are asked for: those of the
+common forms here, all others by astropy, which is loaded only then.
 """
 
 from __future__ import annotations
@@ -9,20 +10,25 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from collections import ChainMap
 from collections.abc import Hashable, Iterator, Mapping
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from astropy.io import fits
 
 from tica_fn.immutable import Unchanging
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = [
     "CARD",
     "Cards",
+    "Header",
     "OriginalHeader",
     "card",
+    "merged",
     "original_of",
     "printable",
     "split_cards",
@@ -35,6 +41,14 @@ _LEGAL = re.compile(
     r"(?:'(?:[^']|'')*'|\s*[TF]|\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[ED][+-]?\d+)?|\s*)"
     r"\s*(?:/.*)?"
 )
+_PLAIN_VALUE = re.compile(
+    r"(?!COMMENT|HISTORY|HIERARCH)[A-Z0-9_-]+ *= +(?:'((?:[^':]|:(?! ))+|(?='[^']*$))'"
+    r"|([TF])|([+-]?\d+)|([+-]?(?:\d+\.\d*|\.\d+)(?:E[+-]?\d+)?)) *(?:/.*)?"
+)
+"""A string, a truth value, a whole number and a real as any reader would parse them.
+
+Not strings with quotes in them or, where empty, behind them; nor ones like ``AXIS.1: 2``, which may
+stand for keywords of their own."""
 _PLAIN_KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
 _REAL_COLUMNS = 20
 _HUGE = re.compile(r"[ED]\+?\d{3}")
@@ -62,8 +76,24 @@ def split_cards(text: str) -> Cards:
     return [_mended(keyword, image) for keyword, image in cards]
 
 
+@lru_cache(maxsize=4096)
+def _plain_value(image: str) -> str | bool | int | float | None:
+    """Value of a card of a common form; None for others, which astropy parses."""
+    match = _PLAIN_VALUE.fullmatch(image) if len(image) == CARD and image[8:10] == "= " else None
+    if match is None:
+        return None
+    text, truth, whole, real = match.groups()
+    if text is not None:
+        return text.rstrip()
+    if truth is not None:
+        return truth == "T"
+    return float(real) if whole is None else int(whole)
+
+
 def _can_be_read(image: str) -> bool:
     """Tell whether a card that goes on in CONTINUE cards has a value."""
+    from astropy.io import fits
+
     try:
         str(fits.Card.fromstring(image.encode("ascii")).value)
     except (fits.VerifyError, ValueError):
@@ -89,6 +119,8 @@ def _mended(keyword: str, image: str) -> tuple[str, str]:
     text = "".join(letter if " " <= letter <= "~" else "?" for letter in image)
     if commentary:
         return keyword, text
+    from astropy.io import fits
+
     for form in (text, _as_string(keyword, text)):
         parsed = fits.Card.fromstring(form.encode("ascii"))
         with warnings.catch_warnings():
@@ -109,6 +141,8 @@ def _mended(keyword: str, image: str) -> tuple[str, str]:
 
 def _as_string(keyword: str, text: str) -> str:
     """Card whose value is what stands there, whatever it is, as a string."""
+    from astropy.io import fits
+
     value, _, comment = text[10:].partition("/")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -157,6 +191,8 @@ def card(
         return keyword, "".join(f"{keyword:<8}{part:<72}" for part in parts)
     field = _value_text(keyword, value, whole)
     if field is None or len(field) > CARD - 10 or not _PLAIN_KEYWORD.fullmatch(keyword):
+        from astropy.io import fits
+
         with warnings.catch_warnings():
             # Only the comment is cut, as stated above.
             warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
@@ -183,7 +219,64 @@ def _value_text(keyword: str, value: Hashable, whole: bool) -> str | None:
         quoted = value.replace("'", "''")
         text = f"'{quoted:<8}'"
         return f"{text:<20}" if value else "''"
-    return None
+    return "" if value is None else None
+
+
+class Header(Unchanging):
+    """Header of an HDU as a mapping, with the values that `astropy.io.fits.Header` gives."""
+
+    def __init__(self, cards: Cards) -> None:
+        self._texts: dict[str, str] = {}
+        self._cards = cards
+        for keyword, text in cards:
+            self._texts.setdefault(keyword, text)
+
+    @cached_property
+    def astropy(self) -> fits.Header:
+        """The same as astropy's; not to be changed."""
+        from astropy.io import fits
+
+        return fits.Header.fromstring("".join(text for _, text in self._cards))
+
+    def __getitem__(self, key: str) -> Any:
+        value = _plain_value(self._texts.get(key, ""))
+        if value is not None:
+            return value
+        if self._lacks(key):
+            raise KeyError(f"Keyword {key!r} not found.")
+        from astropy.io import fits
+
+        try:
+            return self.astropy[key]
+        except fits.VerifyError as error:
+            raise ValueError(str(error)) from error
+
+    def __contains__(self, key: object) -> bool:
+        if _plain_value(self._texts.get(str(key), "")) is not None:
+            return True
+        return not self._lacks(key) and key in self.astropy
+
+    def _lacks(self, key: object) -> bool:
+        """Tell what is not there for sure: long keywords and records in strings astropy knows."""
+        usual = isinstance(key, str) and _PLAIN_KEYWORD.fullmatch(key)
+        return bool(usual) and key not in self._texts and "HIERARCH" not in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.astropy)
+
+    def __len__(self) -> int:
+        return len(self.astropy)
+
+
+def merged(*headers: Mapping[str, Any]) -> ChainMap[str, Any]:
+    """Several headers as one, of which the first that has a keyword counts."""
+    return ChainMap(*cast("tuple[dict[str, Any], ...]", headers))
+
+
+def _astropy_card(text: str) -> fits.Card:
+    from astropy.io import fits
+
+    return fits.Card.fromstring(text)
 
 
 class OriginalHeader(Unchanging):
@@ -210,7 +303,7 @@ class OriginalHeader(Unchanging):
         for cards in self.cards:
             found: dict[str, str] = {}
             for keyword, text in cards:
-                key = str(fits.Card.fromstring(text).keyword) if keyword == "HIERARCH" else keyword
+                key = str(_astropy_card(text).keyword) if keyword == "HIERARCH" else keyword
                 if key in ("COMMENT", "HISTORY"):
                     found[key] = found.get(key, "") + text
                 elif key and key not in _OF_STORAGE:
@@ -223,8 +316,8 @@ class OriginalHeader(Unchanging):
         if key in ("COMMENT", "HISTORY"):
             # Lines of a card's width, so that a header that this is set in has the same lines.
             return "".join(text[i + 8 : i + CARD] for i in range(0, len(text), CARD)).rstrip()
-        # Only what is asked for is parsed: a header has hundreds of cards.
-        return fits.Card.fromstring(text).value
+        value = _plain_value(text)
+        return _astropy_card(text).value if value is None else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

@@ -21,7 +21,7 @@ from tica_fn.detector import LIVE_FRACTION, SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
 from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.atomic import Identity, identity_of
 from tica_fn.fits.blocks import RawHDU, read_blocks, read_headers
-from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.header import OriginalHeader, merged
 from tica_fn.fits.keywords import facts_of, kept_fraction, nominal, number, sector_of
 from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.spoc import image_of
@@ -112,7 +112,7 @@ def read_image(
         )
     image = hdus[index]
     pixels = image_of(path, as_image(path, index, image), (sizes[index][0], sizes[index][1]))
-    header: Any = ChainMap(image.header, hdus[0].header) if index else image.header
+    header: Any = merged(image.header, hdus[0].header) if index else image.header
     given = {"camera": camera, "ccd": ccd}
     if anonymous:
         header = ChainMap(header, {"CAMNUM": 1, "CCDNUM": 1})

@@ -6,8 +6,6 @@ import hashlib
 import io
 from pathlib import Path
 
-from astropy.io import fits
-
 from tica_fn.errors import BadFileError, ModelError
 from tica_fn.fits.blocks import read_blocks
 from tica_fn.immutable import Array
@@ -27,6 +25,8 @@ def read_kept_model(
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise ModelError(f"{folder}: several models of one kind for that CCD; keep one of {names}")
+    from astropy.io import fits
+
     path = found[0]
     data = path.read_bytes()
     read_blocks(path)

@@ -15,7 +15,6 @@ from typing import Any
 
 import attrs
 import numpy as np
-from astropy.io import fits
 from isal import isal_zlib
 
 from tica_fn.errors import BadFileError, one_line
@@ -129,6 +128,8 @@ _BYTES = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "E": 4, "K": 8, "D": 8, "C": 8
 
 def row_type(path: str | os.PathLike[str], hdu: RawHDU) -> np.dtype[Any]:
     """Type of a row of a binary table, big-endian."""
+    from astropy.io import fits
+
     header = hdu.header
     check_structure(str(path), header)
     places = range(1, whole(str(path), header, "TFIELDS", 0, 999) + 1)

@@ -9,14 +9,13 @@ Source: FITS standard 4.0, section 10.
 from __future__ import annotations
 
 import numpy as np
-from astropy.io import fits
 from isal import isal_zlib
 
 from tica_fn import kernels
 from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import finished_header
-from tica_fn.fits.header import Cards, card
+from tica_fn.fits.header import Cards, Header, card
 from tica_fn.immutable import Array
 from tica_fn.kernels.rice import DITHER_NUMBERS, pack_rows, words_at_most
 
@@ -168,7 +167,7 @@ def _hdu(
     ]
     name = "COMPRESSED_IMAGE"
     if "EXTNAME" in told:
-        name = str(fits.Card.fromstring(told["EXTNAME"]).value)
+        name = str(Header([("EXTNAME", told["EXTNAME"])])["EXTNAME"])
     rest = [one for one in cards if one[0] not in _STRUCTURE]
     data = table.tobytes() + heap.tobytes()
     data += bytes(-len(data) % BLOCK)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
 
 from tica_fn.detector import SCIENCE_COLUMNS
 from tica_fn.fits.blocks import RawHDU, UnreadHDU, read_headers
-from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.header import OriginalHeader, merged
 from tica_fn.fits.keywords import facts_of
 from tica_fn.fits.kinds import kind_of
 from tica_fn.fits.physical_wcs import origin_of
@@ -46,7 +44,7 @@ class PlainProduct:
 
     def read(self, rows: slice, columns: slice) -> Frame:
         """Rows and columns, counted from the image's first pixel, as a frame."""
-        header: Any = ChainMap(*(hdu.header for hdu in self.hdus[self.image :: -1]))
+        header = merged(*(hdu.header for hdu in self.hdus[self.image :: -1]))
         row, column = origin_of(self.hdus[self.image].header)
         if self.shape[1] < SCIENCE_COLUMNS[1] and (row, column) == (0, 0):
             column = SCIENCE_COLUMNS[0]

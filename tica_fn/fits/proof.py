@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.gzipped import packed
 from tica_fn.fits.hdu_bytes import Bytes, Joined
+from tica_fn.fits.header import merged
 from tica_fn.fits.keywords import facts_of
 from tica_fn.fits.sizes import is_packed
 
@@ -25,7 +25,7 @@ def check_readable(path: str | os.PathLike[str], parts: Sequence[Bytes]) -> None
         hdus = read_blocks(path, data, verify=False)
         headers: list[Any] = [hdu.header for hdu in hdus]
         image = next((one for one in headers[:2] if _is_image(one)), None)
-        header: Any = None if image is None else ChainMap(image, headers[0])
+        header: Any = None if image is None else merged(image, headers[0])
         if header is not None and "NSTEPS" in header:
             # Of a camera frame no CCD is told.
             known = {} if "CCD" in header or "CCDNUM" in header else {"ccd": 1}

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
 from tica_fn.detector import AMPLIFIERS, ROWS
 from tica_fn.errors import BadFileError
@@ -51,6 +50,8 @@ def write_row_profile(
     made: RowProfile, path: str | os.PathLike[str], sources: Sequence[str] = ()
 ) -> None:
     """Write row profiles so that `tica_fn.load_models` reads them; whole or not at all."""
+    from astropy.io import fits
+
     primary = fits.PrimaryHDU(made.profile)
     header = primary.header
     cards = [

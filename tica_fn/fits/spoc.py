@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from tica_fn import kernels
 from tica_fn.detector import SHAPE
 from tica_fn.errors import BadFileError, tell_note
 from tica_fn.fits.blocks import RawHDU
-from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.header import OriginalHeader, merged
 from tica_fn.fits.keywords import facts_of
 from tica_fn.fits.sizes import size_of
 from tica_fn.fits.stored import image_meaning
@@ -71,5 +70,5 @@ def raw_frame(path: str | os.PathLike[str], hdu: RawHDU, pixels: Array, **facts:
 
 def spoc_facts(path: str | os.PathLike[str], hdus: list[RawHDU]) -> dict[str, Any]:
     """What the headers of a raw full-frame image say of its frame."""
-    merged: Any = ChainMap(hdus[1].header, hdus[0].header)
-    return {**facts_of(path, merged), "header": OriginalHeader(hdus[0].text, hdus[1].text)}
+    header = merged(hdus[1].header, hdus[0].header)
+    return {**facts_of(path, header), "header": OriginalHeader(hdus[0].text, hdus[1].text)}

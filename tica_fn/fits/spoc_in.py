@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap
-from typing import Any
 
 import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, SHAPE
 from tica_fn.fits.blocks import RawHDU
-from tica_fn.fits.header import OriginalHeader
+from tica_fn.fits.header import OriginalHeader, merged
 from tica_fn.fits.keywords import number
 from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.fits.provenance import provenance_of, steps_of
@@ -39,7 +37,7 @@ def frame_from_ffic(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
     """Make a frame of a calibrated full-frame image in SPOC's layout."""
-    header: Any = ChainMap(hdus[1].header, hdus[0].header)
+    header = merged(hdus[1].header, hdus[0].header)
     trimmed = (header.get("NAXIS2"), header.get("NAXIS1")) == TRIMMED_SHAPE
     shape = TRIMMED_SHAPE if trimmed else SHAPE
     row, column = origin_of(hdus[1].header) if trimmed else (0, 0)

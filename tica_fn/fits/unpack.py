@@ -8,14 +8,18 @@ from __future__ import annotations
 import io
 import os
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
 from tica_fn.errors import BadFileError, tell_note
 from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.header import Header, split_cards
 from tica_fn.fits.sizes import is_packed, size_of
 from tica_fn.immutable import Array
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 __all__ = ["TiledHDU", "as_image", "untiled"]
 
@@ -31,7 +35,8 @@ class TiledHDU(RawHDU):
 
     def __init__(self, where: str, packed: RawHDU) -> None:
         header = _image_header(where, packed.header)
-        super().__init__(text=header.tostring(), header=header, data=packed.data)
+        text = header.tostring()
+        super().__init__(text=text, header=Header(split_cards(text)), data=packed.data)
         self.where = where
         self.packed = packed
 
@@ -46,7 +51,9 @@ class TiledHDU(RawHDU):
 
     @cached_property
     def _unpacked(self) -> Array:
-        primary, header = fits.PrimaryHDU().header, self.packed.header.copy()
+        from astropy.io import fits
+
+        primary, header = fits.PrimaryHDU().header, self.packed.header.astropy.copy()
         # What stored values mean is not for the packing to know.
         for keyword in ("BLANK", "BSCALE", "BZERO", *["ZBLANK"] * (header["ZBITPIX"] > 0)):
             header.remove(keyword, ignore_missing=True)
@@ -77,21 +84,23 @@ class TiledHDU(RawHDU):
             return f"{method}, rounded to steps" if rounded or "ZSCALE" in columns else ""
         values = {header[f"ZNAME{n}"]: header.get(f"ZVAL{n}") for n in range(1, 10)
                   if f"ZNAME{n}" in header}  # fmt: skip
-        scale = values.get("SCALE", 0)
+        scale = values.get("SCALE") or 0
         return f"{method} of scale {scale:g}" if method == "HCOMPRESS_1" and scale > 1 else ""
 
 
-def _image_header(where: str, packed: fits.Header) -> fits.Header:
+def _image_header(where: str, packed: Header) -> fits.Header:
     """Header of the image that a table holds."""
+    from astropy.io import fits
+
     axes = size_of(where, packed, "Z")
     header = fits.Header()
-    for one in packed.copy().cards:
+    for one in packed.astropy.copy().cards:
         numbered = one.keyword.rstrip("0123456789")
         if one.keyword in _OF_TABLES or (numbered != one.keyword and numbered in _NUMBERED):
             continue
         header.append(one, end=True)
     blank = packed.get("ZBLANK")
-    if packed["ZBITPIX"] > 0 and blank is not None and "BLANK" not in packed:
+    if int(packed["ZBITPIX"]) > 0 and blank is not None and "BLANK" not in packed:
         header["BLANK"] = blank
     if "ZSIMPLE" in packed:
         header["XTENSION"] = "IMAGE"
