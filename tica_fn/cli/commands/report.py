@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         picture_of,
         report_file,
     )
-    from tica_fn.run.record import record_path
+    from tica_fn.run.database import record_path
 
     if len(args.files) == 1 and args.list is None and record_path(args.files[0]).is_file():
         return _page(args.files[0])

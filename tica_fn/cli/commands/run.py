@@ -276,7 +276,7 @@ def _check_report() -> None:
 
 def _is_shown(out: Path) -> bool:
     """Tell whether the report is of the record as it is."""
-    from tica_fn.run.record import record_path
+    from tica_fn.run.database import record_path
 
     try:
         return (out / "report.html").stat().st_mtime_ns >= record_path(out).stat().st_mtime_ns
