@@ -11,7 +11,7 @@ import pytest
 import tica_fn
 from tica_fn.cli import main
 from tica_fn.run.page.thinning import thinned
-from tica_fn.run.record import RecordWriter
+from tica_fn.run.record_writer import RecordWriter
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")

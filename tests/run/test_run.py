@@ -17,7 +17,7 @@ from tica_fn.cli import main
 from tica_fn.errors import FrameError
 from tica_fn.quality.pixels import Pixel
 from tica_fn.run.rebuild import rebuild_record
-from tica_fn.run.record import RecordWriter, on_network
+from tica_fn.run.record_writer import RecordWriter, on_network
 
 
 def command(*words, code=0):

@@ -101,7 +101,8 @@ def _configuration():
 
 
 def _record(folder):
-    from tica_fn.run.record import RecordWriter, record_path
+    from tica_fn.run.database import record_path
+    from tica_fn.run.record_writer import RecordWriter
 
     folder.mkdir()
     with RecordWriter(folder) as record:
@@ -119,7 +120,7 @@ def _read_record(path):
 
 
 def _write_record(path):
-    from tica_fn.run.record import RecordWriter
+    from tica_fn.run.record_writer import RecordWriter
 
     _alone(path)
     with RecordWriter(path.parent) as record:

@@ -118,7 +118,7 @@ class _Walk:
 
 
 class Unpacking:
-    """The same of a gzipped file, of which only the way ahead can be read."""
+    """A gzipped file that is read like a `HeldFile`, but only onwards."""
 
     def __init__(self, path: str | os.PathLike[str], most: int) -> None:
         self._pieces = pieces_of_gzip(path, most)

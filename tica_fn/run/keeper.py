@@ -11,7 +11,7 @@ import attrs
 from tica_fn.errors import describe
 from tica_fn.fits.outcome import Outcome
 from tica_fn.run.facts import stat_facts
-from tica_fn.run.record import RecordWriter
+from tica_fn.run.record_writer import RecordWriter
 from tica_fn.run.summary import put_models
 from tica_fn.run.work import Made
 

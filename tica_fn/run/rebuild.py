@@ -9,9 +9,10 @@ from typing import Any
 
 from tica_fn.errors import BadFileError, describe
 from tica_fn.fits.batch import DONE, FAILED
+from tica_fn.run.database import record_path
 from tica_fn.run.headers import read_headers
 from tica_fn.run.outputs import CCD_FOLDER, STARS_FOLDER, products_of
-from tica_fn.run.record import RecordWriter, record_path
+from tica_fn.run.record_writer import RecordWriter
 from tica_fn.run.star_facts import facts_of_stars
 from tica_fn.run.summary import flag_all, put_models
 from tica_fn.run.work import facts_of_product

@@ -21,7 +21,7 @@ from tica_fn.fits.outcome import FAILED, NOT_BEGUN, Outcome
 from tica_fn.products.twins import Twins, claimed
 from tica_fn.run.fleet import Fleet
 from tica_fn.run.keeper import Keeper
-from tica_fn.run.record import RecordWriter
+from tica_fn.run.record_writer import RecordWriter
 from tica_fn.run.star_facts import facts_of_stars
 from tica_fn.run.stars_work import find_stars
 from tica_fn.run.stopping import Stop, is_full

@@ -11,7 +11,7 @@ import attrs
 from tica_fn.fits.batch import FAILED
 from tica_fn.run.facts import stat_facts
 from tica_fn.run.outputs import ccd_folder, stars_path
-from tica_fn.run.record import RecordWriter
+from tica_fn.run.record_writer import RecordWriter
 from tica_fn.run.summary import choices_of_record
 from tica_fn.run.work import RunJob
 
