@@ -167,3 +167,10 @@ def test_signals_end_it_cleanly_with_one_line(name, jobs, raw, caldir, tmp_path)
     assert said == f"tica-fn: {what}\n"
     assert all(path.name.endswith(".cal.fits") for path in out.iterdir())
     assert 1 <= len(list(out.iterdir())) < 30
+
+
+def test_no_command_shows_what_there_is(capsys):
+    assert main([]) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert all(name in said.err for name in ("calibrate", "wcs", "demo"))

@@ -1,5 +1,8 @@
 """Every law catches a step that breaks it, and what strategies draw is what they say."""
 
+import subprocess
+import sys
+
 import attrs
 import numpy as np
 import pytest
@@ -209,3 +212,13 @@ def test_star_fields_lie_on_the_ccd_or_near_it(stars):
     assert len(stars) <= 5
     assert ((stars.columns >= 39) & (stars.columns <= 2097)).all()
     assert ((stars.rows >= -5) & (stars.rows <= 2053)).all()
+
+
+def test_laws_need_no_hypothesis():
+    """Who asks for every submodule, as `help` and completion do, meets no missing package."""
+    code = (
+        "import sys; sys.modules['hypothesis'] = None\n"
+        "import tica_fn; print(tica_fn.testing.assert_pure.__name__)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "assert_pure\n"

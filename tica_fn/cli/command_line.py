@@ -73,7 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, io.TextIOWrapper):
                     stream.reconfigure(errors="backslashreplace")  # File names may be any bytes.
-            args = make_parser().parse_args(argv)
+            parser = make_parser()
+            if not (sys.argv[1:] if argv is None else argv):
+                parser.print_help(sys.stderr)
+                return 2
+            args = parser.parse_args(argv)
             debug = args.debug
             # The commands' linear algebra is small: its own threads would only wait, and busily.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,33 +1,8 @@
-"""For tests of steps, one's own included: strategies to draw from, and laws to hold them to."""
+"""For tests of steps, one's own included: strategies to draw from, and laws to hold them to.
 
-from tica_fn.testing.laws import (
-    assert_checked,
-    assert_neutral,
-    assert_pure,
-    assert_reversible,
-    assert_same_frame,
-    assert_tiling_independent,
-)
-from tica_fn.testing.strategies import (
-    EXPOSURES_S,
-    frames,
-    frames_with_models,
-    headers,
-    models,
-    star_fields,
-)
+Names load at use: only the strategies need hypothesis.
+"""
 
-__all__ = [
-    "EXPOSURES_S",
-    "assert_checked",
-    "assert_neutral",
-    "assert_pure",
-    "assert_reversible",
-    "assert_same_frame",
-    "assert_tiling_independent",
-    "frames",
-    "frames_with_models",
-    "headers",
-    "models",
-    "star_fields",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

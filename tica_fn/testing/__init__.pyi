@@ -1,0 +1,12 @@
+from .laws import assert_checked as assert_checked
+from .laws import assert_neutral as assert_neutral
+from .laws import assert_pure as assert_pure
+from .laws import assert_reversible as assert_reversible
+from .laws import assert_same_frame as assert_same_frame
+from .laws import assert_tiling_independent as assert_tiling_independent
+from .strategies import EXPOSURES_S as EXPOSURES_S
+from .strategies import frames as frames
+from .strategies import frames_with_models as frames_with_models
+from .strategies import headers as headers
+from .strategies import models as models
+from .strategies import star_fields as star_fields
