@@ -233,11 +233,14 @@ def headers(max_size: int = 12) -> Any:
     -------
     strategy of dict
         Keywords of up to eight letters, digits, ``-`` and ``_``; values are booleans, integers
-        of up to 64 bits, finite numbers, and words of printable ASCII.
+        of up to 64 bits, finite numbers, and words of printable ASCII without ``'/``, which
+        astropy 7 writes but does not read.
     """
     keyword = st.from_regex(r"[A-Z][A-Z0-9_-]{0,7}", fullmatch=True)
     taken = {"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "END", "COMMENT", "HISTORY", "CONTINUE"}
-    words = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60)
+    words = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60).filter(
+        lambda text: "'/" not in text  # astropy takes it for the value's end.
+    )
     value = (
         st.booleans()
         | st.integers(-(2**63), 2**63 - 1)
