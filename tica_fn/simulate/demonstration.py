@@ -179,8 +179,8 @@ def _draw_full_frame(frame: Frame, output: Path) -> Path:
     residual = 1000.0 * np.array([columns - 1 - x, rows - 1 - y])
     arrows = ax.quiver(columns - 1, rows - 1, *residual, angles="xy", scale=50.0, width=0.003)
     ax.quiverkey(arrows, 0.85, 1.03, 10.0, "0.01 pixel", labelpos="E")
-    ax.set(xlabel="column (from 0)", ylabel="row (from 0)", aspect="equal",
-           title=f"residuals of {len(x)} stars")  # fmt: skip
+    ax.set(xlabel="column (from 0)", ylabel="row (from 0)", aspect="equal")
+    ax.set_title(f"residuals of {len(x)} stars", loc="left")
     figure.suptitle("A simulated frame of known truth, calibrated, with its solution")
     return save_figure(figure, output / "full_frame.png")
 

@@ -101,11 +101,12 @@ def label_evenly(bar: Any) -> None:
     low, high = norm.inverse(np.array([0.0, 1.0]))
     levels = []
     for place in places:
-        # The roundest number that is nearer to this place than a third of the way to the next.
-        near = norm.inverse(np.clip([place - 0.065, place + 0.065], 0.0, 1.0))
+        # The roundest number that is nearer to this place than a third of the way to the next;
+        # at the ends as much room lies on one side.
+        middle, *near = norm.inverse(np.clip(place, 0.07, 0.93) + np.array([0.0, -0.07, 0.07]))
         unit = 10.0 ** math.floor(math.log10(near[1] - near[0])) if near[1] > near[0] else 1.0
         for step in (10.0 * unit, 5.0 * unit, 2.0 * unit, unit):
-            level = round(float(norm.inverse(place)) / step) * step
+            level = round(float(middle) / step) * step
             if max(low, near[0]) <= level <= min(high, near[1]):
                 levels.append(level)
                 break
