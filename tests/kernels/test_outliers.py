@@ -73,7 +73,8 @@ def test_the_kernel_is_plain_loops(dtype):
     tested = np.arange(40) != 30
     out = np.zeros(pixels.shape, dtype=np.int32)
     before = pixels.copy()
-    kernels.outlying_pixels(pixels, variance, sky, 20, 2, 59, tested, np.array(LIMITS), BITS, out)
+    columns = np.array([2, 59])
+    kernels.outlying_pixels(pixels, variance, sky, 20, columns, tested, np.array(LIMITS), BITS, out)
     expected = plain(pixels, variance, sky, 20, 2, 59, tested)
     assert np.array_equal(pixels, before, equal_nan=True)
     near_nothing = np.zeros(pixels.shape, bool)
@@ -103,8 +104,8 @@ def test_no_star_breaks_the_law_wherever_it_is(sigma):
                 pixels = 500.0 + star(sigma, y, x, electrons) + star(sigma, 1.3, -1.1, 0.4e5)
                 out = np.zeros(pixels.shape, dtype=np.int32)
                 kernels.outlying_pixels(
-                    pixels, variance, np.full((15, 1), 500.0), 15, 0, 15, np.ones(15, bool),
-                    np.array(LIMITS), BITS, out,
+                    pixels, variance, np.full((15, 1), 500.0), 15, np.array([0, 15]),
+                    np.ones(15, bool), np.array(LIMITS), BITS, out,
                 )  # fmt: skip
                 assert not out.any()
 

@@ -100,10 +100,10 @@ def restore_nonlinearity(pixels, runs, coefficients):
     return each_pixel(pixels, value)
 
 
-def measure_smear(pixels, first_row, last_row):
+def measure_smear(pixels):
     out = np.empty(pixels.shape[1])
     for c in range(pixels.shape[1]):
-        column = [float(pixels[r, c]) for r in range(first_row, last_row)]
+        column = [float(pixels[r, c]) for r in range(len(pixels))]
         if any(v != v for v in column):
             out[c] = np.nan
             continue

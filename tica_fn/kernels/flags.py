@@ -192,13 +192,13 @@ def peaks_of_row(
 
 @formula
 def lesser(a: float, b: float) -> float:
-    """The lesser of two numbers."""
+    """The lesser of two numbers; the second where one is none."""
     return a if a < b else b
 
 
 @formula
 def greater(a: float, b: float) -> float:
-    """The greater of two numbers."""
+    """The greater of two numbers; the first where one is none."""
     return b if a < b else a
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.flags import greater
 from tica_fn.kernels.types import Array, Image, Vector
 
 __all__ = ["outlying_pixels", "spread_marks"]
@@ -26,15 +27,9 @@ stars of 0.45 pixel there is 0.73."""
 
 
 @formula
-def lesser(a: float, b: float) -> float:
+def lesser_or_first(a: float, b: float) -> float:
     """The lesser of two numbers; the first where one is none."""
     return b if b < a else a
-
-
-@formula
-def greater(a: float, b: float) -> float:
-    """The greater of two numbers; the first where one is none."""
-    return b if b > a else a
 
 
 @kernel
@@ -52,8 +47,8 @@ def may_stand_out(
         bright = (e > 0.0) & (e * e > _FAINT * noise[c])
         sharp = (beside > up[c] + down[c]) | (beside > left + right)
         # The second lowest of four, so that two dead ones don't hide each other.
-        low = greater(lesser(up[c], down[c]), lesser(left, right))
-        low = lesser(low, lesser(greater(up[c], down[c]), greater(left, right)))
+        low = greater(lesser_or_first(up[c], down[c]), lesser_or_first(left, right))
+        low = lesser_or_first(low, lesser_or_first(greater(up[c], down[c]), greater(left, right)))
         gap = low - here
         hole = (here < _DARK_SHARE * low) & (gap * gap > 16.0 * noise[c])
         out[c] = (bright & sharp) | hole
@@ -65,8 +60,7 @@ def outlying_pixels(
     variance: Image,
     sky: Image,
     width: int,
-    first: int,
-    last: int,
+    columns: Array,
     tested: Array,
     limits: Vector,
     bits: Array,
@@ -81,12 +75,12 @@ def outlying_pixels(
     variance : ndarray
         (rows, columns) float32, square of their unit.
     sky : ndarray
-        (rows, blocks) float64: light that is everywhere, in blocks of `width` columns from `first`
-        on; too little only hides pixels.
+        (rows, blocks) float64: light that is everywhere, in blocks of `width` columns from the
+        first to look at on; too little only hides pixels.
     width : int
         Columns of a block.
-    first, last : int
-        Columns to look at, half-open; the outermost two have no neighbours.
+    columns : ndarray
+        (2,) int64: columns to look at, half-open; the outermost two have no neighbours.
     tested : ndarray
         (rows,) bool: rows to look at; those above and below must be at hand.
     limits : ndarray
@@ -112,8 +106,7 @@ def outlying_pixels(
     ...     variance,
     ...     np.full((5, 1), 100.0),
     ...     6,
-    ...     0,
-    ...     6,
+    ...     np.array([0, 6]),
     ...     np.ones(5, dtype=np.bool_),
     ...     limits,
     ...     bits,
@@ -122,6 +115,7 @@ def outlying_pixels(
     >>> np.argwhere(out & 1)
     array([[2, 2]])
     """
+    first, last = columns[0], columns[1]
     share, least, lone_sigmas, track_sigmas = limits[0], limits[1], limits[2], limits[3]
     lone, track, onward, dark = bits[0], bits[1], bits[2], bits[3]
     # Looked through eight at a time.

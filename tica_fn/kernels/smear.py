@@ -25,15 +25,13 @@ def without_smear(e: float, smear: float) -> float:
 
 
 @kernel
-def measure_smear(pixels: Image, first_row: int, last_row: int, out: Vector) -> None:
-    """Fill `out` with the median of each column over some rows.
+def measure_smear(pixels: Image, out: Vector) -> None:
+    """Fill `out` with the median of each column.
 
     Parameters
     ----------
     pixels : ndarray
-        (rows, columns) float64, electron; not modified.
-    first_row, last_row : int
-        Rows of the median, half-open, at least one.
+        (rows, columns) float64, electron, the rows of the median, one at least; not modified.
     out : ndarray
         (columns,) float64, electron; NaN where a value is NaN.
 
@@ -43,15 +41,15 @@ def measure_smear(pixels: Image, first_row: int, last_row: int, out: Vector) -> 
     >>> from tica_fn.kernels import measure_smear
     >>> pixels = np.array([[1.0, 5.0], [3.0, 5.0], [900.0, 6.0], [2.0, 7.0]])
     >>> smear = np.empty(2)
-    >>> measure_smear(pixels, 1, 4, smear)
+    >>> measure_smear(pixels[1:4], smear)
     >>> smear
     array([3., 6.])
     """
-    count = last_row - first_row
+    count = pixels.shape[0]
     values = np.empty(count)
     for c in range(pixels.shape[1]):
         for r in range(count):
-            value = pixels[first_row + r, c]
+            value = pixels[r, c]
             # Insertion into the sorted values so far; NaN moves to the end and stays there.
             place = r
             while place > 0 and not values[place - 1] <= value:

@@ -175,7 +175,8 @@ class Outliers:
             if self.lit[start]:  # Where there is light; nothing is left elsewhere.
                 self._fill_sky(pixels, variance, first, (start, end), sky)
             tested = self.tested[first : first + rows] if self.lit[start] else every
-            outlying_pixels(pixels, variance, sky, BLOCK, start, end, tested, limits, _FOUND, out)
+            columns = np.array([start, end])
+            outlying_pixels(pixels, variance, sky, BLOCK, columns, tested, limits, _FOUND, out)
 
     def _fill_sky(
         self, pixels: Array, variance: Array, first: int, run: tuple[int, int], sky: Array

@@ -27,7 +27,7 @@ def measure_robust_smear(frame: Frame, models: Models) -> tuple[Array, Array]:
     """
     smear, variance = np.full(COLUMNS, np.nan), np.full(COLUMNS, np.nan)
     for column, rows in smear_rows(frame):
-        kernels.measure_smear(rows, 0, len(rows), smear[column : column + rows.shape[1]])
+        kernels.measure_smear(rows, smear[column : column + rows.shape[1]])
     spoilt = contaminated_in_readout(frame, models)
     if not spoilt.any():
         return smear, variance

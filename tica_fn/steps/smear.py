@@ -61,7 +61,7 @@ def smear_of_readout(rows: SmearRows, frame: Frame) -> Array:
     seen = np.zeros(COLUMNS, dtype=bool)
     for column, values in rows:
         here = slice(column, column + values.shape[1])
-        kernels.measure_smear(values, 0, len(values), smear[here])
+        kernels.measure_smear(values, smear[here])
         seen[here] = True
     refuse_missing(seen, frame)
     return smear
