@@ -20,6 +20,8 @@ __all__ = [
     "Unchanging",
     "freeze",
     "frozen_array",
+    "frozen_floats",
+    "frozen_integers",
     "is_frozen",
     "same",
 ]
@@ -48,6 +50,16 @@ def frozen_array(value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
     if array.dtype == wanted and is_frozen(array):
         return array
     return freeze(np.array(array, dtype=wanted, order="C", copy=True))
+
+
+def frozen_floats(value: ArrayLike) -> Array:
+    """Frozen float64 form of an array."""
+    return frozen_array(value, np.float64)
+
+
+def frozen_integers(value: ArrayLike) -> Array:
+    """Frozen int64 form of an array."""
+    return frozen_array(value, np.int64)
 
 
 def same(left: object, right: object) -> bool:

@@ -25,6 +25,7 @@ from tica_fn.detector import (
 from tica_fn.errors import FrameError, ModelError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array
+from tica_fn.kernels.medians import MAD_TO_SIGMA
 from tica_fn.models import Models
 from tica_fn.models.built import Overclocks, RowProfile
 
@@ -32,7 +33,6 @@ __all__ = ["build_row_profile", "overclocks_of"]
 
 _COLUMNS = 10
 _AT_ONCE = 32
-_MAD_TO_SIGMA = 1.4826
 _FAR = 20.0
 
 
@@ -147,7 +147,7 @@ class _Sums:
         values = np.concatenate(self.waiting, axis=1)
         self.waiting.clear()
         away = values - np.nanmedian(values, axis=1, keepdims=True)
-        sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(away))
+        sigma = MAD_TO_SIGMA * np.nanmedian(np.abs(away))
         if sigma == 0.0:
             sigma = float(np.nanstd(away))
         kept = np.abs(away) <= self.limit * sigma
@@ -174,6 +174,6 @@ def _levelled(values: Array) -> Array:
     """Subtract each column's level, measured without outliers."""
     middle = np.nanmedian(values, axis=0)
     away = np.abs(values - middle)
-    sigma = _MAD_TO_SIGMA * np.nanmedian(away)
+    sigma = MAD_TO_SIGMA * np.nanmedian(away)
     near = np.where(away <= _FAR * max(sigma, 1e-12), values, np.nan)
     return np.asarray(values - np.nanmean(near, axis=0))

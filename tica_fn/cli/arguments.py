@@ -24,6 +24,7 @@ __all__ = [
     "add_jobs",
     "add_list",
     "add_log",
+    "add_outdir",
     "all_inputs_of",
     "exposure_name",
     "inputs_of",
@@ -137,6 +138,13 @@ def add_log(parser: Any) -> None:
         type=Path,
         metavar="FILE",
         help="append start, environment, every outcome and end, a JSON object a line",
+    )
+
+
+def add_outdir(parser: argparse.ArgumentParser) -> None:
+    """Declare the folder of a command's outputs."""
+    parser.add_argument(
+        "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
     )
 
 

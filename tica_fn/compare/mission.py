@@ -19,6 +19,7 @@ from tica_fn.errors import FrameError
 from tica_fn.fits.gate import open_checked
 from tica_fn.frame import ADU, RATE, Frame
 from tica_fn.immutable import Array
+from tica_fn.kernels.medians import MAD_TO_SIGMA
 
 __all__ = ["MissionComparison", "Ratio", "compare_with_mission", "is_mission_product"]
 
@@ -26,7 +27,6 @@ EDGES = (0.0, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999, 1.0)
 """Parts of an amplifier's pixels, ordered by the mission's value, between which bins lie."""
 
 _FEWEST = 20
-_MAD_SIGMA = 1.4826
 _CLIP = 4.0
 _ROUNDS = 5
 
@@ -185,7 +185,7 @@ def _science_noise(frame: Frame) -> Array | None:
 
 
 def _spread(values: Array) -> float:
-    return float(_MAD_SIGMA * np.median(np.abs(values - np.median(values))))
+    return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
 def _median(values: Array) -> float:

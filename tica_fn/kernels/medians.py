@@ -7,7 +7,10 @@ import numpy as np
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.types import Array
 
-__all__ = ["median_and_scatter", "median_in_place", "ranked_of_rows"]
+__all__ = ["MAD_TO_SIGMA", "median_and_scatter", "median_in_place", "ranked_of_rows"]
+
+MAD_TO_SIGMA = 1.4826
+"""Standard deviation of normal noise over its median absolute deviation."""
 
 
 @kernel
@@ -93,7 +96,7 @@ def median_and_scatter(values: Array, count: int) -> tuple[float, float]:
     middle = median_in_place(values, count)
     for k in range(count):
         values[k] = abs(values[k] - middle)
-    return middle, 1.4826 * median_in_place(values, count)
+    return middle, MAD_TO_SIGMA * median_in_place(values, count)
 
 
 @kernel

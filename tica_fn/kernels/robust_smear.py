@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.medians import MAD_TO_SIGMA
 from tica_fn.kernels.types import Array, Image, Vector
 
 __all__ = ["background_level", "fall_off", "median_light"]
@@ -24,7 +25,6 @@ __all__ = ["background_level", "fall_off", "median_light"]
 _ENDS = 3
 _MOST_TURNS = 50
 _CLIP = 3.0
-_MAD_TO_SIGMA = 1.4826
 
 
 @kernel
@@ -132,7 +132,7 @@ def background_level(ordered: Vector, out: Vector) -> int:
     for _ in range(_MOST_TURNS):
         middle = middle_of_sorted(kept)
         below = ordered[: np.searchsorted(ordered, middle) + 1]
-        spread = _MAD_TO_SIGMA * middle_of_sorted(middle - below)
+        spread = MAD_TO_SIGMA * middle_of_sorted(middle - below)
         out[0] = middle
         out[1] = spread
         first = np.searchsorted(ordered, middle - _CLIP * spread)

@@ -27,6 +27,7 @@ from tica_fn.fits.names import stem_of
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
+from tica_fn.kernels.medians import MAD_TO_SIGMA
 from tica_fn.products.ccd_report import AmplifierNumbers, draw_ccd, numbers_of
 from tica_fn.quality.frame_flags import pedestals_out_of_family
 from tica_fn.views.picture import label_evenly
@@ -41,7 +42,6 @@ __all__ = [
     "save_picture",
 ]
 
-_MAD_TO_SIGMA = 1.4826
 _LARGE = 1800
 """Rows and columns from which on four pixels share a place in a picture."""
 
@@ -49,7 +49,7 @@ _LARGE = 1800
 def robust_scatter(values: Array) -> float:
     """Scatter of values about their median, as a standard deviation."""
     middle = np.nanmedian(values)
-    return float(_MAD_TO_SIGMA * np.nanmedian(np.abs(values - middle)))
+    return float(MAD_TO_SIGMA * np.nanmedian(np.abs(values - middle)))
 
 
 def amplifier_table(frame: Frame) -> list[str]:

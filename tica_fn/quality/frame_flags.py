@@ -22,6 +22,7 @@ from tica_fn.detector import (
 )
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.kernels.medians import MAD_TO_SIGMA
 from tica_fn.models import Models
 from tica_fn.quality.flag_plan import FULL_WELL_E
 from tica_fn.quality.scattered_light import brightest_part
@@ -44,7 +45,6 @@ _FULL_SHARE = 0.5
 _ZEROS_SHARE = 0.001
 _FAMILY_SIGMAS = 6.0
 _LEAST_SPREAD_ADU = 0.02
-_MAD_TO_SIGMA = 1.4826
 
 
 class FrameFlag(IntFlag):
@@ -298,5 +298,5 @@ def _apart(pedestal: float, others: Array, coadds: float) -> bool:
     if len(known) < 5:
         return False
     middle = np.median(known)
-    spread = max(_MAD_TO_SIGMA * np.median(np.abs(known - middle)), _LEAST_SPREAD_ADU * coadds)
+    spread = max(MAD_TO_SIGMA * np.median(np.abs(known - middle)), _LEAST_SPREAD_ADU * coadds)
     return bool(abs(pedestal - middle) > _FAMILY_SIGMAS * spread)

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from tica_fn.detector import AMPLIFIERS, CCDS
 from tica_fn.errors import BadFileError
 from tica_fn.fits.atomic import write_whole
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
 
 __all__ = [
     "TimeSeries",
@@ -38,10 +38,6 @@ HEADER = (
 )
 _CADENCE = re.compile(r"(?<!\d)(\d{8})(?!\d)|s\d{4}-o\d[ab]?-(\d+)")
 _CAMERA = re.compile(r"-\d{8}-([1-4])-|cam([1-4])|-([1-4])-[1-4]-\d{4}-")
-
-
-def _floats(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float64)
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -65,8 +61,8 @@ class TimeSeries(Record):
 
     names: tuple[str, ...]
     cadences: Array = attrs.field(converter=frozen_array)
-    modes: Array = attrs.field(converter=_floats)
-    pedestals: Array = attrs.field(converter=_floats)
+    modes: Array = attrs.field(converter=frozen_floats)
+    pedestals: Array = attrs.field(converter=frozen_floats)
     files: dict[int, tuple[str, ...]] = attrs.field(factory=dict)
 
     def __len__(self) -> int:

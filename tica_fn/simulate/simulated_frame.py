@@ -9,8 +9,6 @@ import attrs
 import numpy as np
 
 from tica_fn.clock import DAY_S
-from tica_fn.frame import Frame
-from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import Models
 from tica_fn.simulate.background import Background
 from tica_fn.simulate.clock import frame_times
@@ -18,7 +16,7 @@ from tica_fn.simulate.electrons import Blemishes, sky_electrons
 from tica_fn.simulate.instrument import Instrument, exposures_summed
 from tica_fn.simulate.pointing import catalogue_stars
 from tica_fn.simulate.psf import Psf
-from tica_fn.simulate.readout import FIXED_OFFSET, read_out
+from tica_fn.simulate.readout import FIXED_OFFSET, Readout, read_out
 from tica_fn.simulate.stars import Stars
 from tica_fn.wcs.pointing import sector_mid_time
 
@@ -28,7 +26,7 @@ _FIRST_OF_SERIES = 9000
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
-class Simulated(Record):
+class Simulated(Readout):
     """A simulated frame with everything that was put into it.
 
     Parameters
@@ -37,24 +35,17 @@ class Simulated(Record):
         Raw counts, ADU.
     truth : Frame
         Electrons per exposure that calibration should find, (2078, 2136) float64.
-    stars : Stars
-        The stars, where they fell on this frame.
     cosmic_rays : ndarray, optional
         (2078, 2136) float64, electron: what cosmic rays left; not part of the truth.
     lost : float
         Electrons that bled over the edges of the CCD.
     clipped : int
         Pixels at a limit of the converter.
+    stars : Stars
+        The stars, where they fell on this frame.
     """
 
-    frame: Frame
-    truth: Frame
     stars: Stars
-    cosmic_rays: Array | None = attrs.field(
-        default=None, converter=attrs.converters.optional(frozen_array)
-    )
-    lost: float = 0.0
-    clipped: int = 0
 
 
 @attrs.frozen(kw_only=True)

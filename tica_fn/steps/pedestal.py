@@ -21,6 +21,7 @@ from tica_fn.detector import (
 from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ADU, Frame, Place
 from tica_fn.immutable import Array, freeze
+from tica_fn.kernels.medians import MAD_TO_SIGMA
 from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
 from tica_fn.steps.step import Step, filled, window
@@ -37,7 +38,6 @@ __all__ = [
 _NO_BIAS = freeze(np.zeros((1, 1), dtype=np.float32))
 
 
-_MAD_TO_SIGMA = 1.4826
 _LOW_SIGMAS, _LEAST_LOW_ADU = 100.0, 400.0
 _HIGH_SIGMAS, _LEAST_HIGH_ADU = 1000.0, 32_000.0
 """Nothing lowers a count; cosmic rays and bleeding stars raise it."""
@@ -93,7 +93,7 @@ def good_overclocks(values: Array) -> Array:
     good = np.isfinite(values)
     if good.any():
         away = values - np.median(values[good])
-        sigma = _MAD_TO_SIGMA * float(np.median(np.abs(away[good])))
+        sigma = MAD_TO_SIGMA * float(np.median(np.abs(away[good])))
         good &= away >= -max(_LOW_SIGMAS * sigma, _LEAST_LOW_ADU)
         good &= away <= max(_HIGH_SIGMAS * sigma, _LEAST_HIGH_ADU)
     return good

@@ -21,6 +21,7 @@ from tica_fn.detector import (
 from tica_fn.errors import MissingCollateralError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
+from tica_fn.kernels.medians import MAD_TO_SIGMA
 from tica_fn.models import Models
 from tica_fn.steps.pedestal import good_overclocks, told
 from tica_fn.steps.step import Step, filled
@@ -38,7 +39,6 @@ HIGHEST_ORDER = 10
 """Highest order in row that a pedestal may have."""
 
 _CLIP = 5.0
-_MAD_TO_SIGMA = 1.4826
 _MOST_TURNS = 10
 
 
@@ -78,12 +78,12 @@ def _fit(values: Array, highest: int, out: Array) -> int:
         return -1
     offset = np.median(values[known])
     centred = np.where(known, values - offset, 0.0)
-    spread = _MAD_TO_SIGMA * np.median(np.abs(centred[known]))
+    spread = MAD_TO_SIGMA * np.median(np.abs(centred[known]))
     kept = known & (np.abs(centred) <= 2.0 * _CLIP * spread)
     for _ in range(_MOST_TURNS):
         order = int(kernels.fit_rows(centred, kept.astype(np.float64), highest, out))
         away = np.abs(centred - out)
-        sigma = _MAD_TO_SIGMA * np.median(away[kept])
+        sigma = MAD_TO_SIGMA * np.median(away[kept])
         again = known & (away <= _CLIP * sigma)
         if again.sum() <= highest + 2 or (again == kept).all():
             break

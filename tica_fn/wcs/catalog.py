@@ -23,7 +23,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, frozen_floats, frozen_integers
 from tica_fn.wcs.proper_motions import ERROR, motions_of_file
 from tica_fn.wcs.sphere import unit_vectors
 
@@ -44,14 +44,6 @@ _RECORD = np.dtype(
     ]
 )
 _HEADER_BYTES = 16
-
-
-def _floats(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float64)
-
-
-def _integers(value: ArrayLike) -> Array:
-    return frozen_array(value, np.int64)
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -81,18 +73,18 @@ class StarCatalog(Record):
         stars whose motion is not known, which are left where they are and weigh less.
     """
 
-    ids: Array = attrs.field(converter=_integers)
-    ra: Array = attrs.field(converter=_floats)
-    dec: Array = attrs.field(converter=_floats)
-    tmag: Array = attrs.field(converter=_floats)
-    pm_ra: Array = attrs.field(converter=_floats)
-    pm_dec: Array = attrs.field(converter=_floats)
+    ids: Array = attrs.field(converter=frozen_integers)
+    ra: Array = attrs.field(converter=frozen_floats)
+    dec: Array = attrs.field(converter=frozen_floats)
+    tmag: Array = attrs.field(converter=frozen_floats)
+    pm_ra: Array = attrs.field(converter=frozen_floats)
+    pm_dec: Array = attrs.field(converter=frozen_floats)
     epoch: float
     name: str = "table"
     motion: str = attrs.field(
         default=TOLD, validator=attrs.validators.in_((TOLD, UNDATED, DOUBTFUL))
     )
-    pm_error: Array = attrs.field(converter=_floats)
+    pm_error: Array = attrs.field(converter=frozen_floats)
 
     @pm_error.default
     def _exact(self) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.frame import ADU, ELECTRON
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
 from tica_fn.kernels.stars import starlight as star
 from tica_fn.kernels.stars.stamps import cell_medians, cut_stamps, isolation_of
 from tica_fn.wcs.flux_tie import tie_to_flux
@@ -47,10 +47,6 @@ FULL_WELL = 150000.0
 """Electrons in one 2 s exposure from which on a pixel may bleed."""
 
 
-def _floats(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float64)
-
-
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class StarPositions(Record):
     """Measured positions of stars in one frame.
@@ -74,13 +70,13 @@ class StarPositions(Record):
         Degree of the field that ties windowed to flux centroids; -1 where none was made.
     """
 
-    columns: Array = attrs.field(converter=_floats)
-    rows: Array = attrs.field(converter=_floats)
-    flux: Array = attrs.field(converter=_floats)
-    background: Array = attrs.field(converter=_floats)
-    error: Array = attrs.field(converter=_floats)
-    contrast_columns: Array = attrs.field(converter=_floats)
-    contrast_rows: Array = attrs.field(converter=_floats)
+    columns: Array = attrs.field(converter=frozen_floats)
+    rows: Array = attrs.field(converter=frozen_floats)
+    flux: Array = attrs.field(converter=frozen_floats)
+    background: Array = attrs.field(converter=frozen_floats)
+    error: Array = attrs.field(converter=frozen_floats)
+    contrast_columns: Array = attrs.field(converter=frozen_floats)
+    contrast_rows: Array = attrs.field(converter=frozen_floats)
     flags: Array = attrs.field(converter=frozen_array)
     tie_degree: int = -1
 

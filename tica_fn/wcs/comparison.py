@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tica_fn.errors import AstrometryError
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, frozen_floats
 from tica_fn.wcs.pointing import Pointing
 from tica_fn.wcs.polynomial_fit import HIGHEST_DEGREE, fit_plate
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution, sip_solution
@@ -27,10 +27,6 @@ __all__ = [
 ]
 
 SIDE = 41
-
-
-def _floats(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float64)
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -49,14 +45,14 @@ class Comparison(Record):
         (n,) float64: how far apart the same place of the sky lies on the CCD, pixels.
     """
 
-    columns: Array = attrs.field(converter=_floats)
-    rows: Array = attrs.field(converter=_floats)
-    ra: Array = attrs.field(converter=_floats)
-    dec: Array = attrs.field(converter=_floats)
-    d_ra: Array = attrs.field(converter=_floats)
-    d_dec: Array = attrs.field(converter=_floats)
-    d_columns: Array = attrs.field(converter=_floats)
-    d_rows: Array = attrs.field(converter=_floats)
+    columns: Array = attrs.field(converter=frozen_floats)
+    rows: Array = attrs.field(converter=frozen_floats)
+    ra: Array = attrs.field(converter=frozen_floats)
+    dec: Array = attrs.field(converter=frozen_floats)
+    d_ra: Array = attrs.field(converter=frozen_floats)
+    d_dec: Array = attrs.field(converter=frozen_floats)
+    d_columns: Array = attrs.field(converter=frozen_floats)
+    d_rows: Array = attrs.field(converter=frozen_floats)
 
     @property
     def numbers(self) -> dict[str, float]:

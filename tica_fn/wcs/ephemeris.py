@@ -15,10 +15,9 @@ from typing import Any
 
 import attrs
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tica_fn.errors import BadFileError, FrameError
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, frozen_floats
 
 __all__ = ["Ephemeris", "LkSpacecraft", "read_ephemeris"]
 
@@ -26,10 +25,6 @@ TJD_ZERO = 2457000.0
 AU_KM = 149597870.7
 LARGEST_GAP = 0.5
 """Days between two rows beyond which nothing is said of the time between them."""
-
-
-def _floats(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float64)
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -46,9 +41,9 @@ class Ephemeris(Record):
         (n, 3) float64, km/s.
     """
 
-    julian_dates: Array = attrs.field(converter=_floats)
-    positions: Array = attrs.field(converter=_floats)
-    velocities: Array = attrs.field(converter=_floats)
+    julian_dates: Array = attrs.field(converter=frozen_floats)
+    positions: Array = attrs.field(converter=frozen_floats)
+    velocities: Array = attrs.field(converter=frozen_floats)
 
     def __attrs_post_init__(self) -> None:
         """Refuse times that do not rise."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tica_fn.errors import AstrometryError
 from tica_fn.frame import ADU, Frame
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
 from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
@@ -38,10 +37,6 @@ CORNERS = ((0, 1, 5), (3, 4, 9), (15, 20, 21), (23, 24, 19))
 BRIGHT = 10.0
 NONE = -1.0
 """Residual of a group without stars."""
-
-
-def _floats(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float64)
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -75,13 +70,13 @@ class FrameSolution(Record):
 
     solution: Solution
     ids: Array = attrs.field(converter=frozen_array)
-    columns: Array = attrs.field(converter=_floats)
-    rows: Array = attrs.field(converter=_floats)
-    flux: Array = attrs.field(converter=_floats)
-    background: Array = attrs.field(converter=_floats)
+    columns: Array = attrs.field(converter=frozen_floats)
+    rows: Array = attrs.field(converter=frozen_floats)
+    flux: Array = attrs.field(converter=frozen_floats)
+    background: Array = attrs.field(converter=frozen_floats)
     valid: Array = attrs.field(converter=frozen_array)
-    residual_ra: Array = attrs.field(converter=_floats)
-    residual_dec: Array = attrs.field(converter=_floats)
+    residual_ra: Array = attrs.field(converter=frozen_floats)
+    residual_dec: Array = attrs.field(converter=frozen_floats)
     rms: dict[str, float]
     shift: tuple[float, float]
     bad_blocks: int

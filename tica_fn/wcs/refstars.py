@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
 from tica_fn.errors import AstrometryError
 from tica_fn.frame import Frame
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, frozen_floats, frozen_integers
 from tica_fn.wcs.blocks import BLOCKS, block_of
 from tica_fn.wcs.catalog import StarCatalog, default_catalog
 from tica_fn.wcs.centroids import StarPositions, isolation_square, measure_stars, saturation_level
@@ -35,14 +34,6 @@ UNKNOWN_MOTION = 20.0
 WING_FACTOR, CONTRAST_FACTOR = 0.9, 3.5
 FARTHEST_ARCSEC = 6.0
 FEWEST_STARS = 60
-
-
-def _floats(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float64)
-
-
-def _integers(value: ArrayLike) -> Array:
-    return frozen_array(value, np.int64)
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -75,23 +66,23 @@ class ReferenceStars(Record):
         (n,) float64: standard error of `ra` and `dec` for want of a sure proper motion, arcsec.
     """
 
-    ids: Array = attrs.field(converter=_integers)
-    ra: Array = attrs.field(converter=_floats)
-    dec: Array = attrs.field(converter=_floats)
-    tmag: Array = attrs.field(converter=_floats)
-    blocks: Array = attrs.field(converter=_integers)
-    predicted_columns: Array = attrs.field(converter=_floats)
-    predicted_rows: Array = attrs.field(converter=_floats)
-    columns: Array = attrs.field(converter=_floats)
-    rows: Array = attrs.field(converter=_floats)
-    contrast_columns: Array = attrs.field(converter=_floats)
-    contrast_rows: Array = attrs.field(converter=_floats)
-    aperture_columns: Array = attrs.field(converter=_integers)
-    aperture_rows: Array = attrs.field(converter=_integers)
+    ids: Array = attrs.field(converter=frozen_integers)
+    ra: Array = attrs.field(converter=frozen_floats)
+    dec: Array = attrs.field(converter=frozen_floats)
+    tmag: Array = attrs.field(converter=frozen_floats)
+    blocks: Array = attrs.field(converter=frozen_integers)
+    predicted_columns: Array = attrs.field(converter=frozen_floats)
+    predicted_rows: Array = attrs.field(converter=frozen_floats)
+    columns: Array = attrs.field(converter=frozen_floats)
+    rows: Array = attrs.field(converter=frozen_floats)
+    contrast_columns: Array = attrs.field(converter=frozen_floats)
+    contrast_rows: Array = attrs.field(converter=frozen_floats)
+    aperture_columns: Array = attrs.field(converter=frozen_integers)
+    aperture_rows: Array = attrs.field(converter=frozen_integers)
     name: str = ""
     wing_factor: float = WING_FACTOR
     contrast_factor: float = CONTRAST_FACTOR
-    position_error: Array = attrs.field(converter=_floats)
+    position_error: Array = attrs.field(converter=frozen_floats)
 
     @position_error.default
     def _exact(self) -> Array:

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, frozen_floats
 from tica_fn.kernels.stars.normal_equations import normal_equations, solve_normal
 from tica_fn.kernels.stars.polynomial import polynomial_terms, polynomial_values
 from tica_fn.wcs.sphere import plane_to_sky, sky_to_plane
@@ -25,10 +25,6 @@ CRPIX = (1069.0, 1024.0)
 PIXEL_ARCSEC = 21.0
 SCALE = 1060.0
 """Pixels from the reference pixel are divided by this before they are raised to powers."""
-
-
-def _floats(value: ArrayLike) -> Array:
-    return frozen_array(value, np.float64)
 
 
 def _pair(value: ArrayLike) -> tuple[float, float]:
@@ -56,11 +52,11 @@ class Solution(Record):
 
     crval: tuple[float, float] = attrs.field(converter=_pair)
     crpix: tuple[float, float] = attrs.field(converter=_pair, default=CRPIX)
-    cd: Array = attrs.field(converter=_floats)
-    a: Array = attrs.field(converter=_floats)
-    b: Array = attrs.field(converter=_floats)
-    ap: Array = attrs.field(converter=_floats)
-    bp: Array = attrs.field(converter=_floats)
+    cd: Array = attrs.field(converter=frozen_floats)
+    a: Array = attrs.field(converter=frozen_floats)
+    b: Array = attrs.field(converter=frozen_floats)
+    ap: Array = attrs.field(converter=frozen_floats)
+    bp: Array = attrs.field(converter=frozen_floats)
 
     @property
     def order(self) -> int:

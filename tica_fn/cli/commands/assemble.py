@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tica_fn.cli.arguments import Inputs, add_files, add_jobs, inputs_of
+from tica_fn.cli.arguments import Inputs, add_files, add_jobs, add_outdir, inputs_of
 from tica_fn.cli.outcomes import work_through
 
 
@@ -20,9 +20,7 @@ def add(subparsers: Any) -> None:
         "All four CCDs of each are wanted.",
     )
     add_files(parser, "CCDs in any order")
-    parser.add_argument(
-        "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
-    )
+    add_outdir(parser)
     parser.add_argument(
         "--compress", choices=("none", "gzip"), default="none", help="how outputs are packed"
     )

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tica_fn.cli.arguments import add_files, add_jobs, add_log, inputs_of, local
+from tica_fn.cli.arguments import add_files, add_jobs, add_log, add_outdir, inputs_of, local
 from tica_fn.cli.messages import say_when_compiling
 from tica_fn.cli.outcomes import refused, tell_outcomes
 from tica_fn.cli.product_options import add_options, product_of
@@ -29,9 +29,7 @@ def add(subparsers: Any) -> None:
         "whole or not at all. Exit code 0 only if every file was done or was done before.",
     )
     add_files(parser, "raw FITS files")
-    parser.add_argument(
-        "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
-    )
+    add_outdir(parser)
     add_batch_options(parser)
     add_options(parser)
     add_log(parser)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from tica_fn.cli.arguments import add_files, add_jobs, inputs_of, local
+from tica_fn.cli.arguments import add_files, add_jobs, add_outdir, inputs_of, local
 from tica_fn.cli.messages import say_when_compiling
 from tica_fn.cli.outcomes import work_through
 
@@ -28,9 +27,7 @@ def add(subparsers: Any) -> None:
         help="folder of the models that they were calibrated with: lets the uncertainties of "
         "frames that have none be estimated",
     )
-    parser.add_argument(
-        "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
-    )
+    add_outdir(parser)
     add_jobs(parser)
     parser.add_argument(
         "--compress", choices=("none", "gzip"), default="none", help="how outputs are packed"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from tica_fn.cli.arguments import add_files, add_jobs, inputs_of
+from tica_fn.cli.arguments import add_files, add_jobs, add_outdir, inputs_of
 from tica_fn.cli.outcomes import work_through
 
 
@@ -19,9 +18,7 @@ def add(subparsers: Any) -> None:
         "<stem>_ccd<d>.fits, in the CCD's own orientation, without calibration.",
     )
     add_files(parser, "raw camera frames")
-    parser.add_argument(
-        "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the outputs (here)"
-    )
+    add_outdir(parser)
     parser.add_argument(
         "--ccd",
         action="append",
