@@ -60,6 +60,8 @@ def fit_mission_smear(values, variances):
             smear.append(np.nan)
             variance.append(np.nan)
             continue
+        first = known[0][0]
+        known = [(v - first, w) for v, w in known]
         total = sum(w for _, w in known)
         b, information = sum(v * w for v, w in known) / total, total
         for _ in range(100 if len(known) > 2 else 0):
@@ -72,6 +74,6 @@ def fit_mission_smear(values, variances):
             moved, b = abs(after - b), after
             if moved < 0.1 / sqrt(information):
                 break
-        smear.append(b)
+        smear.append(first + b)
         variance.append(1.0 / information)
     return np.array(smear), np.array(variance)

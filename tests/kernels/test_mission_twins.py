@@ -68,7 +68,11 @@ def test_fit_mission_smear(rows, seed):
     expected = twins.fit_mission_smear(values, variances)
     np.testing.assert_allclose(smear, expected[0], rtol=1e-10)
     np.testing.assert_allclose(variance, expected[1], rtol=1e-8)
+    # Of equal values none is left out: rounding of their mean is no scatter.
+    assert smear[30] == 7.0
     assert smear[31] == 0.0
+    whole = 1.0 / np.sum(1.0 / variances[:, 30:32], axis=0)
+    np.testing.assert_allclose(variance[30:32], whole, rtol=1e-14)
 
 
 def test_a_bleeding_star_has_no_part_in_the_smear():

@@ -69,10 +69,12 @@ def fit_mission_smear(values: Image, variances: Image, out: Vector, out_variance
     residual, size = np.empty(rows), np.empty(rows)
     for c in range(columns):
         count = 0
-        total = above = 0.0
+        first = total = above = 0.0
         for r in range(rows):
             if np.isfinite(values[r, c]) and np.isfinite(variances[r, c]):
-                v[count], weight[count] = values[r, c], 1.0 / variances[r, c]
+                if count == 0:
+                    first = values[r, c]  # So that equal values fit to the bit, none left out.
+                v[count], weight[count] = values[r, c] - first, 1.0 / variances[r, c]
                 total += weight[count]
                 above += v[count] * weight[count]
                 count += 1
@@ -96,4 +98,4 @@ def fit_mission_smear(values: Image, variances: Image, out: Vector, out_variance
             b = above / information
             if moved < _CLOSE_ENOUGH / math.sqrt(information):
                 break
-        out[c], out_variance[c] = b, 1.0 / information
+        out[c], out_variance[c] = first + b, 1.0 / information
