@@ -4,7 +4,8 @@
 fullest bin, the first of equals, and 0 where more than half of the pixels are under 500 electrons.
 
 A pixel's bin is looked up by the leading bits of its float64 pattern: `_CELLS` has 512 cells an
-octave, each narrower than a bin, so one comparison with the next edge settles the rest.
+octave, each narrower than a bin, so one comparison with the next edge settles the rest.  Patterns
+are compared as integers: those of positive numbers are in the numbers' order.
 
 Source: TICA 1.4, the columns ``mode_ccd*`` of its ``cal_timeseries.txt``.
 """
@@ -30,20 +31,26 @@ _HOT_STEP = 8
 MODE_EDGES = np.logspace(2.7, 7.7, 4000)
 """(4000,) float64, electrons: edges of the bins."""
 MODE_EDGES.setflags(write=False)
-_LOW, _HIGH = float(MODE_EDGES[0]), float(MODE_EDGES[-1])
-_FIRST = int(MODE_EDGES[:1].view(np.int64)[0] >> _SHIFT)
+_PATTERNS = MODE_EDGES.view(np.int64)
+_LOW, _HIGH = int(_PATTERNS[0]), int(_PATTERNS[-1])
+_FIRST = _LOW >> _SHIFT
 
 
 def _cells() -> Table:
     """Bin in which each cell begins; the first one may begin before the first edge."""
-    last = int(MODE_EDGES[-1:].view(np.int64)[0] >> _SHIFT)
-    starts = (np.arange(_FIRST, last + 1, dtype=np.int64) << _SHIFT).view(np.float64)
-    bins = np.searchsorted(MODE_EDGES, starts, side="right") - 1
-    return np.clip(bins, 0, len(MODE_EDGES) - 2)
+    starts = np.arange(_FIRST, (_HIGH >> _SHIFT) + 1, dtype=np.int64) << _SHIFT
+    bins = np.searchsorted(_PATTERNS, starts, side="right") - 1
+    return np.clip(bins, 0, len(MODE_EDGES) - 2).astype(np.uint16)
 
 
-_CELLS = _cells()
+def _next_edges() -> Table:
+    """Pattern with which the bin after each one begins; the last one has none after it."""
+    return np.append(_PATTERNS[1:-1], np.iinfo(np.int64).max)
+
+
+_CELLS, _NEXT = _cells(), _next_edges()
 _CELLS.setflags(write=False)
+_NEXT.setflags(write=False)
 
 
 def level(pixels: Image, row: int, column: int) -> float:
@@ -71,19 +78,22 @@ def _level(pixels: Any, row: Any, column: Any) -> Any:  # noqa: ARG001
 @kernel
 def _hot_share(pixels: Image) -> float:
     """Part of the pixels, of every eighth row, that stand out of their neighbours as no star."""
-    hot, seen = 0, 0
+    hot, seen, width = 0, 0, pixels.shape[1]
+    rows = np.empty((3, width))
     for row in range(_HOT_STEP // 2, pixels.shape[0] - 1, _HOT_STEP):
-        for column in range(1, pixels.shape[1] - 1):
+        for k in range(3):
+            for column in range(width):
+                rows[k, column] = level(pixels, row - 1 + k, column)
+        for column in range(1, width - 1):
             seen += 1
-            value = level(pixels, row, column)
-            left, right = level(pixels, row, column - 1), level(pixels, row, column + 1)
-            below, above = level(pixels, row - 1, column), level(pixels, row + 1, column)
+            left, value, right = rows[1, column - 1], rows[1, column], rows[1, column + 1]
+            below, above = rows[0, column], rows[2, column]
             highest = max(max(left, right), max(below, above))
             lowest = min(min(left, right), min(below, above))
             middle = 0.5 * (left + right + below + above - highest - lowest)
             excess = value - middle
-            if excess > 12.0 * np.sqrt(max(middle, 1.0)) and highest - middle < 0.2 * excess:
-                hot += 1
+            out = excess > 12.0 * np.sqrt(max(middle, 1.0))
+            hot += out & (highest - middle < 0.2 * excess)
     return hot / max(seen, 1)
 
 
@@ -121,16 +131,21 @@ def measure_levels(pixels: Image, full: float) -> tuple[float, float, float]:
     (998.7, 0.02, 0.333)
     """
     counts = np.zeros(len(MODE_EDGES) - 1, np.int64)
-    faint, filled = 0, 0
+    faint, filled, width = 0, 0, pixels.shape[1]
+    values = np.empty(width)
+    patterns = values.view(np.int64)
+    # Loops over one row at a time, each of one kind, are done several pixels at once.
     for row in range(pixels.shape[0]):
-        for column in range(pixels.shape[1]):
-            value = level(pixels, row, column)
-            filled += value >= full
-            if value >= _LOW and value <= _HIGH:
-                k = _CELLS[(np.float64(value).view(np.int64) >> _SHIFT) - _FIRST]
-                counts[k + (k < len(MODE_EDGES) - 2 and value >= MODE_EDGES[k + 1])] += 1
-            elif value < _FAINT:
-                faint += 1
+        for column in range(width):
+            values[column] = level(pixels, row, column)
+        for column in range(width):
+            filled += values[column] >= full
+            faint += values[column] < _FAINT
+        for column in range(width):
+            pattern = patterns[column]
+            if pattern >= _LOW and pattern <= _HIGH:
+                k = np.uint64(_CELLS[np.uint64((pattern >> _SHIFT) - _FIRST)])
+                counts[k + np.uint64(pattern >= _NEXT[k])] += 1
     part, hot = filled / max(pixels.size, 1), _hot_share(pixels)
     if 2 * faint > pixels.size:
         return 0.0, part, hot
