@@ -238,6 +238,10 @@ class Header(Unchanging):
 
         return fits.Header.fromstring("".join(text for _, text in self._cards))
 
+    def lines(self, keyword: str) -> list[str]:
+        """Lines of HISTORY or COMMENT."""
+        return [text[8:].rstrip() for key, text in self._cards if key == keyword]
+
     def __getitem__(self, key: str) -> Any:
         value = _plain_value(self._texts.get(key, ""))
         if value is not None:

@@ -6,6 +6,8 @@ import math
 import os
 import re
 from collections import ChainMap
+from collections.abc import Iterator
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +98,7 @@ def _whole(value: Any) -> int | None:
 
 def facts_of_headers(header: Any) -> dict[str, Any]:
     """What the headers of a product say: sums, flags, provenance, pedestals, the solution."""
-    hashes = sorted(str(header[name]) for name in header if name.startswith("MODSHA"))
+    hashes = sorted(str(header.get(f"MODSHA{k}", "")) for k in _models_in(header))
     facts: dict[str, Any] = {
         "datasum": str(header.get("DATASUM", "")),
         "checksum": str(header.get("CHECKSUM", "")),
@@ -114,6 +116,11 @@ def facts_of_headers(header: Any) -> dict[str, Any]:
     return facts
 
 
+def _models_in(header: Any) -> Iterator[int]:
+    """Numbers of the models that a header names."""
+    return takewhile(lambda k: f"MODFIL{k}" in header, count(1))
+
+
 def wcs_options(centroid: str, degree: int, ephemeris: str | None) -> str:
     """What a solution depends on beside the frame and its stars, in words."""
     return f"{centroid}, degree {degree}, ephemeris {ephemeris}"
@@ -121,9 +128,8 @@ def wcs_options(centroid: str, degree: int, ephemeris: str | None) -> str:
 
 def _wcs_options(header: Any) -> str:
     """The same of a product, from its history; a file of positions is not known by name."""
-    parts = header.maps if isinstance(header, ChainMap) else [header]
-    words = [one.get(key, ()) for one in parts for key in ("HISTORY", "COMMENT")]
-    lines = [str(line) for some in words for line in some]
+    parts: list[Any] = header.maps if isinstance(header, ChainMap) else [header]
+    lines = (line for one in parts for key in ("HISTORY", "COMMENT") for line in one.lines(key))
     found = [match for line in lines if (match := _FITTED.search(line))]
     if not found:
         return ""
@@ -165,7 +171,10 @@ def _merged(headers: list[Any]) -> Any:
 
 def facts_of_header_file(path: Path) -> dict[str, Any]:
     """What a product's headers, size and time say; its pixels are not read."""
-    return facts_of_headers(_merged(read_headers(path))) | stat_facts(path)
+    headers = read_headers(path, 1)
+    if not headers[0]["NAXIS"]:
+        headers = read_headers(path)
+    return facts_of_headers(_merged(headers)) | stat_facts(path)
 
 
 def facts_of_file(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -6,23 +6,22 @@ import gzip
 import io
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-
-from astropy.io import fits
+from typing import BinaryIO, cast
 
 from tica_fn.errors import BadFileError
-from tica_fn.fits.blocks import BLOCK
-from tica_fn.fits.header import split_cards
+from tica_fn.fits.header import Header, split_cards
+from tica_fn.fits.header_blocks import BLOCK
+from tica_fn.fits.sizes import data_size
 
 __all__ = ["read_headers"]
 
 
-def read_headers(path: Path, count: int = 2) -> list[Any]:
+def read_headers(path: Path, count: int = 2) -> list[Header]:
     """Read the first headers of a file, plain or gzipped.
 
     The second header of a gzipped file is read only where it follows the first one.
     """
-    headers: list[Any] = []
+    headers: list[Header] = []
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -35,7 +34,8 @@ def read_headers(path: Path, count: int = 2) -> list[Any]:
                 if header is None:
                     break
                 headers.append(header)
-                size = -(-int(header.data_size) // BLOCK) * BLOCK
+                where = f"{path}: HDU {len(headers) - 1}"
+                size = -(-data_size(where, header) // BLOCK) * BLOCK
                 if packed and size:
                     break
                 stream.seek(size, 1)
@@ -46,7 +46,7 @@ def read_headers(path: Path, count: int = 2) -> list[Any]:
     return headers
 
 
-def _next_header(path: Path, stream: BinaryIO, number: int) -> Any:
+def _next_header(path: Path, stream: BinaryIO, number: int) -> Header | None:
     text = b""
     while True:
         block = stream.read(BLOCK)
@@ -62,7 +62,6 @@ def _next_header(path: Path, stream: BinaryIO, number: int) -> Any:
         if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK, 80)):
             break
     try:
-        cards = split_cards(text.decode("ascii"))
-        return fits.Header.fromstring("".join(card for _, card in cards))
-    except (UnicodeDecodeError, ValueError, KeyError, TypeError, fits.VerifyError) as error:
+        return Header(split_cards(text.decode("ascii")))
+    except (UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
         raise BadFileError(f"{path}: HDU {number}: the header can't be read ({error})") from error
