@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -14,10 +16,12 @@ from tests import inputs
 from tests.run.camera_frames import make_camera_frames
 from tests.run.conftest import contents
 from tica_fn.cli import main
+from tica_fn.detector import AMPLIFIERS
 from tica_fn.errors import FrameError
 from tica_fn.quality.pixels import Pixel
 from tica_fn.run.rebuild import rebuild_record
 from tica_fn.run.record_writer import RecordWriter, on_network
+from tica_fn.run.schema import LETTERS
 
 
 def command(*words, code=0):
@@ -96,8 +100,8 @@ def test_a_finished_run_is_not_done_again(sky, sky_run, tmp_path, go, monkeypatc
     out = tmp_path / "out"
     shutil.copytree(sky_run, out)
     before = {path: untouched(path) for path in sorted(out.glob("cam*/*"))}
-    monkeypatch.setattr("tica_fn.run.runner.make_products", None)
-    monkeypatch.setattr("tica_fn.run.runner.fit_product", None)
+    monkeypatch.setattr("tica_fn.run.work.make_products", None)
+    monkeypatch.setattr("tica_fn.run.work.fit_product", None)
     printed = go(sky, out).out
     assert "0 done, 8 skipped, 0 failed" in printed
     assert {path: untouched(path) for path in sorted(out.glob("cam*/*"))} == before
@@ -108,7 +112,7 @@ def test_what_comes_later_is_solved_in_the_same_pass(sky, sky_run, tmp_path, go,
     shutil.copytree(sky_run, out)
     (product,) = out.glob("cam2-ccd3/*054024352*")
     product.unlink()
-    monkeypatch.setattr("tica_fn.run.runner.fit_product", None)
+    monkeypatch.setattr("tica_fn.run.work.fit_product", None)
     printed = go(sky, out).out
     assert "1 done, 7 skipped, 0 failed" in printed
     assert contents(out) == contents(sky_run)
@@ -183,8 +187,8 @@ def test_products_of_other_names_leave_the_record(plain, tmp_path, go):
 
 
 def test_given_stars_make_one_pass(sky, sky_run, tmp_path, go, monkeypatch):
-    monkeypatch.setattr("tica_fn.run.runner.fit_product", None)
-    monkeypatch.setattr("tica_fn.run.runner.find_stars", None)
+    monkeypatch.setattr("tica_fn.run.work.fit_product", None)
+    monkeypatch.setattr("tica_fn.run.stars_work.find_stars", None)
     files = sorted((sky / "raw").iterdir())[:2]
     go(sky, tmp_path, "--refstars", sky_run / "ref-stars", files=files)
     whole = contents(sky_run)
@@ -522,3 +526,27 @@ def test_transients_are_told_by_time_and_only_once(plain, tmp_path, capsys):
     assert main(words) == 0
     assert "transients: 0 done, 4 skipped" in capsys.readouterr().out
     assert [product.read_bytes() for product in products] == before
+
+
+ALL_DONE = """
+import sys
+from tica_fn.cli import main
+assert main(sys.argv[1:]) == 0
+print(*sys.modules)
+"""
+
+
+def test_a_go_that_finds_all_done_loads_nothing_that_works_at_files(plain, tmp_path):
+    (caldir,) = plain.glob("calibration_*")
+    words = ["run", plain / "raw", "--caldir", caldir, "--outdir", tmp_path, "--no-wcs"]
+    command(*words)
+    again = [sys.executable, "-c", ALL_DONE, *map(str, words)]
+    said = subprocess.run(again, check=True, capture_output=True, text=True).stdout
+    assert "0 done, 8 skipped, 0 failed" in said
+    loaded = set(said.splitlines()[-1].split())
+    assert "tica_fn.run.runner" in loaded
+    assert not loaded & {"numpy", "numba", "astropy", "tica_fn.run.work", "tica_fn.run.page"}
+
+
+def test_the_record_has_columns_of_every_amplifier():
+    assert tuple(letter.upper() for letter in LETTERS) == AMPLIFIERS

@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from tica_fn.errors import keep_notes, of_the_package
-from tica_fn.fits.model_files import load_models
 from tica_fn.fits.outcome import DONE, FAILED, SKIPPED, Outcome
-from tica_fn.models import Models
-from tica_fn.quality.known_models import unexpected_models
-from tica_fn.quality.model_sense import outside_sense
+
+if TYPE_CHECKING:
+    from tica_fn.models import Models
 
 __all__ = ["DONE", "FAILED", "SKIPPED", "ModelShelf", "Outcome", "Slots", "attempt", "run_batch"]
 
@@ -56,6 +55,8 @@ class ModelShelf:
 
     def __call__(self, camera: int, ccd: int) -> Models:
         """Give the models of one CCD."""
+        from tica_fn.fits.model_files import load_models
+
         with self._lock:
             if (camera, ccd) not in self._models:
                 try:
@@ -79,6 +80,9 @@ class ModelShelf:
 
     def remarks(self, camera: int, ccd: int, sector: int | None) -> tuple[str, ...]:
         """Say, once for each CCD and sector, what is unexpected of the models."""
+        from tica_fn.quality.known_models import unexpected_models
+        from tica_fn.quality.model_sense import outside_sense
+
         with self._lock:
             asked = camera, ccd, sector
             if asked in self._remarked:

@@ -144,8 +144,8 @@ def measure_levels(pixels: Image, full: float) -> tuple[float, float, float]:
         for column in range(width):
             pattern = patterns[column]
             if pattern >= _LOW and pattern <= _HIGH:
-                k = np.uint64(_CELLS[np.uint64((pattern >> _SHIFT) - _FIRST)])
-                counts[k + np.uint64(pattern >= _NEXT[k])] += 1
+                here = np.uint64(_CELLS[np.uint64((pattern >> _SHIFT) - _FIRST)])
+                counts[here + np.uint64(pattern >= _NEXT[here])] += 1
     part, hot = filled / max(pixels.size, 1), _hot_share(pixels)
     if 2 * faint > pixels.size:
         return 0.0, part, hot

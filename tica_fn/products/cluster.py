@@ -67,7 +67,12 @@ def _calibrate(source: Path, job: Job) -> Outcome:
 
 
 class Cluster:
-    """Connection to a cluster, which ends or fails within a bounded time whatever happens there."""
+    """Connection to a cluster, which ends or fails within a bounded time whatever happens there.
+
+    `apart`: its workers know nothing of each other.
+    """
+
+    apart = True
 
     def __init__(self, scheduler: str) -> None:
         self.scheduler = scheduler

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
 from tica_fn.errors import FrameError
-from tica_fn.fits.batch import ModelShelf
-from tica_fn.frame import Frame
-from tica_fn.immutable import Array
 from tica_fn.products.options import Product
+
+if TYPE_CHECKING:
+    from tica_fn.fits.batch import ModelShelf
+    from tica_fn.frame import Frame
+    from tica_fn.immutable import Array
 
 __all__ = ["Claims", "Job"]
 

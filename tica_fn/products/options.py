@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from tica_fn.errors import UsageError
 from tica_fn.fits.layouts import LAYOUTS
-from tica_fn.models import Models
-from tica_fn.pipeline.compose import Pipeline, compose
 from tica_fn.steps.table import STANDARD_ORDER, TABLE, Row, choices_at
+
+if TYPE_CHECKING:
+    from tica_fn.models import Models
+    from tica_fn.pipeline.compose import Pipeline
 
 __all__ = ["LIKE", "Product", "steps_for"]
 
@@ -152,6 +154,8 @@ def steps_for(models: Models, product: Product, without: tuple[str, ...] = ()) -
     >>> [step.name for step in steps.steps][3:6]
     ['correct_poc_linearity', 'subtract_smear', 'divide_flat']
     """
+    from tica_fn.pipeline.compose import compose
+
     unknown = set(without) - set(STANDARD_ORDER)
     if unknown:
         raise ValueError(f"no such step: {', '.join(sorted(unknown))}")

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tica_fn.fits.batch import FAILED
-from tica_fn.run.facts import stat_facts
+from tica_fn.fits.outcome import FAILED
+from tica_fn.run.outputs import stat_facts
 from tica_fn.run.record import open_record
 
 __all__ = ["FIGURES", "dry_run_text"]

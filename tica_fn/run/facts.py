@@ -29,9 +29,11 @@ from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
 from tica_fn.quality.pixels import FULL_WELL_E
 from tica_fn.run.headers import read_headers
+from tica_fn.run.outputs import stat_facts
+from tica_fn.run.run_job import wcs_options
 from tica_fn.run.schema import LETTERS
 
-__all__ = ["facts_of_file", "facts_of_headers", "measured_pixels", "series_name", "wcs_options"]
+__all__ = ["facts_of_file", "facts_of_headers", "measured_pixels", "series_name"]
 
 _FIRST_NOISE_ROW = 1
 _FITTED = re.compile(r"tica-fn wcs fit: .*centroid (\w+), degree (\d+)(?: of (\d+))?")
@@ -121,11 +123,6 @@ def _models_in(header: Any) -> Iterator[int]:
     return takewhile(lambda k: f"MODFIL{k}" in header, count(1))
 
 
-def wcs_options(centroid: str, degree: int, ephemeris: str | None) -> str:
-    """What a solution depends on beside the frame and its stars, in words."""
-    return f"{centroid}, degree {degree}, ephemeris {ephemeris}"
-
-
 def _wcs_options(header: Any) -> str:
     """The same of a product, from its history; a file of positions is not known by name."""
     parts: list[Any] = header.maps if isinstance(header, ChainMap) else [header]
@@ -155,12 +152,6 @@ def facts_of_frame(frame: Frame) -> dict[str, Any]:
         for letter, value in zip(LETTERS, frame.pedestals.tolist(), strict=True):
             facts[f"pedestal_{letter}"] = _number(value)
     return facts
-
-
-def stat_facts(path: Path) -> dict[str, int]:
-    """Size and time of a file."""
-    said = path.stat()
-    return {"size": said.st_size, "mtime_ns": said.st_mtime_ns}
 
 
 def _merged(headers: list[Any]) -> Any:

@@ -1,7 +1,8 @@
 """Who does the work of a run: threads of this process, or the workers of a Dask cluster.
 
-Either takes items one by one as it has room, so that a sector's files are never all waiting, and
-gives outcomes as they come.  On a cluster only paths, jobs and outcomes travel.
+The latter are a `tica_fn.products.cluster.Cluster`.  Either takes items one by one as it has room,
+so that a sector's files are never all waiting, and gives outcomes as they come.  On a cluster only
+paths, jobs and outcomes travel.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from tica_fn.fits.batch import Outcome, Slots, run_batch
-from tica_fn.products import cluster
 
-__all__ = ["Cluster", "Fleet", "Threads"]
+__all__ = ["Fleet", "Threads"]
 
 Work = Callable[..., Outcome]
 Items = Iterable[tuple[Path, tuple[Any, ...]]]
@@ -73,9 +73,3 @@ class Threads:
             yield from run_batch(paths(), one, count, spare=0)  # type: ignore[arg-type]
         else:
             yield from run_batch(paths(), one, self.jobs)  # type: ignore[arg-type]
-
-
-class Cluster(cluster.Cluster):
-    """Workers of a dask.distributed cluster, which see the same folders."""
-
-    apart = True

@@ -10,10 +10,9 @@ import attrs
 
 from tica_fn.errors import describe
 from tica_fn.fits.outcome import Outcome
-from tica_fn.run.facts import stat_facts
+from tica_fn.run.outputs import stat_facts
 from tica_fn.run.record_writer import RecordWriter
-from tica_fn.run.summary import put_models
-from tica_fn.run.work import Made
+from tica_fn.run.run_job import Made
 
 __all__ = ["Keeper"]
 
@@ -42,6 +41,8 @@ class Keeper:
 
     def input(self, outcome: Outcome) -> None:
         """Keep what became of a raw file."""
+        from tica_fn.run.summary import put_models
+
         path = str(outcome.source)
         before = self.record.rows("inputs", "WHERE path = ?", (path,))
         facts: dict[str, Any] = {"attempts": (before[0]["attempts"] if before else 0) + 1}

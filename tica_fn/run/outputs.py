@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["CCD_FOLDER", "STARS_FOLDER", "ccd_folder", "products_of", "stars_path"]
+__all__ = ["CCD_FOLDER", "STARS_FOLDER", "ccd_folder", "products_of", "stars_path", "stat_facts"]
 
 CCD_FOLDER = re.compile(r"cam[1-4](-ccd[1-4])?")
 STARS_FOLDER = "ref-stars"
@@ -29,3 +29,9 @@ def products_of(folder: Path) -> Iterator[Path]:
     for place in sorted(folder.iterdir()):
         if place.is_dir() and CCD_FOLDER.fullmatch(place.name):
             yield from sorted(p for p in place.iterdir() if _PRODUCT.fullmatch(p.name))
+
+
+def stat_facts(path: Path) -> dict[str, int]:
+    """Size and time of a file."""
+    said = path.stat()
+    return {"size": said.st_size, "mtime_ns": said.st_mtime_ns}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tica_fn.errors import BadFileError, describe
-from tica_fn.fits.batch import DONE, FAILED
+from tica_fn.fits.outcome import DONE, FAILED
 from tica_fn.run.database import record_path
 from tica_fn.run.headers import read_headers
 from tica_fn.run.outputs import CCD_FOLDER, STARS_FOLDER, products_of
@@ -17,7 +17,7 @@ from tica_fn.run.star_facts import facts_of_stars
 from tica_fn.run.summary import flag_all, put_models
 from tica_fn.run.work import facts_of_product
 
-__all__ = ["open_writer", "rebuild_record"]
+__all__ = ["put_aside", "rebuild_record"]
 
 NOT_KNOWN = (
     "not known any more: folders of the inputs, files that failed and made no product, the "
@@ -148,16 +148,3 @@ def put_aside(folder: Path) -> Path | None:
             beside.replace(aside.with_name(aside.name + ending))
     path.replace(aside)
     return aside
-
-
-def open_writer(folder: Path, tell: Callable[[str], None] = print) -> RecordWriter:
-    """Open a run's record for writing; one that is damaged is made anew from the products."""
-    try:
-        return RecordWriter(folder)
-    except BadFileError as error:
-        tell(f"{describe(error)}; it is made anew")
-    if any(True for _ in products_of(folder)):
-        rebuild_record(folder, tell)
-    else:
-        put_aside(folder)
-    return RecordWriter(folder)

@@ -1,5 +1,8 @@
 """A run: calibrate everything, choose references, find their stars, fit every frame, keep record.
 
+What works at files is loaded when there is something to be done: a go that finds all of it done
+takes a fraction of a second.
+
 Two passes where the stars are not there yet: all frames of a CCD are calibrated before its darkest
 one is known.  Where they are (a run that goes on, or ``refstars``), the solution goes in when the
 product is written.
@@ -7,6 +10,7 @@ product is written.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,16 +22,12 @@ import attrs
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.outcome import FAILED, NOT_BEGUN, Outcome
-from tica_fn.products.twins import Twins, claimed
 from tica_fn.run.fleet import Fleet
 from tica_fn.run.keeper import Keeper
 from tica_fn.run.record_writer import RecordWriter
-from tica_fn.run.star_facts import facts_of_stars
-from tica_fn.run.stars_work import find_stars
+from tica_fn.run.run_job import RunJob
 from tica_fn.run.stopping import Stop, is_full
-from tica_fn.run.summary import flag_all
 from tica_fn.run.todo import Todo
-from tica_fn.run.work import RunJob, fit_product, make_products, mark_product_transients
 
 __all__ = ["Counts", "Runner"]
 
@@ -54,8 +54,8 @@ def now() -> str:
 class Runner:
     """One go at a run.
 
-    `tell` shows outcomes as they come and must take all of them; `catalog` is a table of stars, or
-    a word, or None for the built-in catalogue.
+    `tell` shows outcomes as they come and must take all of them; `prepare` is called once, before
+    the first work; `catalog` is a table of stars, or a word, or None for the built-in catalogue.
     """
 
     job: RunJob
@@ -65,12 +65,14 @@ class Runner:
     tell: Tell
     say: Callable[[str], None]
     todo: Todo
+    prepare: Callable[[], None]
     with_wcs: bool = True
     given_stars: Path | None = None
     catalog: str | None = None
     counts: dict[str, Counts] = attrs.field(factory=dict)
     _keeper: Keeper = attrs.field(init=False)
     _run: int = attrs.field(default=0, init=False)
+    _prepared: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make ready what keeps the record."""
@@ -86,6 +88,8 @@ class Runner:
         count.skipped = len(sources) - len(todo)
         if not todo:
             return
+        from tica_fn.run.summary import flag_all
+
         with self._stage("calibrate", len(todo), count):
             outcomes = self._made(sources, todo)
             self.tell(self._kept(outcomes, count, self._keeper.input), len(todo), "calibrating")
@@ -94,6 +98,9 @@ class Runner:
 
     def _made(self, sources: list[Path], todo: list[Path]) -> Iterator[Outcome]:
         """Make products; inputs of one product one after the other where workers share nothing."""
+        from tica_fn.products.twins import Twins, claimed
+        from tica_fn.run.work import make_products
+
         run, wanted = self.job, set(todo)
         if not self.fleet.apart:
             items = ((path, (run,)) for path in self.stop.feed(iter(todo)))
@@ -115,6 +122,8 @@ class Runner:
         count = self.counts["stars"] = Counts(total=len(wanted))
         if not wanted or self.stop:
             return
+        from tica_fn.run.stars_work import find_stars
+
         items = (
             (product, (self.job, ccd, target, self.catalog, self._stars_options))
             for ccd, (product, target) in self.stop.feed(iter(wanted.items()))
@@ -132,6 +141,9 @@ class Runner:
         count = self.counts["fit"] = Counts(total=len(todo))
         if not todo or self.stop:
             return
+        from tica_fn.run.summary import flag_all
+        from tica_fn.run.work import fit_product
+
         items = ((path, (self.job, ccd)) for path, ccd in self.stop.feed(iter(todo)))
         with self._stage("fit", len(todo), count):
             outcomes = self.fleet.each(fit_product, items, reads=True)
@@ -145,6 +157,8 @@ class Runner:
         count = self.counts["transients"] = Counts(total=len(todo))
         if not todo or self.stop:
             return
+        from tica_fn.run.work import mark_product_transients
+
         items = ((path, (self.job, *beside)) for path, beside in self.stop.feed(iter(todo)))
         with self._stage("transients", len(todo), count):
             outcomes = self.fleet.each(mark_product_transients, items, reads=True)
@@ -213,11 +227,10 @@ class Runner:
         stars: dict[tuple[int, int], Path] = {}
         wanted = self._keeper.stars_options = self._stars_options
         for path in sorted(self.given_stars.glob("*.h5")) if self.given_stars is not None else ():
-            facts = facts_of_stars(path)
+            facts = self._facts_of_given(path.resolve())
             if facts is not None:
                 stars[facts["camera"], facts["ccd"]] = path.resolve()
-                place = str(path.resolve())
-                self.record.put("stars", path=place, error="", options=wanted, **facts)
+                self.record.put("stars", **facts)
         for row in self.record.rows("stars", "WHERE path IS NOT NULL AND path != ''"):
             path = self.job.out / row["path"]
             ccd = row["camera"], row["ccd"]
@@ -225,6 +238,17 @@ class Runner:
                 stars.setdefault(ccd, path)
                 self._keeper.digests[ccd] = row["digest"]
         self.job = attrs.evolve(self.job, stars=stars)
+
+    def _facts_of_given(self, path: Path) -> Mapping[str, Any] | None:
+        """What is on record of a file of stars, if it is still the same; else what it holds."""
+        known = self.record.rows("stars", "WHERE path = ? AND options = 'given'", (str(path),))
+        if known and known[0]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest():
+            return dict(known[0])
+        from tica_fn.run.star_facts import facts_of_stars
+
+        facts = facts_of_stars(path)
+        said = {"path": str(path), "error": "", "options": self._stars_options}
+        return None if facts is None else said | facts
 
     def _kept(
         self, outcomes: Iterator[Outcome], count: Counts, keep: Callable[[Outcome], None]
@@ -253,6 +277,9 @@ class Runner:
             yield outcome
 
     def _stage(self, name: str, total: int, count: Counts) -> _Stage:
+        if not self._prepared:
+            self.prepare()
+            self._prepared = True
         return _Stage(self.record, self._run, name, total, count)
 
 

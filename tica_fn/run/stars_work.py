@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tica_fn.fits.batch import DONE
 from tica_fn.fits.image_file import read_image
+from tica_fn.fits.outcome import DONE
+from tica_fn.run.run_job import Made, RunJob
 from tica_fn.run.star_facts import facts_of_stars
-from tica_fn.run.work import Made, RunJob
 from tica_fn.wcs.refstars import find_reference_stars
 from tica_fn.wcs.refstars_file import write_reference_stars
 

@@ -8,12 +8,10 @@ from typing import Any
 
 import attrs
 
-from tica_fn.fits.batch import FAILED
-from tica_fn.run.facts import stat_facts
-from tica_fn.run.outputs import ccd_folder, stars_path
+from tica_fn.fits.outcome import FAILED
+from tica_fn.run.outputs import ccd_folder, stars_path, stat_facts
 from tica_fn.run.record_writer import RecordWriter
-from tica_fn.run.summary import choices_of_record
-from tica_fn.run.work import RunJob
+from tica_fn.run.run_job import RunJob
 
 __all__ = ["Todo"]
 
@@ -59,8 +57,11 @@ class Todo:
 
     def stars(self, run: RunJob, options: str) -> dict[tuple[int, int], tuple[Path, Path]]:
         """Reference product and file of stars to make, by CCD."""
-        if not run.solvable:
+        seen = self.record.rows("frames", "WHERE kind = 'frame' AND mode IS NOT NULL")
+        if not run.solvable or {(row["camera"], row["ccd"]) for row in seen} <= set(run.stars):
             return {}
+        from tica_fn.run.summary import choices_of_record
+
         failed = {
             (row["camera"], row["ccd"]): row
             for row in self.record.rows("stars", "WHERE error != ''")

@@ -7,11 +7,8 @@ the record.  Nothing here knows the record.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,11 +17,10 @@ import attrs
 import numpy as np
 
 from tica_fn.errors import describe
-from tica_fn.fits.batch import DONE, SKIPPED, Outcome
+from tica_fn.fits.outcome import DONE, SKIPPED
 from tica_fn.fits.strip_words import Readout
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
-from tica_fn.products.job import Job
 from tica_fn.products.kept import kept_of, refuse_loss, told_planes
 from tica_fn.products.plan import Plan
 from tica_fn.products.raw_files import plans_of, read_raw
@@ -35,49 +31,15 @@ from tica_fn.run.facts import (
     facts_of_header_file,
     measured_pixels,
     series_name,
-    wcs_options,
 )
 from tica_fn.run.outputs import ccd_folder
+from tica_fn.run.run_job import Made, RunJob
+from tica_fn.run.scratch import scratch
 from tica_fn.run.star_facts import digest_of, facts_of_columns, facts_of_solved
-from tica_fn.wcs.polynomial_fit import DEGREE
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 
-__all__ = ["Made", "RunJob", "fit_product", "make_products", "mark_product_transients"]
-
-
-@attrs.frozen(kw_only=True)
-class Made(Outcome):
-    """An outcome with what the record says: of the input, and of each product by its path."""
-
-    input_facts: dict[str, Any] = attrs.field(factory=dict)
-    facts: dict[str, dict[str, Any]] = attrs.field(factory=dict)
-
-
-@attrs.frozen(kw_only=True)
-class RunJob:
-    """What is the same for all files of a run.
-
-    `stars` are files of reference stars by camera and CCD; what is calibrated while they are there
-    is solved in the same pass.
-    """
-
-    job: Job
-    out: Path
-    stars: dict[tuple[int, int], Path] = attrs.field(factory=dict)
-    method: str = "precise"
-    ephemeris: str | None = None
-    degree: int = DEGREE
-
-    @property
-    def wcs_options(self) -> str:
-        """What a solution depends on beside the frame and its stars."""
-        return wcs_options(self.method, self.degree, self.ephemeris)
-
-    @property
-    def solvable(self) -> bool:
-        """Whether products hold a readout that a solution can be fitted to."""
-        return not (self.job.product.trim or self.job.product.assemble)
+__all__ = ["fit_product", "make_products", "mark_product_transients"]
 
 
 def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | None = None) -> Made:
@@ -191,7 +153,7 @@ def _write(
         return plan.write(result, plan.target, on_written), {}
     from tica_fn.wcs.fit_many import describe_solution, solve_file
 
-    with _scratch() as folder:
+    with scratch() as folder:
         aside = folder / plan.target.name
         said = plan.write(result, aside, None)
         start = time.perf_counter()
@@ -294,28 +256,3 @@ def _ephemeris_of(path: str) -> Any:
     from tica_fn.wcs.ephemeris import LkSpacecraft, read_ephemeris
 
     return LkSpacecraft() if path == "lkspacecraft" else read_ephemeris(path)
-
-
-_SCRATCH = "tica-fn-run-"
-
-
-@contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    """Folder in memory for a product that is not complete yet."""
-    place = Path("/dev/shm")
-    roomy = place.is_dir() and shutil.disk_usage(place).free > 500e6
-    folder = Path(
-        tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-", dir=place if roomy else None)
-    )
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_left_scratch() -> None:
-    """Remove what processes that were killed left in memory."""
-    for folder in Path("/dev/shm").glob(f"{_SCRATCH}*"):
-        pid = folder.name.removeprefix(_SCRATCH).partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +87,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _page(out: Path) -> int:
     """Write the report of a run."""
-    from tica_fn.run.page import check_plots, write_page
+    from tica_fn.run.page import write_page
     from tica_fn.run.record import open_record
 
     check_plots()
     say_line(write_page(open_record(out), out / "report.html"))
     return 0
+
+
+def check_plots(or_else: str = "") -> None:
+    """Raise `ImportError` where the plots of a run's page can't be made."""
+    if find_spec("bokeh") is None:
+        raise ImportError(f"the page of a run needs Bokeh: pip install 'tica-fn[report]'{or_else}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tica_fn.cli.arguments import add_files, add_log, inputs_of, whole
 from tica_fn.cli.commands.calibrate import add_batch_options, job_of
+from tica_fn.cli.commands.report import check_plots
 from tica_fn.cli.messages import say_line, say_when_compiling
 from tica_fn.cli.outcomes import show_outcomes
 from tica_fn.cli.product_options import add_options, product_of
@@ -115,7 +117,6 @@ def settings_of(args: argparse.Namespace) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Do the run."""
-    from tica_fn.run.dry_run import dry_run_text
     from tica_fn.run.event_log import EventLog
     from tica_fn.run.fingerprint import fingerprint_of
 
@@ -124,11 +125,14 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         raise UsageError(f"--{' and --'.join(missing)}: say it here or in the file of --config")
     settings.files = settings.files or []
-    inputs = inputs_of(settings, "raw files", lambda kind: kind.raw)
+    out = settings.outdir.absolute()
+    known = _known_inputs(out)
+    inputs = inputs_of(
+        settings, "raw files", lambda kind: kind.raw, lambda path: path.absolute() in known
+    )
     if not inputs.paths:
         folders = ", ".join(str(path) for path, _ in inputs.empty)
         raise UsageError(f"no raw files in {folders}")
-    out = settings.outdir.absolute()
     sources = list(dict.fromkeys(path.absolute() for path in inputs.paths))
     settings.quality = settings.quality or settings.transients
     said = {name: value for name, value in vars(settings).items() if name != "run"}
@@ -136,13 +140,13 @@ def run(args: argparse.Namespace) -> int:
     product = product_of(settings)
     for name in ("pedestal", "linearity", "smear"):  # what --like decided is said in full
         said[name] = getattr(product, name)
-    _check_degree(settings.degree)
     if settings.dry_run:
+        from tica_fn.run.dry_run import dry_run_text
+
         print(dry_run_text(sources, out, said, fingerprint))
         return 0
-    say_when_compiling()
     with EventLog(settings.log, "run") as log:
-        code = _run(settings, said, sources, out, fingerprint, log)
+        code = _run(settings, said, sources, out, fingerprint, log, new=not known)
         for _, error in inputs.empty:
             say_line(f"tica-fn: {error}", file=sys.stderr)
             code = code or 1
@@ -150,10 +154,38 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _check_degree(degree: int) -> None:
-    from tica_fn.wcs.polynomial_fit import check_degree
+def _known_inputs(out: Path) -> set[Path]:
+    """Raw files on the run's record that are as they were; none where there is no record."""
+    from tica_fn.run.outputs import stat_facts
+    from tica_fn.run.record import open_record
 
-    check_degree(degree)
+    known: set[Path] = set()
+    try:
+        rows = open_record(out).rows("inputs")
+    except (OSError, ValueError):
+        return known
+    for row in rows:
+        path = Path(row["path"])
+        with suppress(OSError):
+            if stat_facts(path) == {"size": row["size"], "mtime_ns": row["mtime_ns"]}:
+                known.add(path)
+    return known
+
+
+def _prepare(settings: argparse.Namespace, sources: list[Path]) -> None:
+    """Load what works at files, and look whether there are models."""
+    import gc
+
+    say_when_compiling()
+    from tica_fn.fits.model_files import check_folder
+    from tica_fn.fits.provenance import date_card
+
+    date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
+    from tica_fn.run import stars_work, work  # noqa: F401
+
+    if any(source.exists() for source in sources):  # Else that is what there is to say.
+        check_folder(settings.caldir)
+    gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
 
 
 def _run(
@@ -163,33 +195,27 @@ def _run(
     out: Path,
     fingerprint: str,
     log: Any,
+    *,
+    new: bool,
 ) -> int:
-    import gc
-
-    from tica_fn.fits.model_files import check_folder
-    from tica_fn.fits.provenance import date_card
-
-    date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
     import attrs
 
-    from tica_fn.run.fleet import Cluster, Threads
-    from tica_fn.run.rebuild import open_writer
+    from tica_fn.run.record_writer import open_writer
+    from tica_fn.run.run_job import RunJob
     from tica_fn.run.runner import Runner, check_outputs
+    from tica_fn.run.scratch import remove_left_scratch
     from tica_fn.run.stopping import Stop
     from tica_fn.run.todo import Todo
-    from tica_fn.run.work import RunJob, remove_left_scratch
 
     if not settings.no_report:
-        _check_report()
-    if any(source.exists() for source in sources):  # Else that is what there is to say.
-        check_folder(settings.caldir)
+        check_plots("; or --no-report")
+    if new:  # Else there may be nothing to do.
+        _prepare(settings, sources)
     check_outputs(out)
     remove_left_scratch()
     settings.outdir = out
     job = job_of(settings)
     job = attrs.evolve(job, models=job.models.resolved())
-    fleet = Cluster(settings.scheduler) if settings.scheduler else Threads(settings.jobs)
-    gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
     failures: list[str] = []
 
     def tell(outcomes: Iterator[Any], total: int, what: str) -> None:
@@ -200,7 +226,7 @@ def _run(
         )
 
     shown = _is_shown(out)
-    with open_writer(out, print) as record, Stop() as stop, fleet:
+    with open_writer(out, print) as record, Stop() as stop, _fleet(settings) as fleet:
         runner = Runner(
             job=RunJob(
                 job=job,
@@ -221,6 +247,7 @@ def _run(
                 verify=settings.verify,
                 retry_failed=settings.retry_failed,
             ),
+            prepare=lambda: None if new else _prepare(settings, sources),
             with_wcs=not settings.no_wcs,
             given_stars=settings.refstars,
             catalog=settings.catalog,
@@ -232,11 +259,22 @@ def _run(
     return code
 
 
+def _fleet(settings: argparse.Namespace) -> Any:
+    """Who does the work."""
+    if settings.scheduler:
+        from tica_fn.products.cluster import Cluster
+
+        return Cluster(settings.scheduler)
+    from tica_fn.run.fleet import Threads
+
+    return Threads(settings.jobs)
+
+
 def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[str]) -> int:
     """Do all stages, and tell how it ended and how to go on."""
     import shlex
 
-    from tica_fn.errors import one_line
+    from tica_fn.errors import describe, one_line
     from tica_fn.run.stopping import is_full
 
     command = "tica-fn " + shlex.join(sys.argv[1:])
@@ -251,8 +289,10 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
         failed = sum(count.failed for count in runner.counts.values()) + runner.todo.failed_before
         state = "stopped" if stop else "failed" if failed else "done"
         runner.end(state, stop.why)
-    except OSError as error:
+    except Exception as error:
         if not is_full(error):
+            with suppress(OSError):
+                runner.end("failed", describe(error))
             raise
         stop.full(error)
     for failure in failures:
@@ -263,15 +303,6 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
         return 128 + stop.signal if stop.signal else 1
     print(runner.summary)
     return 1 if state == "failed" else 0
-
-
-def _check_report() -> None:
-    from tica_fn.run.page import check_plots
-
-    try:
-        check_plots()
-    except ImportError as error:
-        raise ImportError(f"{error}; or --no-report") from None
 
 
 def _is_shown(out: Path) -> bool:

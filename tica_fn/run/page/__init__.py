@@ -4,6 +4,6 @@ Plots are Bokeh's: its inline JavaScript takes 1.4 MB, Plotly's 4.8, and plots t
 object are linked without a word of code.
 """
 
-from tica_fn.run.page.write import check_plots, write_page
+from tica_fn.run.page.write import write_page
 
-__all__ = ["check_plots", "write_page"]
+__all__ = ["write_page"]

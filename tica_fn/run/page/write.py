@@ -27,7 +27,7 @@ from tica_fn.run.progress import Progress, progress_of
 from tica_fn.run.record import RunRecord
 from tica_fn.run.summary import frames_by_ccd
 
-__all__ = ["check_plots", "write_page"]
+__all__ = ["write_page"]
 
 _PLANE = ((2, 1), (3, 4))
 """CCDs as they stand in their camera's frame; 1 and 2 are turned by half in it."""
@@ -41,12 +41,6 @@ _TIME_WORDS = (
     "<p class='soft'>Drag or turn the wheel over a plot to zoom all of them; dashed: reference "
     "frames. Of long series what stands out is drawn, and some of the rest.</p>"
 )
-
-
-def check_plots() -> None:
-    """Raise `ImportError` where the page's plots can't be made."""
-    if find_spec("bokeh") is None:
-        raise ImportError("the page of a run needs Bokeh: pip install 'tica-fn[report]'")
 
 
 def write_page(record: RunRecord, path: Path) -> Path:
@@ -174,8 +168,8 @@ def _text(name: str) -> str:
 def _bokeh() -> str:
     """BokehJS, with what makes plots; Bokeh itself is not loaded."""
     found = find_spec("bokeh")
-    assert found is not None
-    assert found.submodule_search_locations
+    if found is None or not found.submodule_search_locations:
+        raise ImportError("the page of a run needs Bokeh: pip install 'tica-fn[report]'")
     folder = Path(found.submodule_search_locations[0]) / "server/static/js"
     return "\n".join((folder / name).read_text() for name in ("bokeh.min.js", "bokeh-api.min.js"))
 
