@@ -203,7 +203,7 @@ def _run(
     from tica_fn.run.record_writer import open_writer
     from tica_fn.run.run_job import RunJob
     from tica_fn.run.runner import Runner, check_outputs
-    from tica_fn.run.scratch import remove_left_scratch
+    from tica_fn.run.scratch import remove_left_parts, remove_left_scratch
     from tica_fn.run.stopping import Stop
     from tica_fn.run.todo import Todo
 
@@ -224,6 +224,11 @@ def _run(
         print(
             f"{what}: {states['done']} done, {states['skipped']} skipped, {states['failed']} failed"
         )
+
+    def prepare() -> None:
+        remove_left_parts(out)
+        if not new:
+            _prepare(settings, sources)
 
     shown = _is_shown(out)
     with open_writer(out, print) as record, Stop() as stop, _fleet(settings) as fleet:
@@ -247,7 +252,7 @@ def _run(
                 verify=settings.verify,
                 retry_failed=settings.retry_failed,
             ),
-            prepare=lambda: None if new else _prepare(settings, sources),
+            prepare=prepare,
             with_wcs=not settings.no_wcs,
             given_stars=settings.refstars,
             catalog=settings.catalog,
