@@ -19,6 +19,7 @@ from tica_fn.errors import ClusterError
 from tica_fn.fits import atomic
 from tica_fn.fits.outcome import NOT_BEGUN, Outcome
 from tica_fn.run.fleet import Threads
+from tica_fn.run.record_writer import RecordWriter
 
 
 def start(plain, out, *options):
@@ -43,7 +44,7 @@ def wait_for_products(out, count):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_finishes_what_is_in_hand(plain, tmp_path, go, number):
-    with start(plain, tmp_path) as process:
+    with start(plain, tmp_path, "--jobs", 1) as process:  # Or all eight may be in hand.
         wait_for_products(tmp_path, 1)
         process.send_signal(number)
         said = process.communicate(timeout=120)[0]
@@ -245,3 +246,31 @@ def test_a_cluster_makes_the_same_bytes_though_a_worker_dies(sky, sky_run, tmp_p
     rows = tica_fn.run.open_record(tmp_path).rows("frames")
     assert {row["wcs"] for row in rows} == {"done"}
     assert len(rows) == 8
+
+
+def test_a_second_run_in_the_same_folder_is_refused(plain, tmp_path, go):
+    with RecordWriter(tmp_path):
+        said = go(plain, tmp_path, "--no-wcs", code=1).err
+    (line,) = said.splitlines()
+    assert line.endswith("another tica-fn is at work on this run; wait for it, or end it")
+    assert not contents(tmp_path)
+
+
+def test_what_another_program_writes_meanwhile_is_not_lost(plain, tmp_path, monkeypatch, go):
+    """It stands, its file fails, and the next go makes it anew."""
+    go(plain, tmp_path, "--no-wcs")
+    first = min(tmp_path.glob("cam*/*.cal.fits"))
+    first.write_bytes(first.read_bytes()[:-2880])  # The next go makes it anew.
+    calibrate = tica_fn.products.readouts.Strips.of
+
+    def writing(*arguments):
+        first.write_text("another program's")
+        return calibrate(*arguments)
+
+    monkeypatch.setattr(tica_fn.products.readouts.Strips, "of", writing)
+    said = go(plain, tmp_path, "--no-wcs", code=1)
+    monkeypatch.undo()
+    assert f"{first}: was changed by another program since it was read" in said.err
+    assert first.read_text() == "another program's"
+    assert "1 done, 7 skipped, 0 failed" in go(plain, tmp_path, "--no-wcs", "--retry-failed").out
+    assert tica_fn.read(first).pixels.shape == (2078, 2136)

@@ -29,7 +29,7 @@ from tica_fn.fits.unpack import as_image
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array
 
-__all__ = ["ImageFile", "open_hdus", "read_image"]
+__all__ = ["ImageFile", "image_of_hdus", "open_hdus", "read_image"]
 
 TRIMMED = (2048, 2048)
 """Science pixels only, as ``--trim`` writes them."""
@@ -103,6 +103,24 @@ def read_image(
     path = Path(path)
     identity = identity_of(path)
     hdus, gzipped = open_hdus(path, verify=True)
+    image = image_of_hdus(path, hdus, camera, ccd, anonymous=anonymous)
+    if identity_of(path) != identity:
+        raise BadFileError(f"{path}: was changed by another program while it was read")
+    return attrs.evolve(image, gzipped=gzipped, identity=identity)
+
+
+def image_of_hdus(
+    path: Path,
+    hdus: list[RawHDU],
+    camera: int | None = None,
+    ccd: int | None = None,
+    *,
+    anonymous: bool = False,
+) -> ImageFile:
+    """Take the full readout that HDUs hold, as `read_image` does; what it is to be called is said.
+
+    Their checksums are not verified.
+    """
     sizes = [_image_shape(hdu.header) for hdu in hdus]
     index = next((k for k, size in enumerate(sizes) if size in (SHAPE, TRIMMED)), -1)
     if index < 0:
@@ -124,9 +142,7 @@ def read_image(
         frame = attrs.evolve(frame, row=SCIENCE_ROWS[0], column=SCIENCE_COLUMNS[0])
     texts = [hdus[0].text, image.text] if index else [image.text]
     frame = attrs.evolve(frame, header=OriginalHeader(*texts))
-    if identity_of(path) != identity:
-        raise BadFileError(f"{path}: was changed by another program while it was read")
-    return ImageFile(path, hdus, index, gzipped, frame, identity)
+    return ImageFile(path, hdus, index, gzipped=False, frame=frame)
 
 
 class _Filled(Mapping[str, Any]):

@@ -36,8 +36,9 @@ from tica_fn.fits.tica import has_comments_for_history, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 
-__all__ = ["STREAMED_LAYOUTS", "stream", "words_of"]
+__all__ = ["STREAMED_LAYOUTS", "Put", "stream", "words_of"]
 
+Put = Callable[[Path, list[Bytes], Callable[[], None] | None], bool]
 _SIZE = ROWS * COLUMNS * 4
 _PADDED = -(-_SIZE // BLOCK) * BLOCK
 
@@ -62,12 +63,15 @@ def stream(
     verify: Callable[[int], None],
     on_written: Callable[[], None] | None = None,
     look: Callable[[Frame, Array], None] | None = None,
+    put: Put | None = None,
 ) -> None:
     """Calibrate a readout into a file.
 
     `verify` is given the sum of the words that were read.  The bytes written are those that
     `tica_fn.write` writes of the frame that the steps give.  `look` is shown the words of the
-    product's pixels, (2078, 2136) uint32, which are not to be kept.
+    product's pixels, (2078, 2136) uint32, which are not to be kept.  `put` may write the file in
+    another form: it is given the target, what would be in it, unpacked, and `on_written`, and tells
+    whether it has.
     """
     with ExitStack() as kept, ExitStack() as passing:
         frame = attrs.evolve(readout.frame, row=0, column=0, collateral=())
@@ -98,6 +102,8 @@ def stream(
         rest += shared_hdu(frame)
         parts: list[Bytes] = [file.data, *rest]
         check_readable(target, parts)
+        if put is not None and put(target, parts, on_written):
+            return
         if is_gzip_name(target):
             parts = [gzipped(parts, lambda size: kept.enter_context(_memory("packed", size)))]
             passing.close()  # Another thread may have it while this one waits for the disk.

@@ -217,7 +217,7 @@ def _one_ccd(raw: RawFile, made: _Made, job: Job) -> Plan:
     ) -> tuple[str, ...]:
         if isinstance(ready, Readout):
             try:
-                stream(ready, product.layout, target, made.verify, on_written, job.look)
+                stream(ready, product.layout, target, made.verify, on_written, job.look, job.put)
             except UnusualFrameError:
                 ready = made.calibrated(product, None)
                 if job.look is not None:

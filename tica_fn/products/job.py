@@ -14,6 +14,7 @@ from tica_fn.products.options import Product
 
 if TYPE_CHECKING:
     from tica_fn.fits.batch import ModelShelf
+    from tica_fn.fits.stream import Put
     from tica_fn.frame import Frame
     from tica_fn.immutable import Array
 
@@ -57,7 +58,8 @@ class Claims:
 class Job:
     """What is to be done with every file of a run.
 
-    `look` is shown the pixels of products that are streamed, as words of their files.
+    `look` is shown the pixels of products that are streamed, as words of their files; `put` may
+    write these in another form (`tica_fn.fits.stream.stream`).
     """
 
     models: ModelShelf
@@ -68,3 +70,4 @@ class Job:
     product: Product = attrs.field(factory=Product)
     claim: Claims = attrs.field(factory=Claims, eq=False, repr=False)
     look: Callable[[Frame, Array], None] | None = attrs.field(default=None, eq=False, repr=False)
+    put: Put | None = attrs.field(default=None, eq=False, repr=False)

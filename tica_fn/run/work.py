@@ -6,10 +6,9 @@ the record.  Nothing here knows the record.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import attrs
 import numpy as np
 
 from tica_fn.errors import describe
+from tica_fn.fits.atomic import ChangedError, identity_of, replacing
 from tica_fn.fits.outcome import DONE, SKIPPED
-from tica_fn.fits.strip_words import Readout
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
 from tica_fn.products.kept import kept_of, refuse_loss, told_planes
@@ -34,10 +33,8 @@ from tica_fn.run.facts import (
 )
 from tica_fn.run.outputs import ccd_folder
 from tica_fn.run.run_job import Made, RunJob
-from tica_fn.run.scratch import scratch
-from tica_fn.run.star_facts import digest_of, facts_of_columns, facts_of_solved
-from tica_fn.wcs.refstars import ReferenceStars
-from tica_fn.wcs.refstars_file import read_reference_stars
+from tica_fn.run.solving import Solver, ephemeris_of, frame_in, solved, stars_of, unsolved
+from tica_fn.run.star_facts import facts_of_solved
 
 __all__ = ["fit_product", "make_products", "mark_product_transients"]
 
@@ -55,6 +52,9 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
         seen.append(measured_pixels(pixels, frame.coadds))
 
     job = attrs.evolve(run.job, look=look)
+    solver = Solver(run)
+    if run.stars and run.solvable:
+        job = attrs.evolve(job, put=solver.put)
     plans = []
     for plan in plans_of(raw, job):
         camera, ccd, _ = plan.ccds[0]
@@ -62,6 +62,7 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
         plan = attrs.evolve(plan, target=folder / plan.target.name)
         job.claim(plan.target, source)
         plans.append(plan)
+    looked_at = {plan.target: identity_of(plan.target) for plan in plans}
     again = [() if job.overwrite else why_again(plan.target, plan.expected) for plan in plans]
     facts: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
@@ -89,9 +90,17 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
             *(said for ccd in plan.ccds for said in job.models.remarks(*ccd)),
         ]
         seen.clear()
-        said, solved = _write(plan, result, run, on_written)
+        try:
+            with nullcontext() if job.overwrite else replacing(plan.target, looked_at[plan.target]):
+                said, solution = solver.write(plan, result, on_written)
+        except ChangedError:
+            # What another program wrote there meanwhile stands; if it is not the same, this fails.
+            if why_again(plan.target, plan.expected) is not None:
+                raise
+            facts[name] = facts_of_product(plan.target, run.stars)
+            continue
         notes += said
-        facts[name] = _facts(plan, result, seen) | solved
+        facts[name] = _facts(plan, result, seen) | solution
         facts[name] |= facts_of_header_file(plan.target)
         facts[name]["seconds"] = time.perf_counter() - start
     for one in facts.values():
@@ -121,17 +130,10 @@ def facts_of_product(path: Path, stars: Mapping[tuple[int, int], Path]) -> dict[
     return facts if known is None else facts | facts_of_solved(path, stars_of(known))
 
 
-def _frame_in(result: Any) -> Frame | None:
-    """What is known of the one frame that a plan's result is, or will be."""
-    if isinstance(result, Readout):
-        return result.frame
-    return result if isinstance(result, Frame) else None
-
-
 def _facts(plan: Plan, result: Any, seen: list[dict[str, float]]) -> dict[str, Any]:
     """What can be said of a product while its pixels are in hand."""
     camera, ccd, sector = plan.ccds[0]
-    frame = _frame_in(result)
+    frame = frame_in(result)
     if frame is None:
         kind = "camera" if len(plan.ccds) > 1 else "target"
         one = None if kind == "camera" else ccd
@@ -142,46 +144,6 @@ def _facts(plan: Plan, result: Any, seen: list[dict[str, float]]) -> dict[str, A
         return facts
     pixels = result.pixels if result.unit != RATE else result.pixels * result.live_s
     return facts | measured_pixels(pixels, result.coadds)
-
-
-def _write(
-    plan: Plan, result: Any, run: RunJob, on_written: Callable[[], None] | None
-) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Write a product, with its solution where the stars of its CCD are known."""
-    stars = run.stars.get(plan.ccds[0][:2]) if _frame_in(result) is not None else None
-    if stars is None or not run.solvable:
-        return plan.write(result, plan.target, on_written), {}
-    from tica_fn.wcs.fit_many import describe_solution, solve_file
-
-    with scratch() as folder:
-        aside = folder / plan.target.name
-        said = plan.write(result, aside, None)
-        start = time.perf_counter()
-        known = stars_of(stars)
-        try:
-            found, write = solve_file(
-                aside, known, run.method, ephemeris_of(run), plan.target, run.degree
-            )
-        except ValueError as error:
-            plan.write(result, plan.target, on_written)
-            why = describe(error).replace(str(aside), str(plan.target))
-            failed = _unsolved(run, known, why)
-            return (*said, f"no solution: {why}"), failed
-        write()
-    facts = _solved(run, known, found) | {"wcs_seconds": time.perf_counter() - start}
-    return (*said, f"{plan.target.name}: {describe_solution(found)}"), facts
-
-
-def _solved(run: RunJob, stars: ReferenceStars, found: Any) -> dict[str, Any]:
-    from tica_fn.wcs.cards import star_columns
-
-    said = {"wcs": "done", "wcs_error": "", "wcs_options": run.wcs_options}
-    return said | facts_of_columns(stars, star_columns(found))
-
-
-def _unsolved(run: RunJob, stars: ReferenceStars, why: str) -> dict[str, Any]:
-    options = {"wcs_options": run.wcs_options, "wcs_stars": digest_of(stars.ids)}
-    return {"wcs": "failed", "wcs_error": why, **options}
 
 
 def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any = None) -> Made:
@@ -195,15 +157,15 @@ def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any
     facts: dict[str, Any]
     try:
         image = read_image(product, anonymous=True)
-        with computing or contextlib.nullcontext():
+        with computing or nullcontext():
             found, write = solve_image(
                 image, stars, run.method, ephemeris_of(run), None, run.degree
             )
         write()
     except ValueError as error:
-        facts = _unsolved(run, stars, describe(error))
+        facts = unsolved(run, stars, describe(error))
         return Made(source=product, state="failed", error=error, facts={name: facts})
-    facts = facts_of_header_file(product) | _solved(run, stars, found)
+    facts = facts_of_header_file(product) | solved(run, stars, found)
     facts["wcs_seconds"] = time.perf_counter() - start
     return Made(
         source=product,
@@ -222,7 +184,7 @@ def mark_product_transients(
     from tica_fn.products.transients import mark_product
 
     camera, ccd = (int(word[3]) for word in product.parent.name.split("-"))
-    with computing or contextlib.nullcontext():
+    with computing or nullcontext():
         count = mark_product(product, before, after, run.job.models(camera, ccd))
     if count is None:
         return Made(source=product, state=SKIPPED, outputs=(product,))
@@ -234,25 +196,3 @@ def mark_product_transients(
         notes=(f"{product.name}: cosmic rays in {count} pixels",),
         facts={str(product.relative_to(run.out)): facts_of_header_file(product)},
     )
-
-
-def stars_of(path: Path) -> ReferenceStars:
-    """Reference stars, read once in each process."""
-    return _stars_of(path, path.stat().st_mtime_ns)
-
-
-@cache
-def _stars_of(path: Path, _: int) -> ReferenceStars:
-    return read_reference_stars(path)
-
-
-def ephemeris_of(run: RunJob) -> Any:
-    """Positions of the spacecraft, read once in each process."""
-    return None if run.ephemeris is None else _ephemeris_of(run.ephemeris)
-
-
-@cache
-def _ephemeris_of(path: str) -> Any:
-    from tica_fn.wcs.ephemeris import LkSpacecraft, read_ephemeris
-
-    return LkSpacecraft() if path == "lkspacecraft" else read_ephemeris(path)
