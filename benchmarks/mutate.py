@@ -71,7 +71,8 @@ STAGES = {
     "clipped_mean": [
         [CLIPPED, "-k", "naive or medians"], [CLIPPED], ["tests/build/test_bias_and_flat.py"]
     ],
-    "sky": [["tests/simulate/test_sky.py", SIMULATED, "-k", "naive or tile or glow or background"],
+    "sky_light": [
+        ["tests/simulate/test_sky.py", SIMULATED, "-k", "naive or tile or glow or background"],
             [SIMULATED, "tests/simulate/test_sky.py"], WIDE],
     "rice": [[PACKED, "-k", "rows"], [PACKED], ["tests/fits/test_tiled.py"]],
     "deflate": [["tests/kernels/test_deflate.py"], [GZIPPED], ["tests/products/test_strips.py"]],
@@ -82,7 +83,7 @@ STAGES = {
     "stars.stamps": _wcs(
         "stamps or ring or isolation or summary or cell or floor or wing or alone"
     ),
-    "stars.centroid": _wcs("centroid or tolerance"), "stack": _wcs("stack or peaks"),
+    "stars.centroid": _wcs("centroid or tolerance"), "stars.stacked_boxes": _wcs("stack or peaks"),
     "stars.starlight": _wcs("starlight or star_ or half or guess"),
     "stars.normal_equations": _wcs("normal or clip"), "stars.smooth_field": _wcs("smooth"),
     "stars.field_evidence": [

@@ -30,7 +30,7 @@ from .fits.files import write as write
 from .fits.model_files import load_models as load_models
 from .fits.target import read_target as read_target
 from .frame.exposure import Times as Times
-from .frame.record import Frame as Frame
+from .frame.frame import Frame as Frame
 from .models.built import BuiltModel as BuiltModel
 from .models.calibration import Models as Models
 from .models.calibration import neutral_models as neutral_models

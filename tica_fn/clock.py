@@ -68,24 +68,24 @@ def _after_first(ccd: int) -> float:
     return _CCD_DELAY_S * (ccd - 1)
 
 
-Header = Mapping[str, Any]
+Keywords = Mapping[str, Any]
 Seconds = tuple[float, float]
 
 
-def is_of_spoc(header: Header) -> bool:
+def is_of_spoc(header: Keywords) -> bool:
     """Tell whether a header is of the mission's pipeline, by the release it names (from 1 on)."""
     release = header.get("DATA_REL")
     return isinstance(release, int) and release > 0
 
 
-def _no_poc(header: Header) -> str:
+def _no_poc(header: Keywords) -> str:
     """Why the clock of a file is not POC's; empty where it is."""
     if "STARTTJD" not in header or is_of_spoc(header):
         return "is for the clock of POC/TSO files (STARTTJD), not for SPOC's"
     return ""
 
 
-def _no_late_spoc(header: Header) -> str:
+def _no_late_spoc(header: Keywords) -> str:
     """Why the clock of a file is not the mission's late one; empty where it is."""
     release, version = header.get("DATA_REL"), str(header.get("PROCVER", ""))
     if not is_of_spoc(header) or not isinstance(release, int):
@@ -104,13 +104,13 @@ def _no_late_spoc(header: Header) -> str:
     return f"is in the file's times already ({said})"
 
 
-def is_late(header: Header) -> bool:
+def is_late(header: Keywords) -> bool:
     """Tell whether a file has the late clock of the mission's first releases."""
     made = any(name in header for name in ("TCSPBEG", "TCSPEND"))
     return is_of_spoc(header) and not made and not _no_late_spoc(header)
 
 
-def _of_spoc(camera: int, ccd: int, header: Header) -> Seconds:
+def _of_spoc(camera: int, ccd: int, header: Keywords) -> Seconds:
     columns = (header.get(f"TTYPE{n}") for n in range(1, 1 + int(header.get("TFIELDS", 0))))
     of_target = "RAW_CNTS" in columns
     release = header.get("DATA_REL", 0)
@@ -130,11 +130,11 @@ class TimeCorrection:
 
     what: str
     keywords: tuple[str, ...] = ()
-    seconds: Callable[[int, int, Header], Seconds]
-    refused: Callable[[Header], str] = lambda _: ""
+    seconds: Callable[[int, int, Keywords], Seconds]
+    refused: Callable[[Keywords], str] = lambda _: ""
     instead: tuple[str, ...] = ()
 
-    def cards(self, camera: int, ccd: int, header: Header) -> tuple[tuple[str, float], ...]:
+    def cards(self, camera: int, ccd: int, header: Keywords) -> tuple[tuple[str, float], ...]:
         """Keywords and their values; those that a header has already stay."""
         values = self.seconds(camera, ccd, header)
         pairs = zip(self.keywords, values, strict=False)

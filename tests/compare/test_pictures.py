@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from matplotlib.image import imread
 
 from tica_fn.compare import MissionComparison, Ratio, draw_differences, draw_mission
-from tica_fn.compare.blocks import extremes, has_any
+from tica_fn.compare.block_maps import extremes, has_any
 
 SHAPE = (2078, 2136)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.kernels import star_twins as twins
-from tica_fn.kernels.stack import find_peaks, stack_boxes
 from tica_fn.kernels.stars.centroid import mean_centroid, windowed_centroid
 from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
+from tica_fn.kernels.stars.stacked_boxes import find_peaks, stack_boxes
 from tica_fn.kernels.stars.starlight import (
     FLUX,
     ISOLATED,

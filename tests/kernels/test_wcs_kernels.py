@@ -5,7 +5,6 @@ import pytest
 
 from tests.kernels import wcs_twins as twins
 from tica_fn.kernels.medians import median_and_scatter, median_in_place, ranked_of_rows
-from tica_fn.kernels.stack import find_peaks, stack_boxes
 from tica_fn.kernels.stars.centroid import mean_centroids, windowed_centroids
 from tica_fn.kernels.stars.normal_equations import (
     clip_groups,
@@ -17,6 +16,7 @@ from tica_fn.kernels.stars.normal_equations import (
 )
 from tica_fn.kernels.stars.polynomial import chebyshev_terms, polynomial_terms, polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
+from tica_fn.kernels.stars.stacked_boxes import find_peaks, stack_boxes
 from tica_fn.kernels.stars.stamps import (
     cell_medians,
     cut_stamps,

@@ -11,7 +11,7 @@ from astropy.io import fits
 from tests import inputs
 from tica_fn.cli import main
 from tica_fn.products import known
-from tica_fn.products.known import KnownProducts, identity
+from tica_fn.products.known import KnownProducts, settled_identity
 
 SHAPE = (2078, 2136)
 
@@ -250,6 +250,6 @@ def test_times_that_are_too_coarse_tell_nothing(tmp_path, monkeypatch):
         st_mode = found.st_mode
         st_ctime_ns = found.st_ctime_ns // 10**9 * 10**9
 
-    assert identity(path) is not None
+    assert settled_identity(path) is not None
     monkeypatch.setattr(known.Path, "stat", lambda self: Coarse)
-    assert identity(path) is None
+    assert settled_identity(path) is None

@@ -95,7 +95,7 @@ from tica_fn.remote.hashes import digest_file
 from tica_fn.remote.http import Client
 from tica_fn.remote.pointers import read_pointers
 from tica_fn.fits.model_origins import find_origin
-from tica_fn.remote.status import verify_folder
+from tica_fn.remote.installed import verify_folder
 import requests, json
 
 place, url, pointers, old_models = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.argv[4]

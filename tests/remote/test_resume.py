@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tica_fn.errors import RemoteError
 from tica_fn.remote.http import Client
-from tica_fn.remote.progress import Progress, show_progress
+from tica_fn.remote.progress_bar import ProgressBar, show_progress
 
 DATA = bytes(range(256)) * 1200
 
@@ -69,7 +69,7 @@ def test_a_terminal_sees_a_bar():
 
 def test_a_file_sees_a_line_for_each_finished_file():
     stream = io.StringIO()
-    progress = Progress(2, stream)
+    progress = ProgressBar(2, stream)
     progress.reporter("a")(500, 1000)
     assert stream.getvalue() == ""
     progress.finished("a", 1000)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from tica_fn.kernels.sky import add_background, add_stars
+from tica_fn.kernels.sky_light import add_background, add_stars
 from tica_fn.simulate import Background, Blemishes, Psf, Stars, live_seconds, sky_electrons
 from tica_fn.simulate.electrons import strap_columns
 from tica_fn.simulate.stars import random_stars

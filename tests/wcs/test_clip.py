@@ -15,7 +15,7 @@ from tica_fn.wcs import (
     solution_of_header,
     wcs_cards,
 )
-from tica_fn.wcs.blocks import block_of
+from tica_fn.wcs.star_blocks import block_of
 
 PLACE = (35, 1, 1)
 

@@ -19,8 +19,8 @@ from tica_fn.wcs import (
     solution_from_gwcs,
     solution_to_gwcs,
 )
-from tica_fn.wcs.blocks import block_of
 from tica_fn.wcs.refstars import frame_year
+from tica_fn.wcs.star_blocks import block_of
 
 PLACE = (64, 2, 3)
 

@@ -20,7 +20,7 @@ from tica_fn.immutable import Array
 from tica_fn.models import Models
 from tica_fn.pipeline.compose import standard_steps
 from tica_fn.quality.bits import FLAT_RANGE, BadPixels
-from tica_fn.quality.outliers import BLOCK, Outliers
+from tica_fn.quality.outliers import SKY_BLOCK, Outliers
 
 __all__ = ["build_bad_pixels"]
 
@@ -40,9 +40,9 @@ def _scatter(mean: Array) -> Array:
     The noise of bias and flat field, which is the same in all frames, is in it.
     """
     out = np.zeros(mean.shape)
-    for row in range(0, SCIENCE_ROWS[1], BLOCK):
-        for column in range(*SCIENCE_COLUMNS, BLOCK):
-            block = np.s_[row : row + BLOCK, column : column + BLOCK]
+    for row in range(0, SCIENCE_ROWS[1], SKY_BLOCK):
+        for column in range(*SCIENCE_COLUMNS, SKY_BLOCK):
+            block = np.s_[row : row + SKY_BLOCK, column : column + SKY_BLOCK]
             low, more = np.nanpercentile(mean[block][::2, ::2], _FAINT_PART)
             out[block] = (more - low) / _FAINT_SIGMAS
     return out

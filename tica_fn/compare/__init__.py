@@ -1,13 +1,13 @@
 """Regression: compare products with gold ones, pixel by pixel and keyword by keyword."""
 
+from tica_fn.compare.difference_picture import draw_differences
+from tica_fn.compare.difference_table import as_rows, print_table, write_table
 from tica_fn.compare.findings import EXCEPTED, Comparison, Difference, Level, Rules
 from tica_fn.compare.folders import compare_folders
 from tica_fn.compare.headers import compare_headers, relative_difference
 from tica_fn.compare.mission import MissionComparison, Ratio, compare_with_mission
 from tica_fn.compare.mission_report import draw_mission, print_mission, write_mission
 from tica_fn.compare.pair import compare_files, compare_images, compare_tables
-from tica_fn.compare.picture import draw_differences
-from tica_fn.compare.table import as_rows, print_table, write_table
 from tica_fn.compare.values import Unequal, steps_apart, unequal
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tica_fn.compare.blocks import COLUMN, ROW, block_size, extremes, has_any, placed
+from tica_fn.compare.block_maps import COLUMN, ROW, block_size, extremes, has_any, placed
 from tica_fn.compare.mission import MissionComparison, rows_of
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.fits.whole_files import save_figure, save_table

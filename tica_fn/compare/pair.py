@@ -10,8 +10,8 @@ import numpy as np
 
 from tica_fn.compare.findings import Comparison, Difference, Level, Rules
 from tica_fn.compare.headers import compare_headers
-from tica_fn.compare.sky import judge_solution, judge_stars
-from tica_fn.compare.stars import compare_stars, is_star_file
+from tica_fn.compare.solutions import judge_solution, judge_stars
+from tica_fn.compare.star_files import compare_stars, is_star_file
 from tica_fn.compare.values import unequal
 from tica_fn.errors import BadFileError, describe, of_the_package, one_line
 from tica_fn.fits.gate import open_checked

@@ -24,7 +24,7 @@ class ChangedError(BadFileError):
     """Another program changed a file that was to be replaced."""
 
 
-Buffer = bytes | bytearray | memoryview
+Part = bytes | bytearray | memoryview
 _LARGE = 1 << 20
 """Bytes from which on it pays to write past the page cache."""
 _CHUNK = 1 << 20
@@ -40,7 +40,7 @@ _DIRECT = getattr(os, "O_DIRECT", 0)
 
 def write_whole(
     path: str | os.PathLike[str],
-    parts: Iterable[Buffer],
+    parts: Iterable[Part],
     on_written: Callable[[], None] | None = None,
     *,
     verify: bool = False,
@@ -146,7 +146,7 @@ def _take_after(handle: int, target: Path) -> None:
         tell_note(f"{target}: has {others} the old content")
 
 
-def _compare(handle: int, parts: Sequence[Buffer], target: Path) -> None:
+def _compare(handle: int, parts: Sequence[Part], target: Path) -> None:
     """Compare what is in a file with what was meant, byte by byte."""
     room = np.empty(_CHUNK, dtype=np.uint8)
     at = 0

@@ -31,9 +31,16 @@ from tica_fn.fits.stored import Meaning
 from tica_fn.immutable import Array, frozen_array
 from tica_fn.models import SourceFile
 
-__all__ = ["KINDS", "NEAR", "Collateral", "find_collateral", "is_collateral", "read_collateral"]
+__all__ = [
+    "COLLATERAL_KINDS",
+    "NEAR",
+    "Collateral",
+    "find_collateral",
+    "is_collateral",
+    "read_collateral",
+]
 
-KINDS = {"tvcol": "subtract_pedestal", "smrow": "subtract_smear"}
+COLLATERAL_KINDS = {"tvcol": "subtract_pedestal", "smrow": "subtract_smear"}
 """Kinds of collateral, and the step that needs each."""
 
 NEAR = 5
@@ -139,9 +146,10 @@ def find_collateral(
                 where = ", ".join(str(folder) for folder in places)
                 what = f"{kind} file of camera {camera} CCD {ccd} amplifier {amplifier}"
                 number = "no" if not choice else "more than one"
+                step = COLLATERAL_KINDS[kind]
                 raise MissingCollateralError(
-                    f"{target}: {number} {what} in {where}; needed by {KINDS[kind]} (go without by "
-                    f"--without {KINDS[kind].removeprefix('subtract_')})"
+                    f"{target}: {number} {what} in {where}; needed by {step} (go without by "
+                    f"--without {step.removeprefix('subtract_')})"
                 )
             found.append(choice[0][0])
     return tuple(found)
@@ -167,7 +175,7 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     header = hdus[1].header if len(hdus) > 1 else {}
     kind = str(header.get("EXTNAME", "")).lower()[:5]
     amplifier = str(header.get("CCD_OUT", "")).strip()
-    if kind not in KINDS or amplifier not in AMPLIFIERS:
+    if kind not in COLLATERAL_KINDS or amplifier not in AMPLIFIERS:
         raise BadFileError(f"{path}: not a collateral file of virtual columns or smear rows")
     a = AMPLIFIERS.index(amplifier)
     if kind == "tvcol":

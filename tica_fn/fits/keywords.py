@@ -61,10 +61,10 @@ _READS_OFF = 0.02
 """Part by which an exposure time may be off by the digits of a header alone."""
 _ROUNDING_D = 1e-8
 """Days by which a middle may be off by the digits of a header alone."""
-Header = Mapping[str, Any]
+Keywords = Mapping[str, Any]
 
 
-def number(path: str | os.PathLike[str], header: Header, *keywords: str) -> float | None:
+def number(path: str | os.PathLike[str], header: Keywords, *keywords: str) -> float | None:
     """Value of the first of some keywords that is there."""
     for keyword in keywords:
         value = header.get(keyword)
@@ -78,7 +78,7 @@ def number(path: str | os.PathLike[str], header: Header, *keywords: str) -> floa
     return None
 
 
-def whole_number(path: str | os.PathLike[str], header: Header, *keywords: str) -> int | None:
+def whole_number(path: str | os.PathLike[str], header: Keywords, *keywords: str) -> int | None:
     """Value of the first of some keywords that is there, as an int."""
     value = number(path, header, *keywords)
     if value is None:
@@ -88,7 +88,7 @@ def whole_number(path: str | os.PathLike[str], header: Header, *keywords: str) -
     return int(value)
 
 
-def detector_number(path: str | os.PathLike[str], header: Header, what: str) -> int:
+def detector_number(path: str | os.PathLike[str], header: Keywords, what: str) -> int:
     """Number of the camera or the CCD."""
     keywords = ("CAMERA", "CAMNUM", "CAM") if what == "camera" else ("CCD", "CCDNUM")
     value = whole_number(path, header, *keywords)
@@ -99,12 +99,12 @@ def detector_number(path: str | os.PathLike[str], header: Header, what: str) -> 
     return value
 
 
-def is_spoc_header(header: Header) -> bool:
+def is_spoc_header(header: Keywords) -> bool:
     """Tell a header that goes back to a SPOC file from one of POC/TSO."""
     return "EXPOSURE" in header
 
 
-def facts_of(path: str | os.PathLike[str], header: Header, **known: int) -> dict[str, Any]:
+def facts_of(path: str | os.PathLike[str], header: Keywords, **known: int) -> dict[str, Any]:
     """What a header says of its frame, whatever kind of file it is of.
 
     `known` holds ``camera`` or ``ccd`` where the caller knows them better.
@@ -124,7 +124,7 @@ def facts_of(path: str | os.PathLike[str], header: Header, **known: int) -> dict
     }
 
 
-def exposure_of(path: str | os.PathLike[str], header: Header) -> float:
+def exposure_of(path: str | os.PathLike[str], header: Keywords) -> float:
     """Nominal exposure time, from one frame to the next."""
     days, interval = number(path, header, "EXPOSURE"), number(path, header, "INT_TIME")
     if interval is not None and interval <= 0:
@@ -160,7 +160,7 @@ def nominal(seconds: float) -> float:
     return whole if abs(whole - seconds) <= 1e-3 * seconds else seconds
 
 
-def coadds_of(path: str | os.PathLike[str], header: Header, exposure_s: float) -> float:
+def coadds_of(path: str | os.PathLike[str], header: Keywords, exposure_s: float) -> float:
     """Number of exposures that were summed."""
     reads = number(path, header, "NREADOUT")
     if reads is None:
@@ -171,7 +171,7 @@ def coadds_of(path: str | os.PathLike[str], header: Header, exposure_s: float) -
 
 
 def _check_reads(
-    path: str | os.PathLike[str], header: Header, exposure_s: float, reads: float
+    path: str | os.PathLike[str], header: Keywords, exposure_s: float, reads: float
 ) -> None:
     """Refuse an exposure time and a number of reads that can't both be right."""
     days = number(path, header, "EXPOSURE")
@@ -191,7 +191,7 @@ def _check_reads(
         )
 
 
-def kept_fraction(path: str | os.PathLike[str], header: Header) -> float:
+def kept_fraction(path: str | os.PathLike[str], header: Keywords) -> float:
     """Part of the exposures that the on-board mitigation of cosmic rays left in the sum.
 
     All where it was off (``CRM``, ``CRMITEN``); else all but two of a block (``CRM_N``,
@@ -206,7 +206,9 @@ def kept_fraction(path: str | os.PathLike[str], header: Header) -> float:
     return (block - _DROPPED) / block if block > _DROPPED else 1.0
 
 
-def times_of(path: str | os.PathLike[str], header: Header, exposure_s: float = 0.0) -> Times | None:
+def times_of(
+    path: str | os.PathLike[str], header: Keywords, exposure_s: float = 0.0
+) -> Times | None:
     """Start, middle and end of the exposure, with their clock and place.
 
     ``TSTART`` and ``TSTOP`` come first: in products they are what corrections made of the raw
@@ -251,7 +253,7 @@ def times_of(path: str | os.PathLike[str], header: Header, exposure_s: float = 0
     return None
 
 
-def sector_of(path: str | os.PathLike[str], header: Header) -> int | None:
+def sector_of(path: str | os.PathLike[str], header: Keywords) -> int | None:
     """Sector, from the header or the file's name."""
     value = whole_number(path, header, "SECTOR")
     if value:  # 0: not known
@@ -267,7 +269,7 @@ _POC_FLAGS = (("COARSE", 4), ("RW_DESAT", 32))
 _STRAY_LIGHT = 2048
 
 
-def dquality_of(header: Header, camera: int) -> int:
+def dquality_of(header: Keywords, camera: int) -> int:
     """Quality of a whole frame as the raw header says it, in the mission's bits."""
     for keyword in ("DQUALITY", "QUALITY"):
         value = header.get(keyword)

@@ -31,7 +31,7 @@ from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards
 from tica_fn.fits.spoc_out import raw_header_hdu
 from tica_fn.fits.stored import image_meaning
-from tica_fn.fits.strip_words import Readout, fill_words
+from tica_fn.fits.strip_words import RawReadout, fill_words
 from tica_fn.fits.tica import has_comments_for_history, tica_header
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
@@ -57,7 +57,7 @@ def words_of(hdu: RawHDU) -> Array | None:
 
 
 def stream(
-    readout: Readout,
+    readout: RawReadout,
     layout: str,
     target: Path,
     verify: Callable[[int], None],
@@ -110,7 +110,7 @@ def stream(
         write_whole(target, parts, on_written)
 
 
-def _tica(readout: Readout, frame: Frame, target: Path) -> tuple[bytes, list[Cards]]:
+def _tica(readout: RawReadout, frame: Frame, target: Path) -> tuple[bytes, list[Cards]]:
     """What stands before the planes, and the cards of each, in TICA's layout."""
     planes = [tica_header(frame, comments=has_comments_for_history(frame, target))]
     if readout.variance is not None and not readout.of_rounded:
@@ -119,7 +119,7 @@ def _tica(readout: Readout, frame: Frame, target: Path) -> tuple[bytes, list[Car
     return b"", planes
 
 
-def _spoc(readout: Readout, frame: Frame, _: Path) -> tuple[bytes, list[Cards]]:
+def _spoc(readout: RawReadout, frame: Frame, _: Path) -> tuple[bytes, list[Cards]]:
     """The same in SPOC's layout."""
     count = 2 + (readout.flags is not None) + isinstance(frame.header, OriginalHeader)
     count += bool(shared_hdu(frame))
@@ -129,7 +129,7 @@ def _spoc(readout: Readout, frame: Frame, _: Path) -> tuple[bytes, list[Cards]]:
     return lead, [[*structure, *cards] for cards in planes]
 
 
-STREAMED_LAYOUTS: dict[str, Callable[[Readout, Frame, Path], tuple[bytes, list[Cards]]]] = {
+STREAMED_LAYOUTS: dict[str, Callable[[RawReadout, Frame, Path], tuple[bytes, list[Cards]]]] = {
     "tica": _tica,
     "spoc": _spoc,
 }

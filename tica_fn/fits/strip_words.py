@@ -28,7 +28,7 @@ from tica_fn.pipeline.strips import STRIP_ROWS, Strips
 from tica_fn.quality.pixels import FlagPlan
 from tica_fn.uncertainty.estimate_variance import VariancePlan
 
-__all__ = ["Readout", "UnusualFrameError", "fill_words", "frame_of"]
+__all__ = ["RawReadout", "UnusualFrameError", "fill_words", "frame_of"]
 
 _HALO = 2
 """Rows of the strip before that are kept: one to be flagged, and the one beside it."""
@@ -51,7 +51,7 @@ class UnusualFrameError(Exception):
 
 
 @attrs.frozen(eq=False, kw_only=True)
-class Readout:
+class RawReadout:
     """A raw readout and all that is done to its pixels.
 
     `counts`: (2078, 2136) int32, or uint32 words of a file; `frame`: all that is known of the
@@ -71,7 +71,7 @@ class Readout:
 
 
 def fill_words(
-    readout: Readout, words: list[Array], quality: Array | None
+    readout: RawReadout, words: list[Array], quality: Array | None
 ) -> tuple[int, list[int]]:
     """Fill the words of the planes, and the flags; the sums of the words read, and written.
 
@@ -93,7 +93,7 @@ def fill_words(
     return _run(readout, take, quality), sums
 
 
-def frame_of(readout: Readout) -> tuple[Frame, int]:
+def frame_of(readout: RawReadout) -> tuple[Frame, int]:
     """Make a calibrated frame in float32 strip by strip; and the sum of the words read."""
     pixels = np.empty(readout.counts.shape, dtype=np.float32)
     variance = quality = None
@@ -119,7 +119,7 @@ def frame_of(readout: Readout) -> tuple[Frame, int]:
 Take = Callable[[int, int, Array, Array, Array], None]
 
 
-def _run(readout: Readout, take: Take, quality: Array | None) -> int:
+def _run(readout: RawReadout, take: Take, quality: Array | None) -> int:
     """Calibrate strip after strip; the sum of the words read.
 
     `take` is given first row, one past the last, the strip, an array for its float32 pixels, which
@@ -146,7 +146,7 @@ def _run(readout: Readout, take: Take, quality: Array | None) -> int:
 class _AtHand:
     """The strip at hand, behind the last rows of the one before it."""
 
-    def __init__(self, readout: Readout) -> None:
+    def __init__(self, readout: RawReadout) -> None:
         self.readout = readout
         self.flags = None if readout.flags is None else readout.flags.begun_anew()
         self.pixels = np.empty((STRIP_ROWS + _HALO, COLUMNS), dtype=np.float32)

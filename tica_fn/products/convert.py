@@ -23,7 +23,7 @@ from tica_fn.products.job import Claims
 from tica_fn.products.kept import kept_of, refuse_loss, told_loss, told_planes
 from tica_fn.products.staleness import Expected, why_again
 from tica_fn.uncertainty.estimate_variance import estimate_variance
-from tica_fn.wcs.update import STARS_NAME
+from tica_fn.wcs.solved_images import STARS_NAME
 
 __all__ = ["Conversion", "convert_file"]
 

@@ -23,7 +23,7 @@ from tica_fn.fits.layouts import LAYOUTS
 from tica_fn.fits.names import hlsp_name, product_name, spoc_name
 from tica_fn.fits.poc_out import write_camera
 from tica_fn.fits.stream import stream, words_of
-from tica_fn.fits.strip_words import Readout, UnusualFrameError, frame_of
+from tica_fn.fits.strip_words import RawReadout, UnusualFrameError, frame_of
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.models import Models
@@ -73,13 +73,13 @@ class _Made:
     def ccd(self) -> tuple[int, int, int | None]:
         return self.part.camera, self.part.ccd, self.part.sector
 
-    def measured(self, product: Product) -> Readout | None:
+    def measured(self, product: Product) -> RawReadout | None:
         """What the readout's strips go through; None where it has to be calibrated whole."""
         if self.counts is None:
             return None
         return readout_of(self.part, self.counts, self.models, self.steps, product)
 
-    def calibrated(self, product: Product, ready: Readout | None) -> Frame:
+    def calibrated(self, product: Product, ready: RawReadout | None) -> Frame:
         """The calibrated frame, made of strips where that can be."""
         if ready is not None:
             try:
@@ -208,14 +208,14 @@ def _one_ccd(raw: RawFile, made: _Made, job: Job) -> Plan:
     part, product = made.part, job.product
     streamed = can_stream(product, job.compress)
 
-    def calibrate() -> Frame | Readout:
+    def calibrate() -> Frame | RawReadout:
         ready = made.measured(product)
         return ready if ready is not None and streamed else made.calibrated(product, ready)
 
     def write(
-        ready: Frame | Readout, target: Path, on_written: Callable[[], None] | None
+        ready: Frame | RawReadout, target: Path, on_written: Callable[[], None] | None
     ) -> tuple[str, ...]:
-        if isinstance(ready, Readout):
+        if isinstance(ready, RawReadout):
             try:
                 stream(ready, product.layout, target, made.verify, on_written, job.look, job.put)
             except UnusualFrameError:

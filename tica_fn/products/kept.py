@@ -22,7 +22,7 @@ from tica_fn.fits.header import Cards, card
 from tica_fn.fits.image_file import open_hdus
 from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.update import extension_name, update_file
-from tica_fn.wcs.update import STARS_NAME, WrittenSolution, put_solution, written_solution
+from tica_fn.wcs.solved_images import STARS_NAME, WrittenSolution, put_solution, written_solution
 
 __all__ = ["Kept", "kept_of", "refuse_loss", "told_loss", "told_planes", "write_keeping"]
 

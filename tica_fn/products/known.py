@@ -17,21 +17,22 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tica_fn.fits.outcome import SKIPPED, Outcome
 
-__all__ = ["KnownProducts", "identity"]
+if TYPE_CHECKING:
+    from tica_fn.fits.atomic import Identity
+
+__all__ = ["KnownProducts", "settled_identity"]
 
 _OLD_ENOUGH_NS = 20_000_000
 """More than a tick of the system's clock: a later change has a later time."""
 _FORGOTTEN_S = 90 * 86400.0
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
-Identity = tuple[int, ...]
 
-
-def identity(path: Path) -> Identity | None:
+def settled_identity(path: Path) -> Identity | None:
     """What the system says of a file, or None if there is none, or its times are too coarse."""
     try:
         found = path.stat()
@@ -53,7 +54,7 @@ class KnownProducts:
         self._notes: dict[str, tuple[Identity, list[tuple[str, Identity]]]] = {}
         self._begun: dict[Path, Identity | None] = {}
         self._waiting: list[tuple[Outcome, Identity, list[tuple[str, Identity]]]] = []
-        models = [(str(path), identity(path)) for path in (*_files_of(caldir), *files)]
+        models = [(str(path), settled_identity(path)) for path in (*_files_of(caldir), *files)]
         self._file: Path | None = None
         if not models or any(known is None for _, known in models):
             return
@@ -67,11 +68,11 @@ class KnownProducts:
 
     def outcome(self, source: Path) -> Outcome | None:
         """Outcome of an input whose products are known to be there and whole."""
-        found = self._begun[source] = identity(source)
+        found = self._begun[source] = settled_identity(source)
         noted = self._notes.get(_name(source))
         if noted is None or found is None or noted[0] != found:
             return None
-        if any(identity(self._outdir / name) != known for name, known in noted[1]):
+        if any(settled_identity(self._outdir / name) != known for name, known in noted[1]):
             return None
         outputs = tuple(self._outdir / name for name, _ in noted[1])
         return Outcome(source=source, state=SKIPPED, outputs=outputs)
@@ -90,7 +91,7 @@ class KnownProducts:
         before = self._begun.get(outcome.source)
         if self._file is None or outcome.error is not None or not outcome.alone or before is None:
             return
-        made = [(path.name, identity(path)) for path in outcome.outputs]
+        made = [(path.name, settled_identity(path)) for path in outcome.outputs]
         whole = [(name, known) for name, known in made if known is not None]
         if made and len(whole) == len(made):
             self._waiting.append((outcome, before, whole))
@@ -102,8 +103,8 @@ class KnownProducts:
             outcome, before, made = entry
             if max(before[-1], *(known[-1] for _, known in made)) > until_ns:
                 left.append(entry)
-            elif identity(outcome.source) == before and all(
-                identity(self._outdir / name) == known for name, known in made
+            elif settled_identity(outcome.source) == before and all(
+                settled_identity(self._outdir / name) == known for name, known in made
             ):
                 lines.append(_line(_name(outcome.source), before, made))
         self._waiting = left

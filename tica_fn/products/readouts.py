@@ -9,7 +9,7 @@ import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, PEDESTAL_FIRST_ROW, VIRTUAL_COLUMNS
 from tica_fn.fits.stream import STREAMED_LAYOUTS
-from tica_fn.fits.strip_words import Readout
+from tica_fn.fits.strip_words import RawReadout
 from tica_fn.frame import ELECTRON, RATE, Frame, Place
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import Models
@@ -65,7 +65,7 @@ _FACTS = ("camera", "ccd", "exposure_s", "coadds")
 
 def readout_of(
     part: Frame, counts: Array, models: Models, steps: Pipeline, product: Product
-) -> Readout | None:
+) -> RawReadout | None:
     """Plan the strips of a readout; None where it has to be calibrated whole.
 
     `counts`: (2078, 2136) int32, or uint32 words of a file.
@@ -100,7 +100,7 @@ def readout_of(
     if looked_at:
         divided = "divide_flat" in done.steps
         flat = models.flat if divided else np.ones((1, counts.shape[1]), dtype=np.float32)
-    return Readout(
+    return RawReadout(
         counts=counts,
         strips=strips,
         frame=done,

@@ -11,7 +11,7 @@ import numpy as np
 from tica_fn.clock import CORRECTION_STEP
 from tica_fn.errors import FrameError
 from tica_fn.fits.blocks import verify_sums
-from tica_fn.fits.collateral import KINDS, Collateral, find_collateral, read_collateral
+from tica_fn.fits.collateral import COLLATERAL_KINDS, Collateral, find_collateral, read_collateral
 from tica_fn.fits.names import product_name
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.target import TargetPixels, target_of
@@ -58,7 +58,7 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
         ccd=pixels.ccd,
         sector=pixels.sector,
         amplifiers=pixels.amplifiers,
-        kinds=[kind for kind, step in KINDS.items() if step not in job.without],
+        kinds=[kind for kind, step in COLLATERAL_KINDS.items() if step not in job.without],
     )
     collateral = tuple(read_collateral(path) for path in found)
     files = tuple(piece.file for piece in collateral)

@@ -8,9 +8,9 @@ from tica_fn.detector import READ_INTERVAL_S, SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.immutable import Array
 from tica_fn.models import Models
 
-__all__ = ["ADC_LIMIT", "FLAT_RANGE", "outside_sense"]
+__all__ = ["ADC_LIMIT", "SENSIBLE_FLAT", "outside_sense"]
 
-FLAT_RANGE = (0.1, 10.0)
+SENSIBLE_FLAT = (0.1, 10.0)
 """Flats in use lie between 0.73 and 1.07."""
 ADC_LIMIT = 2.0**16
 """Counts of one read, ADU: the converters have 16 bits."""
@@ -22,7 +22,7 @@ def outside_sense(models: Models) -> dict[str, str]:
     A bias per exposure may be negative, where the level of the amplifier was taken out of it.
     """
     science = models.flat[slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)]
-    found = {"flat": _outside(science, *FLAT_RANGE, "", SCIENCE_COLUMNS[0])}
+    found = {"flat": _outside(science, *SENSIBLE_FLAT, "", SCIENCE_COLUMNS[0])}
     if models.bias_per_read:
         found["bias"] = _outside(models.bias, 0.0, ADC_LIMIT, " ADU per read")
     elif models.exposure_s is not None:

@@ -27,9 +27,9 @@ from tica_fn.models import Models
 from tica_fn.quality.bits import Pixel
 from tica_fn.uncertainty.noise import trimming_of
 
-__all__ = ["BLOCK", "LIMITS", "Outliers", "local_sky"]
+__all__ = ["LIMITS", "SKY_BLOCK", "Outliers", "local_sky"]
 
-BLOCK = 64
+SKY_BLOCK = 64
 """Rows and columns of a part of the frame whose sky is one number."""
 _EVERY = 4
 _LOW = 0.1
@@ -60,11 +60,11 @@ def local_sky(pixels: Array, variance: Array, first: int, last: int) -> Array:
     `pixels`, `variance`: (rows, columns); gives (blocks,) float64, in their unit.
     """
     out: list[Array] = []
-    whole = first + (last - first) // BLOCK * BLOCK
+    whole = first + (last - first) // SKY_BLOCK * SKY_BLOCK
     for start, stop in ((first, whole), (whole, last)):
         if start < stop:
             low, noise = (
-                _low_part(plane[::_EVERY, start:stop:_EVERY], -(-(stop - start) // BLOCK))
+                _low_part(plane[::_EVERY, start:stop:_EVERY], -(-(stop - start) // SKY_BLOCK))
                 for plane in (pixels, variance)
             )
             out.append(low + _LOW_SIGMAS * np.sqrt(noise))
@@ -171,20 +171,20 @@ class Outliers:
         limits = np.array(LIMITS)
         every = np.ones(rows, dtype=np.bool_)
         for start, end in self.runs:
-            sky = np.zeros((rows, -(-(end - start) // BLOCK)))
+            sky = np.zeros((rows, -(-(end - start) // SKY_BLOCK)))
             if self.lit[start]:  # Where there is light; nothing is left elsewhere.
                 self._fill_sky(pixels, variance, first, (start, end), sky)
             tested = self.tested[first : first + rows] if self.lit[start] else every
             columns = np.array([start, end])
-            outlying_pixels(pixels, variance, sky, BLOCK, columns, tested, limits, _FOUND, out)
+            outlying_pixels(pixels, variance, sky, SKY_BLOCK, columns, tested, limits, _FOUND, out)
 
     def _fill_sky(
         self, pixels: Array, variance: Array, first: int, run: tuple[int, int], sky: Array
     ) -> None:
         """Fill the sky of each row; that of bands which began before is known by now."""
-        for band in range(first // BLOCK, -(-(first + len(sky)) // BLOCK)):
-            inside = slice(max(band * BLOCK - first, 0), (band + 1) * BLOCK - first)
-            whole = min(BLOCK, len(self.tested) - band * BLOCK)
+        for band in range(first // SKY_BLOCK, -(-(first + len(sky)) // SKY_BLOCK)):
+            inside = slice(max(band * SKY_BLOCK - first, 0), (band + 1) * SKY_BLOCK - first)
+            whole = min(SKY_BLOCK, len(self.tested) - band * SKY_BLOCK)
             if band not in self.bands and len(pixels[inside]) == whole:
                 self.bands[band] = local_sky(pixels[inside], variance[inside], *run)
             sky[inside] = self.bands.get(band, np.nan)

@@ -18,7 +18,7 @@ from tica_fn.remote.exposures import EXPOSURES, FLAT_OUTPUT, ROLES, Exposure, Ro
 from tica_fn.remote.hashes import digest_file
 from tica_fn.remote.install import install, lay
 from tica_fn.remote.pointers import Entry, Output, check_md5, known_outputs, read_listing
-from tica_fn.remote.progress import Progress, show_progress
+from tica_fn.remote.progress_bar import ProgressBar, show_progress
 
 __all__ = [
     "TICA_REMOTE",
@@ -113,7 +113,7 @@ def _get(
     remote: Remote,
     cache: Cache,
     installed: Path,
-    progress: Progress,
+    progress: ProgressBar,
 ) -> tuple[Origin, CachedFile]:
     output = listing.output
     report = progress.reporter(one.path)

@@ -21,7 +21,7 @@ from tica_fn.remote.hashes import digest_file
 from tica_fn.remote.http import RefusedError
 from tica_fn.remote.install import install
 from tica_fn.remote.parts import exclusive
-from tica_fn.remote.progress import show_progress
+from tica_fn.remote.progress_bar import show_progress
 
 __all__ = ["MAST_FOLDER", "MAST_REMOTE", "fetch_mast", "mast_names"]
 

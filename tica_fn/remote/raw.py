@@ -16,8 +16,8 @@ from tica_fn.remote.cache import Remote, Report, give_name
 from tica_fn.remote.first_sight import check_whole
 from tica_fn.remote.http import NotOnServerError, RefusedError
 from tica_fn.remote.parts import exclusive
-from tica_fn.remote.progress import show_progress
-from tica_fn.remote.scripts import KINDS, Choice, RemoteFile, choose, read_script
+from tica_fn.remote.progress_bar import show_progress
+from tica_fn.remote.scripts import RAW_KINDS, Choice, RemoteFile, choose, read_script
 
 __all__ = ["RAW_REMOTE", "Fetched", "fetch_files", "list_files"]
 
@@ -113,7 +113,7 @@ def _obtain(remote: Remote, one: RemoteFile, kind: str, path: Path, report: Repo
                 mark.unlink(missing_ok=True)
                 return "there already"
         try:
-            remote.client.download(one.url, stream, report, validator=mark, limit=KINDS[kind])
+            remote.client.download(one.url, stream, report, validator=mark, limit=RAW_KINDS[kind])
             _check(part, one)
         except (RefusedError, BadFileError) as error:
             part.unlink()

@@ -24,9 +24,9 @@ import attrs
 from tica_fn.errors import BadFileError, UsageError
 from tica_fn.remote.address import joined
 
-__all__ = ["KINDS", "Choice", "RemoteFile", "choose", "moment", "read_script"]
+__all__ = ["RAW_KINDS", "Choice", "RemoteFile", "choose", "moment", "read_script"]
 
-KINDS = {"ffir": 60_000_000, "tp": 4_000_000_000, "col": 20_000_000_000}
+RAW_KINDS = {"ffir": 60_000_000, "tp": 4_000_000_000, "col": 20_000_000_000}
 """Kinds of raw files, by the ending of their names, and the bytes that one can have at most."""
 
 _NAME = re.compile(

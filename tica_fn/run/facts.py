@@ -28,7 +28,7 @@ from tica_fn.fits.provenance import steps_of
 from tica_fn.frame import RATE, Frame
 from tica_fn.immutable import Array
 from tica_fn.quality.pixels import FULL_WELL_E
-from tica_fn.run.headers import read_headers
+from tica_fn.run.first_headers import first_headers
 from tica_fn.run.outputs import stat_facts
 from tica_fn.run.run_job import wcs_options
 from tica_fn.run.schema import LETTERS
@@ -162,9 +162,9 @@ def _merged(headers: list[Any]) -> Any:
 
 def facts_of_header_file(path: Path) -> dict[str, Any]:
     """What a product's headers, size and time say; its pixels are not read."""
-    headers = read_headers(path, 1)
+    headers = first_headers(path, 1)
     if not headers[0]["NAXIS"]:
-        headers = read_headers(path)
+        headers = first_headers(path)
     return facts_of_headers(_merged(headers)) | stat_facts(path)
 
 
@@ -177,7 +177,7 @@ def facts_of_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         If the file is damaged or no product.
     """
     path = Path(path)
-    headers = read_headers(path)
+    headers = first_headers(path)
     header = _merged(headers)
     stamp = stat_facts(path)
     if len(headers) > 1 and str(headers[1].get("EXTNAME", "")).startswith(("PIXELS", "TARGET")):

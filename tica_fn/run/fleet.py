@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tica_fn.fits.batch import Outcome, Slots, run_batch
 
+if TYPE_CHECKING:
+    from tica_fn.products.cluster import Work
+
 __all__ = ["Fleet", "Threads"]
 
-Work = Callable[..., Outcome]
 Items = Iterable[tuple[Path, tuple[Any, ...]]]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.fits.orbits import orbits_of_sector
-from tica_fn.run.headers import read_headers
+from tica_fn.run.first_headers import first_headers
 from tica_fn.run.record import RunRecord
 
 __all__ = ["production_table"]
@@ -93,7 +93,7 @@ def _orbits(record: RunRecord, frames: list[Any]) -> str:
     found = []
     for row in (frames[:1] + frames[-1:]) if frames else []:
         try:
-            header = read_headers(record.path.parent / row["product"])[0]
+            header = first_headers(record.path.parent / row["product"])[0]
         except OSError:
             continue
         said = str(header.get("ORB_SEG", "")).strip()

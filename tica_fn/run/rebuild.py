@@ -10,7 +10,7 @@ from typing import Any
 from tica_fn.errors import BadFileError, describe
 from tica_fn.fits.outcome import DONE, FAILED
 from tica_fn.run.database import record_path
-from tica_fn.run.headers import read_headers
+from tica_fn.run.first_headers import first_headers
 from tica_fn.run.outputs import CCD_FOLDER, STARS_FOLDER, products_of
 from tica_fn.run.record_writer import RecordWriter
 from tica_fn.run.star_facts import facts_of_stars
@@ -116,7 +116,7 @@ def _date(product: Path) -> str | None:
 
 def _said(product: Path, keyword: str) -> Any:
     try:
-        headers = read_headers(product)
+        headers = first_headers(product)
     except (OSError, ValueError):
         return None
     return next((header[keyword] for header in headers if keyword in header), None)

@@ -14,7 +14,7 @@ from typing import Any, Self
 from tica_fn.errors import BadFileError, FrameError, describe
 from tica_fn.run.database import DAMAGE, check_version, connect, damaged, record_path
 from tica_fn.run.outputs import products_of
-from tica_fn.run.schema import KEYS, VERSION, statements
+from tica_fn.run.schema import PRIMARY_KEYS, VERSION, statements
 
 __all__ = ["RecordWriter", "on_network", "open_writer"]
 
@@ -81,7 +81,7 @@ class RecordWriter:
         """Add a row, or change the values that are given of the row with the same key."""
         names = ", ".join(f'"{name}"' for name in values)
         marks = ", ".join("?" for _ in values)
-        keys = KEYS[table]
+        keys = PRIMARY_KEYS[table]
         changes = ", ".join(f'"{name}"=excluded."{name}"' for name in values if name not in keys)
         action = f"UPDATE SET {changes}" if changes else "NOTHING"
         self.change(

@@ -29,13 +29,13 @@ from tica_fn.run.run_job import RunJob
 from tica_fn.run.stopping import Stop, is_full
 from tica_fn.run.todo import Todo
 
-__all__ = ["Counts", "Runner"]
+__all__ = ["Runner", "StageCounts"]
 
 Tell = Callable[[Iterator[Outcome], int, str], None]
 
 
 @attrs.define
-class Counts:
+class StageCounts:
     """How many files and frames of a stage there are."""
 
     total: int = 0
@@ -69,7 +69,7 @@ class Runner:
     with_wcs: bool = True
     given_stars: Path | None = None
     catalog: str | None = None
-    counts: dict[str, Counts] = attrs.field(factory=dict)
+    counts: dict[str, StageCounts] = attrs.field(factory=dict)
     _keeper: Keeper = attrs.field(init=False)
     _run: int = attrs.field(default=0, init=False)
     _prepared: bool = attrs.field(default=False, init=False)
@@ -84,7 +84,7 @@ class Runner:
         """Make the products of every file that are not there already."""
         self._take_stars()
         todo = list(self.todo.files(sources, self.job))
-        count = self.counts["calibrate"] = Counts(total=len(sources))
+        count = self.counts["calibrate"] = StageCounts(total=len(sources))
         count.skipped = len(sources) - len(todo)
         if not todo:
             return
@@ -119,7 +119,7 @@ class Runner:
     def choose_and_find_stars(self) -> None:
         """Choose each CCD's reference frame and find its stars, where there are none yet."""
         wanted = self.todo.stars(self.job, self._stars_options) if self.with_wcs else {}
-        count = self.counts["stars"] = Counts(total=len(wanted))
+        count = self.counts["stars"] = StageCounts(total=len(wanted))
         if not wanted or self.stop:
             return
         from tica_fn.run.stars_work import find_stars
@@ -138,7 +138,7 @@ class Runner:
     def fit(self) -> None:
         """Fit the solution of every product that has none yet and whose stars are known."""
         todo = list(self.todo.solutions(self.job, self._keeper.digests)) if self.with_wcs else []
-        count = self.counts["fit"] = Counts(total=len(todo))
+        count = self.counts["fit"] = StageCounts(total=len(todo))
         if not todo or self.stop:
             return
         from tica_fn.run.summary import flag_all
@@ -154,7 +154,7 @@ class Runner:
     def mark_transients(self) -> None:
         """Tell cosmic rays by time: what is bright in one frame of its CCD alone."""
         todo = list(self.todo.neighbours(self.job))
-        count = self.counts["transients"] = Counts(total=len(todo))
+        count = self.counts["transients"] = StageCounts(total=len(todo))
         if not todo or self.stop:
             return
         from tica_fn.run.work import mark_product_transients
@@ -205,7 +205,7 @@ class Runner:
     @property
     def summary(self) -> str:
         """One line about all stages."""
-        count = self.counts.get("calibrate", Counts())
+        count = self.counts.get("calibrate", StageCounts())
         line = f"{count.done} done, {count.skipped} skipped, {count.failed} failed"
         for stage, what in _STAGES:
             one = self.counts.get(stage)
@@ -251,7 +251,7 @@ class Runner:
         return None if facts is None else said | facts
 
     def _kept(
-        self, outcomes: Iterator[Outcome], count: Counts, keep: Callable[[Outcome], None]
+        self, outcomes: Iterator[Outcome], count: StageCounts, keep: Callable[[Outcome], None]
     ) -> Iterator[Outcome]:
         """Put outcomes on the record as they pass; stop where a disk is full."""
         for outcome in outcomes:
@@ -276,7 +276,7 @@ class Runner:
                 continue
             yield outcome
 
-    def _stage(self, name: str, total: int, count: Counts) -> _Stage:
+    def _stage(self, name: str, total: int, count: StageCounts) -> _Stage:
         if not self._prepared:
             self.prepare()
             self._prepared = True
@@ -294,7 +294,7 @@ class _Stage:
     """One stage of a go, with its times on the record."""
 
     def __init__(
-        self, record: RecordWriter, run: int, name: str, total: int, count: Counts
+        self, record: RecordWriter, run: int, name: str, total: int, count: StageCounts
     ) -> None:
         self.record, self.key, self.count = record, {"run": run, "stage": name}, count
         self.total = total

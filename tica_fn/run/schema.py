@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["KEYS", "LETTERS", "TABLES", "VERSION", "statements"]
+__all__ = ["LETTERS", "PRIMARY_KEYS", "TABLES", "VERSION", "statements"]
 
 VERSION = 4
 LETTERS = ("a", "b", "c", "d")
@@ -124,7 +124,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 """Columns of each table: SQL type and unit."""
-KEYS = {
+PRIMARY_KEYS = {
     "frames": ("product",),
     "inputs": ("path",),
     "models": ("camera", "ccd", "sha256"),
@@ -139,7 +139,7 @@ def statements() -> list[str]:
     made = []
     for table, columns in TABLES.items():
         parts = [f'"{name}" {kind}' for name, (kind, _) in columns.items()]
-        parts.append(f"PRIMARY KEY ({', '.join(KEYS[table])})")
+        parts.append(f"PRIMARY KEY ({', '.join(PRIMARY_KEYS[table])})")
         made.append(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(parts)})")
     made.append("CREATE INDEX IF NOT EXISTS frames_by_ccd ON frames (camera, ccd, cadence)")
     made.append("CREATE INDEX IF NOT EXISTS frames_by_input ON frames (input)")

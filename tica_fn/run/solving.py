@@ -15,7 +15,7 @@ from tica_fn.fits.atomic import replacing
 from tica_fn.fits.blocks import read_blocks
 from tica_fn.fits.hdu_bytes import Bytes
 from tica_fn.fits.image_file import ImageFile, image_of_hdus, read_image
-from tica_fn.fits.strip_words import Readout
+from tica_fn.fits.strip_words import RawReadout
 from tica_fn.frame import Frame
 from tica_fn.products.plan import Plan
 from tica_fn.run.run_job import RunJob
@@ -45,7 +45,7 @@ class Solver:
         stars = self.run.stars.get(plan.ccds[0][:2]) if frame_in(result) is not None else None
         if stars is None or not self.run.solvable:
             return plan.write(result, plan.target, on_written), {}
-        if isinstance(result, Readout):
+        if isinstance(result, RawReadout):
             said = plan.write(result, plan.target, on_written)
             if plan.target not in self._tried:  # It is no usual frame, and was not streamed.
                 image = read_image(plan.target, anonymous=True)
@@ -98,7 +98,7 @@ class Solver:
 
 def frame_in(result: Any) -> Frame | None:
     """What is known of the one frame that a plan's result is, or will be."""
-    if isinstance(result, Readout):
+    if isinstance(result, RawReadout):
         return result.frame
     return result if isinstance(result, Frame) else None
 

@@ -13,7 +13,7 @@ from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import content
 from tica_fn.fits.orbits import orbits_of_sector
 from tica_fn.run.delivery import FrameName, star_name
-from tica_fn.run.headers import read_headers
+from tica_fn.run.first_headers import first_headers
 from tica_fn.run.outputs import STARS_FOLDER, ccd_folder, products_of
 from tica_fn.run.star_facts import facts_of_stars
 
@@ -88,7 +88,7 @@ def stage_run(
 
 def _target(path: Path, delivery: Path, sector: int, orbit: str, version: str) -> Path | str:
     """Where a frame belongs, or of what else it is."""
-    headers = read_headers(path)
+    headers = first_headers(path)
     header = headers[0]
     if path.name.endswith(".fz") or header.get("NAXIS") != 2:
         raise FrameError(

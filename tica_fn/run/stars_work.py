@@ -53,8 +53,8 @@ def find_stars(
 
 def _catalog(name: str, frame: Any) -> Any:
     """A table of stars, or those of a network service around the frame."""
+    from tica_fn.wcs.catalog_tables import read_catalog
     from tica_fn.wcs.online import SOURCES, fetch_catalog
-    from tica_fn.wcs.tables import read_catalog
 
     if name not in SOURCES:
         return _table(name, read_catalog)

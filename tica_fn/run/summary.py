@@ -12,7 +12,7 @@ from tica_fn.immutable import Array
 from tica_fn.run.choice_files import CameraChoices, choose_of_camera
 from tica_fn.run.choices import Rules
 from tica_fn.run.families import barred, flags_of_frames
-from tica_fn.run.headers import read_headers
+from tica_fn.run.first_headers import first_headers
 from tica_fn.run.schema import TABLES
 from tica_fn.run.time_series import gather_time_series
 
@@ -73,7 +73,7 @@ def put_models(record: Any, product: Path, facts: Mapping[str, Any], known: Any 
     hashes = str(facts.get("models") or "")
     if not hashes or (known is not None and (camera, ccd, hashes) in known):
         return
-    headers = read_headers(product)
+    headers = first_headers(product)
     header = next((one for one in reversed(headers) if "MODKIND" in one), headers[0])
     count = 1
     while f"MODFIL{count}" in header:

@@ -6,11 +6,11 @@ from tica_fn.simulate.electrons import Blemishes, live_seconds, sky_electrons, s
 from tica_fn.simulate.expected_noise import expected_variance
 from tica_fn.simulate.instrument import CosmicRays, Instrument, exposures_summed
 from tica_fn.simulate.made_models import make_models, write_models
-from tica_fn.simulate.pointing import catalogue_stars, place_on_ccd, table_stars
 from tica_fn.simulate.psf import Psf
 from tica_fn.simulate.readout import Readout, read_out
 from tica_fn.simulate.simulated_frame import Motion, Simulated, full_frame, series
 from tica_fn.simulate.spoc_raw import spoc_raw_name, write_spoc_raw
+from tica_fn.simulate.star_places import catalogue_stars, place_on_ccd, table_stars
 from tica_fn.simulate.stars import Stars, electrons_per_s, random_stars
 from tica_fn.simulate.target_files import Stamp, write_target
 from tica_fn.simulate.truth_file import truth_name, write_truth

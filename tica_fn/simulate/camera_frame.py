@@ -15,7 +15,7 @@ from tica_fn.detector import CCDS, COLUMNS, ROWS
 from tica_fn.errors import FrameError
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
-from tica_fn.simulate.clock import utc
+from tica_fn.simulate.frame_times import utc
 from tica_fn.simulate.raw_file import Card, check_counts, fill_header, save
 from tica_fn.simulate.spoc_header import times_or_zero
 

@@ -18,10 +18,10 @@ from tica_fn.simulate.camera_frame import camera_frame_name, write_camera_frame
 from tica_fn.simulate.electrons import Blemishes
 from tica_fn.simulate.instrument import CosmicRays, Instrument
 from tica_fn.simulate.made_models import folder_of, make_models, write_models
-from tica_fn.simulate.pointing import catalogue_stars, table_stars
 from tica_fn.simulate.psf import Psf
 from tica_fn.simulate.simulated_frame import Motion, Simulated, series
 from tica_fn.simulate.spoc_raw import spoc_raw_name, write_spoc_raw
+from tica_fn.simulate.star_places import catalogue_stars, table_stars
 from tica_fn.simulate.stars import Stars, random_stars
 from tica_fn.simulate.target_files import Stamp, write_target
 from tica_fn.simulate.truth_file import truth_name, write_truth

@@ -13,7 +13,7 @@ from tica_fn.detector import (
     SCIENCE_ROWS,
 )
 from tica_fn.immutable import Array
-from tica_fn.kernels.sky import add_background, add_stars
+from tica_fn.kernels.sky_light import add_background, add_stars
 from tica_fn.simulate.background import Background
 from tica_fn.simulate.psf import Psf
 from tica_fn.simulate.stars import Stars

@@ -11,12 +11,9 @@ from numpy.typing import ArrayLike
 from tica_fn.detector import COLUMNS, amplifier_of_columns
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.kernels.cosmic import deposit, deposit_trimmed, trace_tracks
+from tica_fn.uncertainty.noise import TRIMMED_VARIANCE
 
-__all__ = ["TRIMMED_VARIANCE", "CosmicRays", "Instrument", "exposures_summed"]
-
-TRIMMED_VARIANCE = 0.8413
-"""Variance of a sum of eight exposures, the extremes of ten having been dropped, relative to the
-variance of a sum of any eight (order statistics of the normal distribution)."""
+__all__ = ["CosmicRays", "Instrument", "exposures_summed"]
 
 _BLOCK = 10
 _EXPOSURE_S = 2.0

@@ -11,12 +11,12 @@ import numpy as np
 from tica_fn.clock import DAY_S
 from tica_fn.models import Models
 from tica_fn.simulate.background import Background
-from tica_fn.simulate.clock import frame_times
 from tica_fn.simulate.electrons import Blemishes, sky_electrons
+from tica_fn.simulate.frame_times import frame_times
 from tica_fn.simulate.instrument import Instrument, exposures_summed
-from tica_fn.simulate.pointing import catalogue_stars
 from tica_fn.simulate.psf import Psf
 from tica_fn.simulate.readout import FIXED_OFFSET, Readout, read_out
+from tica_fn.simulate.star_places import catalogue_stars
 from tica_fn.simulate.stars import Stars
 from tica_fn.wcs.pointing import sector_mid_time
 

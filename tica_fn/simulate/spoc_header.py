@@ -10,9 +10,9 @@ from tica_fn.clock import DAY_S, readout_delay
 from tica_fn.detector import AMPLIFIERS, KEPT_FRACTION, LIVE_FRACTION, amplifiers
 from tica_fn.fits.spoc_readout import EXPOSED_S, READ_OUT_S, places_of_columns, places_of_rows
 from tica_fn.frame import Frame, Times
-from tica_fn.simulate.clock import barycentric_days, utc
-from tica_fn.simulate.pointing import sip_cards
+from tica_fn.simulate.frame_times import barycentric_days, utc
 from tica_fn.simulate.raw_file import Card
+from tica_fn.simulate.star_places import sip_cards
 
 __all__ = ["detector_cards", "raw_image_cards", "raw_primary_cards", "times_or_zero"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tica_fn.frame import Frame
-from tica_fn.simulate.clock import utc
+from tica_fn.simulate.frame_times import utc
 from tica_fn.simulate.raw_file import check_counts, fill_header, save
 from tica_fn.simulate.spoc_header import raw_image_cards, raw_primary_cards, times_or_zero
 

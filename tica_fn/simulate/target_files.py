@@ -29,7 +29,7 @@ from tica_fn.errors import FrameError
 from tica_fn.fits.spoc_readout import EXPOSED_S
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
-from tica_fn.simulate.clock import barycentric_days, utc
+from tica_fn.simulate.frame_times import barycentric_days, utc
 from tica_fn.simulate.raw_file import Card, check_counts, fill_header, save
 from tica_fn.simulate.spoc_header import detector_cards, raw_primary_cards, times_or_zero
 

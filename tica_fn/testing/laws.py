@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import types
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -19,7 +19,7 @@ import numpy as np
 
 from tica_fn.frame import ADU, ELECTRON, Frame
 from tica_fn.immutable import Array, is_frozen
-from tica_fn.pipeline.compose import inverse
+from tica_fn.pipeline.compose import AnyStep, inverse
 
 __all__ = [
     "assert_checked",
@@ -29,8 +29,6 @@ __all__ = [
     "assert_same_frame",
     "assert_tiling_independent",
 ]
-
-AnyStep = Callable[[Frame], Frame]
 
 
 def assert_pure(step: AnyStep, frame: Frame) -> None:

@@ -24,7 +24,7 @@ def html_of(frame: Frame) -> str:
     rows = "".join(
         f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
         f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-        for name, value in facts_of(frame)
+        for name, value in facts_shown(frame)
     )
     return (
         "<div style='display:flex;gap:1em;align-items:flex-start;flex-wrap:wrap'>"
@@ -34,7 +34,7 @@ def html_of(frame: Frame) -> str:
     )
 
 
-def facts_of(frame: Frame) -> list[tuple[str, str]]:
+def facts_shown(frame: Frame) -> list[tuple[str, str]]:
     """What is known of a frame, in words."""
     known = [
         ("pixels", f"{frame.shape[0]} rows x {frame.shape[1]} columns, {frame.pixels.dtype}"),

@@ -7,6 +7,8 @@ from .cards import wcs_cards as wcs_cards
 from .catalog import StarCatalog as StarCatalog
 from .catalog import default_catalog as default_catalog
 from .catalog import estimate_tmag as estimate_tmag
+from .catalog_tables import catalog_of_table as catalog_of_table
+from .catalog_tables import read_catalog as read_catalog
 from .centroids import StarPositions as StarPositions
 from .centroids import measure_stars as measure_stars
 from .comparison import Comparison as Comparison
@@ -49,6 +51,4 @@ from .refstars_file import read_reference_stars as read_reference_stars
 from .refstars_file import reference_stars_table as reference_stars_table
 from .refstars_file import write_reference_stars as write_reference_stars
 from .solution import Solution as Solution
-from .tables import catalog_of_table as catalog_of_table
-from .tables import read_catalog as read_catalog
-from .update import update_image as update_image
+from .solved_images import update_image as update_image

@@ -12,9 +12,9 @@ from tica_fn.fits.clocks import raw_clock, spacecraft_times
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.wcs.barycenter import barycentric_correction
-from tica_fn.wcs.blocks import BLOCKS
 from tica_fn.wcs.frame_fit import FrameSolution
 from tica_fn.wcs.solution import Solution
+from tica_fn.wcs.star_blocks import BLOCKS
 
 __all__ = ["Card", "solution_cards", "star_columns", "wcs_cards"]
 

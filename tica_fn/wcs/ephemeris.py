@@ -158,7 +158,7 @@ def _is_numbers(line: str) -> bool:
 
 
 def _of_table(path: Path) -> Ephemeris:
-    from tica_fn.wcs.tables import read_table
+    from tica_fn.wcs.catalog_tables import read_table
 
     table = read_table(path)
     lower = {name.lower().strip(): name for name in table.colnames}

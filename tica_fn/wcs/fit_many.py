@@ -22,8 +22,8 @@ from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
 from tica_fn.wcs.polynomial_fit import DEGREE, check_degree
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
+from tica_fn.wcs.solved_images import STARS_NAME, update_image
 from tica_fn.wcs.star_folder import StarFolder
-from tica_fn.wcs.update import STARS_NAME, update_image
 
 __all__ = [
     "describe_solution",

@@ -17,12 +17,12 @@ from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
 from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
-from tica_fn.wcs.blocks import BLOCKS
 from tica_fn.wcs.centroids import ELECTRONS_PER_ADU, StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.match import find_shift
 from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
 from tica_fn.wcs.refstars import ReferenceStars, whole_readout
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
+from tica_fn.wcs.star_blocks import BLOCKS
 
 __all__ = ["CORNERS", "FrameSolution", "fit_frame"]
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.kernels.stack import find_peaks, stack_boxes
 from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
+from tica_fn.kernels.stars.stacked_boxes import find_peaks, stack_boxes
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
 
 __all__ = ["FieldMatch", "find_shift", "match_field"]

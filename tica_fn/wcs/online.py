@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tica_fn.wcs.catalog import StarCatalog
-from tica_fn.wcs.tables import catalog_of_table
+from tica_fn.wcs.catalog_tables import catalog_of_table
 
 __all__ = ["SOURCES", "fetch_catalog"]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from tica_fn.fits.whole_files import save_figure
 from tica_fn.immutable import Array
-from tica_fn.wcs.blocks import BLOCKS
 from tica_fn.wcs.comparison import Comparison
 from tica_fn.wcs.refstars import ReferenceStars
+from tica_fn.wcs.star_blocks import BLOCKS
 
 __all__ = ["draw_comparison", "draw_diagnostics", "draw_reference_stars"]
 

@@ -26,9 +26,9 @@ from tica_fn.kernels.stars.normal_equations import (
     solve_normal,
 )
 from tica_fn.kernels.stars.polynomial import chebyshev_terms
-from tica_fn.wcs.blocks import BLOCKS, block_of
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, SCALE, Solution, make_solution
 from tica_fn.wcs.sphere import angles_of_vectors, plane_to_sky, sky_to_plane, unit_vectors
+from tica_fn.wcs.star_blocks import BLOCKS, block_of
 
 __all__ = ["DEGREE", "HIGHEST_DEGREE", "PlateFit", "check_degree", "fit_plate"]
 

@@ -14,7 +14,6 @@ from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
 from tica_fn.errors import AstrometryError
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array, Record, frozen_floats, frozen_integers
-from tica_fn.wcs.blocks import BLOCKS, block_of
 from tica_fn.wcs.catalog import StarCatalog, default_catalog
 from tica_fn.wcs.centroids import StarPositions, isolation_square, measure_stars, saturation_level
 from tica_fn.wcs.epoch import likeliest_motion, settle_motion
@@ -22,6 +21,7 @@ from tica_fn.wcs.match import FieldMatch, match_field
 from tica_fn.wcs.pointing import Pointing, predict_pointing, sector_mid_time
 from tica_fn.wcs.polynomial_fit import fit_plate
 from tica_fn.wcs.solution import PIXEL_ARCSEC
+from tica_fn.wcs.star_blocks import BLOCKS, block_of
 
 __all__ = ["ReferenceStars", "find_reference_stars", "frame_year"]
 

@@ -18,7 +18,7 @@ from tica_fn.cli.messages import say_line
 from tica_fn.errors import UsageError
 
 if TYPE_CHECKING:
-    from tica_fn.remote.status import FolderStatus
+    from tica_fn.remote.installed import FolderStatus
 
 
 def add(subparsers: Any) -> None:
@@ -141,7 +141,7 @@ def run_list(args: argparse.Namespace) -> int:
 
     import attrs
 
-    from tica_fn.remote.status import list_models
+    from tica_fn.remote.installed import list_models
 
     place = _place(args)
     found = list_models(place, _outputs(args))
@@ -156,7 +156,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 
 def _print_status(one: FolderStatus) -> None:
-    from tica_fn.remote.progress import human
+    from tica_fn.remote.progress_bar import human
 
     total = len(one.installed) + len(one.missing)
     size = f" of {human(one.needed_bytes)}" if one.needed_bytes else ""
@@ -209,8 +209,8 @@ def run_fetch(args: argparse.Namespace) -> int:
 def run_verify(args: argparse.Namespace) -> int:
     """Hash again; 1 unless all is as it was fetched."""
     from tica_fn.remote.exposures import exposure
+    from tica_fn.remote.installed import model_folders, verify_folder
     from tica_fn.remote.mast import MAST_FOLDER
-    from tica_fn.remote.status import model_folders, verify_folder
 
     place = _place(args)
     if args.exposure:

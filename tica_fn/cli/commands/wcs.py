@@ -182,9 +182,9 @@ def _stars_of(image: Any, sector: int, args: argparse.Namespace) -> Any:
 
     frame, catalog = image.frame, None
     if args.catalog:
+        from tica_fn.wcs.catalog_tables import read_catalog
         from tica_fn.wcs.online import SOURCES, fetch_catalog
         from tica_fn.wcs.pointing import predict_pointing
-        from tica_fn.wcs.tables import read_catalog
 
         if args.catalog in SOURCES:
             ra, dec = predict_pointing(sector, frame.camera, frame.ccd).sky(1069.0, 1024.0)

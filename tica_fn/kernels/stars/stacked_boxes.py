@@ -34,7 +34,7 @@ def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) 
     Examples
     --------
     >>> import numpy as np
-    >>> from tica_fn.kernels.stack import stack_boxes
+    >>> from tica_fn.kernels.stars.stacked_boxes import stack_boxes
     >>> stamps = np.zeros((2, 3, 3))
     >>> stamps[:, 1, 2] = 100.0
     >>> stack_boxes(stamps, np.zeros(2), np.ones(2), 20.0)[1].round(2)
@@ -79,7 +79,7 @@ def find_peaks(stamps: Array, reach: int) -> tuple[Array, Array, Array]:
     Examples
     --------
     >>> import numpy as np
-    >>> from tica_fn.kernels.stack import find_peaks
+    >>> from tica_fn.kernels.stars.stacked_boxes import find_peaks
     >>> stamps = np.zeros((1, 5, 5))
     >>> stamps[0, 2, 2:4] = 80.0, 100.0
     >>> x, y, peak = find_peaks(stamps, 1)

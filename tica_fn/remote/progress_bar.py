@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-__all__ = ["Progress", "human", "show_progress"]
+__all__ = ["ProgressBar", "human", "show_progress"]
 
 
 def human(size_bytes: float) -> str:
@@ -20,7 +20,7 @@ def human(size_bytes: float) -> str:
     return f"{size_bytes:.2f} GB"
 
 
-class Progress:
+class ProgressBar:
     """Counts bytes of several files that are fetched at the same time."""
 
     def __init__(self, files: int, stream: TextIO, bar: Any = None) -> None:
@@ -68,11 +68,11 @@ class Progress:
 
 
 @contextmanager
-def show_progress(files: int, stream: TextIO | None = None) -> Iterator[Progress]:
+def show_progress(files: int, stream: TextIO | None = None) -> Iterator[ProgressBar]:
     """Show progress for as long as the block runs."""
     stream = sys.stderr if stream is None else stream
     if not stream.isatty():
-        yield Progress(files, stream)
+        yield ProgressBar(files, stream)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
@@ -80,4 +80,4 @@ def show_progress(files: int, stream: TextIO | None = None) -> Iterator[Progress
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Bar(*columns, TransferSpeedColumn(), console=Console(file=stream)) as bar:
-        yield Progress(files, stream, bar)
+        yield ProgressBar(files, stream, bar)

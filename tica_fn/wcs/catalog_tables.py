@@ -149,7 +149,7 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     Examples
     --------
     >>> from astropy.table import Table
-    >>> from tica_fn.wcs.tables import catalog_of_table
+    >>> from tica_fn.wcs.catalog_tables import catalog_of_table
     >>> rows = Table({"id": [7], "ra": [10.0], "dec": [-5.0], "tmag": [9.0]})
     >>> catalog_of_table(rows).epoch
     2016.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tica_fn.compare.blocks import COLUMN, ROW, block_size, extremes, has_any, placed
+from tica_fn.compare.block_maps import COLUMN, ROW, block_size, extremes, has_any, placed
 from tica_fn.compare.pair import Hdu, load
 from tica_fn.compare.values import unequal
 from tica_fn.fits.physical_wcs import origin_of

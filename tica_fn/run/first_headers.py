@@ -13,10 +13,10 @@ from tica_fn.fits.header import Header, split_cards
 from tica_fn.fits.header_blocks import BLOCK
 from tica_fn.fits.sizes import data_size
 
-__all__ = ["read_headers"]
+__all__ = ["first_headers"]
 
 
-def read_headers(path: Path, count: int = 2) -> list[Header]:
+def first_headers(path: Path, count: int = 2) -> list[Header]:
     """Read the first headers of a file, plain or gzipped.
 
     The second header of a gzipped file is read only where it follows the first one.
