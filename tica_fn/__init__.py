@@ -1,8 +1,8 @@
 """Calibration of TESS images as pure, compiled, composable steps; names load at first use."""
 
 import os
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import lazy_loader
 
@@ -11,5 +11,12 @@ try:
 except RuntimeError:  # astropy and others can't be imported then; nothing is written below this.
     os.environ["HOME"] = os.devnull
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__version__ = version("tica-fn")
+_public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":  # Looked up among all installed packages, which takes a while.
+        from importlib.metadata import version
+
+        return version("tica-fn")
+    return _public(name)

@@ -27,8 +27,8 @@ __all__ = ["main", "make_parser"]
 _SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands."""
+def make_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser of all commands, or of one."""
     parser = Parser(
         prog="tica-fn",
         description="Calibrate TESS full-frame images and target pixels, and fit their WCS.",
@@ -44,10 +44,16 @@ def make_parser() -> argparse.ArgumentParser:
         help="print what lets a shell complete commands and options, and exit",
     )
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name in NAMES:
+    for name in NAMES if command is None else (command,):
         importlib.import_module(f"tica_fn.cli.commands.{name}").add(subparsers)
     _finish(parser)
     return parser
+
+
+def _command_of(words: Sequence[str]) -> str | None:
+    """Find the command that is asked for; None where the parser of all has to say something."""
+    first = next((word for word in words if word != "--debug"), "")
+    return {name.replace("_", "-"): name for name in NAMES}.get(first)
 
 
 def _finish(parser: argparse.ArgumentParser) -> None:
@@ -73,11 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, io.TextIOWrapper):
                     stream.reconfigure(errors="backslashreplace")  # File names may be any bytes.
-            parser = make_parser()
-            if not (sys.argv[1:] if argv is None else argv):
+            words = sys.argv[1:] if argv is None else argv
+            # Declaring the options of all commands takes longer than those of one.
+            parser = make_parser(_command_of(words))
+            if not words:
                 parser.print_help(sys.stderr)
                 return 2
-            args = parser.parse_args(argv)
+            args = parser.parse_args(words)
             debug = args.debug
             # The commands' linear algebra is small: its own threads would only wait, and busily.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -17,7 +17,7 @@ def say_line(what: object, file: TextIO | None = None) -> None:
 _listening: list[Callable[[], None]] = []
 
 
-_NOT_FOR_KERNELS = ("scipy", "cffi", "yaml")
+_NOT_FOR_KERNELS = ("scipy", "cffi", "yaml", "colorama")
 """Packages that numba looks for as it is loaded; kernels have no use for them."""
 
 
@@ -28,10 +28,7 @@ def load_numba() -> None:
         return
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
-        from numba.core.registry import cpu_target
-
-        # Else done before the first kernel runs, where they would be looked for again.
-        cpu_target.target_context.refresh()
+        import numba  # noqa: F401
     finally:
         for name in hidden:
             del sys.modules[name]

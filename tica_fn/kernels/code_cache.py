@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 import multiprocessing
 import os
 import pickle
@@ -22,8 +23,10 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+import llvmlite.binding
 import numba
-from numba.core import caching, compiler
+from numba.core import caching, compiler, environment
+from numba.core.runtime import _nrt_python
 from numba.core.serialize import dumps
 
 __all__ = ["CodeCache", "safe_folder", "say_once"]
@@ -49,7 +52,7 @@ class CodeCache(caching.FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Give the compiled version of a signature, or None."""
-        target_context.refresh()
+        _know_runtime()
         folder = self._folder() if self._enabled else None
         if folder is None:
             return None
@@ -58,7 +61,7 @@ class CodeCache(caching.FunctionCache):
             content = _read(self._path(folder, key))
             if content is None:
                 return None
-            known, code = pickle.loads(content)
+            known, code = _Unpickler(io.BytesIO(content)).load()
             rebuild: Any = compiler.CompileResult._rebuild
             return rebuild(target_context, *code) if known == key else None
         except Exception:
@@ -88,6 +91,33 @@ class CodeCache(caching.FunctionCache):
 
     def _path(self, folder: Path, key: tuple[Any, ...]) -> Path:
         return folder / f"{self._name}-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.nbc"
+
+
+@cache
+def _know_runtime() -> None:
+    """Tell the linker where numba's runtime is, which compiled code calls, without compiling it."""
+    for name, address in _nrt_python.c_helpers.items():
+        llvmlite.binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads an entry without importing the parts of numba that its helpers were compiled from."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (environment.__name__, environment._rebuild_env.__name__):
+            return _environment
+        return super().find_class(module, name)
+
+
+def _environment(module: str, constants: Any, name: str) -> Any:
+    """Constants of a compiled function; compiled code does not look at the module's names."""
+    found = environment.lookup_environment(name)
+    if found is None:
+        found = environment.Environment({"__name__": module})
+        found.consts[:] = constants
+        found.env_name = name
+        environment.Environment._memo[name] = found
+    return found
 
 
 @cache
