@@ -1,5 +1,6 @@
 """What commands print besides their results: lines whatever names hold, and why it takes long."""
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -27,9 +28,13 @@ def load_numba() -> None:
     if "numba" in sys.modules:
         return
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    collecting = gc.isenabled()
+    gc.disable()  # Hardly anything that is made meanwhile goes again.
     try:
         import numba  # noqa: F401
     finally:
+        if collecting:
+            gc.enable()
         for name in hidden:
             del sys.modules[name]
 

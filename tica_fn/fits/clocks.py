@@ -9,6 +9,7 @@ images).  ``DATE-OBS`` is the same instant as ``TSTART``, in UTC.
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 from tica_fn.clock import CORRECTION_STEP, TIME_CORRECTIONS
@@ -29,17 +30,27 @@ _MJD_ZERO = 2400000.5
 
 def utc_moment(times: Times, days: float) -> Any:
     """Instant on a frame's clock as a time of astropy in UTC."""
+    return _utc_moment(times.zero, times.scale, days)
+
+
+def _utc_moment(zero: float, scale: str, days: float) -> Any:
     from astropy.time import Time
 
     with warnings.catch_warnings():
         # Leap seconds of years to come are not known yet.
         warnings.simplefilter("ignore")
-        return Time(times.zero, days, format="jd", scale=times.scale, precision=3).utc
+        return Time(zero, days, format="jd", scale=scale, precision=3).utc
 
 
 def utc_text(times: Times, days: float) -> str:
     """Calendar date and time in UTC."""
-    return f"{utc_moment(times, days).isot}Z"
+    return _utc_text(times.zero, times.scale, days)
+
+
+@lru_cache(maxsize=16)
+def _utc_text(zero: float, scale: str, days: float) -> str:
+    """The same by the numbers alone: several headers of a product say the same times."""
+    return f"{_utc_moment(zero, scale, days).isot}Z"
 
 
 def _date(frame: Frame, what: str, keyword: str, days: float) -> str:

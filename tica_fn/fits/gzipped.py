@@ -169,13 +169,13 @@ def _lengths(counts: Array, longest: int) -> Array:
 def _depths(counts: list[int]) -> list[int]:
     """How deep each leaf of a Huffman tree lies; two at least."""
     above = [0] * (2 * len(counts) - 1)
-    heap = [(count, node) for node, count in enumerate(counts)]
+    size = len(above)  # A count and its node are one whole number, which is quicker than a pair.
+    heap = [count * size + node for node, count in enumerate(counts)]
     heapq.heapify(heap)
-    for node in range(len(counts), len(above)):
-        first = heapq.heappop(heap)
-        second = heap[0]
-        above[first[1]] = above[second[1]] = node
-        heapq.heapreplace(heap, (first[0] + second[0], node))
+    for node in range(len(counts), size):
+        first, second = heapq.heappop(heap), heap[0]
+        above[first % size] = above[second % size] = node
+        heapq.heapreplace(heap, (first // size + second // size) * size + node)
     depth = [0] * len(above)
     for node in range(len(above) - 2, -1, -1):
         depth[node] = depth[above[node]] + 1

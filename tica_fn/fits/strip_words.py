@@ -151,9 +151,9 @@ class _AtHand:
         self.flags = None if readout.flags is None else readout.flags.begun_anew()
         self.pixels = np.empty((STRIP_ROWS + _HALO, COLUMNS), dtype=np.float32)
         self.variance = np.empty_like(self.pixels)
-        self._dark = np.zeros(len(AMPLIFIERS), dtype=np.int64)
-        self._bright_parts = np.zeros(len(AMPLIFIERS), dtype=np.int64)
-        self._looked_at = 0
+        strips, parts = -(-ROWS // STRIP_ROWS), len(AMPLIFIERS) * AMPLIFIER_COLUMNS // _PART_COLUMNS
+        self._dark = np.zeros((strips, parts), dtype=np.int64)
+        self._looked_at = np.zeros((strips, 1), dtype=np.int64)
 
     def look(self, first: int, last: int, quality: Array | None) -> None:
         """Look at the strip's pixels, and flag those whose neighbours are known by now."""
@@ -176,7 +176,6 @@ class _AtHand:
         if not rows:
             return
         frame = self.readout.frame
-        parts = np.zeros(len(AMPLIFIERS) * AMPLIFIER_COLUMNS // _PART_COLUMNS, dtype=np.int64)
         count_faint(
             self.pixels[rows[0] - first + _HALO : rows[-1] + 1 - first + _HALO],
             flat if len(flat) == 1 else flat[rows[0] : rows[-1] + 1],
@@ -184,13 +183,9 @@ class _AtHand:
             SCIENCE_COLUMNS[0],
             _ROW_STEP,
             _SURELY_DARK,
-            parts,
+            self._dark[first // STRIP_ROWS],
         )
-        by_amplifier = parts.reshape(len(AMPLIFIERS), -1)
-        self._dark += by_amplifier.sum(axis=1)
-        most = _DARK_OF_A_PART * len(rows) * _PART_COLUMNS
-        self._bright_parts += (by_amplifier < most).sum(axis=1)
-        self._looked_at += len(rows) * AMPLIFIER_COLUMNS
+        self._looked_at[first // STRIP_ROWS] = len(rows)
 
     def refuse_unusual(self) -> None:
         """Refuse a frame of which a flag may have to be said as a whole."""
@@ -200,6 +195,10 @@ class _AtHand:
         known = frame.pedestals is not None and bool(np.isfinite(frame.pedestals).all())
         if frame.smear is not None:
             known = known and bool((frame.smear < _NO_SMEAR * frame.coadds).all())
-        lit = (self._bright_parts >= _GLOW_PARTS).any()
-        if not known or lit or (self._dark <= _MOST * self._looked_at).any():
+        bright = self._dark < _DARK_OF_A_PART * _PART_COLUMNS * self._looked_at
+        by_amplifier = (-1, len(AMPLIFIERS), self._dark.shape[1] // len(AMPLIFIERS))
+        lit = bright.reshape(by_amplifier).sum(axis=(0, 2)) >= _GLOW_PARTS
+        dark = self._dark.reshape(by_amplifier).sum(axis=(0, 2))
+        most = _MOST * AMPLIFIER_COLUMNS * self._looked_at.sum()
+        if not known or lit.any() or (dark <= most).any():
             raise UnusualFrameError

@@ -23,10 +23,9 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-import llvmlite.binding
 import numba
 from numba.core import caching, compiler, environment
-from numba.core.runtime import _nrt_python
+from numba.core.runtime import nrt
 from numba.core.serialize import dumps
 
 __all__ = ["CodeCache", "safe_folder", "say_once"]
@@ -96,8 +95,9 @@ class CodeCache(caching.FunctionCache):
 @cache
 def _know_runtime() -> None:
     """Tell the linker where numba's runtime is, which compiled code calls, without compiling it."""
-    for name, address in _nrt_python.c_helpers.items():
-        llvmlite.binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+    runtime: Any = nrt  # It names llvmlite and numba's own functions in C.
+    for name, address in runtime._nrt.c_helpers.items():
+        runtime.ll.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -111,7 +111,7 @@ class _Unpickler(pickle.Unpickler):
 
 def _environment(module: str, constants: Any, name: str) -> Any:
     """Constants of a compiled function; compiled code does not look at the module's names."""
-    found = environment.lookup_environment(name)
+    found: Any = environment.lookup_environment(name)  # type: ignore[no-untyped-call]
     if found is None:
         found = environment.Environment({"__name__": module})
         found.consts[:] = constants
