@@ -1,6 +1,5 @@
 """Sphinx configuration."""
 
-import os
 import re
 import sys
 from importlib.metadata import version as installed
@@ -20,6 +19,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # Formulas are shown without a network too.
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx_copybutton",
@@ -49,7 +49,11 @@ html_theme_options = {
     "pygments_dark_style": "monokai",
 }
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": []}
+# Pages without pages below them need no navigation at their side.
+html_sidebars = {
+    "*": [],
+    **{f"{part}/*": ["sidebar-nav-bs"] for part in ("api", "notebooks", "step")},
+}
 
 autosummary_generate = True
 autodoc_member_order = "bysource"
@@ -71,9 +75,6 @@ plot_include_source = False
 plot_rcparams = {"figure.constrained_layout.use": True, "font.size": 9, "image.origin": "lower"}
 
 intersphinx_mapping = mapping(Path(__file__).parent / "_build" / "inventories")
-
-if "MATHJAX" in os.environ:  # A copy on disk, for looking at pages without network.
-    mathjax_path = os.environ["MATHJAX"]
 
 
 def check_pages(app, error):
