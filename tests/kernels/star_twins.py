@@ -86,7 +86,7 @@ def starlight(pixels, column, row, slopes, first, last, top, sigma, wing):
     big = twins.cut_stamp(pixels, column, row, 11, first, last, top)
     stamp = [line[6:17] for line in big[6:17]]
     bright, plateau, missing = summary(stamp, 2)
-    out = [math.nan] * 24
+    out = [math.nan] * 22
     out[2:8], out[13] = [bright, plateau, missing, 0, 0, 0], -1
     level, scatter = twins.ring_background(stamp, 2)
     if missing or math.isnan(level):
@@ -101,9 +101,36 @@ def starlight(pixels, column, row, slopes, first, last, top, sigma, wing):
     out[11:14] = window(stamp, 5, (level, *slopes), start, sigma, 25, 1e-4)
     outermost = [big[i][j] for i in range(23) for j in range(23) if {i, j} & {0, 22}]
     level = twins.median([value for value in outermost if math.isfinite(value)])
-    for k, half in enumerate((10, 8, 6, 5, 4)):
-        out[14 + 2 * k : 16 + 2 * k] = mean_position(big, half, level, *slopes)[:2]
+    if out[13] < 0:
+        return out
+    for k, aperture in enumerate(((10.2, False), (8.5, True), (6.5, True), (4.5, True))):
+        out[14 + 2 * k : 16 + 2 * k] = soft(big, (level, *slopes), out[11:13], *aperture)
     return out
+
+
+def soft(stamp, background, middle, radius, is_round, edge=1.6):
+    """Mean position in an aperture whose edge falls from 1 to 0 over squares of distances."""
+    level, slope_x, slope_y = background
+
+    def fall(square):
+        t = ((radius + edge / 2) ** 2 - square) / (2 * radius * edge)
+        t = min(max(t, 0), 1)
+        return 3 * t**2 - 2 * t**3
+
+    half = len(stamp) // 2
+    far = math.ceil(radius + edge / 2 + max(abs(middle[0]), abs(middle[1])))
+    half = min(half, far)
+    total = sum_x = sum_y = 0.0
+    for y in range(-half, half + 1):
+        for x in range(-half, half + 1):
+            dx, dy = x - middle[0], y - middle[1]
+            weight = fall(dx**2 + dy**2) if is_round else fall(dx**2) * fall(dy**2)
+            light = stamp[len(stamp) // 2 + y][len(stamp) // 2 + x]
+            light = weight * (light - (level + slope_x * x + slope_y * y))
+            total, sum_x, sum_y = total + light, sum_x + dx * light, sum_y + dy * light
+    if not total > 0:
+        return math.nan, math.nan
+    return middle[0] + sum_x / total, middle[1] + sum_y / total
 
 
 def smooth_field(x, y, values, weights, highest, clip, rounds):
@@ -161,25 +188,32 @@ def field_by_evidence(x, y, values, errors, widths, low, rounds, last, settled):
     degrees = np.array([d for d in range(top + 1) for _ in range(d + 1)])
     known, own, width = values[:, fine], errors[fine], np.array(widths[: top + 1])
     middle = [[twins.median(line.tolist())] for line in known]
-    rest, before = known - middle, 0.0
+    rest, before = known - middle, np.array(middle)
     scatter = max(twins.median((np.hypot(*rest) / own).tolist()) / 1.1774, 1e-9)
-    for highest, most in ((min(low, top), rounds), (top, last)):
+    for first, highest, most in ((True, min(low, top), rounds), (False, top, last)):
         which = degrees <= highest
         part, its = terms[fine][:, which], degrees[which]
         for _ in range(most):
-            soft = 4.0 / (2.0 + (rest**2).sum(axis=0) / (scatter * own) ** 2) / (scatter * own) ** 2
+            far = (rest**2).sum(axis=0) / (scatter * own) ** 2
+            soft = (1.0 / np.sqrt(1.0 + far / 4.0) if first else 4.0 / (2.0 + far)) / (
+                scatter * own
+            ) ** 2
             gram = (part.T * soft) @ part
-            for _ in range(3):
+            for _ in range(2):
                 inverse = np.linalg.inv(gram + np.diag(1.0 / width[its] ** 2))
                 solved = inverse @ ((part.T * soft) @ known.T)
                 for d in range(highest + 1):
-                    squares = (solved[its == d] ** 2).sum() + 2 * np.diag(inverse)[its == d].sum()
+                    told = np.maximum(1.0 - np.diag(inverse)[its == d] / width[d] ** 2, 1e-3)
                     if np.isfinite(width[d]):
-                        width[d] = max(math.sqrt(squares / (2 * (d + 1))), 1e-5)
+                        squares = (solved[its == d] ** 2).sum() / (2 * told.sum())
+                        width[d] = max(math.sqrt(squares), 1e-5)
             field = (part @ solved).T
             moved, before, rest = ((field - before) ** 2).sum(), field, known - field
             far = (rest**2).sum(axis=0) / (scatter * own) ** 2
-            scatter = max(scatter * math.sqrt((4.0 / (2.0 + far) * far).mean() / 2.0), 1e-9)
+            if first:
+                scatter = max(twins.median((np.hypot(*rest) / own).tolist()) / 1.1774, 1e-9)
+            else:
+                scatter = max(scatter * math.sqrt((4.0 / (2.0 + far) * far).mean() / 2.0), 1e-9)
             if moved < settled**2 * n:
                 break
     weights[fine] = soft

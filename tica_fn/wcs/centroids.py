@@ -253,7 +253,7 @@ def _background_slopes(pixels: Array, x0: Array, y0: Array) -> tuple[Array, Arra
 def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, int]:
     """Tie of the windowed centroids of good stars to the flux centroid, at each star."""
     windowed = found[star.WINDOW_X : star.WINDOW_Y + 1]
-    sizes = len(star.MEAN_HALVES)
+    sizes = len(star.APERTURES)
     means = found[star.FLUX_X : star.FLUX_X + 2 * sizes].reshape(sizes, 2, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Noise of the moment: 127 is the root of the sum of x**2 over 21 x 21 pixels.

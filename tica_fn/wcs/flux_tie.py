@@ -9,11 +9,10 @@ but it is noisier by far.  Their difference belongs to the optics:
 * where stars are narrower than the pixels, a wave of the place within the pixel as well, which
   the windowed centroid feels and the sum of light does not.
 
-The square is 21 x 21 pixels: 17 x 17, and what the ring around it adds, a field of its own that is
-smoother and noisier.  A smaller square cuts light off and is surer: the one of least risk is
-taken, its variance and the square of what it is away from larger ones beyond what they can tell
-(Goldenshluger & Lepski 2011, Annals of Statistics 39, 1608).  An answer that is uncertain by more
-than a twentieth of a pixel counts for less.
+The mean is taken in nested apertures: what each ring adds to the one within is a field of its own,
+and the tie is the sum of all.  A neighbour spoils the rings that it lies in and no other, so that
+most stars tell of each ring; and where a ring holds no light of stars the evidence leaves nothing
+of it.  An answer that is uncertain by more than a twentieth of a pixel counts for less.
 """
 
 from __future__ import annotations
@@ -29,14 +28,11 @@ __all__ = ["tie_to_flux"]
 
 WIDTHS = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01, 0.01])
 """First guess of the sizes in pixels of the Chebyshev terms of each degree."""
-RING_DEGREE = 8
-LOW, RING_LOW = 7, 5
-ROUNDS, LAST = 8, 4
+RING_WIDTHS = np.array([0.2, 0.2, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01])
+ROUNDS, LAST = 3, 3
 SETTLED = 1e-4
 FLOOR = 0.005
 """Pixels added to the error of any star's mean."""
-SURE = 0.0007
-"""Uncertainty in pixels up to which no smaller square is tried."""
 PHASE_DEGREE = 2
 LARGEST_TIE = 0.05
 
@@ -51,11 +47,12 @@ def tie_to_flux(
     windowed : ndarray
         (2, n) float64: windowed centroids, offsets from the middle of the star's pixel.
     means : ndarray
-        (sizes, 2, n) float64: flux-weighted means in squares of several sizes, the largest first.
+        (sizes, 2, n) float64: flux-weighted means in apertures around the star, the largest first,
+        each within the one before it.
     u, v : ndarray
         (n,) float64: place in the field, -1 to 1.
     noise : ndarray
-        (n,) float64: standard error of the largest square's mean, pixels.
+        (n,) float64: standard error of the largest aperture's mean, pixels.
     good : ndarray
         (n,) bool: stars to learn from.
 
@@ -64,38 +61,25 @@ def tie_to_flux(
     tie : ndarray
         (2, n) float64: what to add to the windowed centroids, pixels.
     degree : int
-        Highest degree that stands out of the noise in the field; -1 when nothing could be learnt
-        (`tie` is 0 then).
+        Highest degree that stands out of the noise in the innermost aperture; -1 when nothing could
+        be learnt (`tie` is 0 then).
     """
     errors = np.where(good, np.hypot(noise, FLOOR), np.nan)
-
-    def fit(values: Array, low: int, widths: Array) -> tuple[Array, float, int, Array]:
-        return fit_field_by_evidence(u, v, values, errors, widths, low, ROUNDS, LAST, SETTLED)
-
-    first = min(1, len(means) - 1)
-    smooth, spread, degree, weights = fit(means[first] - windowed, LOW, WIDTHS)
-    if degree < 0:
-        return np.zeros_like(windowed), -1
-    phase = _phase_wave(windowed, means[first] - windowed - smooth, weights, u, v)
-    best, least, used = smooth, spread**2, weights > 0.0
-    tried = [(smooth, spread)]
-    if first:
-        ring, ring_spread, _, _ = fit(means[0] - means[1], RING_LOW, WIDTHS[: RING_DEGREE + 1])
-        if np.mean(ring[:, used] ** 2) > ring_spread**2:
-            best, least = smooth + ring, spread**2 + ring_spread**2
-        tried.append((smooth + ring, float(np.hypot(spread, ring_spread))))
-    for mean in means[first + 1 :]:
-        if least < SURE**2:
+    tie, wave, risk, degree = np.zeros_like(windowed), np.zeros_like(windowed), 0.0, -1
+    inner = windowed
+    for k, mean in enumerate(means[::-1]):
+        own = WIDTHS if k == 0 else RING_WIDTHS
+        field, spread, its_degree, weights = fit_field_by_evidence(
+            u, v, mean - inner, errors, own, own.size - 1, ROUNDS, LAST, SETTLED
+        )
+        if its_degree < 0:  # too few stars have it whole
             break
-        smooth, spread, its_degree, _ = fit(mean - windowed, LOW, WIDTHS)
-        # What it is away from the larger squares, beyond what their own errors explain.
-        away = [2.0 * np.mean((smooth - o)[:, used] ** 2) - error**2 for o, error in tried]
-        tried.append((smooth, spread))
-        risk = spread**2 + max(0.0, *away)
-        if risk < least:
-            best, least, degree = smooth, risk, its_degree
-    trust = 1.0 / (1.0 + 0.5 * least / LARGEST_TIE**2)
-    return best * trust + phase, int(degree)
+        if k == 0:
+            degree = its_degree
+            wave = _phase_wave(windowed, mean - inner - field, weights, u, v)
+        tie, risk, inner = tie + field, risk + spread**2, mean
+    trust = 1.0 / (1.0 + 0.5 * risk / LARGEST_TIE**2)
+    return tie * trust + wave, int(degree)
 
 
 def _phase_wave(windowed: Array, rest: Array, weights: Array, u: Array, v: Array) -> Array:

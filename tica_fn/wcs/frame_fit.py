@@ -14,6 +14,7 @@ import numpy as np
 from tica_fn.errors import AstrometryError
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
+from tica_fn.kernels.medians import median_and_scatter
 from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
@@ -37,6 +38,13 @@ CORNERS = ((0, 1, 5), (3, 4, 9), (15, 20, 21), (23, 24, 19))
 BRIGHT = 10.0
 NONE = -1.0
 """Residual of a group without stars."""
+NO_CORNER = -1
+_CORNER_OF_BLOCK = np.array(
+    [
+        next((k for k, corner in enumerate(CORNERS) if block in corner), NO_CORNER)
+        for block in range(BLOCKS * BLOCKS)
+    ]
+)
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -264,19 +272,19 @@ def _residuals(stars: ReferenceStars, fit: PlateFit, valid: Array) -> dict[str, 
     def spread(values: Array, which: Array) -> float:
         if np.count_nonzero(which) < 2:
             return NONE
-        return float(np.sqrt(np.mean(np.std(values[:, which], axis=1) ** 2)))
+        own = values[:, which]
+        away = own - (own.sum(axis=1) / own.shape[1])[:, None]
+        return float(np.sqrt(np.einsum("ij,ij->", away, away) / own.size))
 
     groups = {"A": good, "B": good & bright, "F": good & ~bright}
     out = {f"RMS{key}": spread(arcsec, which) for key, which in groups.items()}
     # The keywords in pixels are RMSAP, RMSBP and RMSBF (RMSFP would be the regular name).
     names = {"A": "RMSAP", "B": "RMSBP", "F": "RMSBF"}
     out |= {names[key]: spread(pixels, which) for key, which in groups.items()}
-    for k, corner in enumerate(CORNERS):
-        which = good & bright & np.isin(stars.blocks, corner)
-        part = arcsec[:, which]
-        if part.shape[1] < 2:
-            out[f"RMSX{k}"] = NONE
-            continue
-        mad = np.median(np.abs(part - np.median(part, axis=1, keepdims=True)), axis=1)
-        out[f"RMSX{k}"] = float(1.4826 * np.sqrt(np.mean(mad**2)))
+    corners = np.where(good & bright, _CORNER_OF_BLOCK[stars.blocks], NO_CORNER)
+    for k in range(len(CORNERS)):
+        part = arcsec[:, corners == k]
+        count = part.shape[1]
+        mads = [median_and_scatter(axis, count)[1] for axis in part]
+        out[f"RMSX{k}"] = float(np.sqrt(np.mean(np.square(mads)))) if count > 1 else NONE
     return out

@@ -13,7 +13,13 @@ import numpy as np
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.types import Array
 
-__all__ = ["mean_centroid", "mean_centroids", "windowed_centroid", "windowed_centroids"]
+__all__ = [
+    "mean_centroid",
+    "mean_centroids",
+    "soft_centroid",
+    "windowed_centroid",
+    "windowed_centroids",
+]
 
 
 @kernel
@@ -104,6 +110,86 @@ def mean_centroids(stamps: Array, half: int, level: Array) -> tuple[Array, Array
 
 
 @kernel
+def soft_centroid(
+    stamp: Array,
+    background: tuple[float, float, float],
+    middle: tuple[float, float],
+    aperture: tuple[float, float, bool],
+) -> tuple[float, float]:
+    """Flux-weighted mean position in an aperture with a soft edge around any place.
+
+    Where the aperture ends the weight of a pixel falls from 1 to 0 by ``t**2 * (3 - 2 t)``: no
+    pixel is in or out, so that the answer does not jump with the place within the pixel.
+
+    Parameters
+    ----------
+    stamp : ndarray
+        (side, side) float64, side odd; not modified.
+    background : tuple of float
+        At the middle pixel; its slopes along columns and rows, per pixel.
+    middle : tuple of float
+        Place of the aperture along columns and rows, offset from the middle pixel.
+    aperture : tuple of float, float, bool
+        Radius, or half side, where the weight is about a half; width of the edge; whether it is
+        round.
+
+    Returns
+    -------
+    x, y : float
+        Offset from the middle pixel; NaN where the flux is not above 0 or a pixel is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.centroid import soft_centroid
+    >>> x = np.arange(13) - 6.0
+    >>> star = 1000.0 * np.exp(-0.5 * ((x - 0.25) ** 2 + (x[:, np.newaxis] + 0.5) ** 2))
+    >>> x, y = soft_centroid(star, (0.0, 0.0, 0.0), (0.25, -0.5), (4.5, 1.6, True))
+    >>> round(x, 3), round(y, 3)
+    (0.25, -0.5)
+    """
+    level, slope_x, slope_y = background
+    at_x, at_y = middle
+    radius, edge, is_round = aperture
+    half = min(len(stamp) // 2, math.ceil(radius + 0.5 * edge + max(abs(at_x), abs(at_y))))
+    first, side = len(stamp) // 2 - half, 2 * half + 1
+    outer = radius + 0.5 * edge
+    far, span = outer * outer, 2.0 * radius * edge
+    across, squares = np.empty(side), np.empty(side)
+    light, moment = np.zeros(side), np.zeros(side)
+    for j in range(side):
+        squares[j] = (j - half - at_x) ** 2
+        t = min(max((far - squares[j]) / span, 0.0), 1.0)
+        across[j] = t * t * (3.0 - 2.0 * t)
+    # Column by column in one go, so that the processor takes several side by side.
+    for i in range(side):
+        dy = i - half - at_y
+        under = level + slope_y * (i - half)
+        row = stamp[first + i, first : first + side]
+        if is_round:
+            for j in range(side):
+                t = min(max((far - dy * dy - squares[j]) / span, 0.0), 1.0)
+                value = t * t * (3.0 - 2.0 * t) * (row[j] - under - slope_x * (j - half))
+                light[j] += value
+                moment[j] += value * dy
+        else:
+            t = min(max((far - dy * dy) / span, 0.0), 1.0)
+            weight = t * t * (3.0 - 2.0 * t)
+            for j in range(side):
+                value = weight * across[j] * (row[j] - under - slope_x * (j - half))
+                light[j] += value
+                moment[j] += value * dy
+    total = sum_x = sum_y = 0.0
+    for j in range(side):
+        total += light[j]
+        sum_x += light[j] * (j - half - at_x)
+        sum_y += moment[j]
+    if total > 0.0:
+        return at_x + sum_x / total, at_y + sum_y / total
+    return np.nan, np.nan
+
+
+@kernel
 def windowed_centroid(
     stamp: Array,
     half: int,
@@ -156,16 +242,15 @@ def windowed_centroid(
     """
     level, slope_x, slope_y = background
     first, side = len(stamp) // 2 - half, 2 * half + 1
-    weight = np.empty(side)
+    weight, weight_y = np.empty(side), np.empty(side)
     scale = -0.5 / (sigma * sigma)
     x, y = start
     for step in range(1, rounds + 1):
-        for j in range(side):
-            weight[j] = math.exp(scale * (j - half - x) ** 2)
+        _fill_gaussian(weight, half, x, scale)
+        _fill_gaussian(weight_y, half, y, scale)
         total = sum_x = sum_y = sum_xx = sum_yy = 0.0
         for i in range(side):
             dy = i - half - y
-            weight_y = math.exp(scale * dy * dy)
             under = level + slope_y * (i - half)
             row = row_x = row_xx = 0.0
             for j in range(side):
@@ -174,11 +259,11 @@ def windowed_centroid(
                 row += value
                 row_x += value * dx
                 row_xx += value * dx * dx
-            total += weight_y * row
-            sum_x += weight_y * row_x
-            sum_xx += weight_y * row_xx
-            sum_y += weight_y * dy * row
-            sum_yy += weight_y * dy * dy * row
+            total += weight_y[i] * row
+            sum_x += weight_y[i] * row_x
+            sum_xx += weight_y[i] * row_xx
+            sum_y += weight_y[i] * dy * row
+            sum_yy += weight_y[i] * dy * dy * row
         if not total > 0.0:
             return np.nan, np.nan, -1
         mean_x, mean_y = sum_x / total, sum_y / total
@@ -193,6 +278,18 @@ def windowed_centroid(
         if abs(move_x) < tolerance and abs(move_y) < tolerance:
             return x, y, step
     return x, y, -1
+
+
+@kernel
+def _fill_gaussian(out: Array, half: int, place: float, scale: float) -> None:
+    """Fill `out` with ``exp(scale * (j - half - place)**2)``: each is its neighbour's, outwards."""
+    ratio = math.exp(2.0 * scale)
+    out[half] = math.exp(scale * place * place)
+    for way in (-1, 1):
+        step = math.exp(scale * (1.0 - 2.0 * way * place))
+        for j in range(1, half + 1):
+            out[half + way * j] = out[half + way * (j - 1)] * step
+            step *= ratio
 
 
 @kernel

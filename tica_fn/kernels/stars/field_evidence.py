@@ -6,16 +6,23 @@ import numpy as np
 
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.medians import median_in_place
-from tica_fn.kernels.stars.normal_equations import factorise, normal_equations, solve_factorised
-from tica_fn.kernels.stars.polynomial import chebyshev_terms
+from tica_fn.kernels.stars.normal_equations import (
+    chebyshev_gram,
+    dot_product,
+    factorise,
+    solve_factorised,
+)
+from tica_fn.kernels.stars.polynomial import chebyshev_polynomials, chebyshev_terms
 from tica_fn.kernels.types import Array
 
 __all__ = ["fit_field_by_evidence"]
 
 _FREEDOM = 2.0
 """Of Student's distribution: 2, as unseen neighbours make tails that fall by the third power."""
+_BENT = 2.0
+"""Errors from which on a place's pull grows no more in the first rounds."""
 _LEAST_WIDTH = 1e-5
-_WIDENINGS = 3
+_WIDENINGS = 2
 """Of the widths in a round, between two sums over the places."""
 
 
@@ -37,9 +44,12 @@ def fit_field_by_evidence(
     Student's distribution with two degrees of freedom, each by the same number of its expected
     errors: no place is left out, but one that is far off counts little.  The coefficients of a
     degree scatter about zero by a width of their own.  The number and the widths are
-    those that make the values likeliest, by expectation and maximisation (Dempster, Laird & Rubin
-    1977): the evidence of the values, rather than a choice of the degree, says how rough the field
-    is.
+    those that make the values likeliest (MacKay 1992, Neural Computation 4, 415): the evidence of
+    the values, rather than a choice of the degree, says how rough the field is.
+
+    Student's distribution has more than one answer: a corner that bends away may be taken for
+    places that are off.  The first rounds therefore weigh by a loss that has one only, quadratic
+    near and straight far away, and end near it.
 
     Parameters
     ----------
@@ -55,7 +65,7 @@ def fit_field_by_evidence(
         for those that are free.  Its length says the highest degree; lower where there are fewer
         than three places a coefficient.
     low : int
-        Highest degree of the first rounds, which settle the weights.
+        Highest degree of the first rounds.
     rounds, last : int
         Most rounds of that degree, and of the highest.
     settled : float
@@ -103,78 +113,95 @@ def fit_field_by_evidence(
         top -= 1
     known, rest = np.empty((2, count)), np.empty((2, count))
     soft, lengths = np.empty(count), np.empty(count)
+    own, width = errors[which], widths.copy()
+    along = chebyshev_polynomials(x[which], 2 * top)
+    across = chebyshev_polynomials(y[which], 2 * top)
+    everywhere = np.ascontiguousarray(chebyshev_terms(x, y, top).T)
+    columns = everywhere[:, which]
+    size = len(columns)
+    coefficients = np.zeros((2, size))
     for j in range(2):
         for k in range(count):
             known[j, k] = lengths[k] = values[j, which[k]]
         middle = median_in_place(lengths, count)
         for k in range(count):
             rest[j, k] = known[j, k] - middle
-    own = errors[which]
-    for k in range(count):
-        lengths[k] = np.hypot(rest[0, k], rest[1, k]) / own[k]
-    # The median length of a pair of normal deviates is 1.1774.
-    scatter = max(median_in_place(lengths, count) / 1.1774, 1e-9)
-    everywhere = chebyshev_terms(x, y, top)
-    terms = everywhere[which]
-    width = widths.copy()
-    size = terms.shape[1]
-    coefficients = np.zeros((2, size))
+    scatter = _median_scatter(rest, own, lengths)
     variances, inverse = np.zeros(size), np.zeros((size, size))
-    before = np.zeros((2, count))
+    noise = scatter * scatter
     for stage in range(2):
-        highest = min(low, top) if stage == 0 else top
+        first = stage == 0
+        highest = min(low, top) if first else top
         size = (highest + 1) * (highest + 2) // 2
-        part = np.ascontiguousarray(terms[:, :size])
-        columns = np.ascontiguousarray(part.T)
-        for _ in range(rounds if stage == 0 else last):
+        for _ in range(rounds if first else last):
+            noise = scatter * scatter
             for k in range(count):
                 far = np.hypot(rest[0, k], rest[1, k]) / (scatter * own[k])
-                soft[k] = (_FREEDOM + 2.0) / (_FREEDOM + far * far) / (scatter * own[k]) ** 2
-            gram, right = normal_equations(part, soft, known)
-            solved = np.empty((2, size))
+                if first:
+                    soft[k] = 1.0 / np.sqrt(1.0 + (far / _BENT) ** 2) / (own[k] * own[k])
+                else:
+                    soft[k] = (_FREEDOM + 2.0) / (_FREEDOM + far * far) / (own[k] * own[k])
+            gram = chebyshev_gram(along, across, soft, highest)
+            right, solved = np.empty((size, 2)), np.empty((2, size))
+            for j in range(2):
+                weighted = soft * known[j]
+                for a in range(size):
+                    right[a, j] = dot_product(columns[a], weighted)
             for _ in range(_WIDENINGS):
-                held, factor = _held(gram, width), np.empty((size, size))
+                held, factor = _held(gram, width, noise), np.empty((size, size))
                 determined = factorise(held, factor)
                 solve_factorised(factor, determined, right, solved)
                 inverse = _inverse_of_factor(factor, determined)
-                variances = np.sum(inverse * inverse, axis=0)
+                variances = noise * np.sum(inverse * inverse, axis=0)
                 _widen(width, solved, variances)
-            coefficients = solved
-            moved, off = 0.0, 0.0
+            coefficients, moved = solved, 0.0
             for j in range(2):
+                lengths[:] = rest[j]
                 rest[j] = known[j]
                 for a in range(size):
                     coefficient = solved[j, a]
                     for k in range(count):
                         rest[j, k] -= columns[a, k] * coefficient
                 for k in range(count):
-                    now = known[j, k] - rest[j, k]
-                    moved += (now - before[j, k]) ** 2
-                    before[j, k] = now
-            for k in range(count):
-                far = (rest[0, k] ** 2 + rest[1, k] ** 2) / (scatter * own[k]) ** 2
-                off += (_FREEDOM + 2.0) / (_FREEDOM + far) * far
-            scatter = max(scatter * np.sqrt(off / (2.0 * count)), 1e-9)
+                    moved += (rest[j, k] - lengths[k]) ** 2
+            if first:
+                scatter = _median_scatter(rest, own, lengths)
+            else:
+                off = 0.0
+                for k in range(count):
+                    far = (rest[0, k] ** 2 + rest[1, k] ** 2) / (noise * own[k] * own[k])
+                    off += (_FREEDOM + 2.0) / (_FREEDOM + far) * far
+                scatter = max(scatter * np.sqrt(off / (2.0 * count)), 1e-9)
             if moved < settled * settled * count:
                 break
     for j in range(2):
         for a in range(coefficients.shape[1]):
             coefficient = coefficients[j, a]
             for k in range(n):
-                field[j, k] += everywhere[k, a] * coefficient
+                field[j, k] += everywhere[a, k] * coefficient
     for k in range(count):
-        weights[which[k]] = soft[k]
-    return field, _spread(inverse, top), _degree(coefficients, variances, top), weights
+        weights[which[k]] = soft[k] / noise
+    spread = np.sqrt(noise) * _spread(inverse, top)
+    return field, spread, _degree(coefficients, variances, top), weights
 
 
 @kernel
-def _held(gram: Array, width: Array) -> Array:
-    """Normal equations with the inverse variances of the coefficients on their diagonal."""
+def _median_scatter(rest: Array, own: Array, lengths: Array) -> float:
+    """Scatter in expected errors, by the median length; `lengths` is overwritten."""
+    for k in range(own.size):
+        lengths[k] = np.hypot(rest[0, k], rest[1, k]) / own[k]
+    # The median length of a pair of normal deviates is 1.1774.
+    return max(median_in_place(lengths, own.size) / 1.1774, 1e-9)
+
+
+@kernel
+def _held(gram: Array, width: Array, noise: float) -> Array:
+    """Normal equations with noise over the variances of the coefficients on their diagonal."""
     out = gram.copy()
     a = d = 0
     while a < len(gram):
         for _ in range(d + 1):
-            out[a, a] = gram[a, a] * (1.0 + 1e-12) + 1.0 / (width[d] * width[d])
+            out[a, a] = gram[a, a] * (1.0 + 1e-12) + noise / (width[d] * width[d])
             a += 1
         d += 1
     return out
@@ -182,15 +209,19 @@ def _held(gram: Array, width: Array) -> Array:
 
 @kernel
 def _widen(width: Array, coefficients: Array, variances: Array) -> None:
-    """Give each degree that is held the width that its coefficients tell, with their errors."""
+    """Give each degree that is held the width that its coefficients tell.
+
+    Each tells of it as far as it is known better than by the width itself (MacKay's gamma).
+    """
     a = d = 0
     while a < variances.size:
-        total = 0.0
+        total = told = 0.0
         for _ in range(d + 1):
-            total += coefficients[0, a] ** 2 + coefficients[1, a] ** 2 + 2.0 * variances[a]
+            total += coefficients[0, a] ** 2 + coefficients[1, a] ** 2
+            told += 2.0 * max(1.0 - variances[a] / (width[d] * width[d]), 1e-3)
             a += 1
         if np.isfinite(width[d]):
-            width[d] = max(np.sqrt(total / (2.0 * (d + 1))), _LEAST_WIDTH)
+            width[d] = max(np.sqrt(total / told), _LEAST_WIDTH)
         d += 1
 
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.medians import median_and_scatter, median_in_place
-from tica_fn.kernels.stars.centroid import mean_centroid, windowed_centroid
+from tica_fn.kernels.stars.centroid import mean_centroid, soft_centroid, windowed_centroid
 from tica_fn.kernels.stars.stamps import cut_stamp, isolation_of, ring_values, summary_of
 from tica_fn.kernels.types import Array
 
 __all__ = [
+    "APERTURES",
     "BACKGROUND",
     "CONTRAST_X",
     "CONTRAST_Y",
@@ -21,7 +22,6 @@ __all__ = [
     "FLUX_X",
     "FLUX_Y",
     "ISOLATED",
-    "MEAN_HALVES",
     "MEAN_X",
     "MEAN_Y",
     "MISSING",
@@ -53,10 +53,13 @@ __all__ = [
     FLUX_X,
     FLUX_Y,
 ) = range(16)
-MEAN_HALVES = (10, 8, 6, 5, 4)
-QUANTITIES = 14 + 2 * len(MEAN_HALVES)
+APERTURES = (10.2, 8.5, 6.5, 4.5)
+"""Half sides of a square, and then radii of circles, pixels."""
+QUANTITIES = 14 + 2 * len(APERTURES)
 """Rows of the table that `measure_starlight` makes."""
 _SIDE = 23
+_EDGE = 1.6
+"""Width of an aperture's soft edge, pixels: the pixels' own places do not show in the sum."""
 
 
 @kernel
@@ -75,7 +78,7 @@ def measure_starlight(
     side 5; `PEAK`, `PLATEAU` and `MISSING` of the middle 5 x 5; `ISOLATED` with `CONTRAST_X` and
     `CONTRAST_Y`; `MEAN_X`, `MEAN_Y` and `FLUX` of 5 x 5; `WINDOW_X`, `WINDOW_Y` and `STEPS` of the
     windowed centroid; and from `FLUX_X` and `FLUX_Y` on pairs of flux centroids, one for each of
-    `MEAN_HALVES`.  Places are offsets from the given pixel.
+    `APERTURES` around the windowed centroid.  Places are offsets from the given pixel.
 
     Parameters
     ----------
@@ -95,7 +98,7 @@ def measure_starlight(
     Returns
     -------
     ndarray
-        (24, n) float64; NaN where a star could not be measured.
+        (22, n) float64; NaN where a star could not be measured.
 
     Examples
     --------
@@ -133,11 +136,15 @@ def measure_starlight(
             continue
         background = level, slopes[0, k], slopes[1, k]
         start = min(max(mean_x, -2.0), 2.0), min(max(mean_y, -2.0), 2.0)
-        x, y, steps = windowed_centroid(stamp, 5, background, start, sigma, 25, 1e-4)
-        out[WINDOW_X, k], out[WINDOW_Y, k], out[STEPS, k] = x, y, steps
+        at_x, at_y, steps = windowed_centroid(stamp, 5, background, start, sigma, 25, 1e-4)
+        out[WINDOW_X, k], out[WINDOW_Y, k], out[STEPS, k] = at_x, at_y, steps
         count = ring_values(stamp, _SIDE // 2, 1, values)
         level = median_in_place(values, count)
-        for size in range(len(MEAN_HALVES)):
-            x, y, _ = mean_centroid(stamp, MEAN_HALVES[size], level, slopes[0, k], slopes[1, k])
+        if steps < 0:
+            continue
+        background = level, slopes[0, k], slopes[1, k]
+        for size in range(len(APERTURES)):
+            aperture = APERTURES[size], _EDGE, size > 0
+            x, y = soft_centroid(stamp, background, (at_x, at_y), aperture)
             out[FLUX_X + 2 * size, k], out[FLUX_Y + 2 * size, k] = x, y
     return out
