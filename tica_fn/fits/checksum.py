@@ -19,7 +19,8 @@ _PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
 
 def sum_bytes(data: bytes | bytearray | memoryview) -> int:
     """Ones' complement sum of the 32-bit big-endian words of some bytes."""
-    return int(kernels.sum_words(np.frombuffer(data, dtype=np.uint32)))
+    # Of one type whatever holds them, so that one kernel serves them all.
+    return int(kernels.sum_words(np.frombuffer(memoryview(data).toreadonly(), dtype=np.uint32)))
 
 
 def add_sums(left: int, right: int) -> int:

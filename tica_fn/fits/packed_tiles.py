@@ -16,7 +16,7 @@ from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import finished_header
 from tica_fn.fits.header import Cards, Header, card
-from tica_fn.immutable import Array
+from tica_fn.immutable import Array, freeze
 from tica_fn.kernels.rice import DITHER_NUMBERS, pack_rows, words_at_most
 
 __all__ = ["gzipped_tiles_hdu", "rice_hdu", "shuffled_rows_hdu"]
@@ -41,7 +41,8 @@ def rice_hdu(cards: Cards, pixels: Array, step: float) -> bytes | None:
     out = np.empty(rows * words_at_most(columns), dtype=np.uint32)
     sizes, zeros = np.empty(rows, dtype=np.int32), np.empty(rows)
     scale = float(np.float32(step))
-    length = int(pack_rows(pixels, scale, seed, DITHER_NUMBERS, out, sizes, zeros))
+    fixed = freeze(pixels.view())
+    length = int(pack_rows(fixed, scale, seed, DITHER_NUMBERS, out, sizes, zeros))
     if length < 0:
         return None
     record = [

@@ -108,7 +108,10 @@ def ranked_of_rows(keys: Array, place: int, out: Array) -> None:
     """
     for r in range(keys.shape[0]):
         row = keys[r]
-        low, high = np.int64(row.min()), np.int64(row.max())
+        least, most = row[0], row[0]
+        for c in range(1, row.size):
+            least, most = min(least, row[c]), max(most, row[c])
+        low, high = np.int64(least), np.int64(most)
         while low < high:
             # Their difference may be more than a signed number holds.
             middle = low + np.int64((np.uint64(high) - np.uint64(low)) >> np.uint64(1))

@@ -70,9 +70,12 @@ def limits_of_row(row: Vector) -> tuple[float, float]:
         low[0] = value if value < low[0] else low[0]
         high[0] = value if value > high[0] else high[0]
         odd[0] |= np.int32(0) if value - value == 0.0 else np.int32(1)
-    if odd.any():
-        return -np.inf, np.inf
-    return float(low.min()), float(high.max())
+    lowest, highest, some_odd = low[0], high[0], odd[0]  # Loops compile sooner than `np.min`.
+    for k in range(1, _LANES):
+        lowest = low[k] if low[k] < lowest else lowest
+        highest = high[k] if high[k] > highest else highest
+        some_odd |= odd[k]
+    return (-np.inf, np.inf) if some_odd else (float(lowest), float(highest))
 
 
 @kernel
@@ -195,7 +198,8 @@ def pack_rows(
         if np.isnan(zeros[r]):
             return -1
         size = rice_row(values, room)
-        data[place : place + size] = of_row[:size]
+        for k in range(size):  # Setting a slice would compile the words of an error, for a second.
+            data[place + k] = of_row[k]
         sizes[r] = size
         place += size
     return place
