@@ -28,7 +28,8 @@ from tica_fn.fits.whole_files import save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.kernels.medians import MAD_TO_SIGMA
-from tica_fn.products.ccd_report import AmplifierNumbers, draw_ccd, numbers_of
+from tica_fn.products.ccd_figures import draw_ccd, place_words
+from tica_fn.products.ccd_report import AmplifierNumbers, numbers_of
 from tica_fn.quality.frame_flags import pedestals_out_of_family
 from tica_fn.views.picture import label_evenly
 
@@ -46,9 +47,10 @@ _LARGE = 1800
 """Rows and columns from which on four pixels share a place in a picture."""
 
 
-def robust_scatter(values: Array) -> float:
-    """Scatter of values about their median, as a standard deviation."""
-    middle = np.nanmedian(values)
+def robust_scatter(values: Array, middle: float = math.nan) -> float:
+    """Scatter of values about their median, which may be known, as a standard deviation."""
+    if math.isnan(middle):
+        middle = np.nanmedian(values)
     return float(MAD_TO_SIGMA * np.nanmedian(np.abs(values - middle)))
 
 
@@ -62,8 +64,9 @@ def amplifier_table(frame: Frame) -> list[str]:
         last = OVERCLOCK_COLUMNS[0] + VIRTUAL_COLUMNS * (a + 1)
         overclock = _part(frame, (0, ROWS), (last - 8, last))
         pedestal = np.nan if frame.pedestals is None else frame.pedestals[a]
+        middle = _median(science)
         lines.append(
-            f"{letter:3s} {_median(science):12.2f} {robust_scatter(science):10.2f} "
+            f"{letter:3s} {middle:12.2f} {robust_scatter(science, middle):10.2f} "
             f"{_median(overclock):12.2f} {pedestal:13.2f}"
         )
     return lines
@@ -166,8 +169,12 @@ def save_picture(
     from astropy.visualization import AsinhStretch, ImageNormalize, ZScaleInterval
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.0 * len(frames), 6.2), layout="constrained")
-    axes: Any = figure.subplots(1, len(frames), squeeze=False)[0]
+    # Places that are known beforehand: finding them takes longer than to draw.
+    figure = Figure(figsize=(7.0 * len(frames), 6.2))
+    places = {"left": 0.11 / len(frames), "right": 1.0 - 0.06 / len(frames), "wspace": 0.16}
+    axes: Any = figure.subplots(
+        1, len(frames), squeeze=False, gridspec_kw=places | {"bottom": 0.08, "top": 0.93}
+    )[0]
     for axis, (caption, frame) in zip(axes, frames, strict=True):
         known = np.isfinite(frame.pixels)
         low, high = ZScaleInterval().get_limits(frame.pixels) if known.any() else (0.0, 1.0)
@@ -196,11 +203,12 @@ def save_picture(
             interpolation="nearest" if columns < 100 else "antialiased",
         )
         label = f"{frame.unit} per exposure"
-        bar = figure.colorbar(shown, ax=axis, label=label, shrink=0.8)
+        bar = figure.colorbar(shown, ax=axis, label=label, shrink=0.8, pad=0.03)
         label_evenly(bar)
         _mark_detector(axis, frame)
         _mark_sky(axis, frame)
         axis.set(title=caption, xlabel="column (from 0)", ylabel="row (from 0)")
+        place_words(axis, -0.075, -0.125)
     figure.suptitle(title)
     return save_figure(figure, path, dpi=150)
 
