@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -58,10 +60,12 @@ def measure() -> list[Row]:
         caldir, raw = inputs(folder)
         files = sorted(raw.iterdir())[:_FRAMES]
         rows = _products(caldir, files, folder)
+        rows += _compiling(caldir, files[0], folder)
         return [*rows, *_by_others(caldir, files[0], folder), *_in_the_pass(files[0], caldir)]
 
 
-def _job(caldir: Path, outdir: Path, compress: str, product: Product) -> Job:
+def job_of(caldir: Path, outdir: Path, compress: str, product: Product) -> Job:
+    """Make a product into an empty folder."""
     shelf = ModelShelf(caldir, errors=product.needs_errors)
     outdir.mkdir()
     job = Job(models=shelf, outdir=outdir, compress=compress, product=product)
@@ -83,7 +87,7 @@ def _products(caldir: Path, files: list[Path], folder: Path) -> list[Row]:
 
     functions: list[Callable[[], object]] = []
     for number, (compress, product) in enumerate(PRODUCTS.values()):
-        job = _job(caldir, folder / str(number), compress, product)
+        job = job_of(caldir, folder / str(number), compress, product)
         processor.append([])
         functions.append(lambda job=job, taken=processor[-1]: make(job, taken))
         made = folder / f"made {number}"
@@ -102,10 +106,46 @@ def _products(caldir: Path, files: list[Path], folder: Path) -> list[Row]:
     return rows
 
 
+_COMPILING = """
+import sys, time
+from pathlib import Path
+from numba.core import event
+from benchmarks.products import PRODUCTS, job_of
+from tica_fn.products.raw_files import calibrate_file
+
+class Compiling(event.Listener):
+    depth = total = 0
+    def on_start(self, _):
+        if not self.depth:
+            self.start = time.process_time()
+        self.depth += 1
+    def on_end(self, _):
+        self.depth -= 1
+        if not self.depth:
+            self.total += time.process_time() - self.start
+
+compiling = Compiling()
+event.register("numba:compile", compiling)
+caldir, file, out = map(Path, sys.argv[1:4])
+for number, (compress, product) in enumerate(PRODUCTS.values()):
+    calibrate_file(file, job_of(caldir, out / f"compiled {number}", compress, product))
+print(compiling.total)
+"""
+
+
+def _compiling(caldir: Path, file: Path, folder: Path) -> list[Row]:
+    """Processor time that every kernel of all these products takes to compile."""
+    empty = dict(os.environ, NUMBA_CACHE_DIR=str(folder / "nothing compiled"))
+    command = [sys.executable, "-c", _COMPILING, str(caldir), str(file), str(folder)]
+    said = subprocess.run(command, check=True, env=empty, stdout=subprocess.PIPE, text=True)
+    what = "compiling the kernels of all these products from nothing, processor time"
+    return [(what, f"{float(said.stdout.split()[-1]):.0f} s")]
+
+
 def _by_others(caldir: Path, file: Path, folder: Path) -> list[Row]:
     """One frame by this package, and by numpy with astropy; with and without direct writing."""
     models = tica_fn.load_models(caldir, 2, 3)
-    job = _job(caldir, folder / "others", "none", Product())
+    job = job_of(caldir, folder / "others", "none", Product())
     with fits.open(file) as hdus:
         coadds, header = float(hdus[1].header["NREADOUT"]), hdus[0].header.copy()
 
