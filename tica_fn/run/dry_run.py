@@ -2,89 +2,97 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tica_fn.errors import describe
 from tica_fn.fits.outcome import FAILED
 from tica_fn.run.outputs import stat_facts
-from tica_fn.run.record import open_record
+from tica_fn.run.record import RunRecord, open_record
 
-__all__ = ["FIGURES", "dry_run_text"]
+if TYPE_CHECKING:
+    from tica_fn.run.sample import Sample
 
-FIGURES = {
-    "calibrate_none_s": 0.055,
-    "calibrate_gzip_s": 0.12,
-    "calibrate_rice_s": 0.1,
-    "calibrate_gzip2_s": 0.53,
-    "fit_s": 0.08,
-    "stars_s": 0.7,
-    "bytes_none": 17.8e6,
-    "bytes_gzip": 13.7e6,
-    "bytes_rice": 5.6e6,
-    "bytes_gzip2": 11.3e6,
-}
-"""Seconds of a processor and bytes a frame, and seconds a CCD's stars, where a run has no figures
-of its own yet: by ``python -m benchmarks.runs`` on 12 simulated frames of 600 s, camera 2 CCD 3
-in sector 35, on a core of an AMD EPYC.  Waiting for the disk comes on top."""
+__all__ = ["dry_run_text"]
+
+_CCD = re.compile(r"-s\d{4}-([1-4])-([1-4])-")
+_PAGE_S = 0.3
 
 
 def dry_run_text(
-    sources: Sequence[Path], out: Path, settings: Mapping[str, Any], fingerprint: str
+    sources: Sequence[Path],
+    out: Path,
+    settings: Mapping[str, Any],
+    fingerprint: str,
+    sample_of: Callable[[Sequence[Path]], Sample],
 ) -> str:
-    """Say what would be done."""
-    rows, figures, where = {}, dict(FIGURES), "of one core of an AMD EPYC"
-    stars = 0
+    """Say what would be done.
+
+    `sample_of` does some files aside and says what that took.
+    """
+    rows: dict[str, Any] = {}
+    stars: set[tuple[int, int]] = set()
     try:
         record = open_record(out)
         rows = {row["path"]: row for row in record.rows("inputs")}
-        stars = record.query("SELECT count(*) FROM stars WHERE path != ''")[0][0]
-        measured = _measured(record, settings.get("compress") or "none")
-        if measured:
-            figures |= measured
-            where = "measured in this run"
+        stars = {(row["camera"], row["ccd"]) for row in record.rows("stars") if row["path"]}
     except OSError:
-        pass
-    states = Counter(_state(path, rows.get(str(path)), fingerprint, settings) for path in sources)
-    todo = [p for p in sources if _state(p, rows.get(str(p)), fingerprint, settings) == "to do"]
-    frames = sum(4 if _is_camera(path) else 1 for path in todo)
-    size = _bytes(todo)
-    packing = settings.get("compress") or "none"
-    made = frames * figures[f"bytes_{packing}"]
+        record = None
+    states = {path: _state(path, rows.get(str(path)), fingerprint, settings) for path in sources}
+    count = Counter(states.values())
+    todo = [path for path, state in states.items() if state == "to do"]
+    retry = " (--retry-failed tries them again)" if count["failed"] else ""
+    known = f"{count['done']} are done, {count['failed']} failed before{retry}"
+    lines = [f"{len(sources)} files: {count['to do']} to be done, {known}"]
     with_wcs = not (settings.get("no_wcs") or settings.get("trim") or settings.get("assemble"))
-    threads = int(settings.get("jobs") or 1)
-    seconds = frames * figures[f"calibrate_{packing}_s"]
-    ccds = max(min(frames, 16) - stars, 0)
-    if with_wcs:
-        seconds += frames * figures["fit_s"] + ccds * figures["stars_s"]
-    lines = [
-        f"{len(sources)} files: {states['to do']} to be done, {states['done']} are done, "
-        f"{states['failed']} failed before"
-        + (" (--retry-failed tries them again)" if states["failed"] else ""),
-    ]
+    jobs = int(settings.get("jobs") or 1)
+    seconds, size, frames, ccds, said = 0.0, 0.0, 0, 0, []
+    for kind, paths in _kinds(todo).items():
+        try:
+            one = sample_of(paths)
+        except (OSError, ValueError) as error:
+            lines.append(f"{len(paths)} {kind}: how long they take is not known: {describe(error)}")
+            continue
+        ours = _ccds_of(paths)
+        lacking = len(ours - stars) if ours else 1
+        seconds += one.begin_s + len(paths) * (one.file_s + one.products * one.fit_s)
+        seconds += one.models_s * max(len(ours), 1) + one.stars_s * -(-lacking // jobs)
+        size += len(paths) * one.bytes
+        frames += round(len(paths) * one.products)
+        ccds += lacking if one.stars_s else 0
+        said.append(f"{one.files} {kind}")
+        if one.unsolved:
+            lines.append(f"without solutions, which could not be timed: {one.unsolved}")
+    read = sum(path.stat().st_size for path in todo if path.exists())
     lines.append(
-        f"calibrate {states['to do']} files ({size / 1e9:.2f} GB) to about {frames} frames in "
+        f"calibrate {len(todo)} files ({read / 1e9:.2f} GB) to {frames} products in "
         f"{out}/cam<c>-ccd<d>"
     )
-    if with_wcs:
-        lines.append(
-            f"find reference stars of up to {ccds} CCDs, fit {frames} frames"
-            if not settings.get("refstars")
-            else f"fit {frames} frames with the stars in {settings['refstars']}"
-        )
-    else:
+    if not with_wcs:
         lines.append("no solutions")
-    lines.append(
-        f"about {_span(seconds / threads)} with {threads} job{'s' if threads > 1 else ''}, "
-        f"{made / 1e9:.2f} GB (figures {where})"
-    )
+    elif settings.get("refstars"):
+        lines.append(f"fit their frames with the stars in {settings['refstars']}")
+    else:
+        lines.append(f"find reference stars of up to {ccds} CCDs, fit the frames")
+    if said:
+        if not settings.get("no_report"):
+            seconds += _PAGE_S
+        where = f", measured here with {' and '.join(said)} of them"
+        many = f"{jobs} job{'s' if jobs > 1 else ''}"
+        if settings.get("scheduler"):
+            many += " of this machine, not of the cluster's workers"
+        lines.append(f"about {_span(seconds)} with {many}, {size / 1e9:.2f} GB{where}")
+    if record is not None:
+        lines += _as_it_was(record)
     place = out
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    if made > free:
+    if size > free:
         lines.append(f"the disk of {place} has {free / 1e9:.2f} GB free: not enough")
     lines.append("nothing was done")
     return "\n".join(lines)
@@ -104,33 +112,28 @@ def _state(path: Path, row: Any, fingerprint: str, settings: Mapping[str, Any]) 
     return "done"
 
 
-def _is_camera(path: Path) -> bool:
-    return "crm-ffi" in path.name and "_ccd" not in path.name
-
-
-def _bytes(paths: Sequence[Path]) -> int:
-    total = 0
+def _kinds(paths: Sequence[Path]) -> dict[str, list[Path]]:
+    """Files by their kind, as far as their names tell it."""
+    found: dict[str, list[Path]] = {}
     for path in paths:
-        try:
-            total += path.stat().st_size
-        except OSError:
-            continue
-    return total
+        target, camera = "_tp." in path.name, "crm-ffi" in path.name and "_ccd" not in path.name
+        kind = "target pixel files" if target else "camera frames" if camera else "frames"
+        found.setdefault(kind, []).append(path)
+    return found
 
 
-def _measured(record: Any, packing: str) -> dict[str, float]:
-    """Figures of this run: seconds of a thread a frame; bytes, where they are packed as wanted."""
-    row = record.query(
-        "SELECT avg(i.seconds / i.frames) FROM inputs i WHERE i.state = 'done' AND i.frames > 0"
-    )[0]
-    fit, size, product = record.query(
-        "SELECT avg(wcs_seconds), avg(size), min(product) FROM frames"
-    )[0]
-    found = {}
-    ending = {"none": ".fits", "gzip": ".gz"}.get(packing, ".fz")
-    if row[0] is not None and str(product).endswith(ending):
-        found = {f"calibrate_{packing}_s": float(row[0]), f"bytes_{packing}": float(size)}
-    return found | ({"fit_s": float(fit)} if fit else {})
+def _ccds_of(paths: Sequence[Path]) -> set[tuple[int, int]]:
+    """CCDs that the files' names say."""
+    found = (_CCD.search(path.name) for path in paths)
+    return {(int(one[1]), int(one[2])) for one in found if one}
+
+
+def _as_it_was(record: RunRecord) -> list[str]:
+    """How fast the stages of the last go were that did something, for comparison."""
+    rows = record.rows("stages", "WHERE seconds > 0 AND items > 0 ORDER BY run, started")
+    last = {row["stage"]: f"{row['items'] / row['seconds']:.2f}" for row in rows}
+    said = ", ".join(f"{stage} {rate}" for stage, rate in last.items())
+    return [f"rates measured in this run: {said} a second"] if said else []
 
 
 def _span(seconds: float) -> str:

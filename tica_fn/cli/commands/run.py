@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,10 @@ def run(args: argparse.Namespace) -> int:
     if settings.dry_run:
         from tica_fn.run.dry_run import dry_run_text
 
-        print(dry_run_text(sources, out, said, fingerprint))
+        def sample_of(paths: Sequence[Path]) -> Any:
+            return _sample(settings, paths)
+
+        print(dry_run_text(sources, out, said, fingerprint, sample_of))
         return 0
     with EventLog(settings.log, "run") as log:
         code = _run(settings, said, sources, out, fingerprint, log, new=not known)
@@ -170,6 +173,35 @@ def _known_inputs(out: Path) -> set[Path]:
             if stat_facts(path) == {"size": row["size"], "mtime_ns": row["mtime_ns"]}:
                 known.add(path)
     return known
+
+
+def _sample(settings: argparse.Namespace, paths: Sequence[Path]) -> Any:
+    """Do some files aside, for what that takes."""
+    _prepare(settings, list(paths))
+    import attrs
+
+    from tica_fn.run.sample import take_sample
+    from tica_fn.run.star_facts import facts_of_stars
+
+    run = _run_job(settings, job_of(settings), settings.outdir)
+    given = sorted(settings.refstars.glob("*.h5")) if settings.refstars is not None else ()
+    known = [(facts, path) for path in given if (facts := facts_of_stars(path)) is not None]
+    if not settings.no_wcs:
+        run = attrs.evolve(run, stars={(f["camera"], f["ccd"]): path for f, path in known})
+    with_wcs = not settings.no_wcs
+    return take_sample(paths, run, settings.jobs, settings.catalog, with_wcs=with_wcs)
+
+
+def _run_job(settings: argparse.Namespace, job: Any, out: Path) -> Any:
+    from tica_fn.run.run_job import RunJob
+
+    return RunJob(
+        job=job,
+        out=out,
+        method=settings.centroid,
+        degree=settings.degree,
+        ephemeris=None if settings.ephemeris is None else str(settings.ephemeris),
+    )
 
 
 def _prepare(settings: argparse.Namespace, sources: list[Path]) -> None:
@@ -201,7 +233,6 @@ def _run(
     import attrs
 
     from tica_fn.run.record_writer import open_writer
-    from tica_fn.run.run_job import RunJob
     from tica_fn.run.runner import Runner, check_outputs
     from tica_fn.run.scratch import remove_left_parts, remove_left_scratch
     from tica_fn.run.stopping import Stop
@@ -233,13 +264,7 @@ def _run(
     shown = _is_shown(out)
     with open_writer(out, print) as record, Stop() as stop, _fleet(settings) as fleet:
         runner = Runner(
-            job=RunJob(
-                job=job,
-                out=out,
-                method=settings.centroid,
-                degree=settings.degree,
-                ephemeris=None if settings.ephemeris is None else str(settings.ephemeris),
-            ),
+            job=_run_job(settings, job, out),
             record=record,
             fleet=fleet,
             stop=stop,

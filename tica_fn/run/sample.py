@@ -1,0 +1,136 @@
+"""How long a run's files take and how large they become: some of them are done, aside."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from tica_fn.errors import describe
+from tica_fn.fits.batch import ModelShelf
+from tica_fn.fits.outcome import FAILED, Outcome
+from tica_fn.products.job import Claims
+from tica_fn.run.fleet import Threads
+from tica_fn.run.run_job import Made, RunJob
+from tica_fn.run.stars_work import find_stars
+from tica_fn.run.work import fit_product, make_products
+
+__all__ = ["Sample", "take_sample"]
+
+_CCD = re.compile(r"-s\d{4}-([1-4]-[1-4])-")
+_MOST = 12
+
+
+@attrs.frozen(kw_only=True)
+class Sample:
+    """What was measured: seconds by the clock, with as many at a time as in the run.
+
+    Of one file its products and bytes, and the seconds to calibrate and to solve them; of one CCD
+    the seconds to load its models and to find its stars; what it takes to begin; `files` were done;
+    `unsolved` says why solutions were not timed.
+    """
+
+    file_s: float
+    fit_s: float
+    products: float
+    bytes: float
+    models_s: float
+    stars_s: float
+    begin_s: float
+    files: int
+    unsolved: str = ""
+
+
+def take_sample(
+    sources: Sequence[Path], run: RunJob, jobs: int, catalog: str | None, *, with_wcs: bool
+) -> Sample:
+    """Do some of the files in a folder that is removed again.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the first file fails.
+    """
+    chosen = _alike(sources, min(max(2 * jobs + 2, 4), _MOST))
+    with tempfile.TemporaryDirectory(prefix="tica-fn-dry-run-") as folder:
+        job = attrs.evolve(run.job, claim=Claims(), overwrite=True)
+        run = attrs.evolve(run, job=job, out=Path(folder))
+        begin = time.process_time()  # What was loaded so far; kernels are there next time.
+        first = make_products(chosen[0], run)
+        (facts, *_) = first.facts.values()
+        ccd = facts["camera"], facts["ccd"]
+        models_s = 0.0
+        if None not in ccd:
+            shelf = ModelShelf(job.models.folder, errors=job.models.errors)
+            _, models_s = _timed(lambda: shelf(*ccd))
+        made, spent = _many(make_products, [(path, (run,)) for path in chosen], jobs)
+        stars_s, fit, unsolved = 0.0, 0.0, ""
+        products = [path for one in made for path in one.outputs]
+        if with_wcs and run.solvable and facts["kind"] == "frame" and ccd not in run.stars:
+            said = [each for one in made if isinstance(one, Made) for each in one.facts.items()]
+            modes = {name: each.get("mode") or np.inf for name, each in said}
+            own = [path for path in products if path.parent == first.outputs[0].parent]
+            own.sort(key=lambda path: modes[str(path.relative_to(run.out))])
+            try:
+                stars_s, fit = _solved(own, run, ccd, jobs, catalog)
+            except (OSError, ValueError) as error:
+                unsolved = describe(error).replace(f"{folder}/", "")
+        return Sample(
+            file_s=spent / len(made),
+            fit_s=fit,
+            products=len(products) / len(made),
+            bytes=sum(path.stat().st_size for path in products) / len(made),
+            models_s=models_s,
+            stars_s=stars_s,
+            begin_s=begin,
+            files=len(made),
+            unsolved=unsolved,
+        )
+
+
+def _solved(
+    own: Sequence[Path], run: RunJob, ccd: tuple[int, int], jobs: int, catalog: str | None
+) -> tuple[float, float]:
+    """Seconds to find a CCD's stars, and to solve a product.
+
+    `own`: its products, the darkest first.
+    """
+    product = own[0]
+    target = run.out / "stars.h5"
+    find_stars(product, run, ccd, target, catalog, "")
+    _, stars_s = _timed(lambda: find_stars(product, run, ccd, target, catalog, ""))
+    with_stars = attrs.evolve(run, stars={ccd: target})
+    fit_product(product, with_stars, ccd)
+    _, spent = _many(fit_product, [(p, (with_stars, ccd)) for p in own], jobs, reads=True)
+    return stars_s, spent / len(own)
+
+
+def _many(
+    work: Callable[..., Outcome], items: list[Any], jobs: int, **how: bool
+) -> tuple[list[Outcome], float]:
+    """Do the work for all, so many at a time; those that succeed, and the seconds it took."""
+    outcomes, spent = _timed(lambda: list(Threads(jobs).each(work, items, **how)))
+    done = [one for one in outcomes if one.state != FAILED]
+    if not done:
+        error = outcomes[0].error
+        raise ValueError(describe(error) if error is not None else "no file could be done")
+    return done, spent
+
+
+def _alike(sources: Sequence[Path], most: int) -> list[Path]:
+    """Some files, of the first one's CCD where their names say it."""
+    said = _CCD.search(sources[0].name)
+    own = [path for path in sources if said is None or f"-{said[1]}-" in path.name]
+    return own[:most]
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    found = work()
+    return found, time.perf_counter() - start
