@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,31 @@ def upwards() -> set[tuple[str, str]]:
 def test_only_frames_reach_up_and_only_for_their_views():
     """They do so through the package itself, which loads the room when it is first used."""
     assert upwards() == {("frame/views.py", "views")}
+
+
+def modules_used() -> dict[str, set[str]]:
+    """Modules of the package, and those that each imports from."""
+    paths = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
+             for path in SOURCES if path.parent != PACKAGE}  # fmt: skip
+    known = {name.removesuffix(".__init__"): path for name, path in paths.items()}
+    used = {}
+    for name, path in known.items():
+        found = {
+            one if one in known else one.rpartition(".")[0] for one in imported(path.read_text())
+        }
+        used[name] = (found & set(known)) - {name}
+    return used
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Not even where a function imports."""
+    used = modules_used()
+    used["tica_fn.frame.views"].remove("tica_fn.views")  # the one way up
+    assert len(used) > 300
+    assert tuple(TopologicalSorter(used).static_order())
+    used["tica_fn.fits.stored"].add("tica_fn.fits.files")
+    with pytest.raises(CycleError):
+        TopologicalSorter(used).prepare()
 
 
 def test_nothing_is_loaded_by_name_but_steps_and_commands():

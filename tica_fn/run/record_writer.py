@@ -7,16 +7,15 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tica_fn.errors import BadFileError, FrameError, describe
+from tica_fn.errors import FrameError
 from tica_fn.run.database import DAMAGE, check_version, connect, damaged, record_path
-from tica_fn.run.outputs import products_of
 from tica_fn.run.schema import PRIMARY_KEYS, VERSION, statements
 
-__all__ = ["RecordWriter", "on_network", "open_writer"]
+__all__ = ["RecordWriter", "on_network"]
 
 _NETWORK = (
     "nfs",
@@ -171,18 +170,3 @@ def on_network(folder: Path, mounts: str | None = None) -> bool:
         if place.startswith(point) and len(point) >= len(best):
             best, kind = point, words[2]
     return kind.startswith(_NETWORK)
-
-
-def open_writer(folder: Path, tell: Callable[[str], None] = print) -> RecordWriter:
-    """Open a run's record for writing; one that is damaged is made anew from the products."""
-    try:
-        return RecordWriter(folder)
-    except BadFileError as error:
-        tell(f"{describe(error)}; it is made anew")
-    from tica_fn.run.rebuild import put_aside, rebuild_record
-
-    if any(True for _ in products_of(folder)):
-        rebuild_record(folder, tell)
-    else:
-        put_aside(folder)
-    return RecordWriter(folder)

@@ -232,7 +232,7 @@ def _run(
 ) -> int:
     import attrs
 
-    from tica_fn.run.record_writer import open_writer
+    from tica_fn.run.mended_record import open_writer
     from tica_fn.run.runner import Runner, check_outputs
     from tica_fn.run.scratch import remove_left_parts, remove_left_scratch
     from tica_fn.run.stopping import Stop
