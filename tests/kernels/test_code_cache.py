@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tica_fn
+from tica_fn.kernels import code_cache
 from tica_fn.kernels.code_cache import CodeCache
 
 CALL = """
@@ -313,3 +314,16 @@ def test_a_kernel_of_the_users_own_is_kept_until_its_text_changes(machine):
     assert machine.call(code=CALL.replace("*= 2", "*= 4 / 2"), **place) == (0, "")
     typed = f"exec(compile({CALL!r}, '<typed in>', 'exec'))"
     assert machine.call(code=typed, **place) == (0, "")
+
+
+def test_a_numba_that_keeps_its_runtime_elsewhere_is_asked_to_load_it(monkeypatch):
+    asked = []
+
+    class Context:
+        def refresh(self):
+            asked.append(self)
+
+    context = Context()
+    monkeypatch.setattr(code_cache, "nrt", object())
+    code_cache._know_runtime(context)
+    assert asked == [context]

@@ -51,7 +51,7 @@ class CodeCache(caching.FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Give the compiled version of a signature, or None."""
-        _know_runtime()
+        _know_runtime(target_context)
         folder = self._folder() if self._enabled else None
         if folder is None:
             return None
@@ -93,9 +93,12 @@ class CodeCache(caching.FunctionCache):
 
 
 @cache
-def _know_runtime() -> None:
+def _know_runtime(target_context: Any) -> None:
     """Tell the linker where numba's runtime is, which compiled code calls, without compiling it."""
     runtime: Any = nrt  # It names llvmlite and numba's own functions in C.
+    if not (hasattr(runtime, "ll") and hasattr(getattr(runtime, "_nrt", None), "c_helpers")):
+        target_context.refresh()  # A numba that keeps them elsewhere: its own way, which is slower.
+        return
     for name, address in runtime._nrt.c_helpers.items():
         runtime.ll.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
