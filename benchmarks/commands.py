@@ -39,15 +39,15 @@ def measure() -> list[Row]:
         ]
 
 
-def inputs(folder: Path) -> tuple[Path, Path]:
-    """Make models and raw files; their folders."""
+def inputs(folder: Path, frames: int = FRAMES) -> tuple[Path, Path]:
+    """Make models and so many raw files; their folders."""
     models = make_models(2, 3, 1800)
     caldir = write_models(models, folder)
     raw = folder / "raw"
     raw.mkdir()
     frame = full_frame(models, stars=random_stars(2000, seed=1), seed=1).frame
     assert frame.times is not None
-    for n in range(FRAMES):  # Each at its own time, as in a sector: no header is another's.
+    for n in range(frames):  # Each at its own time, as in a sector: no header is another's.
         later = {
             name: getattr(frame.times, name) + n * frame.exposure_s / DAY_S
             for name in ("start", "mid", "end")

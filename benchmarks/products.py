@@ -57,8 +57,8 @@ def measure() -> list[Row]:
     """Rows of the table."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as place:
         folder = Path(place)
-        caldir, raw = inputs(folder)
-        files = sorted(raw.iterdir())[:_FRAMES]
+        caldir, raw = inputs(folder, _FRAMES)
+        files = sorted(raw.iterdir())
         rows = _products(caldir, files, folder)
         rows += _compiling(caldir, files[0], folder)
         return [*rows, *_by_others(caldir, files[0], folder), *_in_the_pass(files[0], caldir)]
