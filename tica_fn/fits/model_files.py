@@ -25,12 +25,10 @@ import numpy as np
 
 from tica_fn.detector import SHAPE, amplifiers, check_ccd
 from tica_fn.errors import BadFileError, ModelError
-from tica_fn.fits.bad_pixels import read_bad_pixels
 from tica_fn.fits.blocks import RawHDU, content, read_blocks
 from tica_fn.fits.gate import open_checked
 from tica_fn.fits.model_origins import Origin, checked_version, read_origins
 from tica_fn.fits.model_xml import amplifiers_from_xml
-from tica_fn.fits.row_profile import read_row_profile
 from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.unpack import untiled
@@ -176,12 +174,18 @@ def _load_spoc(root: Path, camera: int, ccd: int, errors: bool) -> Models:
 
 def _with_kept(root: Path, models: Models) -> Models:
     """Add the row profile and the map of bad pixels, where the folder has them."""
-    profile = read_row_profile(root, models.camera, models.ccd)
-    if profile is not None:
-        models = attrs.evolve(models, row_profile=profile[0], row_profile_file=profile[1])
-    bad = read_bad_pixels(root, models.camera, models.ccd)
-    if bad is not None:
-        models = attrs.evolve(models, bad_pixels=bad[0], bad_pixels_file=bad[1])
+    if any(root.glob("*row-profile-*")):
+        from tica_fn.fits.row_profile import read_row_profile
+
+        profile = read_row_profile(root, models.camera, models.ccd)
+        if profile is not None:
+            models = attrs.evolve(models, row_profile=profile[0], row_profile_file=profile[1])
+    if any(root.glob("*bad-pixels-*")):
+        from tica_fn.fits.bad_pixels import read_bad_pixels
+
+        bad = read_bad_pixels(root, models.camera, models.ccd)
+        if bad is not None:
+            models = attrs.evolve(models, bad_pixels=bad[0], bad_pixels_file=bad[1])
     return models
 
 

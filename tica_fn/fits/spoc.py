@@ -18,7 +18,7 @@ from tica_fn.fits.stored import image_meaning
 from tica_fn.frame import ADU, Frame
 from tica_fn.immutable import Array, freeze
 from tica_fn.models import SourceFile
-from tica_fn.quality.pixels import Pixel
+from tica_fn.quality.bits import Pixel
 
 __all__ = ["frame_from_spoc", "image_of", "raw_frame", "spoc_facts"]
 

@@ -7,6 +7,7 @@ flagged, while it is in the processor's cache.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -25,8 +26,10 @@ from tica_fn.immutable import Array, freeze
 from tica_fn.kernels.big_endian import errors_to_file, reals_to_file
 from tica_fn.kernels.flags import count_faint
 from tica_fn.pipeline.strips import STRIP_ROWS, Strips
-from tica_fn.quality.pixels import FlagPlan
-from tica_fn.uncertainty.estimate_variance import VariancePlan
+
+if TYPE_CHECKING:
+    from tica_fn.quality.flag_plan import FlagPlan
+    from tica_fn.uncertainty.estimate_variance import VariancePlan
 
 __all__ = ["RawReadout", "UnusualFrameError", "fill_words", "frame_of"]
 

@@ -10,13 +10,14 @@ from tica_fn.fits.header import with_card
 from tica_fn.fits.reader_cards import frame_quality
 from tica_fn.frame import Frame
 from tica_fn.models import Models
-from tica_fn.quality.frame_flags import FrameFlag, as_dquality, flag_frame
 
 __all__ = ["dropped_words", "say_dropped", "say_flags"]
 
 
 def say_flags(raw: Frame, out: Frame, models: Models) -> Frame:
     """Say in the header what is wrong with the raw counts or with what they became."""
+    from tica_fn.quality.frame_flags import as_dquality, flag_frame
+
     before, after = flag_frame(raw, models), flag_frame(out, models)
     flags = before.flags | after.flags
     if not flags:
@@ -31,6 +32,8 @@ def say_dropped(out: Frame) -> Frame:
     """Say in the header that overclock pixels were left out of the pedestals, if any were."""
     if out.overclocks_dropped is None:
         return out
+    from tica_fn.quality.frame_flags import FrameFlag
+
     letters = " ".join(AMPLIFIERS[a] for a in np.flatnonzero(out.overclocks_dropped))
     words = f"{FrameFlag.OVERCLOCK.name} ({letters})"
     return attrs.evolve(out, header=with_card(out.header, "FRAMEFLG", words))

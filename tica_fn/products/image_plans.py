@@ -35,7 +35,6 @@ from tica_fn.products.options import Product, steps_for
 from tica_fn.products.plan import Plan, RawFile
 from tica_fn.products.readouts import can_stream, part_for, part_of, readout_of
 from tica_fn.products.staleness import expected_of
-from tica_fn.quality.pixels import flag_pixels
 from tica_fn.wcs.time_corrections import correct_times
 
 __all__ = ["plans_of_image"]
@@ -99,7 +98,11 @@ class _Made:
             out = say_flags(raw, out, self.models)
         else:
             out = say_dropped(out)
-        return flag_pixels(out, self.models) if product.quality else out
+        if not product.quality:
+            return out
+        from tica_fn.quality.pixels import flag_pixels
+
+        return flag_pixels(out, self.models)
 
 
 def _from_words(raw: RawFile, job: Job) -> _Made | None:

@@ -17,11 +17,8 @@ from tica_fn.pipeline.compose import Pipeline
 from tica_fn.pipeline.stack import measured_part
 from tica_fn.pipeline.strips import Strips, can_be_stripped, measured_by
 from tica_fn.products.options import Product
-from tica_fn.quality.pixels import FlagPlan, naming_map
 from tica_fn.steps.contamination import contaminated_in_readout
 from tica_fn.steps.step import Step
-from tica_fn.uncertainty.estimate_variance import EstimateVariance, VariancePlan
-from tica_fn.uncertainty.noise import measure_noise
 
 __all__ = ["can_stream", "part_for", "part_of", "readout_of"]
 
@@ -35,7 +32,7 @@ def can_stream(product: Product, compress: str) -> bool:
 def _pixel_steps(steps: Pipeline) -> tuple[Step, ...]:
     """Steps that act on pixels: all but the variance, which comes last."""
     done = steps.steps
-    if done and isinstance(done[-1], EstimateVariance):
+    if done and getattr(done[-1], "name", "") == "estimate_variance":
         done = done[:-1]
     return cast("tuple[Step, ...]", done)
 
@@ -83,6 +80,11 @@ def readout_of(
     rounded = _rounded(done)
     if looked_at and not _virtual_columns_vary(part):
         return None
+    if looked_at:  # Else they need not be loaded.
+        from tica_fn.quality.pixels import FlagPlan, naming_map
+        from tica_fn.uncertainty.estimate_variance import EstimateVariance, VariancePlan
+        from tica_fn.uncertainty.noise import measure_noise
+
     place = Place(coadds=done.coadds)
     variance = flags = flat = None
     if product.quality:
