@@ -105,9 +105,8 @@ class Step(Record, abc.ABC):
             return
         if (frame.camera, frame.ccd) != (models.camera, models.ccd):
             raise ModelError(f"the frame is of {frame.name}, the models are of {models.name}")
-        if models.exposure_s is not None and not np.isclose(
-            frame.exposure_s, models.exposure_s, rtol=_SAME_EXPOSURE, atol=0.0
-        ):
+        wanted = models.exposure_s
+        if wanted is not None and not abs(frame.exposure_s - wanted) <= _SAME_EXPOSURE * wanted:
             raise ExposureMismatchError(
                 f"the frame's exposure time is {frame.exposure_s:g} s, the models were made for "
                 f"{models.exposure_s:g} s"
