@@ -1,1 +1,1 @@
-"""Timings: ``python -m benchmarks`` (``make bench``) prints them all and writes the docs' table."""
+"""Timings: ``python -m benchmarks`` (``make bench``) prints all and writes the docs' table."""

@@ -1,6 +1,6 @@
-"""astrometry.net's blind solution against ours, on a frame of real stars: an independent check.
+"""Compare astrometry.net's blind solution with ours, on a frame of real stars.
 
-Wants the Debian packages ``astrometry.net`` and ``astrometry-data-tycho2-10-19``; run it as
+Needs the Debian packages ``astrometry.net`` and ``astrometry-data-tycho2-10-19``; run it as
 ``python -m benchmarks.blind [SECTOR CAMERA CCD]``.
 """
 
@@ -25,7 +25,7 @@ from tica_fn.wcs import compare_solutions, read_solution, solution_of_header
 
 
 def main(sector: int = 35, camera: int = 1, ccd: int = 1) -> None:
-    """Solve one frame both ways and print how far apart the answers are."""
+    """Solve one frame both ways and print the differences."""
     if shutil.which("solve-field") is None:
         sys.exit("solve-field is not installed: apt-get install astrometry.net")
     with tempfile.TemporaryDirectory() as place:

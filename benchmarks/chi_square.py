@@ -1,9 +1,9 @@
-"""Simulate, calibrate, compare with the truth: chi-square of every amplifier and exposure time.
+"""Simulate, calibrate and compare with the truth: chi-square by amplifier and exposure time.
 
     python -m benchmarks.chi_square
 
 For the four amplifiers of all 16 CCDs and five exposure times: the mean over the science pixels,
-away from saturation, of the squared error of the calibrated frame over its expected variance.
+away from saturation, of the squared error of the calibrated frame divided by its expected variance.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def chi_square(camera: int, ccd: int, exposure_s: int, mitigation: bool) -> np.n
     z = (out.pixels - made.truth.pixels) / np.sqrt(
         expected_variance(made.truth, models, instrument)
     )
-    # Saturated pixels, and columns that bleed as far as the rows the smear is measured on.
+    # Saturated pixels, and columns that bleed into the smear rows.
     held = made.truth.pixels * models.flat
     z[held > UNSATURATED * made.frame.coadds] = np.nan
     z[:, (held[2058:2068] > 0).any(axis=0)] = np.nan

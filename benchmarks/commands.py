@@ -1,4 +1,4 @@
-"""The command line against copying the same bytes as durably; start; memory; growth."""
+"""The command line compared with durable copies of the same bytes; start-up; memory; scaling."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def measure() -> list[Row]:
 
 
 def inputs(folder: Path, frames: int = FRAMES) -> tuple[Path, Path]:
-    """Make models and so many raw files; their folders."""
+    """Make models and raw files; return their folders."""
     models = make_models(2, 3, 1800)
     caldir = write_models(models, folder)
     raw = folder / "raw"
@@ -110,9 +110,9 @@ def _of_commands() -> float:
 
 
 def copied(files: list[Path], target: Path, made: list[Path] | None = None) -> None:
-    """Copy as durably as products are written: aside, fsync, rename; two at a time.
+    """Copy as durably as products are written (temporary file, fsync, rename), two at a time.
 
-    With `made` files of their sizes are written, whatever was read.
+    With `made`, files of the same sizes as these are written.
     """
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
@@ -141,7 +141,7 @@ def _copy(files: list[Path], target: Path) -> float:
 
 
 def _cleared(folder: Path) -> Path:
-    """Remove a folder and let the system settle, so that no run profits from just freed memory."""
+    """Remove a folder and let the system settle, so that no run profits from newly freed memory."""
     shutil.rmtree(folder, ignore_errors=True)
     os.sync()
     time.sleep(_SETTLE_S)
@@ -169,8 +169,8 @@ def _against_copy(caldir: Path, files: list[Path], folder: Path) -> list[Row]:
     return [
         (f"copying {FRAMES} raw files durably, two at a time", f"{np.median(copy):.2f} s"),
         ("start-up of the command", f"{np.median(start):.2f} s"),
-        ("calibrating them, `--jobs 2`, start-up taken off", f"{np.median(plain - start):.2f} s"),
-        ("... against copying", f"{np.median((plain - start) / copy):.2f} x"),
+        ("calibrating them, `--jobs 2`, without start-up", f"{np.median(plain - start):.2f} s"),
+        ("... relative to copying", f"{np.median((plain - start) / copy):.2f} x"),
         ("... with `--compress gzip`", f"{np.median(FRAMES / (gzip - start)):.0f} frames/s"),
     ]
 
@@ -201,7 +201,7 @@ print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_m
 
 
 def _growth(caldir: Path, raw: Path, folder: Path) -> list[Row]:
-    """Time and memory against the number of frames, and of jobs."""
+    """Time and memory by number of frames and of jobs."""
     rows = []
     plain = [(1, 2), (10, 2), (100, 2), (1000, 2), (100, 1), (100, 4)]
     for count, jobs, *more in [*plain, (100, 2, "SPOC, flags, robust smear, gzipped")]:
@@ -209,14 +209,14 @@ def _growth(caldir: Path, raw: Path, folder: Path) -> list[Row]:
         command = [sys.executable, "-c", _GROWTH, *map(str, words)]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         seconds, megabytes = map(float, said.split())
-        value = f"{seconds / count * 1e3:.0f} ms a frame, {megabytes:.0f} MB at most"
+        value = f"{seconds / count * 1e3:.0f} ms per frame, at most {megabytes:.0f} MB"
         what = ", ".join([f"{count} frame{'s' * (count > 1)}", f"`--jobs {jobs}`", *more])
         rows.append((what, value))
     return rows
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """The machine on which the figures were measured."""
     model = "unknown processor"
     info = Path("/proc/cpuinfo")
     if info.exists():

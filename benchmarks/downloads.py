@@ -1,9 +1,9 @@
-"""Why downloads are written by hand: bytes that a server must send where transfers break off.
+"""Why downloads use code of their own: bytes that a server must send if transfers break off.
 
     python -m benchmarks.downloads
 
-A file of a model's size comes from a server that breaks off after each third of it, and one that
-lets each byte wait.  pooch, which is compared where it is installed, begins anew each time.
+A file of a model's size is downloaded from a server that breaks off after each third of it, and
+from one that delays every byte.  pooch, which is compared if installed, starts again each time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RETRIES = 5
 
 
 class Breaking(BaseHTTPRequestHandler):
-    """Breaks off after a third of the file, or gives a byte a second."""
+    """Breaks off after a third of the file, or sends a byte per second."""
 
     protocol_version = "HTTP/1.1"
 

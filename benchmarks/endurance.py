@@ -1,10 +1,11 @@
 """A long run with damage and kills, with a verdict: ``python -m benchmarks.endurance FOLDER``.
 
-1,000 raw files, 5 % of them damaged in ten ways, are run three times: in one go, its memory
-watched; killed ten times at random; on a Dask cluster of two workers, one of which is killed.
-Each time every good file must be done once, every bad one be named, record and products agree, and
-the products be the same to the byte.  The raw files are hard links of a few simulated ones, so that
-they take no room; products take 18 MB a frame, 5 with ``--compress rice``, and are removed again.
+1,000 raw files, 5 % of them damaged in ten ways, are processed three times: without interruption,
+monitoring the memory; killed ten times at random; and on a Dask cluster of two workers, one of
+which is killed.  Each time, every good file must be done once, every bad one must be named, record
+and products must agree, and the products must be identical.  The raw files are hard links to a few
+simulated ones, so they take no space; products take 18 MB per frame, or 5 MB with ``--compress
+rice``, and are removed afterwards.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ CCDS = ((2, 3), (1, 4))
 COMPRESS = "none"
 DISTINCT = 8
 SAID_BY_PRODUCTS_NOT = ("input", "seconds", "wcs_seconds")
-"""Columns that a record made anew of products can't have."""
+"""Columns that a record rebuilt from products can't have."""
 MEASURED = ("mode", "full_share", "hot_share", "noise_a", "noise_b", "noise_c", "noise_d")
-"""Those that rounded pixels have otherwise."""
+"""Columns whose values differ for rounded pixels."""
 
 
 def changed(path: Path, target: Path, change: Callable[[Any], object]) -> None:
-    """Write a copy with other headers or pixels, its sums right."""
+    """Write a copy with other headers or pixels, and correct checksums."""
     with fits.open(path) as opened:
         for hdu in opened:
             hdu.data = hdu.data
@@ -68,7 +69,7 @@ def flipped(path: Path, target: Path) -> None:
 
 
 def packed_and_cut(path: Path, target: Path) -> None:
-    """Copy gzipped, without its end."""
+    """Write a gzipped copy without its end."""
     data = gzip.compress(path.read_bytes()[:3_000_000], 1)
     target.with_name(target.name + ".gz").write_bytes(data[:-200_000])
 
@@ -99,7 +100,7 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
 
 
 def make_raw(folder: Path, count: int, seed: int) -> tuple[set[str], set[str]]:
-    """Write raw files and models; names of good and of bad ones."""
+    """Write raw files and models; return names of good and of bad files."""
     plan = folder / "plan.json"
     if plan.exists():
         good, bad = json.loads(plan.read_text())
@@ -140,7 +141,7 @@ def make_raw(folder: Path, count: int, seed: int) -> tuple[set[str], set[str]]:
 
 @attrs.define
 class Go:
-    """One process that runs, watched."""
+    """A process of a run that is monitored."""
 
     process: Any
     out: Path
@@ -158,7 +159,7 @@ class Go:
             return 0
 
     def watch(self, until: float = float("inf")) -> bool:
-        """Wait for the end, or until so much is done; whether it ended."""
+        """Wait until it ends or this much is done; tell whether it ended."""
         status = Path(f"/proc/{self.process.pid}/status")
         while self.process.poll() is None:
             count = self.done()
@@ -195,7 +196,7 @@ def sums(out: Path) -> dict[str, str]:
 
 
 def judged(folder: Path, out: Path, good: set[str], bad: set[str]) -> list[str]:
-    """What is wrong with a finished run."""
+    """Problems of a finished run."""
     wrong = []
     record = open_record(out)
     said = (folder / f"{out.name}.txt").read_text()
@@ -233,7 +234,7 @@ def judged(folder: Path, out: Path, good: set[str], bad: set[str]) -> list[str]:
 
 
 def rebuilt(out: Path) -> list[str]:
-    """What a record made anew of the products does not say as the run's own did."""
+    """Differences between a record rebuilt from the products and the run's own."""
     before = {row["product"]: dict(row) for row in open_record(out).rows("frames")}
     rebuild_record(out, lambda _: None)
     after = {row["product"]: dict(row) for row in open_record(out).rows("frames")}
@@ -265,7 +266,7 @@ def flat(memory: list[tuple[int, float]], frames: int) -> tuple[list[str], str]:
 
 
 def in_one_go(folder: Path, out: Path, jobs: int, frames: int) -> list[str]:
-    """Do it without any harm."""
+    """Run without interruption."""
     go = start(folder, out, "--jobs", jobs)
     go.watch()
     wrong, said = flat(go.memory, frames)
@@ -274,7 +275,7 @@ def in_one_go(folder: Path, out: Path, jobs: int, frames: int) -> list[str]:
 
 
 def killed(folder: Path, out: Path, jobs: int, kills: int, total: int, seed: int) -> list[str]:
-    """Kill it at random."""
+    """Run with kills at random times."""
     chance = random.Random(seed)
     ends = sorted(chance.uniform(0.02, 0.95) * total for _ in range(kills))
     for count in ends:
@@ -291,7 +292,7 @@ def killed(folder: Path, out: Path, jobs: int, kills: int, total: int, seed: int
 
 
 def on_a_cluster(folder: Path, out: Path, total: int, seed: int) -> list[str]:
-    """Do it on two workers, and kill one on the way."""
+    """Run on two workers, one of which is killed."""
     from distributed import LocalCluster
 
     os.environ["SOURCE_DATE_EPOCH"] = "1700000000"

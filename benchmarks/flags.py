@@ -1,9 +1,9 @@
-"""Precision and recall of every bit of pixels, on frames of an independent generator.
+"""Precision and recall of every pixel flag, on frames from an independent generator.
 
 ``python -m benchmarks.flags`` makes the frames (`benchmarks.flags_sky`, which shares no code with
-the package: a crowded field of 20,000 stars, 200 s, every 2 s read drawn, rays as tracks through
-the silicon, with and without the mitigation on board), flags them, and writes the tables of
-``docs/quality.md``.  Takes ten minutes.
+the package: a crowded field of 20,000 stars, 200 s, every 2 s read drawn, cosmic rays as tracks
+through the silicon, with and without on-board mitigation), flags them, and writes the tables of
+``docs/quality.md``.  It takes ten minutes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Bits = tuple[int, int, int, int]
 
 
 def models(bad: Any = None) -> Any:
-    """Models that are right for the frames: gains, an even flat with forty wrong values."""
+    """Models for the frames: gains, and a uniform flat with forty wrong values."""
     plain = neutral_models(2, 3)
     constants = attrs.evolve(
         plain.amplifiers, gain=np.array(GAIN), max_domain_adu=np.full(4, END_OF_LINEARITY)
@@ -58,7 +58,7 @@ def models(bad: Any = None) -> Any:
 
 
 def made(sigma: float, number: int, *, mitigation: bool, lost: bool = False) -> SimpleNamespace:
-    """One frame of a series whose pointing moves by a tenth of a pixel."""
+    """One frame of a series with pointing offsets of a tenth of a pixel."""
     seed = round(sigma * 100)
     shift = np.random.default_rng([seed, number]).normal(0.0, JITTER, 2)
     more = BRIGHT if lost else ()
@@ -84,7 +84,7 @@ def of_science(image: Any) -> Any:
 
 
 def truth(one: SimpleNamespace) -> dict[Pixel, tuple[Any, Any]]:
-    """For each bit the pixels where it is right, and those where it must be."""
+    """For each bit, the pixels where it may be set, and those where it must be set."""
     rows, columns = np.mgrid[0 : flags_sky.SHAPE[0], 0 : flags_sky.SHAPE[1]]
     science = (columns >= 44) & (columns < 2092)
     imaging = science & (rows < 2048)
@@ -131,7 +131,7 @@ def truth(one: SimpleNamespace) -> dict[Pixel, tuple[Any, Any]]:
 
 
 def counted(quality: Any, bit: Pixel, known: dict[Pixel, tuple[Any, Any]]) -> Bits:
-    """Pixels flagged, rightly flagged, that must be, and of these flagged."""
+    """Number of pixels flagged, correctly flagged, to be flagged, and of these flagged."""
     found, (right, wanted) = quality & bit.value > 0, known[bit]
     return (
         int(found.sum()),
@@ -153,7 +153,7 @@ OUTLIERS = (Pixel.COSMIC_RAY, Pixel.HOT, Pixel.ISOLATED)
 
 
 def rows_of_outliers(bad: Any) -> Iterator[str]:
-    """Rays and hot pixels, by width of the stars, mitigation, and what is at hand."""
+    """Cosmic rays and hot pixels, by width of the stars, mitigation, and available information."""
     for mitigation in (True, False):
         for sigma in SIGMAS:
             series = [made(sigma, n, mitigation=mitigation) for n in range(3)]

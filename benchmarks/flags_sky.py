@@ -1,10 +1,10 @@
-"""Raw frames with everything that a flag stands for, and where it is: an independent generator.
+"""Independent generator of raw frames with everything that is flagged, and its positions.
 
-It shares no code with the package and imports numpy and scipy alone.  What it shares with it is
-the layout of a readout (columns, rows), the numbers of gain and full well that models hold, and
-what is public of the detector: pixels of 15 um, 100 um deep; about 5 rays a second and cm**2
-that free 80 electrons a um; 2 s reads of which, with mitigation, the highest and the lowest of
-ten are dropped.  Every read of every pixel is drawn, and dropped, as the spacecraft does it.
+It shares no code with the package and imports only numpy and scipy.  It shares the layout of a
+readout (columns, rows), the values of gain and full well in the models, and published properties of
+the detector: pixels of 15 um, 100 um deep; about 5 cosmic rays per second and cm**2 that free 80
+electrons per um; 2 s reads, of which with mitigation the highest and lowest of ten are dropped.
+Every read of every pixel is drawn, and dropped as on the spacecraft.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RAYS = 5.0
 FREED = 80.0
 DEEP_PIXELS = 100.0 / 15.0
 FULL = 180_000.0
-"""Electrons per read from which on a pixel counts as full."""
+"""Electrons per read from which a pixel counts as saturated."""
 
 
 def star_field(seed, stars, sigma, *, shift=(0.0, 0.0), mag_limit=16.0, brightest=5.5, more=()):
@@ -57,7 +57,7 @@ def star_field(seed, stars, sigma, *, shift=(0.0, 0.0), mag_limit=16.0, brightes
 
 
 def ray_tracks(rng, seconds):
-    """Pixels struck, and the electrons freed in each: straight tracks through the silicon."""
+    """Pixels hit, and the electrons freed in each, by straight tracks through the silicon."""
     hits = rng.poisson(RAYS * seconds * (2048 * PIXEL_CM) ** 2)
     # An isotropic flux on a flat detector: the sine squared of the angle is uniform.
     sine2 = np.minimum(rng.random(hits), 0.999)
@@ -97,7 +97,7 @@ def blemishes(seed, hot=300, dead=150):
 
 def frame(light, seed, *, sky=100.0, glow=None, dark=0.0, response=1.0, reads=100, mitigation=True,
           rays=True, gain=(5.28, 5.26, 5.25, 5.21), full_well=190_000.0, lost=()):  # fmt: skip
-    """One raw frame, in ADU summed over the reads that are kept, and what is in it.
+    """One raw frame, in ADU summed over the kept reads, and its contents.
 
     `light`, `glow`: electrons per second in the science pixels; `lost`: (rows, columns) slices
     of the readout whose counts are zero.
@@ -117,7 +117,7 @@ def frame(light, seed, *, sky=100.0, glow=None, dark=0.0, response=1.0, reads=10
     whole[SCIENCE] = mean
     whole[2048:2068, SCIENCE[1]] = spilt
     noise = np.sqrt(whole + READ_NOISE**2).astype(np.float32)
-    # A row of science is clocked past the others' light: what smears is in all rows of a column.
+    # Every row passes the light of the others during transfer, so all rows of a column have smear.
     whole[:, SCIENCE[1]] += mean.sum(axis=0) * 1e-5
     block = 10 if mitigation else 1
     for _ in range(reads // block):

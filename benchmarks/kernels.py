@@ -1,4 +1,4 @@
-"""The sweep against the memory traffic it can't do without, and each step by itself."""
+"""The sweep compared with its unavoidable memory traffic, and each step alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = tuple[str, str]
 
 @numba.njit(nogil=True, error_model="numpy")
 def _traffic(pixels, bias, flat, out):  # pragma: no cover - compiled
-    """Read int32 and two float32 models, write float32: nothing but the traffic."""
+    """Read int32 pixels and two float32 models, write float32: memory traffic alone."""
     for r in range(pixels.shape[0]):
         for c in range(pixels.shape[1]):
             out[r, c] = np.float32(pixels[r, c]) + bias[r, c] + flat[r, c]
@@ -53,11 +53,11 @@ def measure() -> list[Row]:
     _, two, four = in_turn(fused, two_threads, four_threads, runs=20)
     rows = [
         ("memory traffic alone, into the same array", _ms(bare)),
-        ("memory traffic alone, into a fresh array", _ms(fresh)),
-        ("six steps fused, float32 out, one thread, allocation included", _ms(one)),
-        ("... against the traffic into the same array", _x(one, bare)),
-        ("... against the traffic into a fresh array", _x(one, fresh)),
-        ("the pass of these alone, against the traffic into the same array", _x(sweep, bare)),
+        ("memory traffic alone, into a new array", _ms(fresh)),
+        ("six steps fused, float32 output, one thread, with allocation", _ms(one)),
+        ("... relative to the traffic into the same array", _x(one, bare)),
+        ("... relative to the traffic into a new array", _x(one, fresh)),
+        ("the pass alone, relative to the traffic into the same array", _x(sweep, bare)),
         ("six steps fused, two threads", _ms(two)),
         ("six steps fused, four threads", _ms(four)),
     ]
@@ -67,7 +67,7 @@ def measure() -> list[Row]:
             lambda step=step, before=before: step(before), runs=7, clock=time.thread_time
         )
         frame = step(frame)
-        rows.append((f"{step.name} by itself, float64 out", _ms(taken)))
+        rows.append((f"{step.name} alone, float64 output", _ms(taken)))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The mission's arithmetic against the mission's own values: tables and picture of docs/mission.md.
+"""The mission's arithmetic compared with its values: tables and picture of docs/mission.md.
 
 Run as ``python -m benchmarks.mission``.
 """
@@ -24,7 +24,7 @@ PICTURE = Path(__file__).parents[1] / "docs" / "_static" / "mission.png"
 
 
 def flux_residuals(calibrated: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Light of each pixel and FLUX less the mission's, one constant a column and cadence less."""
+    """Light of each pixel; FLUX minus the mission's without a constant per column and cadence."""
     flat = mission.models().flat[mission.PLACES["stamp"]].astype(np.float64)
     spoc = mission.of_mission(inputs.TARGET, "FLUX")
     found = np.array([out.pixels for out in calibrated]) / mission.LIVE_S
@@ -46,7 +46,7 @@ _HEAD = ("| | values | MAD | 95 % within | largest |", "| --- | ---: | ---: | --
 
 
 def flux_table() -> Iterator[str]:
-    """FLUX by level, both arithmetics."""
+    """FLUX by level, in both arithmetics."""
     yield "| light of the pixel, e-/s | values | MAD | 95 % within | largest | MAD with TICA's |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     light, away = flux_residuals(mission.calibrated())
@@ -59,7 +59,7 @@ def flux_table() -> Iterator[str]:
 
 
 def of_tica() -> list[tica_fn.Frame]:
-    """The same cadences by TICA's arithmetic."""
+    """The same cadences with TICA's arithmetic."""
     steps = tica_fn.standard_steps(mission.models())
     return [steps(frame) for frame in mission.frames()]
 
@@ -93,7 +93,7 @@ def collateral_table() -> Iterator[str]:
 
 
 def errors_table() -> Iterator[str]:
-    """Errors by the recipe over the mission's, less one."""
+    """Errors from the formula divided by the mission's, minus one."""
     models = mission.models()
     smrow = mission.of_mission(inputs.SMROW, "SMROW_ERR")
     tvcol = mission.of_mission(inputs.TVCOL, "TVCOL_ERR")
@@ -121,7 +121,7 @@ def errors_table() -> Iterator[str]:
 
 
 def undershoot_table() -> Iterator[str]:
-    """Part of the light of the pixel read before that FLUX differs by, column by column."""
+    """Difference of FLUX as a fraction of the light of the pixel read before, by column."""
     yield "| column | FLUX less ours without undershoot, over the light of the pixel read before |"
     yield "| ---: | ---: |"
     flat = mission.models().flat[mission.PLACES["stamp"]].astype(np.float64)
@@ -136,7 +136,7 @@ def undershoot_table() -> Iterator[str]:
 
 
 def linearity_table() -> Iterator[str]:
-    """TICA's linearity less the mission's, amplifier by amplifier, per cent."""
+    """TICA's linearity minus the mission's, by amplifier, per cent."""
     levels = (1000.0, 5000.0, 10_000.0, 20_000.0, 30_000.0)
     heads = ("camera", "CCD", "amplifier", *(f"{x:,.0f}" for x in levels))
     yield f"| {' | '.join(heads)} | most | least | range, ADU |"
@@ -161,7 +161,7 @@ def linearity_table() -> Iterator[str]:
 
 
 def draw() -> None:
-    """Draw FLUX less the mission's against the light, by both arithmetics."""
+    """Draw FLUX minus the mission's against the light, for both arithmetics."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")

@@ -66,7 +66,7 @@ def _with(node: ast.AST, **fields: object) -> ast.AST:
 
 
 def _places(node: ast.AST, path: tuple = ()) -> Iterator[tuple[tuple, ast.AST]]:
-    """Every node of the code proper: no docstrings, annotations, imports, or lists of names."""
+    """Every node of the code without docstrings, annotations, imports and lists of names."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.arguments):
         return
     if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":

@@ -2,13 +2,12 @@
 
     python -m benchmarks.mutate [MODULE ...] [--jobs 2] [--share 0.2] [--list]
 
-Every operator, comparison, constant and loop bound of the kernel modules is changed in turn, or
-that of a part of them drawn at random with a seed.
-Each mutant runs the tests of its module in a forked process that has numba and pytest loaded: first
-the nearest tests with the kernels as plain Python, where these hold without the change; then
-compiled, only kernels that contain the changed code anew, all others from the cache.  A mutant is
-killed when a test fails, the process dies, or it runs too long.  Survivors are listed; the exit
-code is 1 when more than 5 % survive.
+Every operator, comparison, constant and loop bound of the kernel modules is changed in turn, or a
+random part of them drawn with a seed.  Each mutant runs the tests of its module in a forked process
+with numba and pytest loaded: first the most specific tests with the kernels as plain Python, if
+they pass without the change; then compiled, with only those kernels recompiled that contain the
+changed code.  A mutant is killed if a test fails, the process dies, or it runs too long.  Survivors
+are listed; the exit code is 1 if more than 5 % survive.
 """
 
 from __future__ import annotations
@@ -98,7 +97,7 @@ ALLOWED = 0.05
 
 
 def affected(mutant: Mutant) -> set[str]:
-    """Names of the functions that contain the changed code, or absorb or call what does."""
+    """Names of functions that contain the changed code, or inline or call one that does."""
     uses: dict[str, set[str]] = {}
     for path in KERNELS.rglob("*.py"):
         for node in ast.parse(path.read_text()).body:
@@ -113,9 +112,9 @@ def affected(mutant: Mutant) -> set[str]:
 
 
 class _Mutated:
-    """Import hook: a changed kernel module, whose affected kernels are compiled anew.
+    """Import hook for a changed kernel module, whose affected kernels are recompiled.
 
-    They check the bounds of arrays: reading beyond them is found even where it does no harm.
+    They check the bounds of arrays, so reading beyond them is found even if it is harmless.
     """
 
     def __init__(self, mutant: Mutant) -> None:
@@ -151,7 +150,7 @@ class _Mutated:
 
 
 def run_tests(mutant: Mutant, tests: list[str], plain: bool) -> int:
-    """Run tests on a mutant in this process; 0 when none of them notices."""
+    """Run tests on a mutant in this process; return 0 if none fails."""
     import numba
     import pytest
 
@@ -171,17 +170,17 @@ def run_tests(mutant: Mutant, tests: list[str], plain: bool) -> int:
         "--no-header",
     ]
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        # Python warns of overflows that compiled code passes over.
+        # Python warns of overflows that compiled code ignores.
         quiet = ["-W", "ignore::RuntimeWarning"] if plain else []
         return int(pytest.main([*options, *quiet, *tests]))
 
 
 def in_a_fork(mutant: Mutant, stage: int) -> int:
-    """Start the tests of a mutant; the number of the process."""
+    """Start the tests of a mutant; return the number of the process."""
     child = os.fork()
     if child:
         return child
-    # Of the processor's time, not of the clock: a busy machine kills no mutant.
+    # Processor time, so that a busy machine kills no mutant.
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS[stage], SECONDS[stage]))
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
@@ -195,7 +194,7 @@ def in_a_fork(mutant: Mutant, stage: int) -> int:
 
 
 def survivors(queue: list[Mutant], stage: int, jobs: int) -> list[Mutant]:
-    """Mutants that the tests of a stage let live."""
+    """Mutants that survive the tests of a stage."""
     running: dict[int, Mutant] = {}
     alive, waiting = [], list(queue)
     while waiting or running:
@@ -216,14 +215,14 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="default: all")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--list", action="store_true", help="list the mutants and stop")
-    parser.add_argument("--only", default="", help="only mutants whose description has this in it")
+    parser.add_argument("--only", default="", help="only mutants whose description contains this")
     parser.add_argument(
         "--share",
         type=float,
         default=1.0,
-        help="part of each module's mutants, drawn at random (1)",
+        help="fraction of each module's mutants, drawn at random (1)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the drawing (1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random choice (1)")
     args = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
@@ -231,13 +230,13 @@ def main() -> int:
     for module in args.modules or STAGES:
         found = [m for m in mutants(module) if args.only in m.text]
         count = round(args.share * len(found))
-        # The drawing knows the module alone, whichever others are asked for.
+        # The random choice depends on the module alone, not on other requested modules.
         drawn = random.Random(f"{module} {args.seed}").sample(range(len(found)), count)
         queue += [found[k] for k in sorted(drawn)]
     if args.list:
         print(*(mutant.text for mutant in queue), sep="\n")
         return 0
-    # What every child needs, loaded once.
+    # Modules that every child needs, loaded once.
     for name in ("astropy.io.fits", "hypothesis.extra.numpy", "numba", "pytest", "scipy.stats"):
         importlib.import_module(name)
     started = time.monotonic()

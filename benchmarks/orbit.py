@@ -1,13 +1,13 @@
 """An orbit of 16 CCDs in one command, with a verdict: ``python -m benchmarks.orbit [FOLDER]``.
 
-The seed draws when what happens: an earthshine ramp at the end, a saturated stretch, one frame that
-points elsewhere, two with hot pixels, and each CCD's darkest frame.  One ``tica-fn run`` must find
-and name all of it, nothing else, in the record and the report, choose the darkest frames, and solve
-every frame; what is staged of it must be clean, and each fault that is put in afterwards be told
-by `check`, with its file, and no other.
+The times of events are drawn with the seed: an earthshine ramp at the end, saturated frames, one
+frame with another pointing, two with hot pixels, and each CCD's darkest frame.  One ``tica-fn run``
+must find and name all of them, and nothing else, in the record and the report, choose the darkest
+frames, and solve every frame.  The staged delivery must have no faults, and `check` must report
+each fault that is introduced afterwards, with its file, and no other.
 
-The frames are those of `tica_fn.simulate`: what is held against the list of events is whether they
-are found, not how well the calibration does.
+The frames are simulated by `tica_fn.simulate`: the test is whether events are found, not how good
+the calibration is.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from tica_fn.simulate import (
 SECTOR, EXPOSURE_S, FIRST = 35, 600, 9000
 CCDS = [(camera, ccd) for camera in (1, 2, 3, 4) for ccd in (1, 2, 3, 4)]
 FOLLOWS = {"FEW_STARS", "RESIDUAL", "ROLL", "NO_SOLUTION"}
-"""What may be said of the frames of an event beside it: their stars are hard to see."""
+"""Other flags that frames of an event may have, because their stars are hard to see."""
 RAMP = (0.35, 0.9, 2.0)
-"""Earthshine, in parts of the zodiacal light."""
+"""Earthshine relative to the zodiacal light."""
 
 
 @attrs.frozen(kw_only=True)
 class Orbit:
-    """What happens when: numbers of frames."""
+    """Frame numbers of events."""
 
     frames: int
     ramp: tuple[int, ...]
@@ -59,7 +59,7 @@ class Orbit:
 
     @property
     def events(self) -> dict[str, set[int]]:
-        """Frames by the word that the record must have of them."""
+        """Frames by the flag that the record must have for them."""
         return {
             "SCATTERED_LIGHT": set(self.ramp),
             "SATURATED": set(self.saturated),
@@ -69,7 +69,7 @@ class Orbit:
 
 
 def draw_orbit(frames: int, seed: int) -> Orbit:
-    """Draw when what happens."""
+    """Draw the times of events."""
     random = np.random.default_rng(seed)
     ramp = tuple(range(frames - len(RAMP), frames))
     first = int(random.integers(1, frames - len(RAMP) - 2))
@@ -115,7 +115,7 @@ def simulate(orbit: Orbit, folder: Path, seed: int) -> None:
 
 
 def command(*words: object, code: int = 0) -> str:
-    """Do ``tica-fn``; what it says on both channels."""
+    """Run ``tica-fn``; return its output on both channels."""
     done = subprocess.run(
         [sys.executable, "-m", "tica_fn", *map(str, words)], capture_output=True, text=True
     )
@@ -126,7 +126,7 @@ def command(*words: object, code: int = 0) -> str:
 
 
 def wrong_events(orbit: Orbit, out: Path) -> list[str]:
-    """What the record and the report say of the events that is not so."""
+    """Errors about events in the record and the report."""
     wrong = []
     rows = open_record(out).rows("frames")
     page = re.sub(r"<[^>]*>", " ", (out / "report.html").read_text())
@@ -167,7 +167,7 @@ def wrong_choices(orbit: Orbit, out: Path, folder: Path) -> list[str]:
 
 
 def wrong_checks(out: Path, delivery: Path, seed: int) -> list[str]:
-    """Faults that are told of a clean delivery, not told of a spoiled one, or told of others."""
+    """Faults reported for a clean delivery, missed in a damaged one, or wrongly reported."""
     said = command("stage", out, delivery, "--sector", SECTOR, "--orbit", "o1", "--copy")
     print(said.strip())
     said = command("check", delivery, "--jobs", 2)
@@ -191,7 +191,9 @@ def wrong_checks(out: Path, delivery: Path, seed: int) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate, run, judge."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, help="to keep it in; raw frames there stay")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="folder for the files; existing raw frames are reused"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--jobs", type=int, default=2)

@@ -1,8 +1,8 @@
-"""Every product against the plain one and a copy, and what is hand-written against libraries.
+"""Every product compared with the plain one and a copy, and own code compared with libraries.
 
-Products are made by two threads of one process, start-up left out, each into an empty folder, in
-turn with the plain one: the ratios show a regression on any machine.  Processor time is that of all
-threads, the system's included.
+Products are made by two threads of one process, without start-up, each into an empty folder,
+alternating with the plain one, so that the ratios show a regression on any machine.  Processor time
+is that of all threads, including the system's.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def job_of(caldir: Path, outdir: Path, compress: str, product: Product) -> Job:
 
 
 def _products(caldir: Path, files: list[Path], folder: Path) -> list[Row]:
-    """Each product's time a frame against the plain product's, and a copy's of as many bytes."""
+    """Each product's time per frame, relative to the plain product and to a copy of equal size."""
     processor: list[list[float]] = []
 
     def make(job: Job, taken: list[float]) -> None:
@@ -98,7 +98,7 @@ def _products(caldir: Path, files: list[Path], folder: Path) -> list[Row]:
     plain, busy = times[0], np.array(processor[0][1:])
     rows = [("a plain product, two jobs", f"{np.median(plain) / len(files) * 1e3:.0f} ms a frame")]
     for name, taken, copy, own in zip(PRODUCTS, times[::2], times[1::2], processor, strict=True):
-        said = f"{ratio(taken, copy):.2f} x a durable copy of as many bytes in and out"
+        said = f"{ratio(taken, copy):.2f} x a durable copy with as many bytes read and written"
         if name != "plain":
             of_processor = ratio(np.array(own[1:]), busy)
             said = f"{ratio(taken, plain):.2f} x plain ({of_processor:.2f} x processor), {said}"
@@ -143,7 +143,7 @@ def _compiling(caldir: Path, file: Path, folder: Path) -> list[Row]:
 
 
 def _by_others(caldir: Path, file: Path, folder: Path) -> list[Row]:
-    """One frame by this package, and by numpy with astropy; with and without direct writing."""
+    """One frame with this package, and with numpy and astropy; with and without direct I/O."""
     models = tica_fn.load_models(caldir, 2, 3)
     job = job_of(caldir, folder / "others", "none", Product())
     with fits.open(file) as hdus:
@@ -181,7 +181,7 @@ def _by_others(caldir: Path, file: Path, folder: Path) -> list[Row]:
         streamed, through_the_cache, swept_by_astropy, read,
         lambda: in_numpy(counts, models, coadds), lambda: write(pixels), runs=15,
     )  # fmt: skip
-    against = "against all that is done for a plain product"
+    against = "relative to a plain product"
     return [
         (f"astropy reads the raw frame, {against}", f"{ratio(reading, ours):.2f} x"),
         (f"plain numpy does the six steps, {against}", f"{ratio(arithmetic, ours):.2f} x"),
@@ -192,7 +192,7 @@ def _by_others(caldir: Path, file: Path, folder: Path) -> list[Row]:
 
 
 def _in_the_pass(file: Path, caldir: Path) -> list[Row]:
-    """Byte order and sums in the sweep, and as passes of their own."""
+    """Byte order and checksums in the sweep, and in separate passes."""
     models = tica_fn.load_models(caldir, 2, 3)
     frame = tica_fn.read(file)
     steps = {step.name: step.models for step in tica_fn.standard_steps(models).steps}
@@ -214,13 +214,16 @@ def _in_the_pass(file: Path, caldir: Path) -> list[Row]:
         runs=30,
     )
     return [
-        ("words to words with both sums, against the sweep alone", f"{ratio(within, bare):.2f} x"),
-        ("the same in passes of their own, against the sweep alone", f"{ratio(apart, bare):.2f} x"),
+        (
+            "words to words with both checksums, relative to the sweep alone",
+            f"{ratio(within, bare):.2f} x",
+        ),
+        ("the same in separate passes, relative to the sweep alone", f"{ratio(apart, bare):.2f} x"),
     ]
 
 
 def in_numpy(counts: Array, models: Models, coadds: float) -> Array:
-    """The six steps as one would write them in numpy: a yardstick, not a reference."""
+    """The six steps in plain numpy, for comparison of speed."""
     amplifiers = models.amplifiers
     e = counts.astype(np.float64) - models.bias
     science = slice(*SCIENCE_COLUMNS)

@@ -1,10 +1,10 @@
-"""Figures for ``tica-fn run --dry-run``, and for plans on paper: seconds and bytes a frame.
+"""Figures for ``tica-fn run --dry-run`` and for planning: seconds and bytes per frame.
 
     python -m benchmarks.runs RAW_FOLDER CALDIR
 
-does runs of the raw files with one job, for each way of packing, in a folder that is removed again,
-and prints seconds of a processor (others may be at work on the machine), start-up taken off, bytes
-and the memory of the process with one and with two jobs.
+runs the raw files with one job for each kind of compression, in a temporary folder.  It prints
+processor seconds (which do not depend on other load) without start-up, bytes, and the memory of the
+process with one and with two jobs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PACKINGS = ("none", "gzip", "rice", "gzip2")
 
 
 def run(files: Sequence[Path], caldir: str, out: Path, *options: str) -> tuple[float, float]:
-    """Do a run; seconds of a processor, and gigabytes of memory at most."""
+    """Do a run; return processor seconds and peak memory in gigabytes."""
     words = ["run", *map(str, files), "--caldir", caldir, "--outdir", str(out), "--no-report"]
     words += options if "--jobs" in options else ["--jobs", "1", *options]
     process = subprocess.Popen([sys.executable, "-m", "tica_fn", *words], stdout=subprocess.DEVNULL)

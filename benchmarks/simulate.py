@@ -1,4 +1,4 @@
-"""How long a simulated full frame of 5,000 stars takes, all noise included.
+"""Time of a simulated full frame with 5,000 stars and all noise.
 
 python -m benchmarks.simulate
 """
@@ -16,7 +16,7 @@ ROUNDS = 7
 
 
 def median_s(function) -> float:
-    """Median time of several calls, the first one not counted."""
+    """Median time of several calls, without the first."""
     function()
     times = []
     for _ in range(ROUNDS):

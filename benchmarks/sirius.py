@@ -67,12 +67,12 @@ def columns_of_sirius(models: Models, frames: list[tica_fn.Frame]) -> Iterator[s
         robust[0].collateral[0].smear[~spoilt], median[0].collateral[0].smear[~spoilt]
     )
     yield ""
-    yield f"Of the 512 columns of amplifier B {spoilt.sum()} are spoilt; in the other "
+    yield f"Of the 512 columns of amplifier B {spoilt.sum()} are contaminated; in the other "
     yield f"{(~spoilt).sum()} both smears are the same bit for bit: {same}."
 
 
 def rows_of_virtual_columns(models: Models, frames: list[tica_fn.Frame]) -> Iterator[str]:
-    """Table of what is left in the overclocks, by row."""
+    """Table of the residuals in the overclocks, by row."""
     tvcol = next(EXAMPLE.glob("*tvcol*"))
     with fits.open(tvcol) as opened:
         table = opened[1].data
@@ -87,7 +87,7 @@ def rows_of_virtual_columns(models: Models, frames: list[tica_fn.Frame]) -> Iter
     }
     # TVCOL_CAL is in ADU per second of live time, whatever its header says.
     mission = np.mean([spoc[frame.cadence] for frame in frames], axis=0) * 1.98
-    yield "| rows | one number an amplifier | smooth in row | mission (`TVCOL_CAL`) |"
+    yield "| rows | one number per amplifier | smooth in row | mission (`TVCOL_CAL`) |"
     yield "| --- | ---: | ---: | ---: |"
     edges = [0, 20, 250, 500, 750, 1000, 1500, 2048, 2078]
     for first, last in itertools.pairwise(edges):
@@ -98,18 +98,18 @@ def rows_of_virtual_columns(models: Models, frames: list[tica_fn.Frame]) -> Iter
     yield ""
     yield f"Orders chosen in the nine cadences: {', '.join(map(str, orders))}. ADU per read, mean"
     yield "over nine cadences, good to 0.001 to 0.003. Ours are means over the last 8 overclock"
-    yield "columns, on which the pedestal is measured, the mission's over all 11, on which its is."
+    yield "columns, as for the pedestal; the mission's are over all 11, as for its own."
 
 
 def rows_of_smear(models: Models, frames: list[tica_fn.Frame]) -> Iterator[str]:
-    """Table of the smear rows' scatter about their column, against the mission's."""
+    """Table of the smear rows' scatter about their column, compared with the mission's."""
     smrow = next(EXAMPLE.glob("*smrow*"))
     with fits.open(smrow) as opened:
         table = opened[1].data
         spoc = dict(zip(table["CADENCENO"].tolist(), table["SMROW_CAL"], strict=True))
     here = np.s_[:, 250:500]
     theirs = np.mean([spoc[frame.cadence][here] for frame in frames], axis=0)
-    yield "| row | mission (`SMROW_CAL`) | one number an amplifier | smooth in row |"
+    yield "| row | mission (`SMROW_CAL`) | one number per amplifier | smooth in row |"
     yield "| ---: | ---: | ---: | ---: |"
     ours = []
     for pedestal in (tica_fn.subtract_pedestal(), tica_fn.subtract_row_pedestal()):

@@ -1,4 +1,4 @@
-"""Deliveries spoiled in many ways, each with the words that `tica-fn check` must have for it."""
+"""Deliveries damaged in many ways, each with the words that `tica-fn check` must print."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["spoil_delivery"]
 
 
 def cards(hdu: int = 0, **changes: Any) -> Callable[[Path], None]:
-    """Change cards and make the sums right again."""
+    """Change cards and correct the checksums."""
 
     def change(path: Path) -> None:
         with fits.open(path) as opened:
@@ -36,12 +36,12 @@ def moved(key: str, by: float) -> Callable[[Path], None]:
 
 
 def another(key: str) -> Callable[[Path], None]:
-    """Say another camera or CCD."""
+    """Another camera or CCD number."""
     return lambda path: cards(**{key: fits.getval(path, key) % 4 + 1})(path)
 
 
 def added(data: bytes) -> Callable[[Path], None]:
-    """Add bytes behind the end."""
+    """Add bytes after the end."""
 
     def change(path: Path) -> None:
         with path.open("ab") as file:
@@ -51,7 +51,7 @@ def added(data: bytes) -> Callable[[Path], None]:
 
 
 def pixels(value: float) -> Callable[[Path], None]:
-    """Let all pixels be the same."""
+    """Set all pixels to the same value."""
 
     def change(path: Path) -> None:
         with fits.open(path) as opened:
@@ -63,7 +63,7 @@ def pixels(value: float) -> Callable[[Path], None]:
 
 
 def table(column: str, row: int, value: Any) -> Callable[[Path], None]:
-    """Change a value of the table of stars and make the sums right again."""
+    """Change a value in the table of stars and correct the checksums."""
 
     def change(path: Path) -> None:
         with fits.open(path) as opened:
@@ -75,7 +75,7 @@ def table(column: str, row: int, value: Any) -> Callable[[Path], None]:
 
 
 def flip(place: int) -> Callable[[Path], None]:
-    """Change a bit; from the end on where the place is negative."""
+    """Change a bit; a negative position counts from the end."""
 
     def change(path: Path) -> None:
         data = bytearray(path.read_bytes())
@@ -86,7 +86,7 @@ def flip(place: int) -> Callable[[Path], None]:
 
 
 def cut(count: int) -> Callable[[Path], None]:
-    """Cut bytes off the end."""
+    """Remove bytes at the end."""
     return lambda path: path.write_bytes(path.read_bytes()[:-count]) and None
 
 
@@ -131,7 +131,7 @@ def third_hdu(path: Path) -> None:
 
 
 def trimmed(path: Path) -> None:
-    """Leave the science pixels only."""
+    """Keep only the science pixels."""
     with fits.open(path) as opened:
         opened[1].data = opened[1].data
         opened[0].data = opened[0].data[:2048, 44:2092]
@@ -139,7 +139,7 @@ def trimmed(path: Path) -> None:
 
 
 def transposed(path: Path) -> None:
-    """Turn rows to columns."""
+    """Exchange rows and columns."""
     with fits.open(path) as opened:
         opened[1].data = opened[1].data
         opened[0].data = np.ascontiguousarray(opened[0].data.T)
@@ -164,7 +164,7 @@ def as_integers(path: Path) -> None:
 
 
 def no_good_star(path: Path) -> None:
-    """Let no star be good, and the solution be of another field."""
+    """Mark all stars as bad, and use the solution of another field."""
     with fits.open(path) as opened:
         opened[0].data = opened[0].data
         opened[1].data["FLXVALID"] = 0
@@ -174,12 +174,12 @@ def no_good_star(path: Path) -> None:
 
 
 def empty(path: Path) -> None:
-    """Leave nothing in it."""
+    """Make the file empty."""
     path.write_bytes(b"")
 
 
 def text(path: Path) -> None:
-    """Leave words in it."""
+    """Replace the content by text."""
     path.write_text("404 not found\n" * 400)
 
 
@@ -255,7 +255,7 @@ NAMES: list[tuple[Callable[[Path], None], str]] = [
 
 
 def _done(change: Callable[[Path], None], path: Path) -> Path:
-    """Spoil a file; its path afterwards."""
+    """Damage a file; return its path afterwards."""
     before = set(path.parent.iterdir())
     change(path)
     (new,) = set(path.parent.iterdir()) - before or {path}
@@ -263,7 +263,7 @@ def _done(change: Callable[[Path], None], path: Path) -> Path:
 
 
 def spoil_delivery(delivery: Path, seed: int) -> dict[Path, str]:
-    """Spoil each kind once, on files drawn by the seed: what must be said, by path."""
+    """Do each kind of damage once, to files chosen with the seed; return expected words by path."""
     random = np.random.default_rng(seed)
     stars = sorted((delivery / "ref-stars").iterdir())
     stars = [stars[k] for k in random.permutation(len(stars)).tolist()]
@@ -296,7 +296,7 @@ def spoil_delivery(delivery: Path, seed: int) -> dict[Path, str]:
     gone.unlink()
     expected[gone.parent] = str(int(gone.name.split("-")[2]))
     (delivery / "notes.txt").write_text("to be done\n")
-    expected[delivery / "notes.txt"] = "no part"
+    expected[delivery / "notes.txt"] = "is not part"
     stray = next(path for path in frames if path.parent not in expected and path.exists())
     other = min(set(delivery.glob("cam*")) - set(expected) - {stray.parent})
     shutil.copy(stray, other / stray.name)

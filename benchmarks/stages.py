@@ -1,4 +1,4 @@
-"""Where the time of one frame goes: processor time of each stage of ``tica-fn calibrate``."""
+"""Processor time of each stage of ``tica-fn calibrate`` for one frame."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ STAGES = (
     ("read the file", files, "content"),
     ("split it into headers and data", files, "read_blocks"),
     ("CRC of the input", files, "crc32"),
-    ("what is said of the frame, and its products' names", files, "plans_of"),
+    ("facts about the frame, and names of products", files, "plans_of"),
     ("pedestals and smear (small frame)", image_plans, "readout_of"),
     ("the sweep: swap, sum, six steps, swap, sum", stream, "fill_words"),
     ("cards of the product", stream, "tica_header"),
-    ("its headers' sums", stream, "finished_header"),
-    ("look whether they can be read again", stream, "check_readable"),
+    ("checksums of its headers", stream, "finished_header"),
+    ("check that they can be read again", stream, "check_readable"),
     ("write to the disk", stream, "write_whole"),
 )
 TABLE = Path(__file__).parents[1] / "docs" / "tables" / "stages.md"
@@ -74,7 +74,7 @@ def main() -> None:
     rows = ["| stage | processor time [ms] |", "| --- | --- |"]
     rows += [f"| {name} | {stages[name]:.1f} |" for name, _, _ in STAGES]
     rest = stages["all"] - sum(stages[name] for name, _, _ in STAGES)
-    rows += [f"| all else | {rest:.1f} |", f"| one frame | {stages['all']:.1f} |", ""]
+    rows += [f"| everything else | {rest:.1f} |", f"| one frame | {stages['all']:.1f} |", ""]
     TABLE.write_text("\n".join(rows))
     print("\n".join(rows))
 

@@ -1,4 +1,4 @@
-"""Honest timing: several runs in turn, medians, and ratios pair by pair."""
+"""Timing: alternating runs, medians, and ratios of pairs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def in_turn(
     runs: int = 15,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[np.ndarray]:
-    """Run functions A B C A B C ... and give each one's times in seconds, a warm-up left out.
+    """Run functions A B C A B C ... and return the times of each in seconds, without a warm-up.
 
-    ``time.thread_time`` as the clock counts one thread's work alone, whatever else a machine does.
+    With ``time.thread_time`` as the clock, only this thread's work counts, not other load.
     """
     times: list[list[float]] = [[] for _ in functions]
     for run in range(runs + 1):
@@ -28,5 +28,5 @@ def in_turn(
 
 
 def ratio(one: np.ndarray, other: np.ndarray) -> float:
-    """Median of the ratios, pair by pair: the machine's drift falls out."""
+    """Median of the ratios of pairs, which cancels drifts of the machine's speed."""
     return float(np.median(one / other))

@@ -1,4 +1,4 @@
-"""Variance against drawn reads and against the mission's errors: the tables of docs/uncertainty.md.
+"""Variance compared with drawn reads and with the mission's errors: tables of docs/uncertainty.md.
 
 Run as ``python -m benchmarks.uncertainty``.
 """
@@ -26,7 +26,7 @@ FLATTEST = slice(250, 500)
 
 
 def sirius() -> tuple[Models, list[tica_fn.Frame]]:
-    """Models of camera 2 CCD 3, and the nine real cadences that have their collateral."""
+    """Models of camera 2 CCD 3, and the nine real cadences with collateral."""
     models = tica_fn.load_models(EXAMPLE, 2, 3)
     kinds = ("smrow", "tvcol")
     collateral = tuple(read_collateral(next(EXAMPLE.glob(f"*{kind}*"))) for kind in kinds)
@@ -38,7 +38,7 @@ def drawn_reads(models: Models, trials: int = 60) -> Iterator[str]:
     """Table of the Monte Carlo over the inverse pipeline."""
     kept = scatter_of_errors(models, trials=trials)
     rounded = scatter_of_errors(models, trials=trials, quantum=1.0, growth=0.0, seed=2)
-    yield "| sky [e- a read] | sigma stated [e-] | ratio | mean | ratio without requantisation |"
+    yield "| sky [e- per read] | estimated sigma [e-] | ratio | mean | unquantised ratio |"
     yield "| ---: | ---: | ---: | ---: | ---: |"
     for one, plain in zip(kept, rounded, strict=True):
         yield (
@@ -46,8 +46,8 @@ def drawn_reads(models: Models, trials: int = 60) -> Iterator[str]:
             f"| {plain.ratio:.3f} |"
         )
     yield ""
-    yield f"{kept[0].pixels:,} errors a level; 48 reads kept of 60, 7.63 e- read noise, smear of up"
-    yield "to 20 e- a read, the real models of camera 2 CCD 3."
+    yield f"{kept[0].pixels:,} errors per level; 48 of 60 reads kept, 7.63 e- read noise, smear"
+    yield "up to 20 e- per read, the real models of camera 2 CCD 3."
 
 
 def _mission(kind: str, column: str) -> Array:
@@ -56,7 +56,7 @@ def _mission(kind: str, column: str) -> Array:
 
 
 def mission_errors(models: Models, frames: list[tica_fn.Frame]) -> Iterator[str]:
-    """Table of the mission's errors, ours, and what the pixels really scatter by."""
+    """Table of the mission's errors, ours, and the actual scatter of the pixels."""
     pipeline = tica_fn.compose(tica_fn.standard_steps(models), tica_fn.estimate_variance(models))
     done = [pipeline(frame) for frame in frames]
     smear_rows = [out.collateral[0] for out in done]
@@ -102,7 +102,7 @@ _MEDIAN_OF_VARIANCE = 0.918
 
 
 def _faint(done: list[tica_fn.Frame], *, stated: bool) -> float:
-    """Error of the darkest pixels of the stamp's first column, without what the column shares."""
+    """Error of the darkest pixels of the stamp's first column, without the shared error."""
     pixels = np.array([out.pixels[:, 0] for out in done]) / LIVE_S
     dark = pixels.mean(axis=0) < np.percentile(pixels.mean(axis=0), 20)
     if stated:

@@ -1,23 +1,22 @@
-"""World Coordinate Solutions: their errors against the truth on several skies, and their speed.
+"""World coordinate solutions: their errors on several simulated skies, and their speed.
 
 ``python -m benchmarks.wcs [SKY ...] [--sectors N,N] [--ccds C-D,C-D]`` prints the error of every
-CCD and the worst of each sky, ``python -m benchmarks.wcs speed`` what a camera costs, in processor
-time:
+CCD and the worst of each sky; ``python -m benchmarks.wcs speed`` prints the processor time for a
+camera.  The skies are:
 
-* ``polynomial``: the mission's own WCS by ``tesswcs``, of degree 4, stars that stand still;
-* ``optics``: tess-point's map, which no polynomial follows, stars that stand still;
-* ``wild``: as ``optics``, images of no family (`tests.wcs.wild`);
-* ``crowd``: as ``wild``, with 20,000 stars to T = 16 that no catalogue has;
-* ``real``: tess-point's map at November 2026; each star is on the line through its places in
-  Tycho-2 and Gaia (the package's table of motions) with 3 mas/yr of error, or moves by 20 mas/yr
-  at random where the table knows none; 3,000 stars to T = 14 that no catalogue has, a close
-  companion to every tenth star, every twentieth a magnitude off; images of no family
-  (`tests.wcs.wild`), smeared by jitter within the exposure; scattered light that rises over the
-  CCD.
+* ``polynomial``: the mission's own WCS from ``tesswcs``, of degree 4, with fixed stars;
+* ``optics``: tess-point's map, which is not a polynomial, with fixed stars;
+* ``wild``: like ``optics``, with irregular star images (`tests.wcs.wild`);
+* ``crowd``: like ``wild``, with 20,000 additional stars to T = 16 that are in no catalogue;
+* ``real``: tess-point's map in November 2026.  Each star is on the line through its positions in
+  Tycho-2 and Gaia (the package's table of motions) with 3 mas/yr of error, or moves by a random
+  20 mas/yr if the table has no motion.  There are 3,000 stars to T = 14 that are in no catalogue, a
+  close companion to every tenth star, and every twentieth star is off by a magnitude.  Images are
+  irregular (`tests.wcs.wild`) and smeared by jitter within the exposure; scattered light increases
+  over the CCD.
 
-What they share with the code: the catalogue's places of 2016, and on the third sky its table of
-motions.  The error is that of the solution: at the good stars, and over the science area with its
-corners.
+They share with the code the catalogue's positions of 2016 and, for ``real``, its table of motions.
+The error is that of the solution, at the good stars and over the science area with its corners.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ def measure() -> list[Row]:
 
 
 def _batch(files: list[Path], folder: Path) -> str:
-    """Median time from one frame of a batch to the next, a single job."""
+    """Median time per frame of a batch with a single job."""
     ends = []
     for _, _, error in fit_files(files, folder / "ref.h5"):
         if error is not None:
@@ -111,7 +110,7 @@ def _batch(files: list[Path], folder: Path) -> str:
 
 
 def polynomial(psf: Any) -> Sky:
-    """The mission's WCS, stars that stand still."""
+    """The mission's WCS, with fixed stars."""
 
     def make(place: Place) -> tuple[Any, Any, float]:
         shift = tuple(_random(place).uniform(-4, 4, 2))
@@ -122,7 +121,7 @@ def polynomial(psf: Any) -> Sky:
 
 
 def still(psf: Any) -> Sky:
-    """tess-point's optics, stars that stand still."""
+    """tess-point's optics, with fixed stars."""
 
     def make(place: Place) -> tuple[Any, Any, float]:
         shift = tuple(_random(place).uniform(-4, 4, 2))
@@ -132,7 +131,7 @@ def still(psf: Any) -> Sky:
 
 
 def real(place: Place) -> tuple[Any, Any, float]:
-    """tess-point's optics in November 2026, with all that troubles a sky."""
+    """tess-point's optics in November 2026, with all disturbances."""
     rng = _random(place)
     shift, year = rng.uniform(-4, 4, 2), 2026.9
     seen = optics.optics(*place)
@@ -172,12 +171,12 @@ def real(place: Place) -> tuple[Any, Any, float]:
 
 
 def wild(place: Place) -> tuple[Any, Any, float]:
-    """tess-point's optics, stars that stand still, images of no family."""
+    """tess-point's optics, with fixed stars and irregular images."""
     return still(WildPSF(place[0] * 16 + place[1] * 4 + place[2], KINDS[place[2] % 3]))(place)
 
 
 def crowd(place: Place) -> tuple[Any, Any, float]:
-    """As `wild`, with 20,000 stars to T = 16 that no catalogue has."""
+    """Like `wild`, with 20,000 stars to T = 16 that are in no catalogue."""
     rng, seen = _random(place), optics.optics(*place)
     shift = rng.uniform(-4, 4, 2)
     table = sky.gaia()[optics.stars_near(seen.sky)]
@@ -234,7 +233,7 @@ def errors(make: Sky, place: Place) -> tuple[float, ...]:
 
 
 def _seconds(work: Callable[[], Any]) -> float:
-    """Processor time of some work, with the processes that it started."""
+    """Processor time of some work, including its child processes."""
     start = sum(os.times()[:4])
     work()
     return sum(os.times()[:4]) - start
@@ -278,7 +277,7 @@ def speed() -> list[Row]:
 
 
 def main() -> None:
-    """Print the errors of all CCDs of the sectors on the skies that are asked for."""
+    """Print the errors of all CCDs of the sectors on the requested skies."""
     parser = argparse.ArgumentParser()
     parser.add_argument("skies", nargs="*", choices=[[], "speed", *SKIES], default=list(SKIES))
     parser.add_argument("--sectors", default=",".join(map(str, SECTORS)))

@@ -26,13 +26,13 @@ extensions = [
     "sphinx_design",
     "sphinxarg.ext",
 ]
-# The first is the suffix of the pages that autosummary makes of its templates.
+# The first is the suffix of the pages that autosummary generates.
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_build", "tables", "**.ipynb_checkpoints"]
 templates_path = ["_templates"]
 suppress_warnings = ["intersphinx.external"]
 
-# pydata-sphinx-theme is what numpy, scipy, astropy and lightkurve use: its readers know their way.
+# numpy, scipy, astropy and lightkurve use pydata-sphinx-theme, so readers know their way around.
 html_theme = "pydata_sphinx_theme"
 html_title = "tica-fn"
 html_static_path = ["_static"]

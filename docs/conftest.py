@@ -1,4 +1,4 @@
-"""What the pages' examples need of their surroundings."""
+"""Environment for the examples in the pages."""
 
 import warnings
 
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_window_and_no_complaints(request):
-    """Draw without a screen; lightkurve warns of its optional parts while it is imported."""
+    """Draw without a screen; ignore lightkurve's warnings about optional packages on import."""
     matplotlib.use("Agg")
     if request.node.name == "ten-minutes.md":
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""What the figures of these pages share: one simulated raw frame, made once a build."""
+"""Shared parts of the pages' figures: one simulated raw frame, made once per build."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def models() -> tica_fn.Models:
 
 @cache
 def simulated() -> Simulated:
-    """Half an hour of sector 6, camera 2, CCD 3: real stars, real models, known truth."""
+    """A 30-minute frame of sector 6, camera 2, CCD 3: real stars, real models, known truth."""
     return full_frame(models(), sector=6, exposure_s=1800.0, seed=1)
 
 
 @cache
 def raw() -> tica_fn.Frame:
-    """The simulated frame as a file of the mission's kind holds it, with its WCS."""
+    """The simulated frame, read from a file in the mission's format, with its WCS."""
     with tempfile.TemporaryDirectory() as folder:
         return tica_fn.read(write_spoc_raw(simulated().frame, folder))
 
@@ -52,14 +52,14 @@ STEPS = (
 
 
 def until(last: str | None) -> tica_fn.Frame:
-    """The frame after all steps up to one; the raw frame for None."""
+    """The frame after all steps up to the given one; the raw frame for None."""
     if last is None:
         return raw()
     return after(*STEPS[: STEPS.index(last) + 1])
 
 
 def show(ax: Any, frame: tica_fn.Frame, title: str) -> None:
-    """Draw a full readout; the grey scale is that of its science pixels."""
+    """Draw a full readout, with a grey scale for its science pixels."""
     norm = norm_of(frame[SCIENCE]) if frame.shape == (2078, 2136) else None
     frame.plot(ax, norm=norm)
     ax.set_title(title)

@@ -1,6 +1,6 @@
-"""Small inventories of what these pages name of other projects, so that builds need no network.
+"""Small inventories of names in other projects that the pages link to; builds need no network.
 
-Each project's addresses follow one pattern; only the names are kept here.
+The addresses of each project follow one pattern, so only names are listed here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PROJECTS = {
 
 
 def mapping(folder: Path) -> dict[str, tuple[str, str]]:
-    """Write the inventories and give Sphinx's mapping to them."""
+    """Write the inventories and return Sphinx's mapping to them."""
     folder.mkdir(parents=True, exist_ok=True)
     found = {}
     for project, (address, pattern, names) in PROJECTS.items():

@@ -1,4 +1,4 @@
-"""The layers of the house, drawn from the list that the test of imports holds the package to."""
+"""Draw the layers of the package, from the list that the test of imports enforces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TEST = Path(__file__).parents[1] / "tests" / "test_imports.py"
 
 
 def layers() -> list[tuple[str, ...]]:
-    """Rooms of each layer, from the ground up."""
+    """Subpackages of each layer, from the bottom up."""
     for node in ast.parse(TEST.read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "LAYERS":
             return list(ast.literal_eval(node.value))
@@ -20,7 +20,7 @@ def layers() -> list[tuple[str, ...]]:
 
 
 def draw() -> Any:
-    """Draw a row of boxes a layer."""
+    """Draw one row of boxes per layer."""
     rows = layers()
     figure, ax = pyplot.subplots(figsize=(7.5, 0.5 * len(rows)))
     for height, rooms in enumerate(rows):

@@ -1,4 +1,4 @@
-"""The command line's parser for its page, with the examples of each command set as code."""
+"""The command line's parser for its page, with the examples of each command as code."""
 
 import argparse
 import re

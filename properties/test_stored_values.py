@@ -171,7 +171,7 @@ def test_raw_frames_read_are_what_astropy_says(tmp_path_factory, drawn, zipped):
     assert ("undefined" in texts) == undefined.any()
     rounded = method != "NONE" or packing == "RICE_1"
     lossy = bitpix < 0 and packing != "none" and rounded
-    assert ("packed with loss" in texts) == lossy
+    assert ("compressed with loss" in texts) == lossy
     if undefined.any():
         np.testing.assert_array_equal(frame.quality == Pixel.NO_DATA, undefined)
     else:

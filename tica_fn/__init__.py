@@ -1,4 +1,4 @@
-"""Calibration of TESS images as pure, compiled, composable steps; names load at first use."""
+"""Calibration of TESS images as pure, compiled, composable steps; names are loaded on first use."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import lazy_loader
 
 try:
     Path.home()
-except RuntimeError:  # astropy and others can't be imported then; nothing is written below this.
+except RuntimeError:  # astropy needs a home folder to be imported; nothing is written to it.
     os.environ["HOME"] = os.devnull
 
 _public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Let ``python -m tica_fn`` be the command line."""
+"""Run the command line as ``python -m tica_fn``."""
 
 from tica_fn.cli import main
 

@@ -1,16 +1,16 @@
-"""The spacecraft's clock: delays of the readout, and the corrections of a frame's times.
+"""Readout delays of the spacecraft's clock, and corrections of a frame's times.
 
 ``spoc``
-    The mission's files of sectors 1 to 21, as they were released first, are late: a cadence was
-    counted twice, which makes 2.000 s, and delays of the focal plane's electronics were left out,
-    0.031 s at the start and 0.011 s at the end.  Their full frames, up to sector 20, also lack the
-    order in which cameras and CCDs are read (`readout_delay`); their target pixels have it.
+    Times in SPOC's files of sectors 1 to 21, as first released, are late.  A 2.000 s interval was
+    counted twice, and delays of the focal plane's electronics were ignored: 0.031 s at the start
+    and 0.011 s at the end.  Full frames up to sector 20 also ignore the order in which cameras
+    and CCDs are read (`readout_delay`); target pixels include it.
 ``poc``
-    The clock of POC/TSO files is late: in sectors 27 to 37 their start is 1.95 s after that of the
-    mission's corrected files, their end 1.97 s.  Whether POC changed it later is not known.
+    Times in POC/TSO files are late: in sectors 27 to 37 they start 1.95 s, and end 1.97 s, after
+    those in SPOC's corrected files.  Whether POC changed the clock later is not known.
 ``poc-documented``
-    The same by what is documented of the mission's clock, -2.000 s and the delays above; 0.019 s
-    from what was measured, which is good to about 0.05 s.
+    The same from the documented errors of the mission's clock: -2.000 s and the delays above.  It
+    differs by 0.019 s from the measured offset, which is accurate to about 0.05 s.
 ``ccd``
     The CCDs of a camera are read one after the other, 0.02 s apart; POC/TSO files give all four
     the time of the first.
@@ -18,10 +18,10 @@
     Light travel time from the spacecraft to the solar system's barycentre.
 
 Sources: TESS data release notes 25 (section 3.3) and the revision memos of releases 27 and 29, as
-tasoc documents them (``photometry.fixes.time_offset``: which versions are late); start times of
-355,664 TICA and 4,482,130 SPOC frames compared (catalogues of tess-cloud).  In the mission's own
-files of sector 6, camera 2, CCD 3, target pixels are 1.5400 s later than their collateral, which
-is the readout's order.
+documented by tasoc (``photometry.fixes.time_offset`` lists the late versions); a comparison of the
+start times of 355,664 TICA and 4,482,130 SPOC frames (catalogues of tess-cloud).  In SPOC's files
+of sector 6, camera 2, CCD 3, target pixels are 1.5400 s later than their collateral, which is the
+delay by readout order.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 
 DAY_S = 86400.0
 CORRECTION_STEP = "correct_time_"
-"""What the names of the corrections start with among a frame's steps."""
+"""Prefix of a correction's name among a frame's steps."""
 
 _CAMERA_DELAY_S = (0.0, 1.5, 0.5, 1.0)
 _CCD_DELAY_S = 0.02
@@ -55,12 +55,12 @@ _LATE_VERSIONS = {
     27: ("spoc-4.0.14-20200108", "spoc-4.0.15-20200114", "spoc-4.0.17-20200130"),
     29: ("spoc-4.0.17-20200130", "spoc-4.0.20-20200220", "spoc-4.0.21-20200227"),
 }
-"""Releases that were made twice under one number, and the versions that made them first."""
+"""Releases that were issued twice under one number, and the late versions of SPOC."""
 _LAST_UNSTAGGERED_RELEASE = 27
 
 
 def readout_delay(camera: int, ccd: int) -> float:
-    """Time in seconds by which a CCD is read after the first (``TMOFST``)."""
+    """Delay in seconds of a CCD's readout after the first one (``TMOFST``)."""
     return _CAMERA_DELAY_S[camera - 1] + _after_first(ccd)
 
 
@@ -73,23 +73,23 @@ Seconds = tuple[float, float]
 
 
 def is_of_spoc(header: Keywords) -> bool:
-    """Tell whether a header is of the mission's pipeline, by the release it names (from 1 on)."""
+    """Tell whether a header is from SPOC: it names a data release, counted from 1."""
     release = header.get("DATA_REL")
     return isinstance(release, int) and release > 0
 
 
 def _no_poc(header: Keywords) -> str:
-    """Why the clock of a file is not POC's; empty where it is."""
+    """Reason why a file does not have POC's clock; empty if it does."""
     if "STARTTJD" not in header or is_of_spoc(header):
-        return "is for the clock of POC/TSO files (STARTTJD), not for SPOC's"
+        return "is for POC/TSO files (with STARTTJD), not for SPOC's"
     return ""
 
 
 def _no_late_spoc(header: Keywords) -> str:
-    """Why the clock of a file is not the mission's late one; empty where it is."""
+    """Reason why a file does not have SPOC's late clock; empty if it does."""
     release, version = header.get("DATA_REL"), str(header.get("PROCVER", ""))
     if not is_of_spoc(header) or not isinstance(release, int):
-        return "is for files of SPOC's, which say their release (DATA_REL)"
+        return "is for SPOC's files, which name their data release (DATA_REL)"
     if release <= _LAST_LATE_RELEASE:
         return ""
     late = _LATE_VERSIONS.get(release, ())
@@ -97,8 +97,8 @@ def _no_late_spoc(header: Keywords) -> str:
         return ""
     if late and not version.startswith("spoc"):
         return (
-            f"may be needed or made already: data release {release} was made twice, and no version "
-            "of SPOC's (PROCVER) tells which this is"
+            f"may be needed or made already: data release {release} was issued twice, and the "
+            "header has no SPOC version (PROCVER) that tells which one this is"
         )
     said = f"data release {release}{f', {version}' if late else ''}"
     return f"is in the file's times already ({said})"
@@ -124,8 +124,8 @@ def _of_spoc(camera: int, ccd: int, header: Keywords) -> Seconds:
 class TimeCorrection:
     """A correction of the clock: seconds added to start and end, by camera, CCD and header.
 
-    `refused` says why a file's header has no need of it, or is empty; `instead` names those that
-    it can't be made beside.
+    `refused` gives the reason why a file does not need it, or an empty string; `instead` names
+    the corrections that exclude this one.
     """
 
     what: str
@@ -135,7 +135,7 @@ class TimeCorrection:
     instead: tuple[str, ...] = ()
 
     def cards(self, camera: int, ccd: int, header: Keywords) -> tuple[tuple[str, float], ...]:
-        """Keywords and their values; those that a header has already stay."""
+        """Keywords and their values; a value that the header has already is kept."""
         values = self.seconds(camera, ccd, header)
         pairs = zip(self.keywords, values, strict=False)
         return tuple((keyword, header.get(keyword, value)) for keyword, value in pairs)
@@ -168,4 +168,4 @@ TIME_CORRECTIONS = {
     ),
     "barycenter": TimeCorrection(what="light travel time", seconds=lambda *_: (0.0, 0.0)),
 }  # fmt: skip
-"""The corrections by their names."""
+"""The corrections by name."""

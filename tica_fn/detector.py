@@ -1,4 +1,4 @@
-"""Geometry of a CCD readout, and the constants of the 64 amplifiers.
+"""Geometry of a CCD readout, and constants of the 64 amplifiers.
 
 One CCD is read as 2078 rows of 2136 columns through four amplifiers ("output channels") A, B, C
 and D.  Indices here are 0-based and half-open; FITS keywords are 1-based and inclusive.
@@ -85,29 +85,31 @@ SMEAR_ROWS = (2058, 2068)
 VIRTUAL_ROWS = (2068, 2078)
 
 PEDESTAL_FIRST_ROW = 750
-"""The pedestal leaves out the rows before this one, which ring after the start of the frame."""
+"""First row used for the pedestal; earlier rows ring after the start of the frame."""
 PEDESTAL_COLUMNS = 8
-"""The last so many of an amplifier's overclock columns; the first three see scattered light."""
+"""How many of an amplifier's overclock columns, the last ones, are used for the pedestal; the
+first three see scattered light."""
 SMEAR_MEDIAN_ROWS = (2061, 2068)
-"""Rows whose median is a column's smear; the first three smear rows see the buffer bleed."""
+"""Rows whose median is a column's smear; the first three smear rows get charge that bleeds from
+the buffer."""
 
 READ_INTERVAL_S = 2.0
 """Time from one read to the next, in seconds."""
 LIVE_FRACTION = 0.99
-"""Part of a 2 s exposure in which light is collected: 1.98 s."""
+"""Fraction of a 2 s exposure in which light is collected: 1.98 s."""
 KEPT_FRACTION = 0.8
-"""Part of the exposures that the on-board cosmic-ray mitigation keeps."""
+"""Fraction of the exposures that the on-board cosmic-ray mitigation keeps."""
 
 
 def check_ccd(camera: int, ccd: int) -> None:
-    """Refuse a camera or CCD that TESS does not have."""
+    """Raise `FrameError` for a camera or CCD that TESS does not have."""
     if camera not in CAMERAS or ccd not in CCDS:
         raise FrameError(f"camera {camera!r} CCD {ccd!r}: TESS has cameras 1 to 4 with CCDs 1 to 4")
 
 
 @lru_cache(maxsize=256)
 def amplifier_of_columns(first: int = 0, count: int = COLUMNS) -> Array:
-    """Amplifier that reads each of a run of columns.
+    """Amplifier of each of a run of columns.
 
     Parameters
     ----------
@@ -144,20 +146,20 @@ def amplifier_of_columns(first: int = 0, count: int = COLUMNS) -> Array:
 
 @lru_cache(maxsize=256)
 def amplifiers_of_columns(first: int = 0, count: int = COLUMNS) -> tuple[int, ...]:
-    """Amplifiers that read any of a run of columns."""
+    """Amplifiers that read at least one of a run of columns."""
     return tuple(np.unique(amplifier_of_columns(first, count)).tolist())
 
 
 def _four(value: object) -> Array:
     array = frozen_array(value, dtype=np.float64)  # type: ignore[arg-type]
     if array.shape != (4,):
-        raise FrameError(f"one number for each amplifier A, B, C, D is wanted, not {array.shape}")
+        raise FrameError(f"give one number for each amplifier A, B, C, D, not shape {array.shape}")
     return array
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Amplifiers(Record):
-    """Constants of a CCD's four amplifiers; each field is (4,) float64 in the order A, B, C, D.
+    """Constants of a CCD's four amplifiers; each field is (4,) float64, in the order A, B, C, D.
 
     Parameters
     ----------
@@ -166,15 +168,15 @@ class Amplifiers(Record):
     lin_scale, lin_origin : ndarray
         Linearity: ``x = (ADU per read - lin_origin) * lin_scale``; origin in ADU, scale in 1/ADU.
     lin_c0, lin_c1, lin_c2 : ndarray
-        Linearity: electrons are multiplied by ``lin_c0 + lin_c1 x + lin_c2 x**2``.
+        Linearity: the signal in electrons is multiplied by ``lin_c0 + lin_c1 x + lin_c2 x**2``.
     spoc_c0, spoc_c1, spoc_c2 : ndarray
-        The mission's own polynomial, which it multiplies counts by; TICA's is its integral.
+        SPOC's own polynomial, by which it multiplies counts; TICA's is its integral.
     max_domain_adu : ndarray
-        Signal in ADU per read up to which the linearity was measured.
+        Highest signal, ADU per read, at which the linearity was measured.
     poc_gain_gain, poc_gain_loss : ndarray
-        The older POC linearity model's two coefficients, 1/electron.
+        The two coefficients of the older POC linearity model, 1/electron.
     undershoot : ndarray
-        Fraction of a pixel's signal that the next pixel read lacks.
+        Fraction of a pixel's signal that is missing in the pixel read next.
     """
 
     gain: Array = attrs.field(converter=_four)
@@ -205,7 +207,7 @@ _COLUMN_OF_FIELD = {
 
 @cache
 def amplifiers(camera: int, ccd: int) -> Amplifiers:
-    """Constants of one CCD's amplifiers, from the table that ships with the package.
+    """Constants of one CCD's amplifiers, from the table in the package.
 
     Parameters
     ----------

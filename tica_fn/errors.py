@@ -1,9 +1,11 @@
-"""The errors that tica-fn raises, all under `ValueError` or `OSError`; notes of lesser things.
+"""The errors that tica-fn raises, and notes about smaller problems.
 
-Each message names the file or field, what was expected, what came, and what to do.  A note is told
-of a file that is read all the same.  While somebody listens (the command line does, for each file),
-notes are kept for them; else they go to the logger ``tica_fn`` as warnings, which Python prints
-unless it is told otherwise.
+Every error is a `ValueError` or an `OSError`.  Its message names the file or field, what was
+expected and what was found, and says what to do where that helps.
+
+A note is about a file that can be used all the same.  Inside `keep_notes` notes are collected in a
+list (the command line does so for each file); otherwise they are logged as warnings by the logger
+``tica_fn``, which Python prints by default.
 """
 
 from __future__ import annotations
@@ -34,35 +36,35 @@ __all__ = [
 
 
 class FrameError(ValueError):
-    """A frame is not what a step needs: its unit, shape, camera, or what was done to it."""
+    """A frame does not suit a step: wrong unit, shape or CCD, or a step too many or too few."""
 
 
 class AstrometryError(FrameError):
-    """A frame's stars are not where they should be (another field), or too few can be measured."""
+    """A frame shows another field than expected, or too few of its stars can be measured."""
 
 
 class MissingCollateralError(FrameError):
-    """The frame lacks the overclock or smear pixels from which a step measures its numbers."""
+    """The frame lacks the overclock or smear pixels that a step measures."""
 
 
 class ModelError(ValueError):
-    """A calibration model is missing, of another CCD, or holds values that cannot be right."""
+    """A calibration model is missing, belongs to another CCD, or holds impossible values."""
 
 
 class ExposureMismatchError(ModelError):
-    """The models were made for another exposure time than the frame's."""
+    """The models were made for an exposure time other than the frame's."""
 
 
 class BadFileError(OSError):
-    """A file is not what it should be: not FITS, truncated, a checksum or keyword is wrong."""
+    """A file is not as it should be: not FITS, truncated, or with a wrong checksum or keyword."""
 
 
 class ClusterError(OSError):
-    """A Dask cluster cannot be reached, or went away."""
+    """A Dask cluster cannot be reached, or the connection to it was lost."""
 
 
 class RemoteError(OSError):
-    """A server cannot be reached, or what it sends is not what it should be."""
+    """A server cannot be reached, or it sends something other than expected."""
 
 
 class UsageError(ValueError):
@@ -81,31 +83,31 @@ _NAMES_OF_LIBRARIES = frozenset({"VerifyError", "CfitsioException", "IsalError"}
 
 
 def of_the_package(path: str | os.PathLike[str], error: Exception) -> Exception:
-    """Turn what a library raised at a file into an error that names the file.
+    """Turn an error that a library raised into one that names the file.
 
     Parameters
     ----------
     path : path-like
-        The file that was worked at.
+        The file that was being processed.
     error : Exception
-        What was raised.
+        The error that was raised.
 
     Returns
     -------
     Exception
-        `BadFileError` for what libraries raise at bad files and where memory ran out; the error
-        itself if it is one of this package, of the system, or a fault of the program.
+        `BadFileError` for errors that libraries raise for bad files, and if memory ran out.  The
+        error itself if it comes from this package or the system, or is a bug in the program.
     """
     if isinstance(error, OSError | ValueError):
         return error
     text = " ".join(str(error).split())
     found: Exception | None = None
     if isinstance(error, MemoryError):
-        found = BadFileError(f"{path}: it needs more memory than there is")
+        found = BadFileError(f"{path}: not enough memory to process it")
     elif isinstance(error, _OF_LIBRARIES) or _NAMES_OF_LIBRARIES & {
         kind.__name__ for kind in type(error).__mro__
     }:
-        found = BadFileError(f"{path}: can't be worked at ({text or type(error).__name__})")
+        found = BadFileError(f"{path}: can't be processed ({text or type(error).__name__})")
     if found is None:
         return error
     found.__cause__ = error
@@ -113,17 +115,17 @@ def of_the_package(path: str | os.PathLike[str], error: Exception) -> Exception:
 
 
 def describe(error: BaseException) -> str:
-    """Put an error in one line.
+    """Describe an error in one line.
 
     Parameters
     ----------
     error : BaseException
-        What was raised.
+        The error that was raised.
 
     Returns
     -------
     str
-        Its file and cause, without line ends.
+        Its file and cause, without line breaks.
     """
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return one_line(f"{os.fspath(error.filename)}: {error.strerror}")
@@ -134,17 +136,17 @@ def describe(error: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    """Escape what would break a line or a terminal.
+    """Escape characters that would break a line or upset a terminal.
 
     Parameters
     ----------
     text : str
-        Any text, such as a file's name.
+        Any text, such as a file name.
 
     Returns
     -------
     str
-        With line ends and other control characters as backslash escapes.
+        The text with line breaks and other control characters as backslash escapes.
     """
     return "".join(
         c if c >= " " and c not in "\x7f\x85\u2028\u2029" else ascii(c)[1:-1] for c in text
@@ -156,7 +158,7 @@ _kept: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 @contextmanager
 def keep_notes() -> Iterator[list[str]]:
-    """Keep the notes of this thread in a list."""
+    """Collect the notes of this thread in a list."""
     notes: list[str] = []
     token = _kept.set(notes)
     try:
@@ -166,7 +168,7 @@ def keep_notes() -> Iterator[list[str]]:
 
 
 def tell_note(text: str) -> None:
-    """Tell something of a file; who listens keeps it once."""
+    """Keep a note about a file, once, in the list of `keep_notes`; outside it, log the note."""
     notes = _kept.get()
     if notes is None:
         import logging

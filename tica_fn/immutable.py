@@ -1,7 +1,7 @@
 """Immutable arrays, mappings and records.
 
-A read-only *view* still changes through its base, so a frozen array owns its memory.  Both kinds
-stay frozen in copies and across processes.
+A read-only *view* can still change through its base, so a frozen array owns its memory.  Arrays
+and mappings stay frozen when records are copied or sent to other processes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Array = NDArray[Any]
 
 
 def freeze(array: Array) -> Array:
-    """Make a new array read-only in place; nobody else may hold it."""
+    """Make a new array read-only in place; nothing else may refer to it."""
     array.setflags(write=False)
     return array
 
@@ -44,7 +44,7 @@ def is_frozen(array: Array) -> bool:
 
 
 def frozen_array(value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
-    """Frozen form of an array; the input is not modified, and copied unless frozen already."""
+    """Frozen copy of an array, or the array itself if it is frozen already."""
     array = np.asarray(value)
     wanted = (array.dtype if dtype is None else np.dtype(dtype)).newbyteorder("=")
     if array.dtype == wanted and is_frozen(array):
@@ -63,7 +63,7 @@ def frozen_integers(value: ArrayLike) -> Array:
 
 
 def same(left: object, right: object) -> bool:
-    """Equality by value, where NaN equals NaN."""
+    """Compare by value; NaN equals NaN."""
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         if left is None or right is None:
             return False
@@ -76,13 +76,13 @@ def same(left: object, right: object) -> bool:
 
 
 class Unchanging(Mapping[str, Any]):
-    """Immutable mapping; a record keeps it as it is."""
+    """Base of immutable mappings, which records keep without copying."""
 
     __slots__ = ()
 
 
 class FrozenMapping(Unchanging):
-    """A mapping that cannot change and can be pickled and hashed."""
+    """Immutable mapping that can be pickled and hashed."""
 
     __slots__ = ("_items",)
 
@@ -108,8 +108,8 @@ class FrozenMapping(Unchanging):
 class Record:
     """Base of the frozen attrs records: NaN-aware equality, a short repr, frozen copies.
 
-    Pickling rebuilds a record through its constructor, whose converters freeze the arrays again;
-    a worker process gets read-only arrays like everyone else.
+    Unpickling calls the constructor, whose converters freeze the arrays again, so arrays are
+    read-only in worker processes too.
     """
 
     __slots__ = ()

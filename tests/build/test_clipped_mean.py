@@ -237,11 +237,23 @@ def test_two_values_have_their_own_scatter():
     ("items", "load", "limit", "error", "message"),
     [
         (range(2), lambda _: (np.zeros((2, 2)), 1.0), 5.0, FrameError, "at least three"),
-        (range(4), lambda _: (np.zeros((2, 2)), 1.0), 2.9, ValueError, "3 is the least"),
-        (range(4), lambda _: (np.zeros((2, 2)), 1.0), np.nan, ValueError, "3 is the least"),
-        (range(4), lambda n: (np.zeros((2, 2 + n)), 1.0), 5.0, FrameError, "1: its shape"),
-        (range(4), lambda _: (np.zeros((2, 2)), 0.0), 5.0, FrameError, "0: its weight is 0"),
-        (range(4), lambda _: (np.zeros((2, 2)), np.nan), 5.0, FrameError, "0: its weight is nan"),
+        (range(4), lambda _: (np.zeros((2, 2)), 1.0), 2.9, ValueError, "use at least 3"),
+        (range(4), lambda _: (np.zeros((2, 2)), 1.0), np.nan, ValueError, "use at least 3"),
+        (range(4), lambda n: (np.zeros((2, 2 + n)), 1.0), 5.0, FrameError, "1: shape is"),
+        (
+            range(4),
+            lambda _: (np.zeros((2, 2)), 0.0),
+            5.0,
+            FrameError,
+            "0: weight must be above zero and finite, not 0",
+        ),
+        (
+            range(4),
+            lambda _: (np.zeros((2, 2)), np.nan),
+            5.0,
+            FrameError,
+            "0: weight must be above zero and finite, not nan",
+        ),
     ],
 )
 def test_what_cannot_be_averaged_is_refused(items, load, limit, error, message):

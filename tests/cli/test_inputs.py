@@ -158,7 +158,7 @@ def test_a_list_with_a_stray_nul_is_refused(raw, calibrate, tmp_path):
     (tmp_path / "list").write_bytes(os.fsencode(raw / NAMES[0]) + b"\nno\0name\n")
     code, made, _, said = calibrate("--list", tmp_path / "list")
     assert (code, made) == (1, [])
-    assert "list: line 2 holds a NUL" in said
+    assert "list: line 2 contains a NUL" in said
 
 
 COMMANDS = {
@@ -183,7 +183,7 @@ def test_every_command_of_many_files_takes_a_list_and_no_address(command, run, t
     for address in ("s3://stpubdata/tess/a_ffir.fits", "https://mast.stsci.edu/a.fits"):
         code, _, said = run(*words, address)
         assert code == 2
-        assert f"{address} is an address, and only files on disks are read" in said
+        assert f"{address} is an address, but only files on disk are read" in said
         (tmp_path / "list").write_text(f"{address}\n")
         code, _, said = run(*words, "--list", tmp_path / "list")
         assert code == 2
@@ -253,7 +253,7 @@ def test_a_wrong_folder_of_models_is_refused_once(raw, run, tmp_path):
 def test_models_one_folder_further_down_are_named(raw, run, caldir):
     code, _, said = run("calibrate", raw, "--caldir", caldir.parent)
     assert code == 1
-    assert "it holds calibration_02min: name one of them" in said
+    assert "it contains calibration_02min: give one of these" in said
 
 
 # One bad file of many.

@@ -165,10 +165,10 @@ def test_a_profile_of_another_ccd_or_shape_is_refused(tmp_path, folder):
     hdu = fits.PrimaryHDU(np.zeros((4, ROWS)))
     hdu.header.update(MODEL="row profile", CAMERA=2, CCD=4)
     hdu.writeto(place / "row-profile-2-3.fits")
-    with pytest.raises(tica_fn.errors.ModelError, match="its CCD is 4, 3 is wanted"):
+    with pytest.raises(tica_fn.errors.ModelError, match="its CCD is 4, expected 3"):
         tica_fn.load_models(place, 2, 3)
     fits.PrimaryHDU(np.zeros((4, 7))).writeto(place / "row-profile-2-3.fits", overwrite=True)
     with pytest.raises(tica_fn.errors.BadFileError, match="row-profile-2-3"):
         tica_fn.load_models(place, 2, 3)
-    with pytest.raises(tica_fn.errors.ModelError, match="4 x 2078"):
+    with pytest.raises(tica_fn.errors.ModelError, match="a row profile has shape"):
         attrs.evolve(tica_fn.neutral_models(2, 3), row_profile=np.zeros((4, 3)))

@@ -86,7 +86,7 @@ def test_what_is_there_is_kept_unless_told(folder, stacks, capsys):
     before = path.read_bytes()
     command = ["models", "build", "bias", *map(str, stacks["bias"]), "-o", str(path)]
     assert main(command) == 1
-    assert "it is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert path.read_bytes() == before
     assert main([*command, "--overwrite", "--sigma", "4"]) == 0
     assert fits.getheader(path)["CLIPSIG"] == 4.0
@@ -98,10 +98,10 @@ def test_what_is_there_is_kept_unless_told(folder, stacks, capsys):
         (("bias", "B0", "B1"), "at least three frames, not 2"),
         (("bias", "B0", "B1", "B0"), "given more than once"),
         (("bias", "B0", "B1", "NONE"), "none.fits"),
-        (("bias", "B0", "B1", "B2", "--bias", "B0"), "without other models"),
-        (("flat", "F0", "F1", "F2"), "a flat needs a bias"),
-        (("flat", "B0", "B1", "B2", "--bias", "BIAS"), "no light in it"),
-        (("flat", "F0", "F1", "F2", "--bias", "FLAT"), "its MODEL is flat, bias is wanted"),
+        (("bias", "B0", "B1", "B2", "--bias", "B0"), "needs no other models"),
+        (("flat", "F0", "F1", "F2"), "a flat needs one bias"),
+        (("flat", "B0", "B1", "B2", "--bias", "BIAS"), "no light"),
+        (("flat", "F0", "F1", "F2", "--bias", "FLAT"), "its MODEL is flat, expected bias"),
         (("flat", "F0", "F1", "F2", "--bias", "F0"), "in the primary HDU"),
         (("flat", "F0", "F1", "F2", "--bias", "TEXT"), "not a readable FITS file"),
     ],
@@ -117,7 +117,7 @@ def test_what_cannot_be_built_is_one_line_and_no_file(
     names["FLAT"] = folder / "flatfields" / "cam2_ccd3_image.fits"
     output = tmp_path / "out.fits"
     command = [str(names.get(word, word)) for word in arguments]
-    wrong_arguments = ("given more than once", "without other models", "a flat needs a bias")
+    wrong_arguments = ("given more than once", "needs no other models", "a flat needs one bias")
     code = 2 if message in wrong_arguments else 1
     assert main(["models", "build", *command, "-o", str(output)]) == code
     error = capsys.readouterr().err

@@ -299,7 +299,7 @@ def test_a_file_that_kills_its_process_does_not_take_the_others(folders, monkeyp
     found = {c.gold.name: c for c in compare_folders(*folders, jobs=2)}
     assert len(found) == 7
     assert [n for n, c in found.items() if c.failed] == ["1.fits", "2.fits", "only_gold.fits"]
-    assert "process that worked at it died" in only(found["1.fits"]).text
+    assert "process that worked on it died" in only(found["1.fits"]).text
 
 
 def test_a_picture_that_cannot_be_drawn_fails_alone(folders, monkeypatch, capsys, tmp_path):

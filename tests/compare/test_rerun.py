@@ -53,7 +53,7 @@ def test_models_that_are_not_wrong_are_told(made, capsys):
     assert "was calibrated with the models of calibration_02min" in out
     code, out = compare(made, capsys, "--wrong-caldir", str(made[3]))
     assert code == 1
-    assert "not for its exposure time" in out
+    assert "not because of its exposure time" in out
 
 
 def test_a_changed_pixel_of_the_gold_is_found(made, capsys, tmp_path):

@@ -45,7 +45,7 @@ def test_what_is_there_is_made_again_when_more_is_wanted(raw_frames, spoc_models
     (plain,) = calibrated_with(raw_frames[:1], spoc_models, tmp_path)
     before = plain.read_bytes()
     calibrated_with(raw_frames[:1], spoc_models, tmp_path, "--uncertainty")
-    assert "made again, as it was made by other steps" in capsys.readouterr().out
+    assert "made again, because it was made by other steps" in capsys.readouterr().out
     calibrated_with(raw_frames[:1], spoc_models, tmp_path, "--uncertainty")
     assert "1 skipped" in capsys.readouterr().out
     pixels = fits.getdata(plain)

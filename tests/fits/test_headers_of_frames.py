@@ -250,7 +250,7 @@ def test_a_header_that_goes_on_behind_its_end_card_is_refused(end, last, raw, tm
     path = tmp_path / raw.name
     path.write_bytes(data)
     for read in (tica_fn.read, read_headers):
-        with pytest.raises(BadFileError, match=f"{path}: HDU 1: the header goes on behind"):
+        with pytest.raises(BadFileError, match=f"{path}: HDU 1: the header continues after"):
             read(path)
 
 

@@ -188,7 +188,7 @@ def test_collateral_is_not_unpacked_without_end(kind, table, tmp_path):
         path.write_bytes(gzip.compress(table, 1) + gzip.compress(bytes(1 << 24), 1) * 64)
     else:
         path.write_bytes(gzip.compress(with_cards(table, {"NAXIS2": 10**12}), 1))
-    with pytest.raises(BadFileError, match=r"x\.fits\.gz: .*(headers say|headers promise)"):
+    with pytest.raises(BadFileError, match=r"x\.fits\.gz: .*(headers say|headers announce)"):
         held(path)
     whole = tmp_path / "y.fits.gz"
     whole.write_bytes(gzip.compress(table, 1))

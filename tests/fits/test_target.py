@@ -326,7 +326,7 @@ def test_collateral_in_any_order_of_cadences(readouts, tmp_path, calibrate, whol
 
 BAD = {
     "no place": ({"drop": ["1CRV3P"]}, "1CRV3P"),
-    "place outside": ({"cards": {"1CRV3P": 2136}}, "do not lie"),
+    "place outside": ({"cards": {"1CRV3P": 2136}}, "do not fit"),
     "no coadds": ({"drop": ["NREADOUT"]}, "NREADOUT"),
     "no live time": ({"drop": ["INT_TIME"]}, "INT_TIME"),
     "no interval": ({"drop": ["TIMEDEL", "NUM_FRM"]}, "exposure time"),

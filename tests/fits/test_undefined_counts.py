@@ -95,7 +95,7 @@ def test_counts_packed_with_loss_are_told(counts, tmp_path, caplog):
         path = tmp_path / (name_of(1) + ".fz")
         fits.HDUList([hdus[0], image]).writeto(path)
     tica_fn.read(path)
-    assert "packed with loss" in caplog.text
+    assert "compressed with loss" in caplog.text
 
 
 @pytest.mark.parametrize("cards", [

@@ -41,12 +41,12 @@ def test_fills_the_array_it_is_given(models, raw):
 
 
 def test_refuses_what_is_no_stack(models, raw):
-    with pytest.raises(FrameError, match="a stack is"):
+    with pytest.raises(FrameError, match="a stack must be"):
         tica_fn.calibrate_stack(raw[0], models, **FACTS)
     with pytest.raises(FrameError, match="C-contiguous"):
         tica_fn.calibrate_stack(raw[::2], models, **FACTS)
     for wrong in ({"out": np.empty((1, 2, 3))}, {"dtype": np.float16}, {"dtype": np.int32}):
-        with pytest.raises(FrameError, match="the result is C-contiguous"):
+        with pytest.raises(FrameError, match="out must be C-contiguous"):
             tica_fn.calibrate_stack(raw, models, **FACTS, **wrong)
 
 

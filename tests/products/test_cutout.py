@@ -181,7 +181,7 @@ def test_the_command(frames, star, tmp_path, capsys):
     with fits.open(out) as hdus:
         assert hdus[1].data["FLUX"].shape == (2, 9, 9)
     assert main(["cutout", *paths, *words]) == 1
-    assert "there is such a file" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     code = subprocess.run(
         [sys.executable, "-m", "tica_fn", "cutout", paths[0], *words, "--size", "1", "2", "3"],
         capture_output=True,

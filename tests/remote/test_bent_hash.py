@@ -86,7 +86,7 @@ def test_a_byte_less_is_found_by_the_size_that_the_header_tells(unsummed, fetch)
         if dvc_hash_kind(path, md5, digest_file(path), legacy=True):
             code, _, err = fetch(unsummed)
             assert code == 1
-            assert "truncated" in err or "its headers tell of" in err
+            assert "truncated" in err or "its headers announce" in err
 
 
 def test_without_sums_the_bytes_of_the_first_sight_are_held_to(unsummed, fetch, tmp_path):

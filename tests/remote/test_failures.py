@@ -122,7 +122,7 @@ def test_a_rerun_goes_on_with_the_half_file(kit, dvc3, serve, fetch, tmp_path):
     server.break_after, server.ranges = 2**18, False
     code, error = fetch(dvc3, server.url)
     assert code == 1
-    assert "the transfer broke off (tries in a row: 1; bytes kept: 262144; run it again" in error
+    assert "the transfer broke off (failed attempts: 1; bytes kept: 262144; run it again" in error
     assert nothing_installed(tmp_path)
     server.break_after, server.ranges = None, True
     server.log.clear()
@@ -228,7 +228,7 @@ def test_a_disk_that_fills_while_writing(dvc3, serve, fetch, tmp_path, monkeypat
         monkeypatch.setenv("TICA_FN_CACHE", str(disk / "cache"))
         code, error = fetch(dvc3, serve(dvc3.remote).url)
         assert code == 1
-        assert "disk full; what has come is kept" in error
+        assert "disk full; the part downloaded so far is kept" in error
         assert nothing_installed(tmp_path)
         subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
         assert fetch(dvc3, serve(dvc3.remote).url) == (0, "")
@@ -327,8 +327,8 @@ def test_fetches_of_several_ccds_at_once_are_all_recorded(kit, dvc3, serve, tmp_
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("ftp://host/models", "begins with http"),
-        ("tess.mit.edu/public", "begins with http"),
+        ("ftp://host/models", "must begin with http"),
+        ("tess.mit.edu/public", "must begin with http"),
         ("http://host:nine/", "Port could not be cast"),
     ],
 )

@@ -89,8 +89,8 @@ ANSWERS = {
     "a range in words": (head("206 Partial", "Content-Range: bytes all/many"), "all/many"),
     "a file of ours": (head("302 Found", "Location: file:///etc/passwd"), "file:///etc/passwd"),
     "another protocol": (head("301 Moved", "Location: ftp://127.0.0.1/x"), "ftp://"),
-    "no address": (head("302 Found", "Location: http://[]/x"), "sends us to http://[]/x"),
-    "a port that is none": (head("302 Found", "Location: http://a:b/x"), "sends us to http://a"),
+    "no address": (head("302 Found", "Location: http://[]/x"), "redirects to http://[]/x"),
+    "a port that is none": (head("302 Found", "Location: http://a:b/x"), "redirects to http://a"),
     "a host that is none": (head("302 Found", "Location: http://*.é..x/"), "not allowed"),
     "itself": (head("302 Found", "Location: /file"), "more than 5 times"),
     "a choice": (head("300 Multiple Choices"), "300"),
@@ -158,7 +158,7 @@ def test_a_byte_at_a_time_does_not_hold_us(hostile, tmp_path, where):
     """Each byte comes well within the timeout; the whole would take hours."""
     server = hostile(lambda write, server: drip(write, server, *where, 0.1))
     begun = time.monotonic()
-    with pytest.raises(RemoteError, match="tries in a row: 3"):
+    with pytest.raises(RemoteError, match="failed attempts: 3"):
         download(server, tmp_path)
     assert len(server.requests) == 3
     assert time.monotonic() - begun < 12.0
@@ -173,7 +173,7 @@ def test_a_file_given_by_the_byte_in_many_answers_is_given_up(hostile, tmp_path)
         write(head(status, span, f"Content-Length: {len(BODY) - start}") + b".")
 
     server = hostile(script)
-    with pytest.raises(RemoteError, match="tries in a row: 3; bytes kept: 3"):
+    with pytest.raises(RemoteError, match="failed attempts: 3; bytes kept: 3"):
         download(server, tmp_path)
     assert len(server.requests) == 3
 

@@ -66,7 +66,7 @@ def test_a_login_page_is_not_taken_for_a_model(fetch, archive, tmp_path):
     code, _, err = fetch()
     assert code == 1
     assert "not a FITS file" in err
-    assert "thrown away" in err
+    assert "discarded" in err
     assert not (tmp_path / "m").exists()
     recorded = tmp_path / "cache" / "mast" / "sha256.json"
     assert not recorded.exists() or NAMES[0] not in recorded.read_text()
@@ -85,7 +85,7 @@ NOT_THE_MODEL = {
     "no model": (lambda kit: kit.fits_bytes(3, 300), "no image"),
     "a changed bit": (lambda kit: turned(model(kit, NAMES[1])), "DATASUM"),
     "half of it": (lambda kit: model(kit, NAMES[1])[: 2880 * 2000], "truncated"),
-    "more than it": (lambda kit: model(kit, NAMES[1]) + bytes(2880), "its headers tell of"),
+    "more than it": (lambda kit: model(kit, NAMES[1]) + bytes(2880), "its headers announce"),
 }
 
 
@@ -140,4 +140,4 @@ def test_without_a_mark_of_the_version_half_a_file_is_taken_anew(fetch, archive,
 def test_pins_are_no_thing_of_masts(fetch):
     code, _, err = fetch("--pin", "0" * 32)
     assert code == 2
-    assert "no pins" in err
+    assert "takes no exposure, --pin" in err

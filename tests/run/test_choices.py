@@ -164,7 +164,7 @@ def test_names_without_a_camera_are_refused(select, tmp_path):
     path = tmp_path / "series.txt"
     path.write_text(GOLDEN.read_text().replace("-2-crm-ffi", ""))
     assert (
-        f"{path}: the names in it do not say one camera" in select("--timeseries", path, code=1).err
+        f"{path}: the names in it are not of one camera" in select("--timeseries", path, code=1).err
     )
 
 

@@ -174,7 +174,7 @@ def test_every_fault_is_named(spoil, capsys):
     said = capsys.readouterr().err
     for where, what in (
         ("cam4-ccd4", "the folder is missing"),
-        ("notes.txt", "is no part of a delivery"),
+        ("notes.txt", "is not part of a delivery"),
         ("ref-stars", "no star file of camera 4 CCD 3"),
         (STARS.format(4, 2), "lacks blkidxs"),
         (STARS.format(4, 1), "NaN in ras"),
@@ -186,7 +186,7 @@ def test_every_fault_is_named(spoil, capsys):
         (FRAME.format(9000, 2, 2), "CTYPE1 is 'RA---TAN'"),
         (FRAME.format(9000, 2, 1), "CRPIX is (1070.0, 1024.0)"),
         (FRAME.format(9000, 1, 4), "A_ORDER is None"),
-        (FRAME.format(9000, 1, 3), "off where they were measured"),
+        (FRAME.format(9000, 1, 3), "off their measured places"),
         (FRAME.format(9000, 1, 2), "arcsec, not about 21"),
         (FRAME.format(9000, 1, 1), "WCSGDF is 0.123"),
         (FRAME.format(9001, 1, 1), "NaN in FLX"),
@@ -249,7 +249,7 @@ def nudged(path, key, by):
         (lambda path: cards(path, RMSAP=0.5), "RMSAP is 0.5"),
         (lambda path: nudged(path, "CRVAL1", 0.3 / 3600), "pixels off on average"),
         (lambda path: nudged(path, "A_0_3", 3e-11), "stars scatter by"),
-        (lambda path: nudged(path, "AP_2_0", 3e-6), "AP and BP lead"),
+        (lambda path: nudged(path, "AP_2_0", 3e-6), "AP and BP do not invert"),
         (lambda path: changed_pixels(path, np.zeros_like), "its pixels are all the same"),
         (lambda path: changed_pixels(path, lambda old: old.astype(np.int32)), "BITPIX is 32"),
     ],

@@ -180,7 +180,7 @@ def test_products_of_other_names_leave_the_record(plain, tmp_path, go):
     files = sorted((plain / "raw").iterdir())[:2]
     go(plain, tmp_path, "--no-wcs", "--no-report", files=files)
     printed = go(plain, tmp_path, "--no-wcs", "--no-report", "--compress", "gzip", files=files).out
-    assert printed.count("made with other options, no part of the run") == 2
+    assert printed.count("made with other options, not part of the run") == 2
     names = {row["product"] for row in tica_fn.run.open_record(tmp_path).rows("frames")}
     assert len(names) == 2
     assert all(name.endswith(".gz") for name in names)
@@ -207,7 +207,7 @@ def test_record_is_rebuilt_from_the_products(sky_run, tmp_path, capsys):
     printed = capsys.readouterr()
     assert "8 products" in printed.out
     assert "rebuilt: 8 of 8 files calibrated" in printed.out
-    assert printed.out.count("not known any more: folders of the inputs") == 1
+    assert printed.out.count("lost with the old record: folders of the inputs") == 1
     after = {row["product"]: dict(row) for row in tica_fn.run.open_record(out).rows("frames")}
     lost = {"seconds": None, "wcs_seconds": None}
     for product, row in before.items():
@@ -230,7 +230,7 @@ def test_a_damaged_record_does_not_stop_a_run(sky, sky_run, tmp_path, go):
     before = contents(out)
     (out / "run.sqlite").write_bytes(b"nothing of SQLite's")
     printed = go(sky, out).out
-    assert "made anew" in printed
+    assert "rebuilding it" in printed
     assert "0 done, 8 skipped, 0 failed" in printed
     assert contents(out) == before
     assert all(row["smear"] > 0 for row in tica_fn.run.open_record(out).rows("frames"))
@@ -377,8 +377,8 @@ def test_a_configuration_file_says_all_and_the_command_line_wins(plain, tmp_path
         ("compress = 'zip'", "not one of none, gzip, rice, gzip2"),
         ("jobs = 0", "positive whole number"),
         ("no-wcs = 'yes'", "true or false"),
-        ("jobs = [1]", "one value is wanted"),
-        ("[a]\njobs = 1\n[b]\njobs = 2", "said twice"),
+        ("jobs = [1]", "give one value"),
+        ("[a]\njobs = 1\n[b]\njobs = 2", "given twice"),
     ],
 )
 def test_a_wrong_configuration_is_one_line(plain, tmp_path, capsys, text, word):
@@ -515,7 +515,7 @@ def test_transients_are_told_by_time_and_only_once(plain, tmp_path, capsys):
     words = ["run", raws, "--caldir", plain / "calibration_30min", "--outdir", out, "--no-wcs"]
     words = [str(word) for word in [*words, "--no-report", "--transients"]]
     assert main(words) == 0
-    assert "frames whose cosmic rays were told by time: 4 done, 0 failed" in capsys.readouterr().out
+    assert "frames with cosmic rays flagged by time: 4 done, 0 failed" in capsys.readouterr().out
     products = sorted((out / "cam4-ccd3").iterdir())
     assert len(products) == 4
     for n, product in enumerate(products):

@@ -51,7 +51,7 @@ def test_a_signal_finishes_what_is_in_hand(plain, tmp_path, go, number):
     if process.returncode == 0:
         pytest.skip("the run was quicker than the signal")
     assert process.returncode == 128 + number, said
-    assert f"{signal.Signals(number).name}: finishing the files in hand" in said
+    assert f"{signal.Signals(number).name}: finishing the files in progress" in said
     assert "to go on: tica-fn run" in said
     assert "Traceback" not in said
     record = tica_fn.run.open_record(tmp_path)
@@ -252,7 +252,7 @@ def test_a_second_run_in_the_same_folder_is_refused(plain, tmp_path, go):
     with RecordWriter(tmp_path):
         said = go(plain, tmp_path, "--no-wcs", code=1).err
     (line,) = said.splitlines()
-    assert line.endswith("another tica-fn is at work on this run; wait for it, or end it")
+    assert line.endswith("another tica-fn is at work on this run; wait for it, or stop it")
     assert not contents(tmp_path)
 
 

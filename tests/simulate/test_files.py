@@ -176,7 +176,7 @@ def test_the_command_places_the_catalogue_by_any_wcs(tmp_path):
     [
         (["--stars", "random:x"], "a number of stars"),
         (["--stars", "nowhere.csv"], "no such file"),
-        (["--exposure", "77"], "no model folder is named for 77"),
+        (["--exposure", "77"], "no model folder for an exposure time of 77"),
         (["--format", "target", "--stars", "none"], "give --stamp"),
         (["--sector", "999"], "sector 999"),
         (["--psf-sigma", "0"], "must be positive"),

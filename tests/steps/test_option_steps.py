@@ -85,9 +85,9 @@ def test_undershoot_of_a_star_is_given_back():
 
 def test_alternatives_take_one_place():
     frame = piece(np.full((2, 2136), 1e5))
-    with pytest.raises(FrameError, match="correct_poc_linearity stands in for correct_linearity"):
+    with pytest.raises(FrameError, match="correct_poc_linearity replaces correct_linearity"):
         compose(correct_linearity(MODELS), correct_poc_linearity(MODELS))(frame)
-    with pytest.raises(FrameError, match="correct_linearity stands in for correct_poc_linearity"):
+    with pytest.raises(FrameError, match="correct_linearity replaces correct_poc_linearity"):
         compose(correct_poc_linearity(MODELS), correct_linearity(MODELS))(frame)
     with pytest.raises(FrameError, match="correct_undershoot was applied to this frame before"):
         compose(correct_undershoot(MODELS), correct_undershoot(MODELS))(frame)

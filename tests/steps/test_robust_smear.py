@@ -167,7 +167,7 @@ def test_the_step_is_undone_with_its_numbers(crowded):
     assert back.smear_variance is None
     with pytest.raises(FrameError, match="needs the smear"):
         inverse(step)(attrs.evolve(out, smear=None))
-    with pytest.raises(FrameError, match="stands in for subtract_smear"):
+    with pytest.raises(FrameError, match="replaces subtract_smear"):
         step(subtract_smear()(frame))
 
 

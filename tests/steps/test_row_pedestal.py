@@ -87,7 +87,7 @@ def test_it_stands_in_for_the_pedestal():
     from tica_fn import inverse, subtract_pedestal
 
     frame = frame_of(np.full((4, 2078), 1000.0))
-    with pytest.raises(FrameError, match="stands in for subtract_pedestal"):
+    with pytest.raises(FrameError, match="replaces subtract_pedestal"):
         subtract_row_pedestal()(subtract_pedestal()(frame))
     with pytest.raises(FrameError, match="comes before subtract_row_pedestal"):
         subtract_bias(neutral_models(2, 3))(subtract_row_pedestal()(frame))

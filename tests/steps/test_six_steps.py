@@ -186,7 +186,7 @@ def test_a_step_of_ones_own_splits_the_pass_and_is_written_down(raw, models, mon
 
 
 def test_a_step_of_ones_own_must_give_a_frame(raw):
-    with pytest.raises(FrameError, match="gave ndarray, not a Frame"):
+    with pytest.raises(FrameError, match="returned ndarray, not a Frame"):
         compose(lambda frame: frame.pixels)(raw)
     with pytest.raises(TypeError, match="a step is a function"):
         compose("subtract_bias")
@@ -304,7 +304,7 @@ def test_a_step_made_of_another_acts_as_itself_in_a_pipeline(name, raw, models):
 )
 @pytest.mark.parametrize("wrong", [None, "calibration_10min"])
 def test_what_are_no_models_is_refused(name, wrong, raw):
-    with pytest.raises(TypeError, match=f"{name} needs models, .*{type(wrong).__name__}"):
+    with pytest.raises(TypeError, match=f"{name} needs models .*{type(wrong).__name__}"):
         MAKERS[name](wrong)
     with pytest.raises(TypeError, match="needs models"):
         tica_fn.calibrate(raw, wrong)

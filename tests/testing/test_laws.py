@@ -68,7 +68,7 @@ def test_a_step_that_remembers_is_not_pure():
         calls.append(1)
         return changed(frame, frame.pixels + len(calls))
 
-    with pytest.raises(AssertionError, match=r"changed an array|another frame each time"):
+    with pytest.raises(AssertionError, match=r"one of its own arrays|different frame"):
         assert_pure(counting, FRAME)
 
 
@@ -79,7 +79,7 @@ def test_a_step_that_changes_its_model_is_not_pure():
         model[0] += 1.0
         return changed(frame, frame.pixels)
 
-    with pytest.raises(AssertionError, match="changed an array that it holds"):
+    with pytest.raises(AssertionError, match="modified one of its own arrays"):
         assert_pure(learning, FRAME)
 
 
@@ -91,7 +91,7 @@ def test_a_step_that_changes_its_frame_is_not_pure():
         return changed(frame, np.zeros(frame.pixels.shape))
 
     own = attrs.evolve(FRAME, pixels=FRAME.pixels + 0.0)
-    with pytest.raises(AssertionError, match="changed the frame"):
+    with pytest.raises(AssertionError, match="modified its input frame"):
         assert_pure(thawing, own)
 
 
@@ -111,7 +111,7 @@ def test_a_step_that_gives_something_else_is_not_pure(step, why):
 def test_an_inverse_that_is_none_is_found():
     with pytest.raises(AssertionError, match="does not undo"):
         assert_reversible(doubled, FRAME, undo=lambda frame: changed(frame, frame.pixels / 2.001))
-    with pytest.raises(AssertionError, match="gives back"):
+    with pytest.raises(AssertionError, match=r"returns .* instead of"):
         assert_reversible(doubled, FRAME, undo=lambda frame: changed(frame, frame.pixels / 2))
 
 
@@ -129,7 +129,7 @@ def test_a_step_that_looks_at_its_neighbours_depends_on_its_tile():
     def smoothing(frame):
         return changed(frame, frame.pixels - frame.pixels.mean(axis=1, keepdims=True))
 
-    with pytest.raises(AssertionError, match="in the tile from row 0, column 0"):
+    with pytest.raises(AssertionError, match="in the tile that starts at row 0, column 0"):
         assert_tiling_independent(smoothing, FRAME)
     assert_tiling_independent(smoothing, FRAME, width=None)
 

@@ -110,9 +110,9 @@ def test_a_product_tells_what_the_frame_did(calibrated, tmp_path):
 
 def test_what_is_not_told_is_refused(calibrated):
     blind = attrs.evolve(calibrated, smear=None, smear_variance=None, pedestal_variance=None)
-    with pytest.raises(FrameError, match=r"needs that of the smear.*SHARED_VARIANCE"):
+    with pytest.raises(FrameError, match=r"needs the variance of the smear.*SHARED_VARIANCE"):
         variance_of_sum(blind, MODELS, aperture(blind, "column"))
-    with pytest.raises(FrameError, match="needs that of the pedestal"):
+    with pytest.raises(FrameError, match="needs the variance of the pedestal"):
         variance_of_sum(blind, MODELS, aperture(blind, "row"))
     one = np.zeros(blind.shape)
     one[100, 500] = 2.0

@@ -252,5 +252,5 @@ def test_the_network_is_asked_only_by_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "astroquery.mast", None)
     with pytest.raises(ImportError, match="catalogs"):
         fetch_catalog("tic", 10.0, -5.0)
-    with pytest.raises(ValueError, match="no catalogue 'ppmxl'"):
+    with pytest.raises(ValueError, match="no online catalogue 'ppmxl'"):
         fetch_catalog("ppmxl", 10.0, -5.0)

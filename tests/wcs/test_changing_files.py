@@ -119,8 +119,8 @@ def test_what_can_not_be_kept_is_told(tmp_path, monkeypatch):
     with keep_notes() as notes:
         put(path, fitted(3))
     assert [note.split(": ")[1] for note in notes] == [
-        "can't be given its owner 12345 again (Operation not permitted)",
-        "can't be given its group 54321 again (Operation not permitted)",
+        "can't keep its owner 12345 (Operation not permitted)",
+        "can't keep its group 54321 (Operation not permitted)",
     ]
 
 

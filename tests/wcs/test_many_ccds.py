@@ -63,7 +63,7 @@ def test_a_file_a_ccd_and_each_image_has_its_own(images, tmp_path, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert main(["wcs", "fit", *given, "--refstars", str(empty)]) == 1
-    assert "no reference stars named as at MAST" in capsys.readouterr().err
+    assert "no reference stars in this folder" in capsys.readouterr().err
 
 
 class _Map:
@@ -76,7 +76,7 @@ def test_two_images_of_one_ccd_are_refused(images, tmp_path, capsys):
     copy = tmp_path / "copy.fits"
     copy.write_bytes(first.read_bytes())
     assert main(["wcs", "refstars", str(first), str(copy), "-o", str(tmp_path / "s")]) == 1
-    assert "give one image a CCD" in capsys.readouterr().err
+    assert "give one image per CCD" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "s").iterdir()] == NAMES[:1]
 
 
@@ -93,7 +93,7 @@ def test_wing_and_contrast(images, tmp_path, capsys):
     assert counts[0.9, 60.0] < counts[0.9, 3.5]
     assert counts[9, 3.5] < counts[0.9, 3.5]
     assert main(["wcs", "refstars", first, "-o", str(target), "--wing", "40"]) == 1
-    assert "40 says no isolation test" in capsys.readouterr().err
+    assert "isolation is 40" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["clipped", "flat", "noisy"])
@@ -110,7 +110,7 @@ def test_a_frame_saturated_as_a_whole_keeps_the_reference_pointing(images, tmp_p
     }[kind].astype(np.float32)
     write(frame, 1, full)
     assert main(["wcs", "fit", str(frame), "--refstars", str(target)]) == 0
-    assert "the pointing of the reference image is kept" in capsys.readouterr().out
+    assert "kept the pointing of the reference image" in capsys.readouterr().out
     header = fits.getheader(frame)
     assert (header["WCSGDF"], header["WCSDEG"], header["WCSBADB"]) == (0.0, 4, 25)
     assert set(fits.getdata(frame, "WCS_STARS")["FLXVALID"]) == {-2}

@@ -124,7 +124,7 @@ def test_a_card_that_is_spoiled_is_caught(tmp_path, monkeypatch, kind, what):
         return card(key, spoil(value) if key == spoiled_key else value, comment, **more)
 
     monkeypatch.setattr(update, "card", spoiled)
-    with pytest.raises(BadFileError, match=r"not the one that was fitted.*arcsec") as caught:
+    with pytest.raises(BadFileError, match=r"differs from the fitted one by.*arcsec") as caught:
         put(path, fitted(7))
     assert str(path) in str(caught.value)
     assert path.read_bytes() == before

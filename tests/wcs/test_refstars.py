@@ -83,23 +83,28 @@ def test_ticas_centroid_is_there_for_comparison(seen, stars):
     assert 0.1 < found.rms["RMSA"] < 0.5
     assert found.rms["RMSA"] > 10 * precise.rms["RMSA"]
     assert sky_error(found.solution, wcs)[0] < 0.2
-    with pytest.raises(ValueError, match="no centroid called 'best'"):
+    with pytest.raises(ValueError, match="method is 'best'"):
         measure_stars(frame.pixels, [100.0], [100.0], method="best")
 
 
 def test_frames_that_cannot_be_solved(seen):
     frame = seen[0]
-    with pytest.raises(AstrometryError, match="camera 2 CCD 3: say which sector"):
+    with pytest.raises(
+        AstrometryError, match="camera 2 CCD 3: the sector of the frame is not known"
+    ):
         find_reference_stars(frame)
     piece = attrs.evolve(frame, pixels=frame.pixels[:100, :100])
-    with pytest.raises(AstrometryError, match="full 2078 x 2136 readout, not a piece of 100 x 100"):
+    with pytest.raises(
+        AstrometryError,
+        match="full 2078 x 2136 readout or its science pixels, not a piece of 100 x 100",
+    ):
         find_reference_stars(piece, 64)
     few = catalog_of_table(Table({"id": [1], "ra": [1.0], "dec": [1.0], "tmag": [9.0]}))
     with pytest.raises(AstrometryError, match="catalogue table has only 0 stars of Tmag"):
         find_reference_stars(frame, 64, few)
     timeless = attrs.evolve(frame, times=None)
     assert frame_year(timeless, 64) == pytest.approx(2023.3, abs=0.1)
-    with pytest.raises(AstrometryError, match="has no time and its sector is not known"):
+    with pytest.raises(AstrometryError, match="has neither time nor sector"):
         frame_year(timeless)
 
 

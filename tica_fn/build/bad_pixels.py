@@ -1,7 +1,7 @@
 """Maps of bad pixels: hot and dead ones, found in the clipped mean of many frames.
 
-Frames of one CCD are calibrated and averaged without their outliers (`tica_fn.build.clipped_mean`):
-cosmic rays go, the noise shrinks, and what stands alone in the mean is hot.
+Frames of one CCD are calibrated and averaged without outliers (`tica_fn.build.clipped_mean`).  This
+removes cosmic rays and reduces the noise; isolated bright pixels in the mean are hot.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from tica_fn.quality.outliers import SKY_BLOCK, Outliers
 __all__ = ["build_bad_pixels"]
 
 _PART_OF_LIGHT = 0.005
-"""Least standard deviation, as a part of a pixel's light: flat fields are not better."""
+"""Least standard deviation, as a fraction of a pixel's light: the accuracy of flat fields."""
 
 _FAINT_PART = (10, 30)
 _FAINT_SIGMAS = 0.7572
-"""Distance of these two parts of normal noise, in standard deviations."""
+"""Distance between these two percentiles of normal noise, in standard deviations."""
 
 T = TypeVar("T")
 
 
 def _scatter(mean: Array) -> Array:
-    """Standard deviation from pixel to pixel of the faint part of each block, (2078, 2136).
+    """Pixel-to-pixel standard deviation of the faint part of each block, (2078, 2136).
 
-    The noise of bias and flat field, which is the same in all frames, is in it.
+    It includes the noise of bias and flat field, which is the same in all frames.
     """
     out = np.zeros(mean.shape)
     for row in range(0, SCIENCE_ROWS[1], SKY_BLOCK):
@@ -56,14 +56,14 @@ def build_bad_pixels(
     Parameters
     ----------
     items : sequence
-        What the frames are read from: paths, or anything `read` takes.
+        Sources of the frames: paths, or anything `read` takes.
     read : callable
-        Gives an item's raw frame, such as `tica_fn.read`.  It is called two or three times for
-        each item, so that only a few frames are ever held.
+        Returns the raw frame of an item, such as `tica_fn.read`.  It is called two or three times
+        per item, so that only a few frames are held in memory at once.
     models : Models
         Models of the CCD.
     limit : float
-        Standard deviations from the mean up to which values are kept.
+        Values further than this from the mean, in standard deviations, are left out.
 
     Returns
     -------
@@ -75,12 +75,13 @@ def build_bad_pixels(
     FrameError
         If there are fewer than three frames, or they are not raw frames of one CCD and exposure.
     ModelError
-        If the models are of another CCD or exposure time.
+        If the models are for another CCD or exposure time.
 
     Notes
     -----
-    A pixel is hot where no star can make it so (`tica_fn.kernels.outlying_pixels`), by standard
-    deviations of the mean, which are half a per cent of its light at least.
+    A pixel is hot if it is brighter than a star can make a single pixel
+    (`tica_fn.kernels.outlying_pixels`).  The standard deviation used for this is that of the mean,
+    but at least half a per cent of the pixel's light.
 
     Examples
     --------
@@ -101,17 +102,17 @@ def build_bad_pixels(
         item: Any = items[index]
         frame = read(item)
         if frame.pixels.shape != SHAPE or frame.unit != ADU or frame.steps:
-            raise FrameError(f"{item}: a raw full readout in ADU is wanted")
+            raise FrameError(f"{item}: not a raw full readout in ADU")
         out = steps(frame)
         if not first:
             first.append(attrs.evolve(out, pixels=np.zeros((1, 1)), variance=None))
         before = first[0]
         if (frame.camera, frame.ccd) != (before.camera, before.ccd):
-            raise FrameError(f"{item}: it is of {frame.name}, the first of {before.name}")
+            raise FrameError(f"{item}: is of {frame.name}, but the first frame is of {before.name}")
         for name in ("exposure_s", "coadds"):
             this, other = getattr(frame, name), getattr(before, name)
             if not np.isclose(this, other, rtol=0.01, atol=0.0):
-                raise FrameError(f"{item}: its {name} is {this:g}, that of the first {other:g}")
+                raise FrameError(f"{item}: {name} is {this:g}, but {other:g} in the first frame")
         return out.pixels, 1.0
 
     stack = stack_clipped(range(len(items)), load, limit=limit)

@@ -1,16 +1,16 @@
 """Make calibration models from raw frames: a 2-D bias from dark ones, a flat from illuminated ones.
 
 **Bias.** Each frame's four pedestals (mean of the amplifier's overclock pixels) are subtracted, so
-that their drift from frame to frame does not widen the scatter; the frames are averaged by
-`tica_fn.build.clipped_mean.stack_clipped`; the mean pedestals are added again.  The model is thus
-the mean dark frame, in ADU per exposure.
+that their drift from frame to frame does not increase the scatter.  The frames are averaged by
+`tica_fn.build.clipped_mean.stack_clipped`, and the mean pedestals are added back.  The model is
+thus the mean dark frame, in ADU per exposure.
 
 **Flat.** Each frame is calibrated up to the smear, in electrons, and divided by its own median over
-the science pixels; the frames are averaged with weights proportional to these medians, as the
-variance of their photon noise asks for; the mean is divided by its median.  Pixels that collect no
-light (virtual columns, buffer, smear and virtual rows) have no flat: 1.  So have dead ones, below
-5 % of the median; their uncertainty is NaN.  What the model holds is the response *and* the pattern
-of the light that fell in; that the light was even, or is known, is for its maker to see to.
+the science pixels.  The frames are averaged with weights proportional to these medians, the inverse
+variance of their photon noise, and the mean is divided by its median.  The flat is 1 for pixels
+that collect no light (virtual columns, buffer, smear and virtual rows), and for dead ones, below
+5 % of the median, whose uncertainty is NaN.  The model holds the response *times* the pattern of
+the light: make sure that the illumination is even, or known.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ __all__ = ["build_bias", "build_flat"]
 
 _SCIENCE = (slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS))
 _SKY, _STAR, _MOST_STARS = 1.5, 20.0, 1e-3
-"""Scatter squared of frames with light, relative to that of the reads and to the typical pixel's,
-and part of the pixels that may have the latter."""
+"""Limits beyond which frames are not dark: typical variance of science pixels relative to the
+overclocks; variance of a pixel relative to the typical one, and fraction of pixels beyond it."""
 _DEAD = 0.05
 """Response, relative to the median, below which a pixel is dead."""
 
@@ -53,7 +53,7 @@ Read = Callable[[T], Frame]
 
 @attrs.define(kw_only=True)
 class _Alike:
-    """Checks that all frames of a stack are raw frames of one CCD and exposure time."""
+    """Reads frames, and checks that all are raw frames of one CCD and exposure time."""
 
     read: Callable[[Any], Frame]
     first: Frame | None = None
@@ -67,16 +67,16 @@ class _Alike:
     def __call__(self, item: Any) -> Frame:
         frame = self.read(item)
         if frame.pixels.shape != SHAPE or frame.unit != ADU or frame.steps:
-            raise FrameError(f"{item}: a raw full readout in ADU is wanted")
+            raise FrameError(f"{item}: not a raw full readout in ADU")
         if self.first is None:
             self.first = attrs.evolve(frame, pixels=np.zeros((1, 1)))
         first = self.first
         if (frame.camera, frame.ccd) != (first.camera, first.ccd):
-            raise FrameError(f"{item}: it is of {frame.name}, the first of {first.name}")
+            raise FrameError(f"{item}: is of {frame.name}, but the first frame is of {first.name}")
         for name in ("exposure_s", "coadds"):
             this, other = getattr(frame, name), getattr(first, name)
             if not np.isclose(this, other, rtol=0.01, atol=0.0):
-                raise FrameError(f"{item}: its {name} is {this:g}, that of the first {other:g}")
+                raise FrameError(f"{item}: {name} is {this:g}, but {other:g} in the first frame")
         return frame
 
 
@@ -86,17 +86,17 @@ def build_bias(items: Sequence[T], read: Read[T], *, limit: float = 5.0) -> Buil
     Parameters
     ----------
     items : sequence
-        What the frames are read from: paths, or anything `read` takes.
+        Sources of the frames: paths, or anything `read` takes.
     read : callable
-        Gives an item's raw frame, such as `tica_fn.read`.  It is called two or three times for
-        each item, so that only a few frames are ever held.
+        Returns the raw frame of an item, such as `tica_fn.read`.  It is called two or three times
+        per item, so that only a few frames are held in memory at once.
     limit : float
-        Standard deviations from the mean up to which values are kept.
+        Values further than this from the mean, in standard deviations, are left out.
 
     Returns
     -------
     BuiltModel
-        The mean dark frame, ADU per exposure.  That frames were not dark is told.
+        The mean dark frame, ADU per exposure.  A note tells if the frames were not dark.
 
     Raises
     ------
@@ -130,8 +130,8 @@ def build_bias(items: Sequence[T], read: Read[T], *, limit: float = 5.0) -> Buil
     stack = stack_clipped(range(len(items)), load, limit=limit)
     if _is_lit(stack.uncertainty):
         tell_note(
-            "the frames that the bias is made of are not dark: their science pixels vary more from "
-            "frame to frame than their overclocks do, as light does"
+            "the frames for the bias are not dark: their science pixels vary more from frame to "
+            "frame than their overclocks do"
         )
     each = np.array([pedestals[index] for index in range(len(items))])
     columns = each.mean(axis=0)[amplifier_of_columns()]
@@ -143,8 +143,8 @@ def build_bias(items: Sequence[T], read: Read[T], *, limit: float = 5.0) -> Buil
 def _is_lit(uncertainty: Array) -> bool:
     """Tell by the scatter from frame to frame whether light fell on the science pixels.
 
-    Of dark frames it is the noise of the reads, as in the overclocks; light adds its own, the sky
-    to most pixels and stars a lot to some.
+    In dark frames the scatter is read noise, as in the overclocks.  Light adds shot noise: the sky
+    to most pixels, stars a lot to some.
     """
     overclocks = uncertainty[PEDESTAL_FIRST_ROW:, slice(*OVERCLOCK_COLUMNS)].astype(np.float64)
     science = uncertainty[_SCIENCE].astype(np.float64) ** 2
@@ -163,27 +163,27 @@ def build_flat(
     Parameters
     ----------
     items : sequence
-        What the frames are read from: paths, or anything `read` takes.
+        Sources of the frames: paths, or anything `read` takes.
     read : callable
-        Gives an item's raw frame, such as `tica_fn.read`.  It is called two or three times for
-        each item, so that only a few frames are ever held.
+        Returns the raw frame of an item, such as `tica_fn.read`.  It is called two or three times
+        per item, so that only a few frames are held in memory at once.
     models : Models
         Bias and amplifier constants of the CCD; their flat is not used.
     limit : float
-        Standard deviations from the mean up to which values are kept.
+        Values further than this from the mean, in standard deviations, are left out.
 
     Returns
     -------
     BuiltModel
-        Response relative to the median of the science pixels; 1 where there is none.
+        Response relative to the median of the science pixels; 1 where it is not measured.
 
     Raises
     ------
     FrameError
         If there are fewer than three frames, they are not raw frames of one CCD and exposure, or
-        one has no light in it, or too much.
+        one has no light or too much.
     ModelError
-        If the models are of another CCD or exposure time.
+        If the models are for another CCD or exposure time.
 
     Notes
     -----
@@ -206,7 +206,7 @@ def build_flat(
     image, uncertainty = np.ones(SHAPE), np.zeros(SHAPE)
     alive = response > _DEAD * scale
     if not alive.any():
-        raise ModelError("no pixel responds to light: these are no illuminated frames")
+        raise ModelError("no pixel responds to light: these are not illuminated frames")
     image[_SCIENCE] = np.where(alive, response / scale, 1.0)
     uncertainty[_SCIENCE] = np.where(alive, stack.uncertainty[_SCIENCE] / scale, np.nan)
     each = np.array([levels[index] for index in range(len(items))])
@@ -216,14 +216,14 @@ def build_flat(
 def _check_level(level: float, item: object, coadds: float, models: Models) -> None:
     """Refuse a frame with no light, or with more than the linearity was measured for."""
     if not level > 0.0:
-        raise FrameError(f"{item}: no light in it: its median signal is {level:.1f} electrons")
+        raise FrameError(f"{item}: no light: the median signal is {level:.1f} electrons")
     amplifiers = models.amplifiers
     adu_per_read = level / (coadds * float(amplifiers.gain.mean()))
     most = float(amplifiers.max_domain_adu.min())
     if adu_per_read > most:
         raise FrameError(
-            f"{item}: too much light: its median signal is {adu_per_read:.0f} ADU per read, and "
-            f"linearity was measured up to {most:.0f}"
+            f"{item}: too much light: the median signal is {adu_per_read:.0f} ADU per read, but "
+            f"linearity was measured only up to {most:.0f}"
         )
 
 

@@ -1,23 +1,22 @@
-"""Sigma-clipped mean of a stack that is too large to hold, with its uncertainty.
+"""Sigma-clipped mean of a stack that does not fit into memory, with its uncertainty.
 
-1. From up to 11 frames, taken evenly from the stack, each pixel's median and its median absolute
-   deviation are measured.  Of so few values the deviation is noisy, so the median deviation of
-   the pixel's neighbourhood is the least it may be.
+1. From up to 11 frames, spread evenly over the stack, each pixel's median and median absolute
+   deviation are measured.  The deviation of so few values is noisy, so it is raised to at least
+   the median deviation of the pixel's neighbourhood.
 2. First pass over all frames: values within ``limit`` such deviations of the median are averaged.
 3. Second pass: values within ``limit`` standard deviations of that mean, both from the first
    pass, are averaged; this is the result.
 
-Memory is that of the sample and a few images, whatever the length of the stack; every frame is
+Memory is needed for the sample and a few images, whatever the length of the stack.  Every frame is
 read twice, and the frames of the sample once more.
 
-**Bias.** Clipping is symmetric, so a symmetric noise leaves the mean unbiased.  Noise of skewness
+**Bias.** Clipping is symmetric, so symmetric noise leaves the mean unbiased.  Noise of skewness
 ``g`` (electrons: ``1 / sqrt(electrons)``) shifts it by ``-sigma g limit**3 phi(limit) / 3``, with
-``phi`` the normal density: 6e-5 ``g`` sigma for the usual limit of 5.  The variance of normal
-noise shrinks by ``1 - 2 limit phi(limit) / erf(limit / sqrt(2))``, which is divided out; that the
-mean moves the window it is taken from is not: at a limit of 3 it makes the uncertainty 1.5 % too
-small, at 5 nothing.  A value
-that is off by less than the limit stays: a cosmic ray of 4 sigma in one frame of n shifts the
-mean by 4 sigma / n.
+``phi`` the normal density: 6e-5 ``g`` sigma for the usual limit of 5.  Clipping multiplies the
+variance of normal noise by ``1 - 2 limit phi(limit) / erf(limit / sqrt(2))``, which is corrected.
+The clipping window depends on the mean itself, which is not corrected: it makes the uncertainty
+1.5 % too small at a limit of 3, and has no effect at 5.  A value that is off by less than the limit
+stays: a cosmic ray of 4 sigma in one frame of n shifts the mean by 4 sigma / n.
 """
 
 from __future__ import annotations
@@ -47,10 +46,10 @@ from tica_fn.immutable import Array, Record, frozen_array
 __all__ = ["SAMPLE", "Stack", "stack_clipped"]
 
 SAMPLE = 11
-"""Frames that the first estimate is made from."""
+"""Number of frames for the first estimate."""
 _MAD_TO_SIGMA = (0.0, 0.0, 0.0, 2.765, 2.211, 1.991, 1.870, 1.792, 1.751, 1.708, 1.681, 1.656)
-"""Standard deviation of normal noise over the median, over many pixels, of the median absolute
-deviation of so many values; it tends to 1.4826.  Measured on 200,000 pixels, to 0.3 %."""
+"""Standard deviation of normal noise divided by the typical (median) median absolute deviation,
+by number of values; it tends to 1.4826.  Measured on 200,000 pixels, to 0.3 %."""
 
 T = TypeVar("T")
 
@@ -70,13 +69,13 @@ class Stack(Record):
 
 
 def _shrink(limit: float) -> float:
-    """Variance that a normal distribution of unit variance keeps when clipped at +-limit."""
+    """Variance of a normal distribution of unit variance after clipping at +-limit."""
     density = math.exp(-0.5 * limit**2) / math.sqrt(2 * math.pi)
     return 1.0 - 2.0 * limit * density / math.erf(limit / math.sqrt(2.0))
 
 
 def _blocks() -> list[tuple[slice, slice]]:
-    """Parts of the readout within which the noise is alike: each amplifier's, above and below."""
+    """Parts of the readout with similar noise: 256 rows of one amplifier's columns."""
     edges = [*range(0, SCIENCE_COLUMNS[0], VIRTUAL_COLUMNS)]
     edges += [*range(SCIENCE_COLUMNS[0], SCIENCE_COLUMNS[1], AMPLIFIER_COLUMNS)]
     edges += [*range(OVERCLOCK_COLUMNS[0], COLUMNS, VIRTUAL_COLUMNS), COLUMNS]
@@ -102,7 +101,7 @@ def stack_clipped(
     if len(items) < 3:
         raise FrameError(f"a clipped mean needs at least three frames, not {len(items)}")
     if not limit >= 3.0:
-        raise ValueError(f"clipping at {limit} sigma would cut the noise itself; 3 is the least")
+        raise ValueError(f"clipping at {limit} sigma would cut into the noise: use at least 3")
     centre, spread, floor = _first_estimate(items, load)
     shrink = _shrink(limit)
     for _ in range(2):
@@ -110,7 +109,7 @@ def stack_clipped(
         shape = centre.shape
         count = np.zeros(shape, dtype=np.int32)
         total, m2 = np.zeros(shape), np.zeros(shape)
-        mean = centre.copy()  # near the values: the first update rounds at their scatter's size
+        mean = centre.copy()  # Near the values, so the first update rounds on the scale of scatter.
         for item in items:
             values, weight = _checked(item, load, shape)
             kernels.accumulate_clipped(values, weight, centre, reach, count, total, mean, m2)
@@ -126,16 +125,16 @@ def _checked(
 ) -> tuple[Array, float]:
     values, weight = load(item)
     if shape is not None and values.shape != shape:
-        raise FrameError(f"{item}: its shape is {values.shape}, that of others {shape}")
+        raise FrameError(f"{item}: shape is {values.shape}, but {shape} in other frames")
     if not 0.0 < weight < math.inf:
-        raise FrameError(f"{item}: its weight is {weight}; it must be above zero")
+        raise FrameError(f"{item}: weight must be above zero and finite, not {weight}")
     return np.ascontiguousarray(values, dtype=np.float64), float(weight)
 
 
 def _first_estimate(
     items: Sequence[T], load: Callable[[T], tuple[Array, float]]
 ) -> tuple[Array, Array, Array]:
-    """Median, spread, and the least spread, from a sample of the stack."""
+    """Median, spread, and least allowed spread, from a sample of the stack."""
     number = min(SAMPLE, len(items))
     chosen = np.linspace(0, len(items) - 1, number).round().astype(int)
     sample: Array | None = None

@@ -1,9 +1,9 @@
-"""The mission's fixed 1-D black: the profile of an amplifier's overclock columns over its rows.
+"""SPOC's fixed 1-D black: the row profile of an amplifier's overclock columns.
 
-Of each frame the columns 1 to 10 are taken (the eleventh is noisy), less the 2-D bias and each
-column's own level, in ADU a read.  Of many frames the mean of each row is taken, values far from
-the row's median left out.  Where files hold the mission's calibrated overclocks beside the raw
-ones, the two differ by the very black, without noise, and that is the profile.
+Columns 1 to 10 of each frame are used (the eleventh is noisy), in ADU per read, after subtracting
+the 2-D bias and each column's own level.  The profile is the mean of each row over many frames,
+without values far from the row's median.  If files hold SPOC's calibrated overclocks beside the raw
+ones, the two differ by exactly the black, without noise, and the profile is taken from that.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _FAR = 20.0
 def overclocks_of(name: str, frame: Frame) -> Iterator[Overclocks]:
     """Overclock columns of a raw full readout, amplifier by amplifier."""
     if frame.pixels.shape != SHAPE or frame.unit != ADU or frame.steps:
-        raise FrameError(f"{name}: a raw full readout in ADU is wanted")
+        raise FrameError(f"{name}: not a raw full readout in ADU")
     for a in range(len(AMPLIFIERS)):
         yield Overclocks(
             name=name,
@@ -64,42 +64,42 @@ def build_row_profile(
     Parameters
     ----------
     readouts : iterable of Overclocks
-        Overclock columns; gone through once, a few readouts held at a time.
+        Overclock columns; iterated over once, with a few readouts in memory at a time.
     models : Models
-        2-D bias of the CCD, of the mission's own models.
+        SPOC's models of the CCD; only the 2-D bias is used.
     limit : float
-        Standard deviations from a row's median up to which values are kept.
+        Values further than this from a row's median, in standard deviations, are left out.
 
     Returns
     -------
     RowProfile
-        The profiles of the amplifiers at hand.
+        The profiles of the amplifiers that have readouts.
 
     Raises
     ------
     FrameError
         If a readout is of another CCD.
     ModelError
-        If nothing is at hand, or a row has no value.
+        If there are no readouts, or a row has no value.
     """
     sums: dict[int, _Sums] = {}
     for one in readouts:
         if (one.camera, one.ccd) != (models.camera, models.ccd):
             raise FrameError(
-                f"{one.name}: it is of camera {one.camera} CCD {one.ccd}, the models are of "
+                f"{one.name}: is of camera {one.camera} CCD {one.ccd}, but the models are for "
                 f"{models.name}"
             )
         sums.setdefault(one.amplifier, _Sums(limit=limit)).add(one, models)
     if not sums:
-        raise ModelError("no overclock columns at hand: nothing to make a row profile of")
+        raise ModelError("no overclock columns to make a row profile from")
     profile, uncertainty = np.full((4, ROWS), np.nan), np.full((4, ROWS), np.nan)
     for a, one_sums in sums.items():
         profile[a], uncertainty[a] = one_sums.result()
         if not np.isfinite(profile[a]).all():
             row = int(np.argmin(np.isfinite(profile[a])))
             raise ModelError(
-                f"row {row} of amplifier {AMPLIFIERS[a]} of {models.name} has no overclock pixel "
-                "that counts"
+                f"row {row} of amplifier {AMPLIFIERS[a]} of {models.name} has no usable overclock "
+                "pixel"
             )
     order = range(len(AMPLIFIERS))
     return RowProfile(
@@ -114,7 +114,7 @@ def build_row_profile(
 
 @attrs.define(kw_only=True)
 class _Sums:
-    """What is kept of one amplifier's readouts."""
+    """Sums over one amplifier's readouts; `told` holds profiles from calibrated overclocks."""
 
     limit: float
     frames: int = 0
@@ -143,7 +143,7 @@ class _Sums:
             self.empty()
 
     def empty(self) -> None:
-        """Add what waits to the sums, without values far from the median of their row."""
+        """Add the waiting values to the sums, without those far from the median of their row."""
         values = np.concatenate(self.waiting, axis=1)
         self.waiting.clear()
         away = values - np.nanmedian(values, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Arguments that commands share: input files, folders, lists, and how many at a time."""
+"""Arguments that commands share: input files, folders, lists, and the number of jobs."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def more_than_zero(text: str) -> float:
 
 
 def exposure_name(text: str) -> str:
-    """Name of an exposure time that there are models for."""
+    """Name of an exposure time that has models."""
     from tica_fn.errors import ModelError
     from tica_fn.remote.exposures import exposure
 
@@ -115,7 +115,7 @@ def local(text: str) -> Path:
     """Path of a file or folder on a disk."""
     if _ADDRESS.match(text):
         raise argparse.ArgumentTypeError(
-            f"{text} is an address, and only files on disks are read: download it first"
+            f"{text} is an address, but only files on disk are read: download it first"
         )
     return Path(text)
 
@@ -127,7 +127,7 @@ def add_jobs(parser: Any, what: str = "files") -> None:
         type=positive,
         default=_processors(),
         metavar="N",
-        help=f"{what} at a time (by default the processors at hand: {_processors()})",
+        help=f"{what} at a time (default: all available processors, {_processors()})",
     )
 
 
@@ -137,7 +137,7 @@ def add_log(parser: Any) -> None:
         "--log",
         type=Path,
         metavar="FILE",
-        help="append start, environment, every outcome and end, a JSON object a line",
+        help="append start, environment, every outcome and end, one JSON object per line",
     )
 
 
@@ -149,7 +149,7 @@ def add_outdir(parser: argparse.ArgumentParser) -> None:
 
 
 def synonym(parser: Any, old: str, dest: str, **how: Any) -> None:
-    """Let an option go by an older name too, which the help does not show."""
+    """Accept an older name of an option, hidden from the help."""
     parser.add_argument(old, dest=dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **how)
 
 
@@ -158,7 +158,7 @@ def _processors() -> int:
 
 
 def add_files(parser: Any, what: str, *, metavar: str = "FILE") -> None:
-    """Declare input files, and the list that may name more of them."""
+    """Declare input files and ``--list``."""
     parser.add_argument(
         "files", nargs="*", type=local, metavar=metavar, help=f"{what}, or folders of them"
     )
@@ -170,13 +170,14 @@ def add_list(parser: Any) -> None:
     parser.add_argument(
         "--list",
         metavar="FILE",
-        help="text file that names more, one a line or separated by NUL; - for standard input",
+        help="text file with more file names, one per line or separated by NUL; - for standard "
+        "input",
     )
 
 
 @attrs.frozen
 class Inputs:
-    """Files that a command is to work at, and folders that hold none."""
+    """Files that a command processes, and folders without any such file."""
 
     paths: tuple[Path, ...]
     empty: tuple[tuple[Path, Exception], ...] = ()
@@ -191,9 +192,9 @@ def inputs_of(
     chosen: Callable[[Kind], bool],
     known: Callable[[Path], bool] = lambda _: False,
 ) -> Inputs:
-    """Input files that the command line names: each once, folders as the files that are chosen.
+    """Input files of a command, each once; a folder stands for its files of the `chosen` kinds.
 
-    `what` names them in messages, as "raw files"; those that are `known` need not be looked into.
+    `what` names them in messages, such as "raw files"; headers of `known` files are not read.
     """
     named = [*args.files, *(listed_files(args.list) if args.list is not None else ())]
     if not named:
@@ -215,7 +216,7 @@ def inputs_of(
 def all_inputs_of(
     args: argparse.Namespace, what: str, chosen: Callable[[Kind], bool]
 ) -> list[Path]:
-    """Input files of a command that makes one thing of all; a folder without any is refused."""
+    """Input files of a command with one output for all; a folder without any is refused."""
     inputs = inputs_of(args, what, chosen)
     for _, error in inputs.empty:
         raise error
@@ -228,9 +229,9 @@ def _held(
     known: Callable[[Path], bool],
     outdir: Path | None,
 ) -> Iterator[Path]:
-    """Files under a folder whose headers say that they are of a kind, and those that say nothing.
+    """Files under a folder of the `chosen` kinds, and those whose headers can't be read.
 
-    What is hidden is left out, FITS files of other things, and outputs in a folder of their own.
+    Hidden files, other FITS files and the output folder are left out.
     """
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
@@ -250,32 +251,32 @@ def _held(
             try:
                 kind = kind_by_headers(path)
             except OSError:
-                yield path  # It can't be read: that is said when it is worked at.
+                yield path  # Unreadable: the error comes when it is processed.
             else:
                 if kind is not None and chosen(kind):
                     yield path
 
 
 def listed_files(source: str | Path) -> list[Path]:
-    """Read the file names in a list; blank lines and what follows a # are left out.
+    """Read the file names in a list; blank lines and comments are left out.
 
-    The # is at the beginning or after a space: names may have one in them.  Names are bytes, as
-    the system has them, whatever their encoding.
+    A comment starts with # at the beginning of a line or after a space, since names may contain
+    #.  Names are bytes, in whatever encoding the file system uses.
     """
     here = str(source) == "-"
     shown = "standard input" if here else source
     data = sys.stdin.buffer.read() if here else Path(source).read_bytes()
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # Of lists made on Windows.
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # Lists made on Windows.
         try:
             data = data.decode("utf-16").encode()
         except UnicodeDecodeError as error:
-            raise OSError(f"{shown}: not a text file, one file name a line") from error
+            raise OSError(f"{shown}: not a text file with one file name per line") from error
     data = data.removeprefix(b"\xef\xbb\xbf")
     if data.endswith(b"\0") or (b"\0" in data and b"\n" not in data):
-        names = data.split(b"\0")  # As `find -print0` has it: a name may hold all else.
+        names = data.split(b"\0")  # Output of `find -print0`.
     elif b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise OSError(f"{shown}: line {line} holds a NUL, which no name can have in it")
+        raise OSError(f"{shown}: line {line} contains a NUL, which no file name can contain")
     else:
         lines = (re.split(rb"(?:^|\s)#", line, maxsplit=1)[0] for line in data.splitlines())
         names = [line.strip() for line in lines]

@@ -41,7 +41,7 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
         "--print-completion",
         action=_Completion,
         choices=("bash", "zsh", "tcsh"),
-        help="print what lets a shell complete commands and options, and exit",
+        help="print a script that lets a shell complete commands and options, and exit",
     )
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in NAMES if command is None else (command,):
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 2
             args = parser.parse_args(words)
             debug = args.debug
-            # The commands' linear algebra is small: its own threads would only wait, and busily.
+            # The linear algebra of commands is small: BLAS threads would only burn processor time.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             return int(args.run(args))
     except StoppedError as stopped:

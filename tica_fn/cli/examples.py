@@ -56,4 +56,4 @@ EXAMPLES = {
     "tica-fn fetch": ("tica-fn fetch raw --sector 6 --camera 2 --ccd 3 --first 20 --outdir raw",),
     "tica-fn info": ("tica-fn info out/*.cal.fits", "tica-fn info"),
 }
-"""Lines to type, by the name of the command."""
+"""Example command lines by command name."""

@@ -1,4 +1,4 @@
-"""What commands print besides their results: lines whatever names hold, and why it takes long."""
+"""What commands print besides their results: single lines, and a note about compiling."""
 
 import gc
 import sys
@@ -11,7 +11,7 @@ __all__ = ["load_numba", "say_line", "say_no_more", "say_when_compiling"]
 
 
 def say_line(what: object, file: TextIO | None = None) -> None:
-    """Print one line, whatever the names in it hold."""
+    """Print one line, whatever characters the names in it contain."""
     print(one_line(str(what)), file=file)
 
 
@@ -19,11 +19,11 @@ _listening: list[Callable[[], None]] = []
 
 
 _NOT_FOR_KERNELS = ("scipy", "cffi", "yaml", "colorama")
-"""Packages that numba looks for as it is loaded; kernels have no use for them."""
+"""Packages that numba looks for when it is loaded but that kernels do not need."""
 
 
 def load_numba() -> None:
-    """Load numba in half the time: without packages that it only sees whether they are there."""
+    """Load numba in half the time by hiding optional packages from it."""
     hidden = [name for name in _NOT_FOR_KERNELS if name not in sys.modules]
     if "numba" in sys.modules:
         return
@@ -40,19 +40,19 @@ def load_numba() -> None:
 
 
 def say_when_compiling() -> None:
-    """Say once what takes so long, when kernels are compiled that this machine has not seen."""
+    """Print one line if kernels are compiled for the first time on this machine."""
     load_numba()
     from tica_fn.kernels.compile import before_compiling
 
     say_no_more()
     _listening.append(
         before_compiling(
-            lambda: print("compiling kernels for this machine, which is done once ...", flush=True)
+            lambda: print("compiling kernels for this machine (only once) ...", flush=True)
         )
     )
 
 
 def say_no_more() -> None:
-    """End that with the command: what a program compiles after it is not the command's."""
+    """Stop printing that line, so that code that runs after the command compiles silently."""
     while _listening:
         _listening.pop()()

@@ -1,4 +1,4 @@
-"""What commands print of files as they are done, and at the end."""
+"""What commands print while they process files, and at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def work_through(
     debug: bool = False,
     summary: bool = True,
 ) -> int:
-    """Work at every input by itself, say what became of it, and give the exit code."""
+    """Process every input separately, report the outcomes, and return the exit code."""
     from tica_fn.fits.batch import run_batch
 
     outcomes = run_batch(inputs.paths, lambda path, _: work(path), jobs)
@@ -37,7 +37,7 @@ def work_through(
 
 
 def refused(inputs: Inputs) -> list[Outcome]:
-    """Outcomes of folders that hold nothing to work at."""
+    """Outcomes of folders without any input file."""
     from tica_fn.fits.outcome import FAILED, Outcome
 
     return [Outcome(source=path, state=FAILED, error=error) for path, error in inputs.empty]
@@ -52,7 +52,7 @@ def tell_outcomes(
     summary: bool = True,
     log: Path | None = None,
 ) -> int:
-    """Show progress, what failed, and a summary; give the exit code."""
+    """Show progress, failures and a summary; return the exit code."""
     from tica_fn.run.event_log import EventLog
 
     start = time.perf_counter()
@@ -67,7 +67,7 @@ def tell_outcomes(
             f"{states['done']} done, {states['skipped']} skipped, {states['failed']} failed{left} "
             f"in {seconds:.1f} s ({rate:.1f} frames/s)"
         )
-        if total > 1:  # In a long run they came long ago.
+        if total > 1:  # In a long run the earlier lines have scrolled away.
             for failure in failures:
                 print(f"failed: {failure}")
     return 1 if states["failed"] or states["not begun"] else 0
@@ -76,9 +76,9 @@ def tell_outcomes(
 def show_outcomes(
     outcomes: Iterable[Outcome], total: int, what: str, debug: bool
 ) -> tuple[Counter[str], list[str]]:
-    """Show progress: a bar on a terminal, a line a file otherwise; failures always.
+    """Show progress: a bar on a terminal, else one line per file; always show failures.
 
-    Gives the numbers of files by state and of frames, and the failures' messages.
+    Returns the numbers of files by state and of frames, and the messages of failures.
     """
     import traceback
 
@@ -118,7 +118,7 @@ def show_outcomes(
 
 
 class Bar:
-    """A progress bar where standard output is a terminal, else plain lines."""
+    """A progress bar if standard output is a terminal, else plain lines."""
 
     def __init__(self, total: int | None, what: str) -> None:
         self.total = total

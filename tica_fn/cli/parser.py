@@ -1,4 +1,4 @@
-"""The parser of the command line: no abbreviations, and a word on what was probably meant."""
+"""The parser of the command line: no abbreviations, and suggestions for mistyped words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Parser", "subparsers_of"]
 
 
 class Parser(argparse.ArgumentParser):
-    """Parser of a command and of all below it."""
+    """Parser of a command and its subcommands."""
 
     def __init__(self, **how: Any) -> None:
         how["allow_abbrev"] = False
@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
-        """Parse; say of what is not known what it was perhaps meant to be."""
+        """Parse; for unknown arguments, suggest what was perhaps meant."""
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
             parser: Parser = getattr(found, "parser", self)
@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
         super().error(message)
 
     def _takes_more_files(self, unknown: Sequence[str], found: argparse.Namespace) -> bool:
-        """Add files that stand behind options to those before them."""
+        """Add files after options to those before them."""
         action = next((a for a in self._actions if a.dest == "files" and a.nargs == "*"), None)
         if action is None or any(word.startswith("-") for word in unknown):
             return False
@@ -69,7 +69,7 @@ def _like(word: str, known: Sequence[str]) -> str:
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Folds text, but leaves examples as they stand."""
+    """Wraps text, but not examples."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         parts = []
@@ -83,7 +83,7 @@ class _Formatter(argparse.HelpFormatter):
 
 
 def subparsers_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Names and parsers of the commands below one."""
+    """Names and parsers of the subcommands."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             yield from action.choices.items()

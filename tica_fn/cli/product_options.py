@@ -1,4 +1,4 @@
-"""Options of ``tica-fn calibrate`` that say what the products are to be."""
+"""Options of ``tica-fn calibrate`` that shape the products."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         ),
     )
     group.add_argument(
-        "--assemble", action="store_true", help="put the four CCDs of a camera frame in one file"
+        "--assemble", action="store_true", help="write the four CCDs of a camera frame to one file"
     )
     group.add_argument("--trim", action="store_true", help="write science pixels only")
     group.add_argument(
         "--name",
         choices=("stem", "hlsp", "spoc"),
         default="stem",
-        help="name products after the input (default), as TICA's at MAST, or (camera frames in "
-        "SPOC's layout) as SPOC's",
+        help="names of products: after the input (default), like TICA's at MAST, or (camera frames "
+        "in SPOC's layout) like SPOC's",
     )
     group.add_argument(
         "--orbit-segment",
         choices=sorted(SEGMENTS),
         metavar="SEG",
-        help="o1a, o1b, o2a, o2b: for ORB_SEG",
+        help="ORB_SEG: o1a, o1b, o2a, o2b, ...",
     )
     group.add_argument(
         "--uncertainty", action="store_true", help="add the standard deviation of each pixel"
@@ -56,26 +56,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--like",
         choices=("tica", "spoc"),
         default="tica",
-        help="whose arithmetic to follow where the three options below do not say: TICA's "
-        "(default), or that of the mission's pipeline SPOC: mission pedestal, linearity and smear",
+        help="arithmetic to use unless the next three options say otherwise: TICA's (default), or "
+        "that of the mission's pipeline SPOC (mission smear, pedestal and linearity)",
     )
     steps.add_argument(
         "--smear",
         choices=choices_at("smear"),
-        help="median of the smear rows (default); robust: where stars bleed into the smear rows "
-        "take the smear from the background; mission: SPOC's robust weighted fit",
+        help="median: of the smear rows (default); robust: measured on the background where stars "
+        "bleed into the smear rows; mission: SPOC's robust weighted fit",
     )
     steps.add_argument(
         "--pedestal",
         choices=choices_at("pedestal"),
-        help="mean of the overclocks (default); row: pedestals that change smoothly with the row; "
-        "mission: SPOC's fixed row profile and one number a frame",
+        help="mean: of the overclocks (default); row: changing smoothly with the row; mission: "
+        "SPOC's fixed row profile and one number per frame",
     )
     steps.add_argument(
         "--linearity",
         choices=(*choices_at("linearity"), "none"),
         help="spoc: TICA's integral of SPOC's polynomial (default); mission: the polynomial as "
-        "SPOC itself applies it; poc: the older model; or none",
+        "SPOC itself applies it; poc: the older model; none: no correction",
     )
     steps.add_argument(
         "--undershoot", action="store_true", help="correct the undershoot after bright pixels"
@@ -83,8 +83,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     steps.add_argument(
         "--keep-cosmic-rays",
         action="store_true",
-        help="leave in 20 s target pixels the cosmic rays that the mission found on the ground, "
-        "and set CRSPOC to F; by default they are subtracted again",
+        help="keep the cosmic rays that the mission found on the ground in 20 s target pixels, "
+        "and set CRSPOC to F; by default they are subtracted",
     )
     times = parser.add_argument_group("times")
     times.add_argument(
@@ -93,20 +93,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=tuple(TIME_CORRECTIONS),
         default=[],
         metavar="NAME",
-        help="correct TSTART and TSTOP for spoc (SPOC's files of sectors 1 to 21 as first "
-        "released, which are 2 s late), poc or poc-documented (clock of POC files), ccd (read-out "
-        "order) or barycenter (light travel time); may be given several times",
+        help="correct TSTART and TSTOP: spoc (SPOC's files of sectors 1 to 21 as first released, "
+        "which are 2 s late), poc or poc-documented (clock of POC files), ccd (read-out order), "
+        "barycenter (light travel time); can be repeated",
     )
     times.add_argument(
         "--ephemeris",
         metavar="FILE",
         type=local,
-        help="positions of the spacecraft, for barycenter; by default those in the header",
+        help="positions of the spacecraft, for barycenter (default: those in the header)",
     )
 
 
 def product_of(args: argparse.Namespace) -> Product:
-    """Options as a record."""
+    """Make the record of the options."""
     from tica_fn.products.options import LIKE, Product
 
     like = LIKE[args.like]

@@ -12,11 +12,11 @@ from typing import Any
 __all__ = ["StoppedError", "signals_raised"]
 
 _AGAIN_S = 0.02
-"""After how long a signal is raised again whose exception was lost."""
+"""Delay before a signal whose exception was lost is raised again."""
 
 
 class StoppedError(KeyboardInterrupt):
-    """A signal asks to end; whatever ends cleanly at Ctrl-C does so at it."""
+    """A signal asks the command to end, which it does as cleanly as at Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -25,10 +25,10 @@ class StoppedError(KeyboardInterrupt):
 
 @contextmanager
 def signals_raised() -> Iterator[None]:
-    """Raise signals that ask to end, as Ctrl-C is raised; those that are ignored stay so.
+    """Turn signals that ask to end into exceptions like Ctrl-C; ignored signals stay ignored.
 
-    A library that calls a function of Python from C, or a finalizer, can't pass an exception on:
-    Python shows and drops it.  The signal is then raised again.
+    An exception in a finalizer, or in a Python function that a library calls from C, is shown and
+    dropped by Python.  The signal is then raised again.
     """
     main = threading.main_thread()
     if threading.current_thread() is not main:

@@ -1,4 +1,4 @@
-"""Maps of large images in blocks of pixels, in which no single pixel is lost."""
+"""Maps of large images in blocks of pixels that keep the most extreme pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["COLUMN", "ROW", "block_size", "extremes", "has_any", "placed"]
 ROW = "detector row [pixel, 0-based]"
 COLUMN = "detector column [pixel, 0-based]"
 _LARGEST_SIDE = 300
-"""Blocks along a side of a panel, which is drawn some 400 pixels wide: each block is in it."""
+"""Most blocks along a side of a panel, which is about 400 pixels wide, so that all are visible."""
 
 
 def block_size(shape: tuple[int, ...]) -> int:

@@ -1,4 +1,4 @@
-"""A picture of where two images differ."""
+"""Draw where two images differ."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _draw(figure: Any, axes: Any, number: int, gold: Hdu, test: Hdu) -> None:
         figure.colorbar(shown, ax=axis, shrink=0.7, label=f"pixel [{unit}]")
     _draw_apart(figure, axes[2], apart, differs, step, place, unit)
     count = int(np.count_nonzero(differs))
-    if count <= _FEW:  # a pixel alone would hardly be seen
+    if count <= _FEW:  # A single pixel would hardly be visible.
         ring = {"s": 120, "facecolors": "none", "edgecolors": "red"}
         where_rows, where_columns = np.nonzero(differs)
         axes[2].scatter(where_columns + origin[1], where_rows + origin[0], **ring)
@@ -97,7 +97,7 @@ def _draw(figure: Any, axes: Any, number: int, gold: Hdu, test: Hdu) -> None:
 def _draw_apart(
     figure: Any, axis: Any, apart: Array, differs: Array, step: int, place: Any, unit: str
 ) -> None:
-    """Draw differences on a logarithmic scale, and those without a size in green."""
+    """Draw differences on a logarithmic scale, and those without a finite size in green."""
     from matplotlib.colors import LogNorm
 
     axis.set_facecolor("lightgrey")
@@ -109,7 +109,7 @@ def _draw_apart(
         image = np.where(sizes > 0, sizes, np.nan)
         shown = axis.imshow(image, cmap="inferno", norm=scale, **place)
         figure.colorbar(shown, ax=axis, shrink=0.7, label=f"|test - gold| [{unit}]")
-    # NaN against a number, infinities, -0 against 0: they differ, by nothing that can be drawn.
+    # NaN against a number, infinities, -0 against 0: differences that have no finite size.
     sizeless = has_any(differs & ~(np.isfinite(apart) & (apart > 0)), step)
     if sizeless.any():
         layer = np.zeros((*sizeless.shape, 4))

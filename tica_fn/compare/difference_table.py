@@ -1,4 +1,4 @@
-"""What was found, as a table: to read in a terminal, or for a program."""
+"""Differences as a table, for reading in a terminal or by programs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def as_rows(comparisons: Iterable[Comparison]) -> list[tuple[Any, ...]]:
     Parameters
     ----------
     comparisons : iterable of Comparison
-        What was found.
+        Results of the comparisons.
 
     Returns
     -------
     list of tuple
-        File, level, place, thing, number of values, largest difference, words.
+        File, level, HDU, item, number of values, largest difference, text.
     """
     return [
         (
@@ -49,21 +49,21 @@ def write_table(comparisons: Sequence[Comparison], path: str | Path) -> None:
     Parameters
     ----------
     comparisons : sequence of Comparison
-        What was found.
+        Results of the comparisons.
     path : path
         ``.ecsv`` or ``.csv``.
 
     Raises
     ------
     ValueError
-        If the name ends otherwise.
+        If the file name has another ending.
     """
     from astropy.table import Table
 
     path = Path(path)
     formats = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
     if path.suffix not in formats:
-        raise ValueError(f"{path}: a table of differences is written as .ecsv or .csv")
+        raise ValueError(f"{path}: the name of a table must end in .ecsv or .csv")
     rows = as_rows(comparisons)
     types = ["U256", "U8", "U80", "U80", "i8", "f8", "U512"]
     table = Table(rows=rows or None, names=COLUMNS, dtype=types)
@@ -76,11 +76,11 @@ def print_table(comparisons: Sequence[Comparison], console: Any, most: int | Non
     Parameters
     ----------
     comparisons : sequence of Comparison
-        What was found.
+        Results of the comparisons.
     console : rich.console.Console
-        Where to.
+        Where to print.
     most : int, optional
-        How many differences are printed, failures first; all by default.
+        Largest number of differences to print, failures first; by default all.
     """
     from rich.table import Table
     from rich.text import Text

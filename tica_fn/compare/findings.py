@@ -1,4 +1,4 @@
-"""What a comparison finds, and the rules it goes by."""
+"""Results of a comparison, and its rules."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ EXCEPTED = (
     "COMMENT",
     "HISTORY",
 )
-"""Keywords that may differ: file dates, checksums, versions of software, remarks.
+"""Keywords that may differ: file dates, checksums, software versions, remarks.
 
-They are patterns in which ``*`` stands for anything.  Times of observation are not among them.
+They are patterns in which ``*`` matches anything.  Times of observation are not among them.
 """
 
 _NOT_SOFTWARE = ("EXTVER", "TICVER")
 
 
 class Level(Enum):
-    """How much a difference weighs."""
+    """Severity of a difference."""
 
     NOTE = "note"
     WARNING = "warning"
@@ -55,8 +55,8 @@ class Rules:
     strict : bool
         Whether new keywords, new files and small differences of keywords fail too.
     sky_arcsec : float, optional
-        How far apart two solutions may put the same pixel on the sky.  Where they are nearer, other
-        coefficients and other measured stars are no more than notes; by default they fail.
+        Largest allowed distance on the sky between two solutions.  If they agree within it,
+        different coefficients and measured stars are only notes; by default they fail.
 
     Raises
     ------
@@ -71,10 +71,10 @@ class Rules:
     sky_arcsec: float | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse tolerances that can't be."""
+        """Refuse negative tolerances."""
         given = (self.ulp, self.relative, self.sky_arcsec or 0.0)
         if not all(value >= 0 for value in given):
-            raise ValueError(f"tolerances are zero or more, not {', '.join(map(str, given))}")
+            raise ValueError(f"tolerances must be zero or more, not {', '.join(map(str, given))}")
 
     def excepts(self, keyword: str) -> bool:
         """Tell whether a keyword is exempt from comparison.
@@ -95,24 +95,24 @@ class Rules:
 
     @property
     def soft(self) -> Level:
-        """Weight of a difference that is told but does not fail by itself."""
+        """Level of a difference that fails only with `strict`."""
         return Level.FAILURE if self.strict else Level.WARNING
 
 
 @attrs.frozen(kw_only=True)
 class Difference:
-    """One thing that is not the same.
+    """One difference.
 
     Parameters
     ----------
     level : Level
-        How much it weighs.
+        Its severity.
     where : str
         HDU, by number and name.
     what : str
-        ``"pixels"``, a keyword, a column, or the thing of the file's structure.
+        ``"pixels"``, a keyword, a column, or a part of the file's structure.
     text : str
-        What is different, in words and numbers.
+        Description in words and numbers.
     count : int
         Number of values that differ.
     largest : float
@@ -129,17 +129,17 @@ class Difference:
 
 @attrs.frozen(kw_only=True)
 class Comparison:
-    """What came of comparing two files.
+    """Result of comparing two files.
 
     Parameters
     ----------
     gold, test : Path
-        The files; the same name where one of them is missing.
+        The files; if one is missing, its path is that of the other in its folder.
     differences : tuple of Difference
-        All that is not the same.
+        All differences.
     error : Exception, optional
-        Why the files could not be compared, in one line that names the file; it is among the
-        differences, too.
+        Why the files could not be compared, in one line that names the file; it is also among the
+        differences.
     """
 
     gold: Path
@@ -149,12 +149,12 @@ class Comparison:
 
     @property
     def level(self) -> Level | None:
-        """Weight of the worst difference; None where the files are the same."""
+        """Level of the worst difference; None if the files are the same."""
         found = {difference.level for difference in self.differences}
         worst = [level for level in (Level.FAILURE, Level.WARNING, Level.NOTE) if level in found]
         return worst[0] if worst else None
 
     @property
     def failed(self) -> bool:
-        """Whether anything differs that must not."""
+        """Whether there is a difference that is not allowed."""
         return self.level is Level.FAILURE

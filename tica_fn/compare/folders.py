@@ -24,7 +24,7 @@ _WORTH_A_PROCESS = 4
 def _files(folder: Path) -> dict[str, Path]:
     """FITS and star files under a folder, by their path in it without ``.gz`` or ``.fz``.
 
-    A name that is there plain and packed stands for the plain file; the other keeps its ending.
+    If a file exists plain and compressed, the compressed one keeps its ending.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
@@ -37,7 +37,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 @attrs.frozen
 class Matched:
-    """Files of two folders, gold and test, by name: in both, in one, in the other."""
+    """Files of two folders, gold and test, by name: in both, missing in test, new in test."""
 
     both: tuple[tuple[Path, Path], ...]
     missing: tuple[tuple[Path, Path], ...]
@@ -48,7 +48,7 @@ class Matched:
 
 
 def match(gold: Path, test: Path) -> Matched:
-    """Match the files of two folders by name, packed or not."""
+    """Match the files of two folders by name, compressed or not."""
     before, after = _files(gold), _files(test)
     if not before:
         raise FileNotFoundError(f"{gold}: no FITS files to compare with")
@@ -67,30 +67,30 @@ def compare_folders(
     Parameters
     ----------
     gold : path
-        The folder as it should be.
+        The reference folder.
     test : path
-        The folder as it is.
+        The folder to check.
     rules : Rules, optional
-        What may differ.
+        Allowed differences.
     jobs : int, optional
-        Number of processes; as many as there are processors by default.
+        Number of processes; by default the number of processors.
 
     Returns
     -------
     list of Comparison
-        One for each file of either folder, in the order of their names.
+        One for each file of either folder, sorted by name.
 
     Raises
     ------
     FileNotFoundError
-        If a folder holds no FITS files: nothing to compare is no success.
+        If the reference folder has no FITS files: an empty comparison is not a success.
     """
     found = each_of(match(Path(gold), Path(test)), rules or Rules(), jobs)
     return sorted(found, key=lambda comparison: str(comparison.gold))
 
 
 def each_of(matched: Matched, rules: Rules, jobs: int | None = None) -> Iterator[Comparison]:
-    """Compare the pairs on several processors and give what is found of each as it comes."""
+    """Compare the pairs on several processors and yield each result as it comes."""
     for found, text, level in (
         (matched.missing, "missing", Level.FAILURE),
         (matched.new, "new", rules.soft),

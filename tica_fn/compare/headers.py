@@ -11,7 +11,7 @@ __all__ = ["compare_headers", "relative_difference"]
 
 
 def relative_difference(gold: float, test: float) -> float:
-    """Difference of two numbers over the larger of them.
+    """Difference of two numbers relative to the larger of them.
 
     Parameters
     ----------
@@ -35,21 +35,21 @@ def relative_difference(gold: float, test: float) -> float:
 
 
 def compare_headers(gold: Any, test: Any, where: str, rules: Rules) -> list[Difference]:
-    """Compare two headers: every keyword but those that the rules except.
+    """Compare two headers, except keywords that may differ.
 
     Parameters
     ----------
     gold, test : astropy.io.fits.Header
         The headers.
     where : str
-        What the HDU is called in the differences.
+        Name of the HDU in the differences.
     rules : Rules
-        What may differ.
+        Allowed differences.
 
     Returns
     -------
     list of Difference
-        Missing and new keywords, and those whose value, type or number differs.
+        Missing and new keywords, and those with another value, type or number of cards.
     """
     found: list[Difference] = []
     occurs = Counter(gold.keys()), Counter(test.keys())

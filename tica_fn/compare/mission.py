@@ -1,8 +1,8 @@
-"""A calibrated frame beside the mission's own: ratio, offset and scatter, as photometry sees them.
+"""Compare a calibrated frame with the mission's: ratio, offset and scatter, as for photometry.
 
-Two pipelines never give the same bits.  What matters is whether one is a constant times the other
-(gain, flat field, linearity), shifted by a constant (pedestal, smear), and how far single pixels
-are apart beyond that.  All is in electrons per second, by amplifier and by brightness.
+Two pipelines never give the same bits.  What matters is a constant factor between them (gain, flat
+field, linearity), a constant shift (pedestal, smear), and the remaining scatter of single pixels.
+All numbers are in electrons per second, by amplifier and by brightness.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tica_fn.kernels.medians import MAD_TO_SIGMA
 __all__ = ["MissionComparison", "Ratio", "compare_with_mission", "is_mission_product"]
 
 EDGES = (0.0, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999, 1.0)
-"""Parts of an amplifier's pixels, ordered by the mission's value, between which bins lie."""
+"""Fractions of an amplifier's pixels, ordered by the mission's value, that separate the bins."""
 
 _FEWEST = 20
 _CLIP = 4.0
@@ -33,7 +33,7 @@ _ROUNDS = 5
 
 @attrs.frozen(kw_only=True)
 class Ratio:
-    """How two sets of pixels compare.
+    """Comparison of two sets of pixels.
 
     Parameters
     ----------
@@ -44,17 +44,16 @@ class Ratio:
     pixels : int
         Number of pixels.
     ratio : float
-        Of the whole amplifier, slope of a straight line through ours against theirs, outliers
-        clipped; of a bin, median of ours over theirs.
+        For a whole amplifier, the slope of a straight line through ours against theirs, with
+        outliers clipped; for a bin, the median of ours divided by theirs.
     offset : float
-        Of the whole amplifier, where that line crosses zero; of a bin, median of ours less theirs;
-        electron per second.
+        For a whole amplifier, the intercept of that line; for a bin, the median of ours minus
+        theirs; electron per second.
     scatter : float
         Robust standard deviation of ours about the line, or of the differences about their median;
         electron per second.
     noise : float
-        Median of the standard deviation that the files give, the larger of both; NaN where neither
-        does.
+        Median of the larger of the two standard deviations in the files; NaN if there is none.
     """
 
     amplifier: str
@@ -69,7 +68,7 @@ class Ratio:
 
 @attrs.frozen(kw_only=True)
 class MissionComparison:
-    """A calibrated frame held to the mission's.
+    """Comparison of a calibrated frame with the mission's.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ class MissionComparison:
     bins : tuple of Ratio
         By amplifier and brightness.
     difference : ndarray
-        Science pixels, ours less the mission's, electron per second.
+        Science pixels, ours minus the mission's, electron per second.
     """
 
     mission: str
@@ -101,7 +100,7 @@ def is_mission_product(path: str | Path) -> bool:
 
 
 def compare_with_mission(mission: str | Path, ours: str | Path) -> MissionComparison:
-    """Hold a calibrated frame to the mission's.
+    """Compare a calibrated frame with the mission's.
 
     Parameters
     ----------
@@ -118,9 +117,9 @@ def compare_with_mission(mission: str | Path, ours: str | Path) -> MissionCompar
     Raises
     ------
     BadFileError
-        If a file is no calibrated frame.
+        If a file is not a calibrated frame.
     FrameError
-        If they are of different CCDs, exposures or times, or of different size.
+        If CCD, exposure, time or size differ.
     """
     from tica_fn.fits.files import read
 
@@ -194,7 +193,7 @@ def _median(values: Array) -> float:
 
 
 def _line(letter: str, x: Array, y: Array, sigma: Array) -> Ratio:
-    """Straight line through all pixels of an amplifier, outliers clipped."""
+    """Straight line through all pixels of an amplifier, with outliers clipped."""
     kept = np.ones(x.size, dtype=np.bool_)
     slope, offset = 1.0, 0.0
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""A comparison with the mission's frame as a table and as a picture."""
+"""Comparison with the mission's frame as a table and as a picture."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def print_mission(found: MissionComparison, console: Any) -> None:
     Parameters
     ----------
     found : MissionComparison
-        What was found.
+        The comparison.
     console : rich.console.Console
-        Where to.
+        Where to print.
     """
     from rich.table import Table
 
@@ -46,21 +46,21 @@ def write_mission(found: MissionComparison, path: str | Path) -> None:
     Parameters
     ----------
     found : MissionComparison
-        What was found.
+        The comparison.
     path : path
         ``.ecsv`` or ``.csv``.
 
     Raises
     ------
     ValueError
-        If the name ends otherwise.
+        If the file name has another ending.
     """
     from astropy.table import Table
 
     formats = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
     path = Path(path)
     if path.suffix not in formats:
-        raise ValueError(f"{path}: a table is written as .ecsv or .csv")
+        raise ValueError(f"{path}: the name of a table must end in .ecsv or .csv")
     table = Table(rows=rows_of(found), names=_NAMES)
     for name in ("low", "high", "offset", "scatter", "noise"):
         table[name].unit = "electron / s"
@@ -73,7 +73,7 @@ def draw_mission(found: MissionComparison, path: str | Path) -> None:
     Parameters
     ----------
     found : MissionComparison
-        What was found.
+        The comparison.
     path : path
         The picture; its ending decides the format.
     """

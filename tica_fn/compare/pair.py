@@ -23,21 +23,21 @@ Hdu = tuple[str, Any, Array | None]
 
 
 def load(path: Path) -> list[Hdu]:
-    """Read all of a FITS file: the kind, header and stored values of every HDU."""
+    """Read a whole FITS file: kind, header and stored values of every HDU."""
     from astropy.utils.exceptions import AstropyUserWarning
 
     try:
         with warnings.catch_warnings():
-            # A truncated file is told by a warning only; to a comparison it is no file.
+            # astropy only warns of a truncated file; here it is an error.
             warnings.simplefilter("error", AstropyUserWarning)
             with open_checked(path, do_not_scale_image_data=True) as hdus:
                 loaded = [_loaded(hdu) for hdu in hdus]
             for _, header, _ in loaded:
-                list(header.items())  # Cards are parsed when they are looked at.
+                list(header.items())  # Cards are parsed when they are accessed.
             return loaded
     except (FileNotFoundError, BadFileError):
         raise
-    except Exception as error:  # Whatever a library raises at its content, it is this file's.
+    except Exception as error:  # Whatever a library raises, the content of this file is the cause.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadFileError(f"{path}: cannot be read as FITS: {reason}") from error
 
@@ -62,7 +62,7 @@ def _unrolled(table: Array, name: str, rows: Any) -> Array:
     """Replace a variable-length column's descriptors by its bytes."""
     held = [np.frombuffer(np.ascontiguousarray(row).tobytes(), dtype=np.uint8) for row in rows]
     longest = max((row.size for row in held), default=0)
-    # Each row's length stands before its bytes, so that padding is not taken for values.
+    # Each row's length precedes its bytes, so that padding does not count as values.
     kind = np.dtype([("length", "i8"), ("bytes", "u1", (longest,))])
     fields = [
         (n, table.dtype[n]) if n != name else (n, "u1", (kind.itemsize,))
@@ -86,32 +86,32 @@ def compare_files(gold: str | Path, test: str | Path, rules: Rules | None = None
     Parameters
     ----------
     gold : path
-        The file as it should be.
+        The reference file.
     test : path
-        The file as it is.
+        The file to check.
     rules : Rules, optional
-        What may differ; by default only what must: dates, checksums, versions.
+        Allowed differences; by default only dates, checksums and versions.
 
     Returns
     -------
     Comparison
-        All differences; that a file cannot be read or compared is one of them.
+        All differences; a file that cannot be read or compared is one of them.
     """
     gold, test, rules = Path(gold), Path(test), rules or Rules()
     try:
         stars = is_star_file(gold) and is_star_file(test)
         found = (compare_stars if stars else _compare)(gold, test, rules)
-    except Exception as error:  # The other files of a folder go on.
+    except Exception as error:  # The other files of a folder are compared all the same.
         return incomparable(gold, test, error)
     return Comparison(gold=gold, test=test, differences=tuple(found))
 
 
 def incomparable(gold: Path, test: Path, error: Exception) -> Comparison:
-    """Say of two files why they could not be compared."""
+    """Comparison of two files that could not be compared, with the reason."""
     text = describe(of_the_package(test, error))
     if not any(one_line(str(path)) in text for path in (gold, test)):
         text = f"{one_line(str(test))}: {text}"
-    told = BadFileError(text)  # Plain, so that it comes back from another process.
+    told = BadFileError(text)  # A plain error, which can be pickled from another process.
     told.__cause__ = error
     broken = Difference(level=Level.FAILURE, where="file", what="reading", text=text)
     return Comparison(gold=gold, test=test, differences=(broken,), error=told)
@@ -157,11 +157,11 @@ def compare_images(
     Parameters
     ----------
     gold, test : ndarray or None
-        Pixels as they are stored.
+        Pixels as stored.
     where : str
-        What the HDU is called in the differences.
+        Name of the HDU in the differences.
     rules : Rules
-        What may differ.
+        Allowed differences.
 
     Returns
     -------
@@ -192,21 +192,21 @@ def compare_images(
 def compare_tables(
     gold: Array | None, test: Array | None, where: str, rules: Rules
 ) -> list[Difference]:
-    """Compare the columns of two tables, NaN being equal to NaN.
+    """Compare the columns of two tables; NaN equals NaN.
 
     Parameters
     ----------
     gold, test : ndarray or None
-        Structured arrays as they are stored.
+        Structured arrays as stored.
     where : str
-        What the HDU is called in the differences.
+        Name of the HDU in the differences.
     rules : Rules
-        What may differ.
+        Allowed differences.
 
     Returns
     -------
     list of Difference
-        Missing and new columns, another number of rows, and one for each column that differs.
+        Missing and new columns, a different number of rows, and columns that differ.
     """
     before = gold.dtype.names or () if gold is not None else ()
     after = test.dtype.names or () if test is not None else ()

@@ -19,7 +19,7 @@ __all__ = ["calibrate_anew", "expect_refusal", "fit_anew", "stars_of"]
 
 
 def _run(*words: object, files: Iterable[Path]) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user does, on files that may be more than a command line can hold."""
+    """Run a command as a user would; its files are listed in a file, as they may be many."""
     return subprocess.run(
         [sys.executable, "-m", "tica_fn", *map(str, words), "--list", "-"],
         input="".join(f"{path}\0" for path in files),
@@ -40,7 +40,7 @@ def _calibrate(
 def _failures(
     what: str, paths: Sequence[Path], done: subprocess.CompletedProcess[str]
 ) -> list[Comparison]:
-    """Failures of a command that goes on with its other files, one of each line it said."""
+    """Failures of a command that continues with other files, one per line of its output."""
     if not done.returncode:
         return []
     said = [line for line in done.stderr.splitlines() if line.startswith("tica-fn: ")]
@@ -57,7 +57,7 @@ def _failures(
 def calibrate_anew(
     raw: Sequence[Path], caldir: Path, outdir: Path, jobs: int | None = None
 ) -> list[Comparison]:
-    """Run ``tica-fn calibrate`` on raw files; give what failed where others did not."""
+    """Run ``tica-fn calibrate`` on raw files; return failures if other files succeeded."""
     failed = _failures(
         "calibration", raw, _calibrate(raw, caldir, outdir, jobs or os.cpu_count() or 1)
     )
@@ -69,7 +69,7 @@ def calibrate_anew(
 def fit_anew(
     folder: Path, refstars: Path, degree: int, jobs: int | None = None
 ) -> list[Comparison]:
-    """Run ``tica-fn wcs fit`` on products, each with its CCD's stars; give what failed."""
+    """Run ``tica-fn wcs fit`` on products, each with the stars of its CCD; return failures."""
     groups: dict[Path, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()):
         frame = read(path)
@@ -82,7 +82,7 @@ def fit_anew(
 
 
 def stars_of(refstars: Path, camera: int, ccd: int) -> Path:
-    """Find the file of a CCD's reference stars: named as at MAST, by TICA, or the only one."""
+    """Find the file of a CCD's reference stars, by its name, or as the only one."""
     if refstars.is_file():
         return refstars
     found = sorted(
@@ -93,7 +93,7 @@ def stars_of(refstars: Path, camera: int, ccd: int) -> Path:
     if len(found) != 1:
         which = ", ".join(path.name for path in found) or "none"
         raise ValueError(
-            f"{refstars}: one file of reference stars of camera {camera} CCD {ccd} is wanted there "
+            f"{refstars}: needs one file of reference stars of camera {camera} CCD {ccd} "
             f"(*cam{camera}-ccd{ccd}*.h5), found {which}"
         )
     return found[0]
@@ -113,7 +113,7 @@ def expect_refusal(raw: Sequence[Path], wrong: Path) -> list[Comparison]:
             reason = f"was refused, but {written[0]} was written"
         elif "exposure time" not in done.stderr:
             last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-            reason = f"failed, but not for its exposure time: {last}"
+            reason = f"failed, but not because of its exposure time: {last}"
         differences: tuple[Difference, ...] = ()
         if reason:
             wrongly = Difference(

@@ -1,4 +1,4 @@
-"""Compare two solutions on the sky, where their keywords differ."""
+"""Compare two solutions on the sky if their keywords differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WCS = re.compile(
     r"(CRPIX|CRVAL|CDELT|CTYPE)[12]|(CD|PC)[12]_[12]|LONPOLE|LATPOLE|"
     r"(A|B|AP|BP)_(\d_\d|ORDER|DMAX)|(RA|DEC)_TARG|BTC_PIX[12]|RMS[ABFX]\w*|WCS(GDF|DEG|BADB)"
 )
-"""Keywords of a solution, and of how good it is."""
+"""Keywords of a solution, and of its quality."""
 _STAR_TABLE = "WCS_STARS"
 
 
@@ -74,7 +74,7 @@ def judge_solution(
 
 
 def judge_stars(found: Sequence[Difference], name: str, rules: Rules) -> list[Difference]:
-    """Turn differences of measured stars into notes where `sky_arcsec` decides."""
+    """Turn differences of measured stars into notes if `sky_arcsec` is given."""
     if rules.sky_arcsec is None or name.upper() != _STAR_TABLE:
         return list(found)
     return [
@@ -83,7 +83,7 @@ def judge_stars(found: Sequence[Difference], name: str, rules: Rules) -> list[Di
 
 
 def _places(stars: Array | None) -> tuple[Array, Array] | None:
-    """Columns and rows of the stars that a product's table holds, the first pixel being 1."""
+    """Columns and rows of the stars in a product's table, the first pixel being 1."""
     if stars is None or not {"FLXCOL", "FLXROW"} <= set(stars.dtype.names or ()):
         return None
     columns, rows = (np.asarray(stars[name], float) for name in ("FLXCOL", "FLXROW"))

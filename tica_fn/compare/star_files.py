@@ -16,7 +16,7 @@ __all__ = ["compare_stars", "is_star_file"]
 
 
 def is_star_file(path: Path) -> bool:
-    """Tell by its name whether a file holds reference stars."""
+    """Tell from its name whether a file contains reference stars."""
     return path.suffix in (".h5", ".hdf5")
 
 
@@ -63,7 +63,7 @@ def compare_stars(gold: Path, test: Path, rules: Rules) -> list[Difference]:
 
 
 def _content(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Datasets and attributes of a file that is known to be one of reference stars."""
+    """Datasets and attributes of a file of reference stars."""
     import h5py
 
     from tica_fn.wcs.hdf5_file import open_hdf5
@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 
 def _moved(old: Any, new: Any) -> list[Difference]:
-    """How far the stars that are in both lie apart, on the sky and on the detector."""
+    """Distances of the stars that are in both files, on the sky and on the detector."""
     both, first, second = np.intersect1d(old.ids, new.ids, return_indices=True)
     if not both.size:
         return []

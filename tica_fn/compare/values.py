@@ -14,7 +14,7 @@ __all__ = ["Unequal", "steps_apart", "unequal"]
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Unequal(Record):
-    """Values of two arrays that differ by more than they may.
+    """Values of two arrays that differ by more than allowed.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class Unequal(Record):
     gold, test : object
         The two values there.
     steps : int
-        Largest distance in floating-point steps; 0 where the values have none.
+        Largest distance in floating-point steps; 0 for other types.
     largest : float
-        Largest absolute difference of those that are finite.
+        Largest absolute difference of finite values.
     mask : ndarray
-        Which they are, of the arrays' shape.
+        Mask of the differing values, of the arrays' shape.
     """
 
     count: int
@@ -41,17 +41,17 @@ class Unequal(Record):
     mask: Array
 
     def describe(self, noun: str) -> str:
-        """Say it in one line.
+        """Describe the differences in one line.
 
         Parameters
         ----------
         noun : str
-            What one value is called.
+            Name of one value.
 
         Returns
         -------
         str
-            Number, size and place.
+            Number, size and position of the differences.
         """
         size = self.mask.size
         text = f"{self.count} of {size} {noun}s differ"
@@ -104,19 +104,19 @@ def steps_apart(gold: Array, test: Array) -> Array:
 
 
 def unequal(gold: Array, test: Array, ulp: int = 0) -> Unequal | None:
-    """Find the values that differ by more than they may.
+    """Find the values that differ by more than allowed.
 
     Parameters
     ----------
     gold, test : ndarray
         Arrays of the same shape and type.
     ulp : int
-        Steps by which floating-point numbers may differ.
+        Allowed number of floating-point steps.
 
     Returns
     -------
     Unequal or None
-        None where there are no such values.
+        None if there are no such values.
     """
     gold, test = (np.ascontiguousarray(x.astype(x.dtype.newbyteorder("="))) for x in (gold, test))
     if gold.dtype.kind == "c":

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written aside, made durable, renamed."""
+"""Files that appear complete or not at all: written beside the target, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class ChangedError(BadFileError):
 
 Part = bytes | bytearray | memoryview
 _LARGE = 1 << 20
-"""Bytes from which on it pays to write past the page cache."""
+"""Size in bytes from which direct I/O is worthwhile."""
 _CHUNK = 1 << 20
-"""Bytes that are read back at a time: they stay in the processor's cache."""
+"""Bytes that are read back at a time; they fit into the processor's cache."""
 Identity = tuple[int, int, int, int, int]
 _looked_at: ContextVar[Mapping[Path, Identity | None]] = ContextVar(
     "looked_at", default=MappingProxyType({})
 )
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What file systems say (SMB, VirtualBox) where a folder can't be made durable by itself."""
+"""Errors of file systems (SMB, VirtualBox) that can't sync a folder separately."""
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
 
@@ -47,10 +47,10 @@ def write_whole(
     mode: int | None = None,
     replaces: Identity | None = None,
 ) -> None:
-    """Write a file so that its name shows the whole of it or what was there before.
+    """Write a file completely, or leave what was there before.
 
-    With `replaces` the file is one that was read: it is left where it is another one by now, and
-    the new one has its owner, group and mode.
+    `replaces` identifies a file that was read before.  If another file has its name by now, that
+    one is left alone; otherwise the new file gets its owner, group and mode.
     """
     target = Path(path)
     try:
@@ -89,7 +89,7 @@ def write_whole(
         expected = looked_at.get(place, replaces)
         if (replaces is not None or place in looked_at) and identity_of(target) != expected:
             raise ChangedError(
-                f"{target}: was changed by another program since it was read; it is left as it is"
+                f"{target}: was changed by another program since it was read; not replaced"
             )
         named.replace(target)
     except OSError as error:
@@ -105,7 +105,7 @@ def write_whole(
 
 @contextmanager
 def replacing(target: Path, identity: Identity | None) -> Iterator[None]:
-    """While a file is made, let it take no other's place than that of the one looked at."""
+    """Within this context, `write_whole` replaces the target only if it still is this file."""
     token = _looked_at.set({**_looked_at.get(), target.resolve(): identity})
     try:
         yield
@@ -114,7 +114,7 @@ def replacing(target: Path, identity: Identity | None) -> Iterator[None]:
 
 
 def identity_of(path: str | os.PathLike[str]) -> Identity | None:
-    """What tells a file, and its content, from what may take its place; None where none is."""
+    """Identity of a file and its content, or None if there is no file."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
@@ -123,7 +123,7 @@ def identity_of(path: str | os.PathLike[str]) -> Identity | None:
 
 
 def _take_after(handle: int, target: Path) -> None:
-    """Give a new file the owner, group and mode of the one that it replaces, as far as may be."""
+    """Give a new file the owner, group and mode of the one that it replaces, where possible."""
     old, new = target.stat(), os.fstat(handle)
     for what, uid, gid in (("owner", old.st_uid, -1), ("group", -1, old.st_gid)):
         if (what == "owner" and uid == new.st_uid) or (what == "group" and gid == new.st_gid):
@@ -132,13 +132,11 @@ def _take_after(handle: int, target: Path) -> None:
             os.fchown(handle, uid, gid)
         except OSError as error:
             number = max(uid, gid)
-            tell_note(f"{target}: can't be given its {what} {number} again ({error.strerror})")
+            tell_note(f"{target}: can't keep its {what} {number} ({error.strerror})")
     try:
         os.fchmod(handle, old.st_mode & 0o7777)
     except OSError as error:
-        tell_note(
-            f"{target}: can't be given its mode {old.st_mode & 0o7777:o} again ({error.strerror})"
-        )
+        tell_note(f"{target}: can't keep its mode {old.st_mode & 0o7777:o} ({error.strerror})")
     if old.st_nlink > 1:
         others = "another name (a hard link), which keeps"
         if old.st_nlink > 2:
@@ -147,7 +145,7 @@ def _take_after(handle: int, target: Path) -> None:
 
 
 def _compare(handle: int, parts: Sequence[Part], target: Path) -> None:
-    """Compare what is in a file with what was meant, byte by byte."""
+    """Compare the content of a file with what was to be written, byte by byte."""
     room = np.empty(_CHUNK, dtype=np.uint8)
     at = 0
     for part in parts:
@@ -167,17 +165,17 @@ def _compare(handle: int, parts: Sequence[Part], target: Path) -> None:
 
 
 def _let_go(handle: int) -> None:
-    """Let the page cache forget a large file that is on the disk now.
+    """Drop a large file that is on the disk now from the page cache.
 
-    In a batch its memory is wanted by the next one: memory in use is faster than memory that the
-    system has yet to find, and other files' content is not driven out.
+    In a batch the next file reuses this memory, which is faster than new memory, and the cached
+    content of other files stays.
     """
     if os.fstat(handle).st_size >= _LARGE and hasattr(os, "posix_fadvise"):
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _can_go_direct(handle: int, view: memoryview) -> bool:
-    """Tell whether a disk can take memory as it is: much of it, from page to page."""
+    """Tell whether direct I/O is possible: a large, page-aligned piece of memory."""
     if len(view) < _LARGE or _DIRECT == 0:
         return False
     address = int(np.frombuffer(view, dtype=np.uint8).ctypes.data)
@@ -186,7 +184,7 @@ def _can_go_direct(handle: int, view: memoryview) -> bool:
 
 
 def _set_direct(handle: int, *, on: bool) -> bool:
-    """Write past the page cache or through it; False where the file system can't do the former."""
+    """Turn direct I/O on or off; False if the file system can't do it."""
     flags = fcntl.fcntl(handle, fcntl.F_GETFL)
     wanted = flags | _DIRECT if on else flags & ~_DIRECT
     try:
@@ -199,10 +197,10 @@ def _set_direct(handle: int, *, on: bool) -> bool:
 
 
 def _write_direct(handle: int, view: memoryview) -> memoryview:
-    """Write whole pages past the page cache, and give what is left to be written through it.
+    """Write whole pages directly to the disk, and return the rest for a normal write.
 
-    The content is to be durable anyway; this saves copying it into memory that other files'
-    content would be driven out of.
+    The content must be synced anyway; this saves the copy into the page cache, which would evict
+    other files.
     """
     whole = len(view) - len(view) % mmap.PAGESIZE
     done = 0
@@ -217,9 +215,9 @@ def _write_direct(handle: int, view: memoryview) -> memoryview:
 
 
 def _open_aside(target: Path) -> tuple[int, Path | None]:
-    """Open a file in the target's folder: one without a name where the system can make it.
+    """Open a file in the target's folder, without a name if the system supports that.
 
-    What has no name is gone with the process, even one that is killed.
+    A file without a name disappears with the process, even if that is killed.
     """
     if _NAMELESS:
         try:
@@ -236,11 +234,11 @@ def _name_aside(target: Path) -> Path:
 
 
 def _give_name(handle: int, target: Path) -> Path:
-    """Give a name to a file without one, just before it takes the target's."""
+    """Give a temporary name to a file without one, just before it is renamed to the target."""
     aside = _name_aside(target)
     folder = os.open(target.parent, os.O_RDONLY)
     try:
-        # With a folder given, the link is made to what the path in /proc leads to.
+        # With a folder given, link() follows the path in /proc.
         os.link(f"/proc/self/fd/{handle}", aside, src_dir_fd=folder)
     finally:
         os.close(folder)
@@ -260,7 +258,7 @@ def _sync_folder(folder: Path) -> None:
     try:
         handle = os.open(folder, os.O_RDONLY)
     except PermissionError:
-        return  # One may write into it and not look: the file is there.
+        return  # A folder may be writable but not readable; the file is there.
     try:
         os.fsync(handle)
     except OSError as error:

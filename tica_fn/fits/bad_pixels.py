@@ -1,7 +1,7 @@
-"""Maps of bad pixels in files: ``*bad-pixels-<camera>-<ccd>.fits`` in a folder of models.
+"""Files with maps of bad pixels: ``*bad-pixels-<camera>-<ccd>.fits`` in a folder of models.
 
-Primary HDU: (2078, 2136) int32, the bits of `tica_fn.quality.pixels.Pixel`, of which ``QBITn`` are
-the names; HOT and DEAD count, others may be set by hand.
+Primary HDU: (2078, 2136) int32, the bits of `tica_fn.quality.pixels.Pixel`, named by ``QBITn``.
+Only HOT and DEAD are used; you may set others by hand.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MODEL = "bad pixels"
 def write_bad_pixels(
     made: BadPixels, path: str | os.PathLike[str], sources: Sequence[str] = ()
 ) -> None:
-    """Write a map so that `tica_fn.load_models` reads it; whole or not at all."""
+    """Write a map for `tica_fn.load_models`; complete or not at all."""
     from astropy.io import fits
 
     primary = fits.PrimaryHDU(made.bits)
@@ -57,11 +57,13 @@ def write_bad_pixels(
 
 
 def read_bad_pixels(folder: Path, camera: int, ccd: int) -> tuple[Array, ModelFile] | None:
-    """Map of a CCD in a folder of models, and its file; None where there is none."""
+    """Map of a CCD in a folder of models, and its file; None if there is none."""
     found = read_kept_model(folder, "bad-pixels", _MODEL, SHAPE, camera, ccd)
     if found is None:
         return None
     bits, file = found
     if bits.dtype.kind not in "iu":
-        raise BadFileError(f"{folder / file.name}: its image is of {bits.dtype}, not of bits")
+        raise BadFileError(
+            f"{folder / file.name}: its image has {bits.dtype} pixels; integers are needed"
+        )
     return np.asarray(bits, dtype=np.int32), file

@@ -1,4 +1,4 @@
-"""Many files: each is calibrated by itself, and one that fails does not stop the others."""
+"""Batches: each file is processed separately, and one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Slots:
         return self
 
     def give_back(self) -> None:
-        """Let another thread compute, as this one only waits."""
+        """Let another thread compute, because this one only waits."""
         if self._mine.held:
             self._mine.held = False
             self._free.release()
@@ -44,7 +44,7 @@ class Slots:
 
 
 class ModelShelf:
-    """Models of a folder, each CCD's loaded once however many threads ask for it."""
+    """Models of a folder; each CCD's are loaded once for all threads."""
 
     def __init__(self, folder: Path, *, errors: bool = False) -> None:
         self.folder = folder
@@ -54,7 +54,7 @@ class ModelShelf:
         self._remarked: set[tuple[int, int, int | None]] = set()
 
     def __call__(self, camera: int, ccd: int) -> Models:
-        """Give the models of one CCD."""
+        """Return the models of one CCD."""
         from tica_fn.fits.model_files import load_models
 
         with self._lock:
@@ -71,15 +71,15 @@ class ModelShelf:
         return found
 
     def resolved(self) -> ModelShelf:
-        """Give the same shelf under its folder's full name, for processes that run elsewhere."""
+        """Return the same shelf with an absolute path, for processes in other folders."""
         return _shelf(self.folder.resolve(), self.errors)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What travels to another process is the name; there, one shelf serves all files.
+        # Only the folder's name is pickled; in the other process one shelf serves all files.
         return _shelf, (self.folder, self.errors)
 
     def remarks(self, camera: int, ccd: int, sector: int | None) -> tuple[str, ...]:
-        """Say, once for each CCD and sector, what is unexpected of the models."""
+        """Sentences about unexpected models, once for each CCD and sector."""
         from tica_fn.quality.known_models import unexpected_models
         from tica_fn.quality.model_sense import outside_sense
 
@@ -99,7 +99,7 @@ def _shelf(folder: Path, errors: bool) -> ModelShelf:
 
 
 def attempt(source: Path, work: Callable[[Path], Outcome]) -> Outcome:
-    """Do the work for one file; what it raises becomes a failure."""
+    """Process one file; an exception becomes a failed outcome."""
     start = time.perf_counter()
     with keep_notes() as notes:
         try:
@@ -116,7 +116,10 @@ def run_batch(
     jobs: int = 1,
     spare: int | None = None,
 ) -> Iterator[Outcome]:
-    """Do the work for every file and give the outcomes as they come."""
+    """Process every file and yield the outcomes as they come.
+
+    `spare`: threads that may wait for the disk beside the `jobs` that compute.
+    """
     slots = Slots(jobs)
 
     def one(source: Path) -> Outcome:
@@ -133,7 +136,7 @@ def run_batch(
         running: set[Future[Outcome]] = set()
         try:
             while True:
-                # Few at a time, so that memory does not grow with the number of files.
+                # Submit few at a time, so memory does not grow with the number of files.
                 for source in waiting:
                     running.add(pool.submit(one, source))
                     if len(running) >= 2 * jobs + spare:

@@ -1,8 +1,8 @@
 """FITS files as bytes: read whole, split into HDUs, checked.
 
-A file is read (and unpacked) once into memory and every sum that its headers promise is verified.
-Sizes are believed only as far as `tica_fn.fits.sizes` and the file's own length allow.  What is
-wrong with it is said in one line that names the file.
+A file is read (and decompressed) once into memory, and every checksum in its headers is verified.
+Sizes are accepted only within the limits of `tica_fn.fits.sizes` and the file's length.  Errors are
+one line that names the file.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ _LARGE = 1 << 28
 
 
 class Buffer:
-    """Memory that is used again for one file after the other."""
+    """Memory that is reused from file to file."""
 
     def __init__(self) -> None:
         self._data = np.empty(0, dtype=np.uint8)
 
     def of_size(self, size: int) -> memoryview:
-        """Give so many bytes; what they held before is lost."""
+        """Return `size` bytes; their former content is lost."""
         if self._data.size < size:
             self._data = np.empty(size, dtype=np.uint8)
         return self._data[:size].data
 
 
 def content(path: str | os.PathLike[str], buffer: Buffer | None = None) -> memoryview:
-    """Read a file, unpacked if it is gzipped."""
+    """Read a file, decompressed if it is gzipped."""
     if Path(path).is_fifo():
         raise BadFileError(f"{path}: a pipe, not a file")
     with Path(path).open("rb", buffering=0) as file:
@@ -81,14 +81,14 @@ def content(path: str | os.PathLike[str], buffer: Buffer | None = None) -> memor
 
 
 def crc32(data: memoryview) -> str:
-    """CRC-32 of some bytes."""
+    """CRC-32 as eight hexadecimal digits."""
     return f"{isal_zlib.crc32(data):08x}"
 
 
 def read_blocks(
     path: str | os.PathLike[str], data: memoryview | None = None, *, verify: bool = True
 ) -> list[RawHDU]:
-    """Split a FITS file into HDUs and verify the checksums that it holds."""
+    """Split a FITS file into HDUs and verify its checksums."""
     if data is None:
         data = content(path)
     hdus: list[RawHDU] = []
@@ -114,7 +114,7 @@ def _read_hdu(
     raw = bytes(data[start:end])
     header, text = read_header(where, raw)
     if not raw.isascii():
-        tell_note(f"{where}: letters that are not ASCII in the header are read as '?'")
+        tell_note(f"{where}: non-ASCII letters in the header are read as '?'")
     size = checked_size(where, header, len(data) - end)
     stop = end + -(-size // BLOCK) * BLOCK
     part = data[end:stop]
@@ -128,9 +128,9 @@ def _read_hdu(
 
 
 def headers_of(path: str | os.PathLike[str], file: HeldFile | None = None) -> Iterator[RawHDU]:
-    """HDUs of a file one by one, of which no more is read than is looked at.
+    """HDUs of a file one by one, reading only the needed parts.
 
-    Data can be asked for where the file is plain.  `file`: one that is open.
+    Data are available if the file is not gzipped.  `file`: the file, if it is already open.
     """
     if Path(path).is_fifo():
         raise BadFileError(f"{path}: a pipe, not a file")
@@ -161,11 +161,11 @@ def headers_of(path: str | os.PathLike[str], file: HeldFile | None = None) -> It
         start += stop + -(-length // BLOCK) * BLOCK
         number += 1
     if plain and size > start + _LARGE:
-        raise BadFileError(f"{path}: {size} bytes, of which its headers explain {start}")
+        raise BadFileError(f"{path}: {size} bytes, but its headers account for only {start}")
 
 
 def read_headers(path: str | os.PathLike[str], file: HeldFile | None = None) -> list[RawHDU]:
-    """HDUs of a file, of which no more is read than is looked at.  `file`: one that is open."""
+    """HDUs of a file, reading only the needed parts.  `file`: the file, if already open."""
     if file is None:
         with Path(path).open("rb") as opened:
             if opened.read(2) == b"\x1f\x8b":
@@ -176,10 +176,10 @@ def read_headers(path: str | os.PathLike[str], file: HeldFile | None = None) -> 
 
 
 def _check_count(path: str | os.PathLike[str], hdus: list[RawHDU]) -> None:
-    """Refuse a file that ends before the extensions that it promises."""
+    """Refuse a file with fewer extensions than it announces."""
     header = hdus[0].header
     promised = header.get("NEXTEND")
-    # astrocut takes the number over from the frames that it cuts.
+    # astrocut copies the number from the frames that it cuts.
     cut = str(header.get("CREATOR", "")).strip().lower() == "astrocut"
     if not cut and isinstance(promised, int) and len(hdus) - 1 < promised:
         raise BadFileError(

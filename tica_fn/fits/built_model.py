@@ -1,4 +1,4 @@
-"""Model files: the image in the primary HDU, as TICA has it; then uncertainty and frame count."""
+"""Model files: the image in the primary HDU, as in TICA's; then uncertainty and frame count."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNITS = {"bias": "adu", "flat": ""}
 def write_model(
     model: BuiltModel, path: str | os.PathLike[str], sources: Sequence[str] = ()
 ) -> None:
-    """Write a model so that `tica_fn.load_models` can read it; whole or not at all."""
+    """Write a model for `tica_fn.load_models`; complete or not at all."""
     primary = fits.PrimaryHDU(model.image)
     header = primary.header
     unit = _UNITS[model.kind]
@@ -57,9 +57,9 @@ def write_model(
 
 
 def read_bias_image(path: Path, camera: int, ccd: int) -> Array:
-    """Read a bias model from its file alone.
+    """Read a bias model from a single file.
 
-    Gives (2078, 2136) float32, ADU per exposure, read-only.
+    Returns (2078, 2136) float32, ADU per exposure, read-only.
     """
     try:
         with open_checked(path) as opened:
@@ -70,8 +70,8 @@ def read_bias_image(path: Path, camera: int, ccd: int) -> Array:
         raise BadFileError(f"{path}: not a readable FITS file ({error})") from None
     if image is None or image.shape != SHAPE:
         found = "no image" if image is None else f"an image of {image.shape}"
-        raise BadFileError(f"{path}: {found} in the primary HDU, {SHAPE} is wanted")
+        raise BadFileError(f"{path}: {found} in the primary HDU, expected {SHAPE}")
     for keyword, wanted in (("CAMERA", camera), ("CCD", ccd), ("MODEL", "bias")):
         if header.get(keyword, wanted) != wanted:
-            raise ModelError(f"{path}: its {keyword} is {header[keyword]}, {wanted} is wanted")
+            raise ModelError(f"{path}: its {keyword} is {header[keyword]}, expected {wanted}")
     return freeze(np.array(image, dtype=np.float32))

@@ -1,4 +1,4 @@
-"""The FITS checksum: sums of words, and their form in a header.
+"""The FITS checksum: sums of words, and their encoding in a header.
 
 Source: FITS standard 4.0, section 4.4.2.7 and appendix J.
 """
@@ -12,14 +12,14 @@ from tica_fn import kernels
 __all__ = ["ALL_ONES", "add_sums", "encode", "sum_bytes"]
 
 ALL_ONES = 0xFFFFFFFF
-"""Sum over a whole HDU whose CHECKSUM is right."""
+"""Sum over an HDU whose CHECKSUM is right."""
 
 _PUNCTUATION = frozenset(b":;<=>?@[\\]^_`")
 
 
 def sum_bytes(data: bytes | bytearray | memoryview) -> int:
-    """Ones' complement sum of the 32-bit big-endian words of some bytes."""
-    # Of one type whatever holds them, so that one kernel serves them all.
+    """Ones' complement sum of the 32-bit big-endian words in `data`."""
+    # Always read-only, so that a single kernel is compiled for all inputs.
     return int(kernels.sum_words(np.frombuffer(memoryview(data).toreadonly(), dtype=np.uint32)))
 
 
@@ -30,7 +30,7 @@ def add_sums(left: int, right: int) -> int:
 
 
 def encode(total: int) -> str:
-    """Sixteen letters and digits that make the sum of an HDU all ones."""
+    """CHECKSUM's sixteen letters and digits, which make the sum of an HDU all ones."""
     letters = bytearray(16)
     for i, byte in enumerate((~total & ALL_ONES).to_bytes(4, "big")):
         quarters = [byte // 4 + ord("0") + (byte % 4 if k == 0 else 0) for k in range(4)]

@@ -1,9 +1,9 @@
-"""Times of a frame in the clocks that headers state.
+"""Times of a frame in the clocks of headers.
 
-All times of TESS count days of Barycentric Dynamical Time (TDB) after JD 2457000.  *Where* they
-are taken is another matter: at the spacecraft (TICA's ``STARTTJD``, the primary header of SPOC's
-files) or, with the light travel time added, at the solar system's barycentre (``TSTART`` of SPOC's
-images).  ``DATE-OBS`` is the same instant as ``TSTART``, in UTC.
+All TESS times count days of Barycentric Dynamical Time (TDB) after JD 2457000.  They are measured
+at the spacecraft (TICA's ``STARTTJD``, the primary header of SPOC's files) or, with the light
+travel time added, at the solar system's barycentre (``TSTART`` of SPOC's images).  ``DATE-OBS`` is
+the same instant as ``TSTART``, in UTC.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MJD_ZERO = 2400000.5
 
 
 def utc_moment(times: Times, days: float) -> Any:
-    """Instant on a frame's clock as a time of astropy in UTC."""
+    """Time on a frame's clock as an astropy time in UTC."""
     return _utc_moment(times.zero, times.scale, days)
 
 
@@ -37,7 +37,7 @@ def _utc_moment(zero: float, scale: str, days: float) -> Any:
     from astropy.time import Time
 
     with warnings.catch_warnings():
-        # Leap seconds of years to come are not known yet.
+        # Future leap seconds are unknown, which astropy warns of.
         warnings.simplefilter("ignore")
         return Time(zero, days, format="jd", scale=scale, precision=3).utc
 
@@ -54,7 +54,7 @@ def _utc_text(zero: float, scale: str, days: float) -> str:
 
 
 def _date(frame: Frame, what: str, keyword: str, days: float) -> str:
-    """Calendar date of a time: the raw header's own, where it is of that very time."""
+    """Calendar date of a time: the raw header's, if it is of the same time."""
     said = frame.header.get(f"DATE-{what}")
     if isinstance(said, str) and frame.header.get(keyword) == days:
         return said
@@ -74,7 +74,7 @@ def spacecraft_times(times: Times) -> Times:
 
 
 def raw_clock(frame: Frame, here: Times) -> tuple[float, float]:
-    """Start and end by the raw clock, which no correction touches; else those given."""
+    """Start and end by the raw clock, without corrections; otherwise those of `here`."""
     first, last = frame.header.get("STARTTJD"), frame.header.get("ENDTJD")
     if isinstance(first, int | float) and isinstance(last, int | float):
         return first, last
@@ -82,7 +82,7 @@ def raw_clock(frame: Frame, here: Times) -> tuple[float, float]:
 
 
 def correction_cards(frame: Frame) -> Cards:
-    """Cards that record which corrections of the clock a frame's times have."""
+    """Cards that record the clock corrections of a frame's times."""
     steps = [step for step in frame.steps if step.startswith(CORRECTION_STEP)]
     cards: Cards = []
     for step in steps:

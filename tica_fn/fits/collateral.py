@@ -1,4 +1,4 @@
-"""Collateral pixels of target pixel files: overclock columns and smear rows, one amplifier a file.
+"""Collateral pixels of target pixel files: overclock columns and smear rows, a file per amplifier.
 
 ``tess<stamp>-s<ssss>-<tvcol|smrow>-<cam>-<ccd>-<a..d>-<scid>-s_col.fits`` at 2 min, and
 ``...-a_fast-col.fits`` at 20 s.
@@ -44,7 +44,7 @@ COLLATERAL_KINDS = {"tvcol": "subtract_pedestal", "smrow": "subtract_smear"}
 """Kinds of collateral, and the step that needs each."""
 
 NEAR = 5
-"""Cadences that collateral may be away from the one it is used for, where that one is missing."""
+"""If a cadence is missing, collateral up to this many cadences away replaces it."""
 
 _NAME = re.compile(
     r"tess(?P<stamp>\d+)-s(?P<sector>\d{4})-(?P<kind>tvcol|smrow)-(?P<camera>\d)-(?P<ccd>\d)-"
@@ -56,10 +56,10 @@ _NAME = re.compile(
 class Collateral:
     """Overclock columns or smear rows of one amplifier, all cadences.
 
-    `counts`: (rows, columns) of each cadence as stored, of which `meaning` makes ADU, read from the
-    file when they are asked for; `cadences`: (cadences,) int32, cadence numbers, rising;
-    `calibrated`: what the mission made of overclock counts, ADU per second (its header says e-/s);
-    `amplifier`: that of overclocks.
+    `counts`: stored (rows, columns) of each cadence, read from the file when needed; `meaning`
+    converts them to ADU.  `cadences`: (cadences,) int32, increasing cadence numbers.
+    `calibrated`: the mission's calibrated overclocks, ADU per second (its header says e-/s).
+    `amplifier`: index of the amplifier, for overclocks.
     """
 
     counts: Column
@@ -74,35 +74,33 @@ class Collateral:
     said: dict[str, float]
 
     def check_readout(self, camera: int, ccd: int, coadds: float) -> None:
-        """Refuse collateral of another CCD, or of another number of exposures."""
+        """Refuse collateral of another CCD or number of exposures."""
         for keyword, wanted in (("CAMERA", camera), ("CCD", ccd), ("NREADOUT", coadds)):
             found = self.said.get(keyword, wanted)
             if found != wanted:
                 raise BadFileError(
-                    f"{self.file.name}: {keyword} is {found:g}, of the target pixels {wanted:g}"
+                    f"{self.file.name}: {keyword} is {found:g}, but {wanted:g} for the target "
+                    "pixels"
                 )
 
     def nearest(self, cadence: int) -> int:
-        """Find the cadence whose pixels serve a cadence."""
+        """Find the nearest cadence whose pixels can be used for `cadence`."""
         place = int(np.searchsorted(self.cadences, cadence))
         around = self.cadences[max(place - 1, 0) : place + 1].tolist()
         nearest: int = min(around, key=lambda one: abs(one - cadence), default=cadence - NEAR - 1)
         if abs(nearest - cadence) > NEAR:
             raise BadFileError(
-                f"{self.file.name}: no cadence {cadence} in it, nor one within {NEAR} of it"
+                f"{self.file.name}: no cadence {cadence} in it, and none within {NEAR} of it"
             )
         return nearest
 
     def of_cadence(self, cadence: int) -> Array:
-        """Pixels that serve a cadence.
-
-        Gives (rows, columns) int32, ADU, of the cadence that `nearest` gives.
-        """
+        """Pixels for a cadence: (rows, columns) int32, ADU, of the `nearest` one in the file."""
         place = int(np.searchsorted(self.cadences, self.nearest(cadence)))
         return whole_numbers(self.file.name, self.meaning.of(self.counts[place]), -1)
 
     def calibrated_of(self, cadence: int) -> Array | None:
-        """What the mission calibrated those pixels to; None where that is not at hand."""
+        """The mission's calibrated values of those pixels, or None if the file lacks them."""
         if self.calibrated is None:
             return None
         place = int(np.searchsorted(self.cadences, self.nearest(cadence)))
@@ -156,7 +154,7 @@ def find_collateral(
 
 
 def is_collateral(path: str | os.PathLike[str]) -> bool:
-    """Tell a collateral file by its name."""
+    """Tell whether a file is a collateral file by its name."""
     return _NAME.fullmatch(PurePath(path).name) is not None
 
 
@@ -191,19 +189,21 @@ def read_collateral(path: str | os.PathLike[str]) -> Collateral:
     counts = Column.of(hdus[1], row_kind, raw)
     numbers = Column.of(hdus[1], row_kind, "CADENCENO")
     if numbers.kind.shape:
-        raise BadFileError(f"{path}: CADENCENO has {numbers.kind.shape} numbers a row, not one")
+        raise BadFileError(f"{path}: CADENCENO has {numbers.kind.shape} numbers per row, not one")
     cadences = meaning_of(path, hdus[1], row_kind, "CADENCENO").of(numbers.all())
     if not np.isfinite(cadences).all():
         raise BadFileError(f"{path}: CADENCENO is undefined in some rows")
     if counts.shape[1:] != shape:
-        raise BadFileError(f"{path}: {raw} has {counts.shape[1:]} pixels a cadence, not {shape}")
+        raise BadFileError(f"{path}: {raw} has {counts.shape[1:]} pixels per cadence, not {shape}")
     done = f"{kind.upper()}_CAL"
     keeps = kind == "tvcol" and done in names
     calibrated = Column.of(hdus[1], row_kind, done) if keeps else None
     if calibrated is not None and calibrated.shape != counts.shape:
-        raise BadFileError(f"{path}: {done} has {calibrated.shape[1:]} pixels a cadence")
+        raise BadFileError(
+            f"{path}: {done} has {calibrated.shape[1:]} pixels per cadence, not {shape}"
+        )
     if calibrated is not None and not meaning_of(path, hdus[1], row_kind, done).plain:
-        raise BadFileError(f"{path}: {done} is scaled (TSCAL, TZERO), which is not read")
+        raise BadFileError(f"{path}: {done} is scaled (TSCAL, TZERO), which is not supported")
     if (np.diff(cadences) < 0).any():
         order = np.argsort(cadences)
         cadences, counts = cadences[order], attrs.evolve(counts, order=order)

@@ -1,4 +1,4 @@
-"""Optional HDUs behind a product's image: the pixels' standard deviation, and their flags."""
+"""Optional HDUs after a product's image: the pixels' standard deviation, and their flags."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNCERTAINTY_NAME = "UNCERTAINTY"
 QUALITY_NAME = "PIXEL_QUALITY"
 
 _TILE_ROWS = 64
-"""Flags of neighbouring rows are much alike: together they pack well."""
+"""Rows per tile: flags of neighbouring rows are similar and compress well together."""
 
 
 def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
@@ -49,7 +49,7 @@ def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
     image = fits.CompImageHDU(np.array(pixels), header, **options)
     buffer = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), image]).writeto(buffer)
-    content = buffer.getvalue()  # The primary HDU is what astropy wants before it.
+    content = buffer.getvalue()  # astropy needs a primary HDU before it; that is cut off.
     with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
         place, columns = hdus[1].fileinfo(), hdus[1].columns.dtype
         table = hdus[1].header
@@ -59,7 +59,7 @@ def tiled_hdu(cards: Cards, pixels: Array, **options: Any) -> bytes:
 
 
 def _without_times(data: bytes, header: fits.Header, columns: np.dtype[Any]) -> bytes:
-    """Tiles without the time that gzip puts in them: the same frame gives the same bytes."""
+    """Remove the time that gzip puts into tiles, so the same frame gives the same bytes."""
     gzipped = {"GZIP_COMPRESSED_DATA"}
     if header["ZCMPTYPE"].startswith("GZIP"):
         gzipped.add("COMPRESSED_DATA")
@@ -105,7 +105,7 @@ def bit_cards() -> Cards:
 
 
 def quality_hdu(frame: Frame, path: str | os.PathLike[str]) -> bytes:
-    """Flags of each pixel as a tile-compressed image, with what the bits mean."""
+    """Flags of each pixel as a tile-compressed image, with cards that name the bits."""
     if frame.quality is None:
         raise FrameError(f"{path}: the frame has no flags; apply tica_fn.flag_pixels")
     return flags_hdu(frame, frame.quality)

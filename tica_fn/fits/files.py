@@ -24,16 +24,16 @@ def read(path: str | os.PathLike[str], ccd: int | None = None) -> Frame:
     ----------
     path : path-like
         Raw full-frame image (SPOC's ``*_ffir.fits``, or POC/TSO's camera frame), or a calibrated
-        product in TICA's or SPOC's layout; plain or gzipped.  Checksums that the file holds are
-        verified.
+        product in TICA's or SPOC's layout; plain, gzipped or tile-compressed.  Checksums in the
+        file are verified.
     ccd : int, optional
-        Which CCD of a camera frame, 1 to 4; `read_camera` gives all four.
+        CCD of a camera frame, 1 to 4; `read_camera` reads all four.
 
     Returns
     -------
     Frame
-        (2078, 2136): int32 ADU of a raw frame, float32 of a calibrated one; (2048, 2048) where
-        the file holds the science pixels only.
+        (2078, 2136): int32 ADU for a raw frame, float32 for a calibrated one; (2048, 2048) if the
+        file contains the science pixels only.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def read(path: str | os.PathLike[str], ccd: int | None = None) -> Frame:
     kind = kind_of(path, hdus)
     if kind.ccds is not None and ccd not in kind.ccds:
         raise FrameError(
-            f"{path}: a camera frame holds four CCDs: say which one, read(path, ccd=1) to "
+            f"{path}: a camera frame holds four CCDs: choose one with read(path, ccd=1) to "
             "ccd=4, or use tica_fn.read_camera"
         )
     (frame,) = frames_of(path, hdus, source, None if ccd is None else (ccd,))
@@ -86,13 +86,13 @@ def read_camera(path: str | os.PathLike[str]) -> tuple[Frame, ...]:
 
 
 def read_ccds(path: str | os.PathLike[str]) -> tuple[Frame, ...]:
-    """Read all CCDs that a file holds."""
+    """Read all CCDs of a file."""
     hdus, source = _opened(path)
     return frames_of(path, hdus, source)
 
 
 def _opened(path: str | os.PathLike[str]) -> tuple[list[RawHDU], SourceFile]:
-    """HDUs of a file, unpacked, and its name and checksum."""
+    """Uncompressed HDUs of a file, and its name and checksum."""
     data = content(path)
     source = SourceFile(name=os.path.basename(path), crc32=crc32(data))  # noqa: PTH119
     return untiled(path, read_blocks(path, data)), source
@@ -104,7 +104,7 @@ def frames_of(
     source: SourceFile | None = None,
     ccds: tuple[int, ...] | None = None,
 ) -> tuple[Frame, ...]:
-    """Make frames of a file that has been read: of all its CCDs, or of those that are named."""
+    """Make frames from the HDUs of a file, of all its CCDs or of those in `ccds`."""
     kind = kind_of(path, hdus)
     if kind.frames is None:
         raise BadFileError(
@@ -125,14 +125,14 @@ def write(
     Parameters
     ----------
     frame : Frame
-        Calibrated frame, (2078, 2136), or its science pixels; in TICA's layout in electrons, in
-        SPOC's with its variance.  TICA's layout holds variance and flags in extensions, where the
+        Calibrated frame, (2078, 2136), or its science pixels.  TICA's layout needs electrons;
+        SPOC's needs the variance.  TICA's layout stores variance and flags in extensions, if the
         frame has them.
     path : path-like
-        File to write, whole or not at all; gzipped where the name ends in ``.gz``, tile-compressed
-        without loss (GZIP_2) where it ends in ``.fz``.
+        File to write, complete or not at all; gzipped if the name ends in ``.gz``, tile-compressed
+        without loss (GZIP_2) if it ends in ``.fz``.
     overwrite : bool
-        Whether a file that is there is replaced.
+        Replace an existing file.
     layout : str
         ``"tica"``: image in the primary HDU, electrons per exposure.  ``"spoc"``: image and
         uncertainty in extensions, electrons per second.
@@ -140,11 +140,11 @@ def write(
     Raises
     ------
     FrameError
-        If the frame is not what the layout holds.
+        If the layout can't hold the frame.
     ValueError
         If there is no such layout.
     FileExistsError
-        If the file is there and `overwrite` is false.
+        If the file exists and `overwrite` is false.
     OSError
         If the file can't be written.
 
@@ -163,8 +163,8 @@ def write(
     4194304.0
     """
     if layout not in LAYOUTS:
-        raise ValueError(f"layout is {' or '.join(map(repr, LAYOUTS))}, not {layout!r}")
+        raise ValueError(f"layout must be {' or '.join(map(repr, LAYOUTS))}, not {layout!r}")
     if not overwrite and os.path.lexists(path):
-        raise FileExistsError(EEXIST, "is there already; overwrite=True replaces it", str(path))
+        raise FileExistsError(EEXIST, "exists already; overwrite=True replaces it", str(path))
     packing = "gzip2" if os.fspath(path).endswith(".fz") else "none"
     LAYOUTS[layout].write(frame, path, packing)

@@ -1,4 +1,4 @@
-"""The way to astropy's reading: only for files whose structure our own reader believes."""
+"""Checks before astropy reads a file: its structure must pass our own reader."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["check_table", "open_checked"]
 
 @contextmanager
 def open_checked(path: str | os.PathLike[str], **options: Any) -> Iterator[Any]:
-    """Open a FITS file with astropy, once its headers are checked."""
+    """Open a FITS file with astropy after checking its headers."""
     from astropy.io import fits
 
     data = content(path)
@@ -34,10 +34,10 @@ def open_checked(path: str | os.PathLike[str], **options: Any) -> Iterator[Any]:
 
 
 def check_table(path: str | os.PathLike[str]) -> None:
-    """Check a file that astropy is to read as a table.
+    """Check a file before astropy reads it as a table.
 
-    The headers of FITS files are checked, what is packed must unpack to a sensible size, and XML
-    that takes its data from elsewhere is refused.
+    The headers of FITS files must be valid, a compressed file must not unpack to an excessive
+    size, and XML must not take its data from elsewhere.
     """
     with Path(path).open("rb") as file:
         start = file.read(9)
@@ -60,7 +60,7 @@ def check_table(path: str | os.PathLike[str]) -> None:
     except (EOFError, zlib.error, lzma.LZMAError, IsalError, OSError) as error:  # type: ignore[misc]
         if isinstance(error, BadFileError) or getattr(error, "errno", None) is not None:
             raise
-        raise BadFileError(f"{path}: broken packed file ({one_line(str(error))})") from error
+        raise BadFileError(f"{path}: broken compressed file ({one_line(str(error))})") from error
     if size > _LARGEST:
         raise BadFileError(f"{path}: it unpacks to more than {_LARGEST >> 20} MiB")
     if start == _FITS:
@@ -76,7 +76,7 @@ _PACKED: dict[bytes, Callable[..., Any]] = {
     b"\xfd7zXZ\x00": lzma.open,
 }
 _MARKS = b" \t\r\n\xef\xbb\xbf\xff\xfe\x00"
-"""What may stand before the first letter: blanks, and marks of an encoding."""
+"""Bytes that may come before the first letter: blanks and byte order marks."""
 _LARGEST = 1 << 28
 _PIECE = 1 << 22
 
@@ -88,10 +88,10 @@ def _check_xml(path: str | os.PathLike[str], stream: BinaryIO) -> None:
         place = attributes.get("href")
         if name.split(":")[-1].upper() == "STREAM" and place is not None:
             raise BadFileError(
-                f"{path}: its values are to come from {one_line(place)}, which is not read"
+                f"{path}: its values are stored in {one_line(place)}, which is not read"
             )
 
     parser = xml.parsers.expat.ParserCreate()
     parser.StartElementHandler = begun
-    with suppress(xml.parsers.expat.ExpatError):  # Its reader says what is wrong.
+    with suppress(xml.parsers.expat.ExpatError):  # astropy reports what is wrong.
         parser.ParseFile(stream)

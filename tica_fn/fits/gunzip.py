@@ -1,4 +1,4 @@
-"""Gzipped files unpacked piece by piece, no further than their headers say they go."""
+"""Decompression of gzipped files piece by piece, only as far as their headers say."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tica_fn.fits.sizes import check_structure, data_size
 __all__ = ["Unpacking", "most_unpacked", "pieces_of_gzip", "unpacked"]
 
 _SLACK = 1 << 20
-"""Bytes that may follow the last HDU of a packed file."""
+"""Bytes that may follow the last HDU of a gzipped file."""
 _LARGEST = 1 << 30
-"""Bytes of a gzipped file, unpacked: more is not read into memory."""
+"""Largest decompressed size that is read into memory, bytes."""
 _BEST_PACKING = 1032
-"""No gzipped file is longer than so many times what it takes packed."""
+"""Largest possible ratio of uncompressed to gzipped size."""
 _PIECE = 1 << 22
 
 
 def most_unpacked(size: int) -> int:
-    """Bytes that a gzipped file of so many may unpack to."""
+    """Largest accepted decompressed size of a gzipped file of `size` bytes."""
     return min(_LARGEST, _BEST_PACKING * size + BLOCK)
 
 
 def unpacked(path: str | os.PathLike[str], size: int) -> memoryview:
-    """Unpack a gzipped file into memory."""
+    """Decompress a gzipped file into memory."""
     data = bytearray()
     for piece in pieces_of_gzip(path, most_unpacked(size)):
         data += piece
@@ -44,7 +44,7 @@ def unpacked(path: str | os.PathLike[str], size: int) -> memoryview:
 
 
 def pieces_of_gzip(path: str | os.PathLike[str], most: int) -> Iterator[bytes]:
-    """Unpack a gzipped file piece by piece, no further than its headers say it goes, nor `most`."""
+    """Decompress a gzipped file piece by piece, up to the end of its HDUs, at most `most` bytes."""
     walk = _Walk(path, most)
     try:
         with igzip.open(path, "rb") as stream:  # type: ignore[no-untyped-call]
@@ -60,20 +60,20 @@ def pieces_of_gzip(path: str | os.PathLike[str], most: int) -> Iterator[bytes]:
 
 
 class _Walk:
-    """Follows the headers of a file that comes piece by piece, and stops where it is too long."""
+    """Follows the headers of a file that comes in pieces, and refuses one that is too long."""
 
     def __init__(self, path: str | os.PathLike[str], most: int) -> None:
         self.path = path
         self.most = most
-        self._passed = 0  # Bytes that came.
-        self._known = 0  # Bytes that the headers read so far promise.
-        self._head = bytearray()  # What came behind those.
+        self._passed = 0  # Bytes received.
+        self._known = 0  # Bytes announced by the headers read so far.
+        self._head = bytearray()  # Bytes received after those.
         self._count = 0
         self._ended = False
 
     @property
     def left(self) -> int:
-        """Bytes that are promised and did not come yet."""
+        """Announced bytes that were not received yet."""
         return max(self._known - self._passed, 0)
 
     def feed(self, piece: bytes) -> None:
@@ -87,8 +87,8 @@ class _Walk:
                 break
             if stop > self.most:
                 raise BadFileError(
-                    f"{self.path}: HDU {self._count}: the headers promise {stop} bytes, more than "
-                    "the file can hold, or than is read packed"
+                    f"{self.path}: HDU {self._count}: the headers announce {stop} bytes, more than "
+                    "the file can contain, or more than is read from a gzipped file"
                 )
             del self._head[: stop - self._known]
             self._known, self._count = stop, self._count + 1
@@ -98,7 +98,7 @@ class _Walk:
             )
 
     def _promised(self) -> int | None:
-        """Where the HDU that begins next ends: None if it can't be told yet."""
+        """End of the next HDU, or None if it is not known yet."""
         begins = b"XTENSION" if self._count else b"SIMPLE  ="
         if len(self._head) < BLOCK:
             return None
@@ -118,7 +118,7 @@ class _Walk:
 
 
 class Unpacking:
-    """A gzipped file that is read like a `HeldFile`, but only onwards."""
+    """A gzipped file that is read like a `HeldFile`, but only forwards."""
 
     def __init__(self, path: str | os.PathLike[str], most: int) -> None:
         self._pieces = pieces_of_gzip(path, most)
@@ -126,7 +126,7 @@ class Unpacking:
         self._held = bytearray()
 
     def read(self, start: int, size: int) -> bytes:
-        """Bytes from a place on, fewer where the file ends before."""
+        """Read `size` bytes at `start`, fewer at the end of the file."""
         while len(self._held) < start + size - self._start:
             piece = next(self._pieces, b"")
             if not piece:

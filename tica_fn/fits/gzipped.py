@@ -1,7 +1,7 @@
 """Files gzipped as a whole.
 
-Pixels that are mostly noise are Huffman-coded by a kernel in a third of the time that ISA-L takes
-at its level 1, as small; everything else is packed by ISA-L.  What is cheaper is told by a sample.
+A kernel Huffman-codes pixels that are mostly noise, in a third of the time of ISA-L's level 1 and
+to the same size; ISA-L compresses everything else.  A sample of each block decides which is used.
 
 Source: RFC 1951 and 1952.
 """
@@ -23,20 +23,20 @@ from tica_fn.kernels.deflate import code_pairs, code_words
 __all__ = ["gzipped", "gzipped_whole", "packed"]
 
 _HEAD = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 4, 255])
-"""Of a gzip member: no time, no name, packed fast, of no known system."""
+"""Header of a gzip member: no time, no name, fast compression, unknown system."""
 _END = bytes([3, 0])
 """An empty last block."""
 _ALIGNED = bytes([0, 0, 0xFF, 0xFF])
-"""Rest of an empty stored block, from the byte after its three bits on."""
+"""Rest of an empty stored block, after the byte with its three bits."""
 _RAW = -15
 """A bare DEFLATE stream, with the largest window."""
 _LARGE = 1 << 20
 _BLOCK = 1 << 23
-"""Bytes that are packed in one way, with one table of codes."""
+"""Size of a block in bytes, which is compressed with one method and one table of codes."""
 _SAMPLES, _SAMPLE = 64, 1024
 _SAMPLE_STEP = 61
 _NOISY = 1.03
-"""Size, against what ISA-L makes of it, up to which Huffman coding alone is taken."""
+"""Largest size relative to ISA-L's for which Huffman coding alone is used."""
 _LONGEST, _LONGEST_OF_LENGTHS = 13, 7
 _END_OF_BLOCK = 256
 _ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
@@ -47,14 +47,14 @@ def _plain(size: int) -> Array:
 
 
 def packed(path: str | os.PathLike[str], *parts: Bytes) -> Sequence[Bytes]:
-    """Parts of a file as they are written: gzipped where its name says so."""
+    """Parts of a file as they are written, gzipped if its name ends in ``.gz``."""
     return [gzipped(parts)] if is_gzip_name(path) else parts
 
 
 def gzipped(parts: Iterable[Bytes], memory: Callable[[int], Array] = _plain) -> memoryview:
     """Gzip parts of a file as one member; the same content gives the same bytes.
 
-    `memory` gives so many bytes, (n,) uint8 that begin at a multiple of 8; they hold the result.
+    `memory(n)` provides the (n,) uint8 array for the result, aligned to 8 bytes.
     """
     content = Joined(parts)
     size = len(content)
@@ -82,22 +82,22 @@ def gzipped(parts: Iterable[Bytes], memory: Callable[[int], Array] = _plain) -> 
 
 
 def gzipped_whole(path: str | os.PathLike[str], parts: Iterable[Bytes], level: int) -> bytes:
-    """Parts of a file gzipped at once, unpacked again and compared."""
+    """Gzip parts of a file at once, decompress and compare."""
     plain = b"".join(parts)
     out = igzip.compress(plain, compresslevel=level, mtime=0)
     if igzip.decompress(out) != plain:  # type: ignore[no-untyped-call]
-        raise BadFileError(f"{path}: what was compressed unpacks differently")
+        raise BadFileError(f"{path}: the compressed data do not unpack to the original")
     return out
 
 
 def _aligned(view: memoryview) -> Array:
-    """Bytes that can be taken as words where there are whole ones."""
+    """Bytes as an array aligned to 32-bit words."""
     data = np.frombuffer(view, dtype=np.uint8)
     return data.copy() if data.ctypes.data % 4 else data
 
 
 def _is_noise(data: Array) -> bool:
-    """Tell, by samples, whether nothing but how often its bytes occur packs a block."""
+    """Tell from samples whether Huffman coding alone compresses a block as well as ISA-L."""
     if data.size < _LARGE or data.size % 4:
         return False
     starts = np.linspace(0, data.size - _SAMPLE, _SAMPLES).astype(np.int64)
@@ -109,12 +109,12 @@ def _is_noise(data: Array) -> bool:
 
 
 def _put_coded(data: Array, out: Array, place: int) -> int:
-    """Put a block of Huffman-coded bytes in its place, and an empty one behind; where it ends."""
+    """Write a Huffman-coded block and an empty stored one at `place`; return where they end."""
     words = data.view(np.uint32)
     counts = np.bincount(words[::_SAMPLE_STEP].copy().view(np.uint8), minlength=_END_OF_BLOCK + 1)
     lengths = _lengths(counts + 1, _LONGEST)
     codes = _codes(lengths)
-    # From a multiple of 8 bytes on, with what stands before the block.
+    # Start at a multiple of 8 bytes, including the bytes before the block.
     start = place - place % 8
     value = int.from_bytes(out[start:place].tobytes(), "little")
     value, bits = _with_head(value, 8 * (place - start), lengths)
@@ -136,8 +136,8 @@ def _put_coded(data: Array, out: Array, place: int) -> int:
 
 
 def _with_head(value: int, bits: int, lengths: Array) -> tuple[int, int]:
-    """Bits behind which stands the head of a block with these lengths of codes, and their count."""
-    # Two codes of distances, which are not used, make a table that every reader takes.
+    """Append the head of a block with these code lengths to the bits; new bits and their count."""
+    # Two unused distance codes make a table that every reader accepts.
     told = [*lengths.tolist(), 1, 1]
     of_lengths = _lengths(np.bincount(told, minlength=len(_ORDER)), _LONGEST_OF_LENGTHS)
     code = _codes(of_lengths)
@@ -151,7 +151,7 @@ def _with_head(value: int, bits: int, lengths: Array) -> tuple[int, int]:
 
 
 def _lengths(counts: Array, longest: int) -> Array:
-    """Lengths of the Huffman codes of symbols that occur so often; 0 for those that don't."""
+    """Lengths of the Huffman codes of symbols with these counts; 0 for unused symbols."""
     used = np.flatnonzero(counts)
     out = np.zeros(len(counts), dtype=np.int64)
     least = 1
@@ -167,7 +167,7 @@ def _lengths(counts: Array, longest: int) -> Array:
 
 
 def _depths(counts: list[int]) -> list[int]:
-    """How deep each leaf of a Huffman tree lies; two at least."""
+    """Depth of each leaf of a Huffman tree with at least two leaves."""
     above = [0] * (2 * len(counts) - 1)
     size = len(above)  # A count and its node are one whole number, which is quicker than a pair.
     heap = [count * size + node for node, count in enumerate(counts)]
@@ -183,7 +183,7 @@ def _depths(counts: list[int]) -> list[int]:
 
 
 def _codes(lengths: Array) -> Array:
-    """Canonical codes of these lengths, the first bit lowest."""
+    """Canonical codes of these lengths, first bit lowest."""
     codes = np.zeros(len(lengths), dtype=np.uint32)
     code = 0
     for length in range(1, int(lengths.max()) + 1):

@@ -1,4 +1,4 @@
-"""HDUs as bytes: headers with their sums, 32-bit images, and tables."""
+"""HDUs as bytes: headers with checksums, 32-bit images, and tables."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ __all__ = [
 
 Bytes = bytes | bytearray | memoryview
 _SUM_DIGITS = 10
-"""Of DATASUM, so that its length does not vary from frame to frame."""
+"""Digits of DATASUM: the same length in every frame."""
 _FORMATS = {"int64": "K", "int32": "J", "int16": "I", "float32": "E", "float64": "D"}
 
 
 def header_bytes(cards: Cards) -> bytes:
-    """Header as it is in a file, with END and its padding."""
+    """Header as in a file, with END and padding."""
     text = "".join(text for _, text in cards) + f"{'END':<{CARD}}"
     return (text + " " * (-len(text) % BLOCK)).encode("ascii")
 
 
 def datasum_card(datasum: int, digits: int = 1) -> tuple[str, str]:
-    """Card with the sum of a data unit."""
+    """Card with the checksum of a data unit."""
     return card("DATASUM", f"{datasum:0{digits}d}", "data unit checksum")
 
 
 def summed_header(cards: Cards, datasum: int) -> bytes:
-    """Header with CHECKSUM and DATASUM, at the places where they are, else at its end.
+    """Header with CHECKSUM and DATASUM, at their places in `cards` or at the end.
 
-    `datasum`: sum of the data unit; a DATASUM that is there is taken to say the same.
+    `datasum`: sum of the data unit; an existing DATASUM must have this value.
     """
     names = [name for name, _ in cards]
     if "DATASUM" not in names:
@@ -58,7 +58,7 @@ def summed_header(cards: Cards, datasum: int) -> bytes:
     else:
         cards = [*cards, empty]
     head = bytearray(header_bytes(cards))
-    # The first zero of CHECKSUM: what stands before has whole cards.
+    # Place of the first zero of CHECKSUM.
     place = sum(len(text) for _, text in cards[: [name for name, _ in cards].index("CHECKSUM")])
     total = add_sums(sum_bytes(head), datasum)
     head[place + 11 : place + 27] = encode(total).encode("ascii")
@@ -67,7 +67,7 @@ def summed_header(cards: Cards, datasum: int) -> bytes:
 
 
 def finished_header(cards: Cards, datasum: int) -> bytes:
-    """Header of a product, whose sums have the same length in every frame."""
+    """Header of a product; its checksums have the same length in every frame."""
     long_strings = any(text.startswith("CONTINUE", CARD) for _, text in cards)
     if long_strings and not any(name == "LONGSTRN" for name, _ in cards):
         cards = [*cards, card("LONGSTRN", "OGIP 1.0", "strings may go on in the next card")]
@@ -75,7 +75,7 @@ def finished_header(cards: Cards, datasum: int) -> bytes:
 
 
 def image_structure(shape: tuple[int, ...], kind: str, *, extension: bool = False) -> Cards:
-    """Cards that say what a 32-bit image is; `kind` as of a dtype, "f" or "i"."""
+    """Structure cards of a 32-bit image; `kind` is that of a dtype, "f" or "i"."""
     rows, columns = shape
     start = (
         card("XTENSION", "IMAGE", "image extension")
@@ -100,7 +100,7 @@ _GROUPS = (
 
 
 def image_words(pixels: Array) -> tuple[memoryview, int]:
-    """Data unit of 32-bit pixels, and its sum.
+    """Data unit of 32-bit pixels, and its checksum.
 
     `pixels`: (rows, columns) float32 or int32.
     """
@@ -129,7 +129,7 @@ def table_parts(
 ) -> tuple[Cards, bytes]:
     """Structure cards and data of a binary table.
 
-    `columns`: arrays of one length, numbers or bytes, by name.
+    `columns`: arrays of equal length, numbers or bytes, by name.
     """
     arrays = {name: np.asarray(array) for name, array in columns.items()}
     count = len(next(iter(arrays.values())))
@@ -156,12 +156,12 @@ def table_parts(
 
 
 def is_gzip_name(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file is to be gzipped as a whole."""
+    """Tell whether the name of a file asks for gzip."""
     return os.fspath(path).endswith(".gz")
 
 
 class Joined:
-    """Parts of a file as if they were one, of which little is looked at."""
+    """Parts of a file that can be sliced as if they were one."""
 
     def __init__(self, parts: Iterable[Bytes]) -> None:
         self._parts = [memoryview(part).cast("B") for part in parts]
@@ -177,5 +177,5 @@ class Joined:
             if start < len(part) and stop > 0 and start < stop:
                 found.append(part[max(start, 0) : stop])
             start, stop = start - len(part), stop - len(part)
-        # Data are in one part: they are not copied.
+        # A slice within one part is not copied.
         return found[0] if len(found) == 1 else memoryview(b"".join(found))

@@ -1,8 +1,8 @@
-"""Headers as the text they are in the file, and immutable mappings over it.
+"""Headers as the text in the file, and immutable mappings over it.
 
-Cards that a product takes over from its input are copied as text: nothing is parsed and formatted
-again, so nothing can change on the way.  Values are parsed when they are asked for: those of the
-common forms here, all others by astropy, which is loaded only then.
+Cards that a product keeps from its input are copied as text.  They are not parsed and formatted
+again, so they can't change.  Values are parsed when they are needed: the common forms here, all
+others by astropy, which is loaded only then.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _REAL_COLUMNS = 20
 _HUGE = re.compile(r"[ED]\+?\d{3}")
 """Exponents of numbers that may be beyond float64."""
 _OF_STORAGE = ("BSCALE", "BZERO", "BLANK", "CHECKSUM", "DATASUM")
-"""Keywords of how a file stores pixels, which say nothing of those of a frame."""
+"""Keywords of how a file stores pixels, which do not apply to the pixels of a frame."""
 Cards = list[tuple[str, str]]
-"""Pairs of keyword and text: 80 characters, or a multiple where CONTINUE cards follow."""
+"""Pairs of keyword and text: 80 characters, or a multiple if CONTINUE cards follow."""
 
 
 def split_cards(text: str) -> Cards:
@@ -91,7 +91,7 @@ def _plain_value(image: str) -> str | bool | int | float | None:
 
 
 def _can_be_read(image: str) -> bool:
-    """Tell whether a card that goes on in CONTINUE cards has a value."""
+    """Tell whether a card with CONTINUE cards has a valid value."""
     from astropy.io import fits
 
     try:
@@ -107,7 +107,7 @@ def _is_finite(value: object) -> bool:
 
 @lru_cache(maxsize=4096)
 def _mended(keyword: str, image: str) -> tuple[str, str]:
-    """Legal form of a card: as it is, else its value as a string, else as a line of HISTORY."""
+    """Legal form of a card: unchanged, else with its value as a string, else as HISTORY."""
     commentary = keyword in ("COMMENT", "HISTORY", "")
     legal = commentary or (
         _LEGAL.fullmatch(image)
@@ -140,7 +140,7 @@ def _mended(keyword: str, image: str) -> tuple[str, str]:
 
 
 def _as_string(keyword: str, text: str) -> str:
-    """Card whose value is what stands there, whatever it is, as a string."""
+    """Card with its value text as a string."""
     from astropy.io import fits
 
     value, _, comment = text[10:].partition("/")
@@ -154,7 +154,7 @@ def _as_string(keyword: str, text: str) -> str:
 
 
 def _each_once(cards: Cards) -> Cards:
-    """Cards of which the first of each keyword counts; others become HISTORY."""
+    """Keep the first card of each keyword; others become HISTORY."""
     seen: dict[str, str] = {}
     kept: Cards = []
     for keyword, text in cards:
@@ -169,7 +169,7 @@ def _each_once(cards: Cards) -> Cards:
 
 
 def printable(text: str) -> str:
-    """Text as a header can hold it: letters beyond printable ASCII are escaped."""
+    """Text for a header: letters beyond printable ASCII are escaped."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
@@ -179,9 +179,9 @@ def printable(text: str) -> str:
 def card(
     keyword: str, value: Hashable, comment: str = "", *, whole: bool = False
 ) -> tuple[str, str]:
-    """Format one card; a comment is cut where it has no room.
+    """Format one card; a comment that is too long is cut.
 
-    Reals take 20 columns and lose digits that don't fit; with `whole` they keep them all.
+    Reals have 20 columns and lose digits that don't fit; with `whole` they keep all digits.
     """
     if isinstance(value, str):
         value = printable(value)
@@ -194,7 +194,7 @@ def card(
         from astropy.io import fits
 
         with warnings.catch_warnings():
-            # Only the comment is cut, as stated above.
+            # Only the comment is cut.
             warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
             return keyword, str(fits.Card(keyword, value, comment))
     shown = f"{keyword:<8}= {field}" + (f" / {printable(comment)}" if comment else "")
@@ -202,7 +202,7 @@ def card(
 
 
 def _value_text(keyword: str, value: Hashable, whole: bool) -> str | None:
-    """Value as a card has it in its columns; None for kinds that are left to astropy."""
+    """Text of a value in its columns; None for types that astropy must format."""
     if isinstance(value, bool | np.bool_):
         return f"{'T' if value else 'F':>20}"
     if isinstance(value, int | np.integer):
@@ -284,9 +284,9 @@ def _astropy_card(text: str) -> fits.Card:
 
 
 class OriginalHeader(Unchanging):
-    """The header of a frame as it was in its file: primary HDU, then the image's own.
+    """The header of a frame as in its file: primary HDU, image HDU, and added cards.
 
-    As a mapping it gives the values by keyword; the image's header comes before the primary's.
+    As a mapping it gives values by keyword; the image's header takes precedence over the primary.
     """
 
     def __init__(self, primary: str, image: str = "", added: str = "") -> None:
@@ -302,7 +302,7 @@ class OriginalHeader(Unchanging):
 
     @cached_property
     def _places(self) -> dict[str, str]:
-        """Text of the card, or of all lines of a commentary keyword, by keyword."""
+        """Text of the card by keyword, for commentary keywords of all their lines."""
         places: dict[str, str] = {}
         for cards in self.cards:
             found: dict[str, str] = {}
@@ -318,7 +318,7 @@ class OriginalHeader(Unchanging):
     def __getitem__(self, key: str) -> Any:
         text = self._places[key]
         if key in ("COMMENT", "HISTORY"):
-            # Lines of a card's width, so that a header that this is set in has the same lines.
+            # Keep the width of the lines, so a header that gets this value has the same lines.
             return "".join(text[i + 8 : i + CARD] for i in range(0, len(text), CARD)).rstrip()
         value = _plain_value(text)
         return _astropy_card(text).value if value is None else value
@@ -346,7 +346,7 @@ class OriginalHeader(Unchanging):
 
 
 def original_of(header: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A frame's header as it was in its file, without what was said of the frame since."""
+    """A frame's header as in its file, without cards that were added later."""
     if not isinstance(header, OriginalHeader):
         return header
     return OriginalHeader(header.primary, header.image)

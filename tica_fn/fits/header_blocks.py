@@ -1,4 +1,4 @@
-"""Where the HDUs of a file begin and their headers end, and what of them is refused."""
+"""Where HDUs of a file begin and their headers end; malformed headers are refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _END = b"END".ljust(CARD)
 
 
 def begins(path: str | os.PathLike[str], head: bytes, number: int) -> bool:
-    """Tell whether an HDU begins here; bytes after the last one are allowed, and not ours."""
+    """Tell whether an HDU begins here; other bytes after the last HDU are allowed."""
     if number:
         if head[:8] != b"XTENSION":
             return False
@@ -41,7 +41,7 @@ def begins(path: str | os.PathLike[str], head: bytes, number: int) -> bool:
 
 
 def end_of_header(where: str, data: memoryview, start: int) -> int | None:
-    """Where a header ends; None where the data end before it does."""
+    """End of a header; None if the data end first."""
     end = start
     while True:
         block = bytes(data[end : end + BLOCK])
@@ -55,7 +55,7 @@ def end_of_header(where: str, data: memoryview, start: int) -> int | None:
 
 
 def read_header(where: str, raw: bytes) -> tuple[Header, str]:
-    """Header and its text; what is not ASCII is a question mark in both."""
+    """Header and its text; non-ASCII bytes become question marks in both."""
     text = raw.decode("ascii", errors="replace").replace("\ufffd", "?")
     _check_rest(where, text)
     try:
@@ -66,16 +66,16 @@ def read_header(where: str, raw: bytes) -> tuple[Header, str]:
 
 
 def _check_rest(where: str, text: str) -> None:
-    """Refuse cards behind the END card, which others would take for the header's."""
+    """Refuse cards after the END card, which other readers would take for the header's."""
     last = text[-BLOCK:]
     places = range(0, len(last), CARD)
     end = next((i for i in places if last[i : i + 8] == "END     "), len(last))
     if last[end + CARD :].strip(" \0"):
-        raise BadFileError(f"{where}: the header goes on behind its END card")
+        raise BadFileError(f"{where}: the header continues after its END card")
 
 
 def checked_size(where: str, header: Header, left: int) -> int:
-    """Bytes of an HDU's data, which must be there."""
+    """Size of an HDU's data in bytes; refuse a truncated file."""
     try:
         size = data_size(where, header)
         check_structure(where, header)
@@ -87,9 +87,9 @@ def checked_size(where: str, header: Header, left: int) -> int:
 
 
 def check_data(where: str, start: memoryview) -> None:
-    """Refuse what is the rest of a header, in place of an HDU's first block of data."""
+    """Refuse the rest of a header in place of an HDU's first block of data."""
     block = bytes(start[:BLOCK])
     if block.isascii() and any(block[i : i + CARD] == _END for i in range(0, len(block), CARD)):
         text = block.decode("ascii")
         if text.isprintable() and not text.startswith("XTENSION"):
-            raise BadFileError(f"{where}: the header goes on behind its END card")
+            raise BadFileError(f"{where}: the header continues after its END card")

@@ -1,6 +1,6 @@
-"""A file held open: what takes its place under its name is another one, and changes are noticed.
+"""A file that is held open: replacing it under its name has no effect, and changes are noticed.
 
-Files are read, never mapped: one that is cut short while it is mapped ends the process.
+Files are read, never memory-mapped: if a mapped file is cut short, the process ends.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from tica_fn.errors import BadFileError
 __all__ = ["HeldFile"]
 
 _MOST = 1 << 30
-"""Bytes that one call of the system is asked for."""
+"""Largest read of one system call, in bytes."""
 
 
 class HeldFile:
-    """A file that is read piece by piece, and refused once another program changes it."""
+    """A file that is read piece by piece, and refused if another program changes it."""
 
     def __init__(self, path: str | os.PathLike[str], number: int | None = None) -> None:
         self.path = path
@@ -27,7 +27,7 @@ class HeldFile:
         self.size = self._state[0]
 
     def read(self, start: int, size: int) -> bytes:
-        """Bytes from a place on, fewer where the file ends before."""
+        """Read `size` bytes at `start`, fewer at the end of the file."""
         parts = []
         while size > 0 and (part := os.pread(self.number, min(size, _MOST), start)):
             parts.append(part)

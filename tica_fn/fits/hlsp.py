@@ -1,4 +1,4 @@
-"""Names and orbit segments of high-level science products, as MAST has them."""
+"""Names and orbit segments of high-level science products at MAST."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["SEGMENTS", "is_hlsp_name", "segment_of"]
 
 SEGMENTS = ("o1", "o2", "o3", "o4", "o1a", "o1b", "o2a", "o2b", "o3a", "o3b", "o4a", "o4b")
-"""Orbits of a sector, and their halves, as ``ORB_SEG`` and the names at MAST say them."""
+"""Orbits of a sector, and their halves, in the form of ``ORB_SEG`` and of names at MAST."""
 
 
 def segment_of(frame: Frame) -> str | None:
-    """Orbit of its sector that a frame was taken in, as far as its header says it.
+    """Orbit of its sector in which a frame was taken, if its header says so.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def segment_of(frame: Frame) -> str | None:
     Returns
     -------
     str or None
-        What ``ORB_SEG`` says; else ``"o1"`` to ``"o4"`` by ``ORBIT_ID``.
+        The value of ``ORB_SEG``, else ``"o1"`` to ``"o4"`` from ``ORBIT_ID``, else None.
     """
     said = str(frame.header.get("ORB_SEG", "")).strip()
     if said:

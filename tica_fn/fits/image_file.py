@@ -1,8 +1,7 @@
-"""Images that a solution can be fitted to: full readouts, with headers as lenient as that allows.
+"""Images that a solution can be fitted to: full readouts, with a lenient reading of headers.
 
-The strict reading of a header (`tica_fn.fits.keywords`) is done here too, on a header whose gaps
-are filled first: numbers that are written as text, camera and CCD that the caller names, and an
-exposure time that is told in another way or goes by the sector.
+The header is read strictly (`tica_fn.fits.keywords`) after its gaps are filled: numbers written as
+text, camera and CCD given by the caller, and an exposure time from other keywords or the sector.
 """
 
 from __future__ import annotations
@@ -44,18 +43,17 @@ class ImageFile:
     Parameters
     ----------
     path : pathlib.Path
-        Where it is.
+        The file.
     hdus : list of RawHDU
-        What is in it.
+        Its HDUs.
     image : int
         Index of the HDU with the image.
     gzipped : bool
-        Whether it is compressed as a whole.
+        Whether the whole file is gzipped.
     frame : Frame
         The image.
     identity : tuple of int, optional
-        Device, inode, size and times of the file: another one is not replaced by what is made of
-        this one.
+        Device, inode, size and times of the file, so that a file changed since is not replaced.
     """
 
     path: Path
@@ -80,11 +78,11 @@ def read_image(
     path : path-like
         TICA layout (image in the primary HDU), SPOC layout (``*ffic*``, image in HDU 1), or raw
         (``*ffir*``), whole or trimmed to the science pixels; plain, ``.gz``, or tile-compressed.
-        Checksums it holds are verified.
+        Checksums in the file are verified.
     camera, ccd : int, optional
-        For files whose header does not say; a header that says another is an error.
+        For files whose header lacks them; a header that contradicts them is an error.
     anonymous : bool
-        Take camera 1 and CCD 1 where neither header nor caller says, for those who do not care.
+        Use camera 1 and CCD 1 if neither header nor caller says, where it does not matter.
 
     Returns
     -------
@@ -96,7 +94,7 @@ def read_image(
     BadFileError
         If it is not such a file.
     FrameError
-        If camera and CCD are not known or contradict the header.
+        If camera and CCD are unknown or contradict the header.
     OSError
         If it can't be read.
     """
@@ -126,7 +124,7 @@ def image_of_hdus(
     if index < 0:
         shapes = ", ".join(map(str, sizes))
         raise BadFileError(
-            f"{path}: no {SHAPE[0]} x {SHAPE[1]} image of a CCD in it (it has {shapes})"
+            f"{path}: no {SHAPE[0]} x {SHAPE[1]} image of a CCD in it (its images: {shapes})"
         )
     image = hdus[index]
     pixels = image_of(path, as_image(path, index, image), (sizes[index][0], sizes[index][1]))
@@ -146,7 +144,7 @@ def image_of_hdus(
 
 
 class _Filled(Mapping[str, Any]):
-    """A header whose numbers may be written as text; what is empty is not there."""
+    """A header whose numbers may be written as text; empty text counts as missing."""
 
     def __init__(self, header: Any) -> None:
         self._header = header
@@ -172,7 +170,7 @@ def _frame(path: Path, pixels: Array, found: Any, given: dict[str, int | None]) 
     for what, keywords in _KEYWORDS.items():
         told, asked = number(path, header, *keywords), given[what]
         if told is not None and asked is not None and told != asked:
-            raise FrameError(f"{path}: {what} {asked} was asked for, the header says {told:g}")
+            raise FrameError(f"{path}: {what} {asked} was requested, but the header says {told:g}")
         if told is None and asked is None:
             raise FrameError(f"{path}: the header has no {' or '.join(keywords)}; give --{what}")
         if told is None:
@@ -191,9 +189,9 @@ def _frame(path: Path, pixels: Array, found: Any, given: dict[str, int | None]) 
 
 
 def _interval(path: Path, header: Any) -> float:
-    """Time from frame to frame where ``EXPOSURE`` does not say it."""
+    """Time from frame to frame if ``EXPOSURE`` is missing."""
     interval = number(path, header, "INT_TIME") or 0.0
-    if interval >= 10:  # In SPOC's headers it is 1.98, of one read.
+    if interval >= 10:  # In SPOC's headers it is the 1.98 s of one read.
         return interval
     live = number(path, header, "EXPTIME") or 0.0
     if live > 0:
@@ -205,7 +203,7 @@ def _interval(path: Path, header: Any) -> float:
 
 
 def open_hdus(path: str | os.PathLike[str], *, verify: bool = False) -> tuple[list[RawHDU], bool]:
-    """Split a file into HDUs without reading more of it than is looked at."""
+    """Split a file into HDUs, reading only the needed parts."""
     with Path(path).open("rb") as file:
         gzipped = file.read(2) == b"\x1f\x8b"
     return read_blocks(path) if verify else read_headers(path), gzipped

@@ -1,4 +1,4 @@
-"""Models that stand beside bias and flat in a folder, one file a CCD."""
+"""Further models in a folder beside bias and flat, one file per CCD."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["read_kept_model"]
 def read_kept_model(
     folder: Path, stem: str, model: str, shape: tuple[int, int], camera: int, ccd: int
 ) -> tuple[Array, ModelFile] | None:
-    """Primary image of ``*<stem>-<camera>-<ccd>.fits`` and its file; None where there is none."""
+    """Primary image of ``*<stem>-<camera>-<ccd>.fits`` and its file; None if there is no file."""
     pattern = f"*{stem}-{camera}-{ccd}.fits"
     found = sorted({p for packed in ("", ".gz") for p in folder.glob(pattern + packed)})
     if not found:
@@ -37,8 +37,8 @@ def read_kept_model(
         raise BadFileError(f"{path}: not a readable FITS file ({error})") from None
     there = None if image is None else image.shape
     if there != shape:
-        raise BadFileError(f"{path}: {there} numbers in the primary HDU, {shape} are wanted")
+        raise BadFileError(f"{path}: {there} numbers in the primary HDU, expected {shape}")
     for keyword, wanted in (("CAMERA", camera), ("CCD", ccd), ("MODEL", model)):
         if header.get(keyword) != wanted:
-            raise ModelError(f"{path}: its {keyword} is {header.get(keyword)}, {wanted} is wanted")
+            raise ModelError(f"{path}: its {keyword} is {header.get(keyword)}, expected {wanted}")
     return image, ModelFile(name=path.name, sha256=hashlib.sha256(data).hexdigest())

@@ -1,7 +1,7 @@
-"""What headers of frames say: camera, CCD, exposure, coadds, times.
+"""The facts in headers of frames: camera, CCD, exposure, coadds, times.
 
-The one place that knows how the two kinds of full-frame image differ; products have the keywords
-of the kind that they were made from.
+Only this module knows how the two kinds of full-frame image differ.  Products have the keywords of
+the kind that they were made from.
 
 =============  ======================================  ====================================
 what           SPOC ``*_ffir.fits``                    POC/TSO camera frame
@@ -16,10 +16,10 @@ sector         the file's name                         by the orbit, ``ORBIT_ID`
 flags          ``DQUALITY``                            ``COARSE``, ``RW_DESAT``, ``STRAYLT1..4``
 =============  ======================================  ====================================
 
-0.8 is the on-board cosmic-ray mitigation, which discards 2 of 10 exposures; where the header says
-that it was off (``CRM = F``, ``CRMITEN = F``) nothing was discarded, and 2 of ``CRM_N`` where that
-is another number.  0.99 is the live fraction of a 2 s exposure.  In a SPOC header ``INT_TIME`` is
-the 1.98 s of one exposure.
+0.8 comes from the on-board cosmic-ray mitigation, which discards 2 of 10 exposures, or 2 of
+``CRM_N``.  If the header says that it was off (``CRM = F``, ``CRMITEN = F``), nothing was
+discarded.  0.99 is the live fraction of a 2 s exposure.  In a SPOC header ``INT_TIME`` is the
+1.98 s of one exposure.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ __all__ = [
 ]
 
 _ZERO = 2457000.0
-"""Julian date that days are counted from where the header does not say."""
+"""Julian date that days are counted from if the header does not say."""
 _MJD_ZERO = 2400000.5
 _DROPPED = 2
 """Exposures of a block that the mitigation drops: the highest and the lowest."""
 _READS_OFF = 0.02
-"""Part by which an exposure time may be off by the digits of a header alone."""
+"""Largest relative error of an exposure time due to rounding in a header."""
 _ROUNDING_D = 1e-8
-"""Days by which a middle may be off by the digits of a header alone."""
+"""Largest error of a middle time due to rounding in a header, days."""
 Keywords = Mapping[str, Any]
 
 
 def number(path: str | os.PathLike[str], header: Keywords, *keywords: str) -> float | None:
-    """Value of the first of some keywords that is there."""
+    """Value of the first of these keywords in the header, or None."""
     for keyword in keywords:
         value = header.get(keyword)
         if value is None or type(value).__name__ == "Undefined":
@@ -79,7 +79,7 @@ def number(path: str | os.PathLike[str], header: Keywords, *keywords: str) -> fl
 
 
 def whole_number(path: str | os.PathLike[str], header: Keywords, *keywords: str) -> int | None:
-    """Value of the first of some keywords that is there, as an int."""
+    """Value of the first of these keywords in the header as an int, or None."""
     value = number(path, header, *keywords)
     if value is None:
         return None
@@ -100,14 +100,14 @@ def detector_number(path: str | os.PathLike[str], header: Keywords, what: str) -
 
 
 def is_spoc_header(header: Keywords) -> bool:
-    """Tell a header that goes back to a SPOC file from one of POC/TSO."""
+    """Tell whether a header comes from a SPOC file rather than POC/TSO's."""
     return "EXPOSURE" in header
 
 
 def facts_of(path: str | os.PathLike[str], header: Keywords, **known: int) -> dict[str, Any]:
     """What a header says of its frame, whatever kind of file it is of.
 
-    `known` holds ``camera`` or ``ccd`` where the caller knows them better.
+    `known`: ``camera`` or ``ccd``, which take precedence over the header.
     """
     exposure_s = exposure_of(path, header)
     coadds = coadds_of(path, header, exposure_s)
@@ -134,7 +134,7 @@ def exposure_of(path: str | os.PathLike[str], header: Keywords) -> float:
             raise BadFileError(f"{path}: no exposure time (keyword EXPOSURE or INT_TIME)")
         if interval < READ_INTERVAL_S:
             raise BadFileError(
-                f"{path}: no exposure time (keyword EXPOSURE; INT_TIME is that of one read)"
+                f"{path}: no exposure time (keyword EXPOSURE; INT_TIME is the time of one read)"
             )
         return nominal(interval)
     if days <= 0:
@@ -149,13 +149,14 @@ def exposure_of(path: str | os.PathLike[str], header: Keywords) -> float:
     whole = interval is not None and interval >= READ_INTERVAL_S
     if whole and not math.isclose(interval or 0.0, seconds, rel_tol=0.01):
         raise BadFileError(
-            f"{path}: EXPOSURE says {seconds:g} s from frame to frame, INT_TIME {interval:g} s"
+            f"{path}: EXPOSURE says {seconds:g} s from frame to frame, INT_TIME {interval:g} s: "
+            "they contradict each other"
         )
     return seconds
 
 
 def nominal(seconds: float) -> float:
-    """Whole number of seconds, where rounding of the header alone makes the difference."""
+    """Round to whole seconds if the difference is due to rounding in the header."""
     whole = float(round(seconds))
     return whole if abs(whole - seconds) <= 1e-3 * seconds else seconds
 
@@ -177,7 +178,7 @@ def _check_reads(
     days = number(path, header, "EXPOSURE")
     if days is None or number(path, header, "NREADOUT") is None:
         return
-    # The time is that of the reads that were summed, or of those that are by default.
+    # EXPOSURE may be the time of the summed reads, or that of the default number of reads.
     times = (reads * READ_INTERVAL_S * LIVE_FRACTION, exposure_s * KEPT_FRACTION * LIVE_FRACTION)
     taken = exposure_s / READ_INTERVAL_S * kept_fraction(path, header)
     agree = math.isclose(days * DAY_S, times[0], rel_tol=_READS_OFF) or (
@@ -194,8 +195,8 @@ def _check_reads(
 def kept_fraction(path: str | os.PathLike[str], header: Keywords) -> float:
     """Part of the exposures that the on-board mitigation of cosmic rays left in the sum.
 
-    All where it was off (``CRM``, ``CRMITEN``); else all but two of a block (``CRM_N``,
-    ``CRBLKSZ``), of ten where the header does not say.
+    1 if it was off (``CRM``, ``CRMITEN``); otherwise all but two of a block (``CRM_N``,
+    ``CRBLKSZ``), which has ten if the header does not say.
     """
     switches = [value for name in ("CRM", "CRMITEN") if (value := header.get(name)) is not None]
     if switches and switches[0] in (False, "F"):
@@ -211,8 +212,8 @@ def times_of(
 ) -> Times | None:
     """Start, middle and end of the exposure, with their clock and place.
 
-    ``TSTART`` and ``TSTOP`` come first: in products they are what corrections made of the raw
-    clock's ``STARTTJD`` and ``ENDTJD``.
+    ``TSTART`` and ``TSTOP`` take precedence: in products they are the corrected times, while
+    ``STARTTJD`` and ``ENDTJD`` are the raw clock's.
     """
 
     def numbers(*keywords: str) -> list[float | None]:
@@ -254,7 +255,7 @@ def times_of(
 
 
 def sector_of(path: str | os.PathLike[str], header: Keywords) -> int | None:
-    """Sector, from the header or the file's name."""
+    """Sector, from the header, the file's name or the orbit; None if unknown."""
     value = whole_number(path, header, "SECTOR")
     if value:  # 0: not known
         return value
@@ -270,10 +271,10 @@ _STRAY_LIGHT = 2048
 
 
 def dquality_of(header: Keywords, camera: int) -> int:
-    """Quality of a whole frame as the raw header says it, in the mission's bits."""
+    """Quality of a frame in the raw header, in the mission's bits."""
     for keyword in ("DQUALITY", "QUALITY"):
         value = header.get(keyword)
-        with contextlib.suppress(TypeError, ValueError):  # What is no number says nothing.
+        with contextlib.suppress(TypeError, ValueError):  # Ignore values that are not numbers.
             number = float(value)  # type: ignore[arg-type]
             if not isinstance(value, bool) and number == int(number):
                 return int(number)

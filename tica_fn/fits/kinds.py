@@ -1,6 +1,6 @@
-"""What files of TESS there are: how each is told, how it is read, and what it may become.
+"""Kinds of TESS files: how to recognise and read each, and what it may become.
 
-A new raw format is a module that reads it and its entry in `KINDS`.
+A new raw format needs a module that reads it and an entry in `KINDS`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Reader = Callable[[Path, list[RawHDU], SourceFile | None, tuple[int, ...]], tupl
 
 @attrs.frozen(kw_only=True)
 class Counts:
-    """Where raw counts of one CCD stand in a file, so that they can be calibrated word by word.
+    """The HDU with the raw counts of one CCD as plain integers, which can be streamed.
 
-    `facts` gives what the headers say of the frame: the arguments of `Frame` but its pixels.
+    `facts` reads the arguments of `Frame`, except the pixels, from the headers.
     """
 
     hdu: int
@@ -43,11 +43,10 @@ class Counts:
 class Kind:
     """One kind of file.
 
-    `is_one` decides by the headers; `frames` makes the frames of the CCDs that are asked for.
-    `becomes` says what can be made of it: ``"products"`` (calibrated, one a CCD, in any layout),
-    ``"camera"`` (put together with others, or again, to four CCDs in one image), ``"ccds"`` (split
-    to raw files), ``"target"`` (calibrated in its own structure), ``"converted"`` (to SPOC's
-    layout).
+    `is_one` decides by the headers; `frames` makes the frames of the requested CCDs.  `becomes`
+    says what can be made from it: ``"products"`` (one calibrated file per CCD, in any layout),
+    ``"camera"`` (four CCDs in one image), ``"ccds"`` (split into raw files), ``"target"``
+    (calibrated in its own structure), ``"converted"`` (to SPOC's layout).
     """
 
     name: str
@@ -61,7 +60,7 @@ class Kind:
 
 
 def kind_of(path: Path, hdus: Sequence[RawHDU]) -> Kind:
-    """Tell what a FITS file of TESS is."""
+    """Kind of a TESS FITS file; refuse other files."""
     for kind in KINDS:
         if kind.is_one(hdus):
             return kind
@@ -78,12 +77,12 @@ def kind_of(path: Path, hdus: Sequence[RawHDU]) -> Kind:
 
 
 def kind_by_headers(path: Path) -> Kind | None:
-    """Tell what a file is by its first headers alone, or None if it is nothing of TESS."""
+    """Kind of a file by its first headers alone, or None if it is not a TESS file."""
     hdus: list[RawHDU] = []
     for number, hdu in enumerate(headers_of(path)):
         empty = not int(hdu.header.get("NAXIS", 0))
         if number and empty and len(hdus) == 1:
-            continue  # It stands before the image.
+            continue  # An empty extension before the image.
         hdus.append(hdu)
         if (number == 0 and not empty) or len(hdus) == 3:
             break
@@ -114,7 +113,7 @@ def _in_counts(header: Mapping[str, Any]) -> bool:
 
 
 def _is_camera(hdus: Sequence[RawHDU], *, calibrated: bool) -> bool:
-    """Tell whether the primary HDU, or HDU 1, holds four CCDs."""
+    """Tell whether the primary HDU or HDU 1 contains four CCDs."""
     if not _is_primary(hdus) and not _is_extension(hdus):
         return False
     header = hdus[0 if _is_primary(hdus) else 1].header
@@ -122,7 +121,7 @@ def _is_camera(hdus: Sequence[RawHDU], *, calibrated: bool) -> bool:
 
 
 def _is_calibrated(header: Mapping[str, Any], count: int) -> bool:
-    """Tell a calibrated image in HDU 1 of so many from a raw one."""
+    """Tell whether the image in HDU 1 is calibrated; `count` is the number of HDUs."""
     said = str(header.get("EXTNAME", "")).strip().endswith("cal") or (
         str(header.get("IMAGTYPE", "")).strip() == "cal"
     )
@@ -197,4 +196,4 @@ KINDS = (
         counts=Counts(hdu=1, facts=spoc_facts),
     ),
 )
-"""All kinds; the first that a file is one of is its kind."""
+"""All kinds; a file is of the first one that matches."""

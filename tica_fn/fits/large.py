@@ -1,8 +1,8 @@
-"""Large FITS files, of which little is wanted at a time: held open, and checked piece by piece.
+"""Large FITS files that are read and checked piece by piece.
 
-The collateral of a whole sector takes gigabytes.  Such a file is held open (unpacked into a
-nameless file first where it is gzipped), its checksums are verified in pieces, and of its tables
-the values of a row are read when they are asked for.
+The collateral of a whole sector is gigabytes.  Such a file is held open (a gzipped one is unpacked
+into a nameless file), its checksums are verified in pieces, and table values are read row by row
+when needed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 
 _PIECE = 1 << 26
 _BEST_PACKING = 1032
-"""No gzipped file is longer than so many times what it takes packed."""
+"""Largest possible ratio of uncompressed to gzipped size."""
 
 
 def held(path: str | os.PathLike[str]) -> HeldFile:
@@ -55,13 +55,13 @@ def held(path: str | os.PathLike[str]) -> HeldFile:
         except BadFileError:
             raise
         except OSError as error:
-            why = f"{error.strerror}, wanted to unpack {path}"
+            why = f"{error.strerror}, while unpacking {path}"
             raise OSError(error.errno, why, tempfile.gettempdir()) from error
         return HeldFile(path, unpacked.fileno())
 
 
 def sums_of(file: HeldFile, hdus: Sequence[RawHDU]) -> tuple[dict[int, int], str]:
-    """Sums of the data of each HDU, and the CRC-32 of the whole file, in one pass."""
+    """Checksums of the data of each HDU, and the CRC-32 of the whole file, in one pass."""
     sums: dict[int, int] = {}
     crc, place = 0, 0
     for number, hdu in enumerate(hdus):
@@ -88,7 +88,8 @@ def _pieces(file: HeldFile, start: int, stop: int) -> Iterator[bytes]:
 class Column:
     """A column of a table that stays in its file.
 
-    `column[n]` reads what row `n` stores, big-endian; `order` are the rows' places in the table.
+    `column[n]` reads the stored big-endian values of row `n`; `order` gives each row's place in the
+    table.
     """
 
     hdu: UnreadHDU
@@ -99,7 +100,7 @@ class Column:
 
     @classmethod
     def of(cls, hdu: RawHDU, row: np.dtype[Any], name: str) -> Column:
-        """Find the column of a name, in a file that is held open."""
+        """Find a column by name in a file that is held open."""
         assert isinstance(hdu, UnreadHDU)
         fields: Any = row.fields
         kind, offset = fields[name][:2]
@@ -107,7 +108,7 @@ class Column:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows, and the shape of what stands in each."""
+        """Number of rows, then the shape of each value."""
         return (self.order.size, *self.kind.shape)
 
     def __getitem__(self, n: int | np.integer[Any]) -> Array:
@@ -116,7 +117,7 @@ class Column:
         return found.reshape(self.kind.shape)
 
     def all(self) -> Array:
-        """Values of all rows; for columns of one number each."""
+        """Values of all rows, for columns with one number per row."""
         rows = [self[n] for n in range(self.order.size)]
         return np.array(rows, self.kind.base) if rows else np.empty(self.shape, self.kind.base)
 
@@ -136,8 +137,8 @@ def row_type(path: str | os.PathLike[str], hdu: RawHDU) -> np.dtype[Any]:
     width = sum(_width(path, header.get(f"TFORM{n}")) for n in places)
     if width != header["NAXIS1"]:
         raise BadFileError(
-            f"{path}: the table's columns take {width} bytes a row, not the {header['NAXIS1']} of "
-            "NAXIS1"
+            f"{path}: the table's columns take {width} bytes per row, but NAXIS1 is "
+            f"{header['NAXIS1']}"
         )
     try:
         columns = fits.ColDefs(
@@ -161,7 +162,7 @@ def row_type(path: str | os.PathLike[str], hdu: RawHDU) -> np.dtype[Any]:
 
 
 def table_rows(path: str | os.PathLike[str], hdu: RawHDU) -> Array:
-    """Rows of a binary table as they are in the file; `column_of` tells what they mean."""
+    """Rows of a binary table as stored; `column_of` converts them."""
     kind = row_type(path, hdu)
     return np.frombuffer(hdu.data, dtype=kind, count=int(hdu.header["NAXIS2"]))
 
@@ -170,28 +171,28 @@ def _width(path: str | os.PathLike[str], form: object) -> int:
     """Bytes that a column takes in each row."""
     match = _FORM.match(form) if isinstance(form, str) else None
     if match is None:
-        raise BadFileError(f"{path}: {form!r} is no format of a table's column (TFORM)")
+        raise BadFileError(f"{path}: {form!r} is not a valid column format (TFORM)")
     count = int(match[1] or 1)
     return -(-count // 8) if match[2] == "X" else count * _BYTES[match[2]]
 
 
 def meaning_of(path: str | os.PathLike[str], hdu: RawHDU, row: np.dtype[Any], name: str) -> Meaning:
-    """What the values of a column mean."""
+    """Scaling and undefined value of a column."""
     place = (row.names or ()).index(name)
     return column_meaning(f"{path}: {name}", hdu.header, place + 1, row[name])
 
 
 def column_of(path: str | os.PathLike[str], hdu: RawHDU, table: Array, name: str) -> Array:
-    """Values of a column as they are meant; NaN where there is none."""
+    """Converted values of a column; NaN if undefined."""
     return meaning_of(path, hdu, table.dtype, name).of(table[name])
 
 
 def whole_numbers(what: str, values: Array, missing: int) -> Array:
-    """Values of a column that must be whole, as int32; one that is undefined is `missing`."""
+    """Values of an integer column as int32; undefined ones become `missing`."""
     undefined = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(0, bool)
     found = np.where(undefined, missing, values) if undefined.any() else values
     limits = np.iinfo(np.int32)
     fits_in = not found.size or (found.min() >= limits.min and found.max() <= limits.max)
     if not fits_in or (found.dtype.kind == "f" and (found != np.rint(found)).any()):
-        raise BadFileError(f"{what} holds values that are no 32-bit whole numbers")
+        raise BadFileError(f"{what} has values that are not 32-bit whole numbers")
     return frozen_array(found, np.int32)

@@ -1,7 +1,7 @@
-"""Layouts of products: what each holds, how its files are named, and what writes them.
+"""Layouts of products: their content, file names and writers.
 
-A new layout is a module that writes it and its entry in `LAYOUTS`.  This table is read by the
-command line's help: what is heavy is imported where it is used.
+A new layout needs a module that writes it and an entry in `LAYOUTS`.  The command line's help
+reads this table, so heavy modules are imported where they are used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LAYOUTS", "PACKINGS", "Layout"]
 
 PACKINGS = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
-"""How products are packed, and how the names of their files end then."""
+"""Kinds of compression, and the ending of the file name for each."""
 
 Write = Callable[["Frame", str | os.PathLike[str], str], None]
 
@@ -27,8 +27,8 @@ Write = Callable[["Frame", str | os.PathLike[str], str], None]
 class Layout:
     """One layout.
 
-    `stem` makes the stem of a product's name from its input's; `names` are the ways to name
-    products in it; `write` takes frame, path and packing.
+    `stem` makes the stem of a product's name from its input's; `names` are the possible naming
+    schemes; `write` takes frame, path and compression.
     """
 
     what: str
@@ -86,7 +86,7 @@ LAYOUTS = {
         holds_cameras=True,
     ),
     "spoc": Layout(
-        what="as the mission's ffic files, image and uncertainty in extensions, electrons per "
+        what="like the mission's ffic files, image and uncertainty in extensions, electrons per "
         "second",
         stem=_spoc_stem,
         write=_write_spoc,
@@ -95,4 +95,4 @@ LAYOUTS = {
         holds_variance=True,
     ),
 }
-"""All layouts by their names; the first is what products have by default."""
+"""All layouts by name; the first is the default."""

@@ -9,7 +9,7 @@ uncertainty in HDU 2; ``*gain.xml``, ``*linearity.xml`` and ``*undershoot.xml`` 
 
 Either may hold ``*row-profile-<c>-<d>.fits`` and ``*bad-pixels-<c>-<d>.fits``.
 
-Only the CCD that is asked for is read.
+Only the requested CCD is read.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def load_models(
     camera, ccd : int
         Numbers 1 to 4.
     errors : bool
-        Whether to read the errors of SPOC's flat field and 2-D black too, for
-        `tica_fn.estimate_variance` and `tica_fn.subtract_mission_smear`.
+        Also read the errors of SPOC's flat field and 2-D black, for `tica_fn.estimate_variance`
+        and `tica_fn.subtract_mission_smear`.
 
     Returns
     -------
@@ -66,8 +66,8 @@ def load_models(
     Raises
     ------
     ModelError
-        If there is no model of that CCD, more than one, it is not what was fetched, or it holds
-        values that can't be right (a flat outside 0.1 to 10, a bias beyond the ADC's range).
+        If there is no model of that CCD or more than one, if it changed since it was fetched, or
+        if its values are impossible (a flat outside 0.1 to 10, a bias beyond the ADC's range).
     BadFileError
         If a file is damaged.
     """
@@ -79,7 +79,7 @@ def load_models(
 
 
 def check_folder(folder: Path) -> str:
-    """Tell whose models a folder holds, ``"tica"`` or ``"spoc"``; refuse one that holds none."""
+    """Tell whose models a folder contains, ``"tica"`` or ``"spoc"``; refuse one without models."""
     how = "; tica-fn models fetch 30min (or another exposure) downloads models"
     if not folder.is_dir():
         what = "a file, not a folder" if folder.exists() else "no such folder"
@@ -91,7 +91,7 @@ def check_folder(folder: Path) -> str:
         return "spoc"
     inside = sorted(path.name for path in folder.glob("calibration_*") if path.is_dir())
     if inside:
-        how = f"; it holds {', '.join(inside)}: name one of them"
+        how = f"; it contains {', '.join(inside)}: give one of these"
     raise ModelError(
         f"{folder}: neither a TICA folder (twodbias/, flatfields/) nor one of SPOC models "
         f"(tess*-flat.fits, tess*-2dblack.fits){how}"
@@ -99,13 +99,12 @@ def check_folder(folder: Path) -> str:
 
 
 def exposure_of_folder(folder: Path) -> float:
-    """Exposure time that a TICA model folder says in its name.
+    """Exposure time in the name of a TICA model folder.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Folder such as ``calibration_30min``; where the name of a link says nothing, the folder
-        that it leads to is asked.
+        Folder such as ``calibration_30min``, or a link to such a folder.
 
     Returns
     -------
@@ -115,7 +114,7 @@ def exposure_of_folder(folder: Path) -> float:
     Raises
     ------
     ModelError
-        If neither name says it.
+        If neither name gives it.
 
     Examples
     --------
@@ -139,7 +138,7 @@ def check_spoc_model(path: Path, camera: int, ccd: int, kind: str) -> None:
     image, _ = _read_image(path, stored, _sha256(stored), 1, camera, ccd, ())
     headers = [hdu.header for hdu in read_blocks(path, verify=False)]
     if not any("CAMERA" in header and "CCD" in header for header in headers):
-        raise ModelError(f"{path}: no header says CAMERA and CCD")
+        raise ModelError(f"{path}: no header has CAMERA and CCD")
     name = str(headers[1].get("EXTNAME", ""))
     if ("BLACK" if kind == "flat" else "FLAT") in name.upper():
         raise ModelError(f"{path}: HDU 1 is {name}, not a {kind}")
@@ -148,7 +147,7 @@ def check_spoc_model(path: Path, camera: int, ccd: int, kind: str) -> None:
         attrs.evolve(neutral, flat=image) if kind == "flat" else attrs.evolve(neutral, bias=image)
     )
     for text in outside_sense(models).values():
-        raise ModelError(f"{path}: no {kind} can be like that: {text}")
+        raise ModelError(f"{path}: impossible values: {text}")
 
 
 def _load_tica(root: Path, camera: int, ccd: int) -> Models:
@@ -173,7 +172,7 @@ def _load_spoc(root: Path, camera: int, ccd: int, errors: bool) -> Models:
 
 
 def _with_kept(root: Path, models: Models) -> Models:
-    """Add the row profile and the map of bad pixels, where the folder has them."""
+    """Add the row profile and the map of bad pixels, if the folder has them."""
     if any(root.glob("*row-profile-*")):
         from tica_fn.fits.row_profile import read_row_profile
 
@@ -190,7 +189,7 @@ def _with_kept(root: Path, models: Models) -> Models:
 
 
 def _error_plane(path: Path) -> Array | None:
-    """Error that stands beside a model in HDU 2, where there is one."""
+    """Error plane of a model in HDU 2, or None."""
     with open_checked(path) as opened:
         return None if len(opened) < 3 else np.asarray(opened[2].data, dtype=np.float32)
 
@@ -230,8 +229,8 @@ def _models(
         raise ModelError(f"{culprit}: {error}") from error
     for name, text in outside_sense(models).items():
         path, file = (flat, flat_file) if name == "flat" else (bias, bias_file)
-        if not file.version:  # One that is as it was fetched is told instead.
-            raise ModelError(f"{path}: no {name} can be like that: {text}")
+        if not file.version:  # An unchanged fetched file gets a note instead.
+            raise ModelError(f"{path}: impossible values: {text}")
     return models
 
 
@@ -248,7 +247,7 @@ def _one_file(folder: Path, pattern: str, camera: int, ccd: int) -> Path:
 
 
 def _stored(path: Path) -> Array:
-    """Bytes of a file, uint8; in an array, as its large pages are there in half the time."""
+    """Image of a model file as float32, and the file's name and hash."""
     try:
         return np.fromfile(path, dtype=np.uint8)
     except OSError as error:
@@ -280,7 +279,7 @@ def _read_image(
     if len(hdus) <= number:
         raise BadFileError(f"{path}: no image in HDU {number}")
     image = image_of(path, hdus[number], SHAPE)
-    with np.errstate(over="ignore"):  # What becomes infinite is refused by the record.
+    with np.errstate(over="ignore"):  # `Models` refuses values that become infinite.
         return freeze(image.astype(np.float32, copy=False)), file
 
 

@@ -1,8 +1,8 @@
-"""Which version each file of a model folder is: ``provenance.json`` in the folder.
+"""Versions of the files in a model folder: ``provenance.json`` in the folder.
 
-A version is the hash of the DVC listing that named the file.  A file that is recorded is used only
-while its SHA-256 is the recorded one.  While files are being replaced the record holds both the old
-and the new.
+A version is the hash of the DVC listing that named the file.  A recorded file is used only if its
+SHA-256 is the recorded one.  While files are being replaced, the record has both the old and the
+new.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FORMAT = 1
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """Where one installed file comes from."""
+    """Origin of one installed file."""
 
     path: str
     sha256: str
@@ -60,7 +60,7 @@ def read_origins(folder: Path) -> tuple[Origin, ...]:
 
 
 def write_origins(folder: Path, origins: tuple[Origin, ...]) -> None:
-    """Replace a folder's record, at once."""
+    """Replace a folder's record in one step."""
     ordered = sorted(origins, key=lambda o: (o.path, o.sha256))
     content = {"format": _FORMAT, "files": [attrs.asdict(origin) for origin in ordered]}
     write_whole(folder / RECORD_NAME, [(json.dumps(content, indent=1) + "\n").encode()])
@@ -69,7 +69,7 @@ def write_origins(folder: Path, origins: tuple[Origin, ...]) -> None:
 def checked_version(
     path: Path, sha256: str, origins: tuple[Origin, ...], camera: int, ccd: int
 ) -> str:
-    """Version of a file that is as it was fetched; empty where nothing is recorded of it."""
+    """Version of an unchanged fetched file; empty if it is not recorded."""
     recorded = {o.sha256: o for o in origins if o.path.rsplit("/", 1)[-1] == path.name}
     if recorded and sha256 not in recorded:
         last = list(recorded.values())[-1]
@@ -77,8 +77,8 @@ def checked_version(
         which = "--source mast" if last.source == "mast" else root.name.removeprefix("calibration_")
         raise ModelError(
             f"{path}: changed since it was fetched: its SHA-256 is {sha256}, recorded is "
-            f"{last.sha256}; fetch it anew (tica-fn models fetch {which} --camera {camera} "
-            f"--ccd {ccd} --output {root.parent}), or, to use it as it is, take it out of "
+            f"{last.sha256}; fetch it again (tica-fn models fetch {which} --camera {camera} "
+            f"--ccd {ccd} --outdir {root.parent}), or, to use it as it is, remove its entry from "
             f"{RECORD_NAME}"
         )
     return recorded[sha256].version if recorded else ""

@@ -1,14 +1,14 @@
-"""The mission's XML models of gain, linearity and undershoot: one ``channel`` an amplifier.
+"""The mission's XML models of gain, linearity and undershoot: one ``channel`` per amplifier.
 
-The mission's linearity is a polynomial ``c0 + c1 X + c2 X**2`` of ``X = (ADU per read - origin) *
-scale`` that it multiplies counts by.  TICA integrates it; the coefficients of its table follow by
+The mission multiplies counts by the polynomial ``c0 + c1 X + c2 X**2`` of ``X = (ADU per read -
+origin) * scale``.  TICA integrates it; the coefficients of TICA's table follow from
 
     lin_c0 = c0 + c1 X0 / 2 + c2 X0**2,  lin_c1 = c1 / 2 - c2 X0,  lin_c2 = c2 / 3
 
-with ``X0 = -origin * scale``, to its last digit for all 64 amplifiers.  That is not quite the mean
-of SPOC's polynomial from zero to the signal, from which it differs by 0.13 % at most, at the end
-of the measured range; it is kept for parity.  Where a file holds the very model that the table was
-made from, the table's own (rounded) numbers are used, so that results agree with TICA's to the bit.
+with ``X0 = -origin * scale``, to the last digit for all 64 amplifiers.  This is not quite the mean
+of SPOC's polynomial from zero to the signal: it differs by 0.13 % at most, at the end of the
+measured range.  It is kept to agree with TICA.  If a file has the model that TICA's table was made
+from, the table's (rounded) numbers are used, so that results agree with TICA's bit for bit.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def integrated_linearity(
 def amplifiers_from_xml(
     folder: Path, camera: int, ccd: int
 ) -> tuple[Amplifiers, tuple[ModelFile, ...]]:
-    """Constants of a CCD's amplifiers, from a folder's XML files and else the package's table."""
+    """Constants of a CCD's amplifiers from a folder's XML files, or else the package's table."""
     constants = amplifiers(camera, ccd)
     used: list[ModelFile] = []
     for kind, attribute, field in (
@@ -114,7 +114,7 @@ def _channels(path: Path, camera: int, ccd: int, used: list[ModelFile]) -> list[
     data = path.read_bytes()
     try:
         root = fromstring(data)
-    except (ParseError, LookupError, ValueError) as error:  # or an encoding that is none
+    except (ParseError, LookupError, ValueError) as error:  # LookupError: unknown encoding
         raise BadFileError(f"{path}: not XML ({error})") from error
     used.append(ModelFile(name=path.name, sha256=hashlib.sha256(data).hexdigest()))
     channels = {

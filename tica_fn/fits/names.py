@@ -25,7 +25,7 @@ __all__ = [
 
 
 def stem_of(path: str | os.PathLike[str]) -> str:
-    """Name of a file without what says that it is FITS, packed or not."""
+    """Name of a file without the endings of FITS and compression."""
     name = PurePath(path).name
     return re.sub(r"(?<=.)(\.(fits?|fts))?(\.fz)?(\.gz)?$", "", name, count=1, flags=re.IGNORECASE)
 
@@ -44,17 +44,17 @@ def product_name(
     source : path-like
         The input file.
     ccd : int, optional
-        CCD that was taken out of a camera frame.
+        CCD of a camera frame.
     layout : str
-        One of `LAYOUTS`, or ``"raw"`` for pixels that were not calibrated.
+        One of `LAYOUTS`, or ``"raw"`` for uncalibrated pixels.
     compress : str
         ``"none"``, ``"gzip"``, ``"rice"`` or ``"gzip2"``.
 
     Returns
     -------
     str
-        ``<stem>.cal.fits``; in SPOC's layout the stem with ``ffir`` replaced by ``ffic``, without
-        the ``.cal`` of a product; with ``_ccd<d>`` behind the stem of a camera frame.
+        ``<stem>.cal.fits``; in SPOC's layout the stem with ``ffir`` replaced by ``ffic`` and
+        without a product's ``.cal``.  ``_ccd<d>`` follows the stem of a camera frame.
 
     Examples
     --------
@@ -73,14 +73,14 @@ def product_name(
 
 
 def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") -> str:
-    """Name as TICA's products have it at MAST.
+    """Name of a product like TICA's at MAST.
 
     Parameters
     ----------
     frame : Frame
         The frame, with its sector and cadence.
     segment : str, optional
-        Orbit of the sector, one of `SEGMENTS`; what the header says by default.
+        Orbit of the sector, one of `SEGMENTS`; by default the header's.
     compress : str
         ``"none"``, ``"gzip"``, ``"rice"`` or ``"gzip2"``.
 
@@ -92,7 +92,7 @@ def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") 
     Raises
     ------
     FrameError
-        If sector, cadence or orbit are not known.
+        If sector, cadence or orbit are unknown.
 
     Examples
     --------
@@ -123,13 +123,13 @@ def hlsp_name(frame: Frame, segment: str | None = None, compress: str = "none") 
 
 
 def spoc_name(frame: Frame, compress: str = "none") -> str:
-    """Name as the mission's calibrated frames have it, for programs that look for such names.
+    """Name like that of the mission's calibrated frames, for programs that look for such names.
 
     Parameters
     ----------
     frame : Frame
-        The frame, with its sector and its times; the stamp is that of the file it was read from,
-        or of the raw file before, where their name starts with ``tess<stamp>-``.
+        The frame, with its sector and its times.  The time stamp comes from the name of its file
+        or raw file, if that starts with ``tess<stamp>-``.
     compress : str
         ``"none"`` or ``"gzip"``.
 
@@ -137,12 +137,12 @@ def spoc_name(frame: Frame, compress: str = "none") -> str:
     -------
     str
         ``tess<stamp>-s<ssss>-<c>-<d>-<scid>-s_ffic.fits``; the stamp is the UTC of the start at the
-        spacecraft, the spacecraft's configuration 0000 where the header does not say it.
+        spacecraft, the spacecraft's configuration is 0000 if the header lacks it.
 
     Raises
     ------
     FrameError
-        If the sector is not known, or nothing tells the time.
+        If the sector or the time is unknown.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def spoc_name(frame: Frame, compress: str = "none") -> str:
 
 
 def _stamp(frame: Frame) -> str | None:
-    """Year, day of the year and time that a frame began: 13 digits."""
+    """Start of a frame: year, day of the year and time, 13 digits."""
     for name in (frame.source.name if frame.source else "", str(frame.header.get("RAWFILE", ""))):
         if found := re.match(r"tess(\d{13})-", name):
             return found[1]

@@ -1,6 +1,6 @@
-"""Which orbits make up a sector.
+"""The orbits of each sector.
 
-Two orbits a sector, from orbit 9 on; sectors 97 and 98 have four each.
+A sector has two orbits, starting with orbit 9; sectors 97 and 98 have four each.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ __all__ = ["orbits_of_sector", "sector_of_orbit"]
 
 
 def orbits_of_sector(sector: int) -> tuple[int, ...]:
-    """Orbits of a sector, in their order."""
+    """Orbits of a sector, in order."""
     if 1 <= sector <= 96:
         return 2 * sector + 7, 2 * sector + 8
     if sector in (97, 98):

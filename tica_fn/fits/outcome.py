@@ -1,4 +1,4 @@
-"""What became of one file that was worked at."""
+"""The outcome of processing one file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ DONE, SKIPPED, FAILED, NOT_BEGUN = "done", "skipped", "failed", "not begun"
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What became of one input file.
+    """The outcome of one input file.
 
-    `lines` are printed in place of the usual one.  `alone` says that the outputs depend on the
-    file, the models and the options, and on nothing else.
+    `lines` are printed instead of the usual line.  `alone` means that the outputs depend only on
+    the file, the models and the options.
     """
 
     source: Path

@@ -1,7 +1,7 @@
-"""Tile-compressed image extensions as bytes, without a pass of Python for each tile.
+"""Tile-compressed image extensions as bytes, without a Python pass for each tile.
 
-Rice-coded rows of dithered reals, and whole numbers gzipped in tiles of many rows.  What these
-can't hold (values that are no number) is left to astropy's packing.
+Rice-coded rows of dithered reals, and integers gzipped in tiles of many rows.  Images with NaN are
+left to astropy.
 
 Source: FITS standard 4.0, section 10.
 """
@@ -30,12 +30,12 @@ _STRUCTURE = frozenset(
 
 
 def rice_hdu(cards: Cards, pixels: Array, step: float) -> bytes | None:
-    """Pack the rows of an image in whole steps; None where a value is no number.
+    """Rice-code the rows of an image in whole steps; None if it contains NaN.
 
     `pixels`: (rows, columns) float32.
     """
     rows, columns = pixels.shape
-    if columns < 2:  # A single value is not coded.
+    if columns < 2:  # Rice coding needs two values.
         return None
     seed = int(pixels[0].view(np.uint8).sum()) % len(DITHER_NUMBERS) + 1
     out = np.empty(rows * words_at_most(columns), dtype=np.uint32)
@@ -69,7 +69,7 @@ def rice_hdu(cards: Cards, pixels: Array, step: float) -> bytes | None:
 
 
 def gzipped_tiles_hdu(cards: Cards, pixels: Array, tile_rows: int) -> bytes:
-    """Gzip an image in tiles of some rows.
+    """Gzip an image in tiles of `tile_rows` rows.
 
     `pixels`: (rows, columns) int32.
     """
@@ -84,7 +84,7 @@ def gzipped_tiles_hdu(cards: Cards, pixels: Array, tile_rows: int) -> bytes:
 
 
 def shuffled_rows_hdu(cards: Cards, pixels: Array) -> bytes:
-    """Gzip the rows of an image without loss: first bytes of all pixels, then all second ones, ...
+    """Gzip the rows of an image without loss: all first bytes, then all second bytes, ...
 
     `pixels`: (rows, columns) float32.
     """
@@ -100,13 +100,13 @@ def shuffled_rows_hdu(cards: Cards, pixels: Array) -> bytes:
 
 
 def _gzipped(data: memoryview) -> bytes:
-    # A gzip stream of this kind holds no time: the same pixels give the same bytes.
+    # This kind of gzip stream contains no time, so the same pixels give the same bytes.
     packer = isal_zlib.compressobj(level=1, wbits=_GZIP, memLevel=9)
     return bytes(packer.compress(data) + packer.flush())
 
 
 def _heaped(tiles: list[bytes]) -> tuple[Array, Array]:
-    """Table that says where each tile is, and the tiles."""
+    """Table with the place of each tile, and the tiles."""
     table = np.zeros(len(tiles), dtype=[("COMPRESSED_DATA", ">i4", (2,))])
     table["COMPRESSED_DATA"] = _places(np.array([len(tile) for tile in tiles]))
     return table, np.frombuffer(b"".join(tiles), dtype=np.uint8)
@@ -126,7 +126,7 @@ def _hdu(
     table: Array,
     heap: Array,
 ) -> bytes:
-    """Extension of a table with one tile a row, and its heap."""
+    """Table extension with one tile per row, and its heap."""
     rows, columns = pixels.shape
     names = [name for name, _ in cards]
     told = dict(cards)

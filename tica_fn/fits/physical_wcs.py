@@ -1,8 +1,8 @@
-"""The physical WCS: which pixel of the readout an image's first pixel is.
+"""The physical WCS: the place of an image's first pixel in the readout.
 
 ``CRVAL1P`` and ``CRVAL2P`` are the column and row of the first pixel in the full readout, 1-based
-(1 and 1 for a full readout, 45 and 1 for its science pixels).  A celestial WCS counts in pixels of
-the image: where columns or rows are cut off, its reference pixel moves with them.
+(1 and 1 for a full readout, 45 and 1 for its science pixels).  A celestial WCS counts pixels of the
+image, so its reference pixel moves if columns or rows are cut off.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def physical_cards(row: int, column: int) -> Cards:
 
 
 def origin_of(header: Mapping[str, Any]) -> tuple[int, int]:
-    """Place in the full readout that a header's image starts from."""
+    """Row and column of the image's first pixel in the full readout, 0-based."""
     column, row = header.get("CRVAL1P"), header.get("CRVAL2P")
     if isinstance(column, int | float) and isinstance(row, int | float):
         return int(row) - 1, int(column) - 1
@@ -47,7 +47,7 @@ def origin_of(header: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def moved_cards(header: Mapping[str, Any], origin: tuple[int, int]) -> dict[str, tuple[str, str]]:
-    """Reference pixels of a header as it is in its file, counted from another first pixel."""
+    """Cards of the reference pixels of a file's header, relative to another first pixel."""
     header = original_of(header)
     row, column = origin_of(header)
     shift = (row - origin[0], column - origin[1])

@@ -1,4 +1,4 @@
-"""A rectangle of a calibrated product, of which only the rows that are needed are read."""
+"""A rectangle of a calibrated product; only the needed rows are read."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tica_fn.immutable import Array
 __all__ = ["PlainProduct", "open_product"]
 
 _IMAGES = {"tica": (0, "UNCERTAINTY", ELECTRON), "ffic": (1, "uncert", RATE)}
-"""Place of the image, ending of the name of its uncertainty, and unit, by kind of file."""
+"""HDU of the image, ending of the uncertainty's EXTNAME, and unit, by kind of file."""
 
 
 @attrs.frozen(kw_only=True)
 class PlainProduct:
-    """A calibrated product that is neither packed nor scaled, with its headers read."""
+    """A calibrated product that is neither compressed nor scaled, with its headers read."""
 
     path: Path
     hdus: list[RawHDU]
@@ -43,7 +43,7 @@ class PlainProduct:
         return int(header["NAXIS2"]), int(header["NAXIS1"])
 
     def read(self, rows: slice, columns: slice) -> Frame:
-        """Rows and columns, counted from the image's first pixel, as a frame."""
+        """Read rows and columns, relative to the image's first pixel, as a frame."""
         header = merged(*(hdu.header for hdu in self.hdus[self.image :: -1]))
         row, column = origin_of(self.hdus[self.image].header)
         if self.shape[1] < SCIENCE_COLUMNS[1] and (row, column) == (0, 0):
@@ -78,11 +78,11 @@ class PlainProduct:
 
 
 def open_product(path: str | os.PathLike[str]) -> PlainProduct | None:
-    """Read a product's headers; None where its rows can't be found in the file as they are."""
+    """Read a product's headers; None if its rows can't be read directly from the file."""
     path = Path(path)
     with path.open("rb") as file:
         if file.read(9) != b"SIMPLE  =":
-            return None  # packed as a whole, or no FITS file
+            return None  # gzipped, or not a FITS file
     hdus = read_headers(path)
     if any(is_packed(hdu.header) or not isinstance(hdu, UnreadHDU) for hdu in hdus):
         return None

@@ -1,8 +1,8 @@
 """Frames of the Payload Operations Center (POC, or TSO): four CCDs of a camera in one image.
 
-``tess<stamp>-<cadence>-<camera>-crm-ffi.fits[.gz]``: one HDU of 4156 x 4272 32-bit integers.  The
-same file split by CCD (`tica-fn split`) has one CCD in its layout, ``CAMNUM`` and ``CCDNUM``; and
-the calibrated CCDs can be put together to a camera frame again (`tica-fn assemble`).
+``tess<stamp>-<cadence>-<camera>-crm-ffi.fits[.gz]``: one HDU of 4156 x 4272 32-bit integers.
+`tica-fn split` splits such a file into CCDs in their own layout, with ``CAMNUM`` and ``CCDNUM``;
+`tica-fn assemble` joins raw or calibrated CCDs to a camera frame again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def frames_of_camera(
 def frame_from_poc(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
-    """Make a frame of one CCD's raw pixels that were split from a camera frame."""
+    """Make a frame from a raw CCD that was split from a camera frame."""
     ccd = detector_number(path, hdus[0].header, "CCD")
     return _frame(path, hdus[0], image_of(path, hdus[0], SHAPE), ccd, source)
 
@@ -82,7 +82,7 @@ def _frame(
 
 
 def _header_of(hdu: RawHDU, ccd: int, pixels: Array) -> OriginalHeader:
-    """Header of one CCD's frame, which is smaller than its camera's."""
+    """Header of one CCD's frame, with its own size."""
     if size_of("", hdu.header) == pixels.shape:
         return OriginalHeader(hdu.text)
     rows, columns = pixels.shape

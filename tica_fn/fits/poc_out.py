@@ -1,4 +1,4 @@
-"""Camera frames and raw CCDs as POC/TSO and TICA have them: one image in the primary HDU."""
+"""Camera frames and raw CCDs in the layout of POC/TSO and TICA: one image in the primary HDU."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OF_CALIBRATION = re.compile(
 def write_raw_ccd(frame: Frame, path: str | os.PathLike[str]) -> None:
     """Write the raw pixels of one CCD of a camera frame."""
     if frame.unit != ADU or frame.pixels.dtype != np.int32:
-        raise FrameError(f"{path}: raw pixels are whole counts, not {frame.pixels.dtype}")
+        raise FrameError(f"{path}: raw pixels must be int32 counts, not {frame.pixels.dtype}")
     cards, _ = raw_cards(frame.header)
     own = [
         card("CAMNUM", frame.camera, "camera number"),
@@ -51,7 +51,7 @@ def write_raw_ccd(frame: Frame, path: str | os.PathLike[str]) -> None:
 
 
 def write_camera(frames: Sequence[Frame], path: str | os.PathLike[str]) -> None:
-    """Put the four CCDs of a camera together in one image."""
+    """Join the four CCDs of a camera in one image."""
     frames = sorted(frames, key=lambda frame: frame.ccd)
     _check_together(frames, path)
     first = frames[0]
@@ -84,7 +84,7 @@ def write_camera(frames: Sequence[Frame], path: str | os.PathLike[str]) -> None:
 def _check_together(frames: Sequence[Frame], path: str | os.PathLike[str]) -> None:
     found = tuple(frame.ccd for frame in frames)
     if found != CCDS:
-        raise FrameError(f"{path}: CCDs 1, 2, 3, 4 make a camera frame, not {found}")
+        raise FrameError(f"{path}: a camera frame needs CCDs 1, 2, 3 and 4, not {found}")
     first = frames[0]
     for frame in frames:
         for what, mine, theirs in (
@@ -101,13 +101,13 @@ def _check_together(frames: Sequence[Frame], path: str | os.PathLike[str]) -> No
                 )
     if first.unit not in (ADU, ELECTRON) or is_spoc_header(first.header):
         raise FrameError(
-            f"{path}: camera frames hold raw or calibrated CCDs of POC/TSO files, in counts or "
-            "electrons"
+            f"{path}: camera frames can hold only raw or calibrated CCDs of POC/TSO files, in "
+            "counts or electrons"
         )
 
 
 def _source_cards(frame: Frame) -> Cards:
-    """Name and checksum of the raw file, those in the header before those of the file itself."""
+    """Name and checksum of the raw file: those in the header, else those of the file itself."""
     source = frame.source
     name = frame.header.get("RAWFILE", source.name if source else None)
     crc32 = frame.header.get("RAWCRC", source.crc32 if source else None)

@@ -1,4 +1,4 @@
-"""Work of Python itself on several files at once: in processes, where threads would wait."""
+"""Pure Python work on several files at once, in processes, because threads would block."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 class Processes:
-    """Worker processes that are called from threads; one that dies takes only its own file along.
+    """Worker processes that are called from threads; one that dies fails only its own file.
 
-    With a count of one, the work is done where it is asked for.
+    With a count of one, the work is done in the calling thread.
     """
 
     def __init__(self, count: int) -> None:
@@ -29,18 +29,18 @@ class Processes:
         return self
 
     def __call__(self, path: Path, function: Callable[..., T], *words: Any) -> T:
-        """Have a function of a file called with picklable arguments."""
+        """Call a function for a file with picklable arguments."""
         if self._pool is None:
             return function(*words)
         try:
             return self._pool.submit(function, *words).result()
         except BrokenProcessPool:
-            pass  # Whose file it was is not known: each is worked at by itself from now on.
+            pass  # It is unknown whose file it was; from now on each has its own process.
         with _pool(1) as alone:
             try:
                 return alone.submit(function, *words).result()
             except BrokenProcessPool:
-                raise BadFileError(f"{path}: the process that worked at it died") from None
+                raise BadFileError(f"{path}: the process that worked on it died") from None
 
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:

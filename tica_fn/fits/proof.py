@@ -1,4 +1,4 @@
-"""Headers of what is to be written, read as they will be, before a file gets its name."""
+"""Reading back the headers of a product before its file gets its name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["check_readable", "write_product"]
 
 
 def check_readable(path: str | os.PathLike[str], parts: Sequence[Bytes]) -> None:
-    """Refuse headers that this package's reader would refuse, or that say nothing of a frame."""
+    """Refuse headers that this package could not read again."""
     data: Any = Joined(parts)
     try:
         hdus = read_blocks(path, data, verify=False)
@@ -27,12 +27,14 @@ def check_readable(path: str | os.PathLike[str], parts: Sequence[Bytes]) -> None
         image = next((one for one in headers[:2] if _is_image(one)), None)
         header: Any = None if image is None else merged(image, headers[0])
         if header is not None and "NSTEPS" in header:
-            # Of a camera frame no CCD is told.
+            # A camera frame has no CCD number.
             known = {} if "CCD" in header or "CCDNUM" in header else {"ccd": 1}
             facts_of(path, header, **known)
     except (OSError, ValueError, TypeError, KeyError) as error:
         why = str(error).removeprefix(f"{path}: ")
-        raise BadFileError(f"{path}: not written, as it could not be read again: {why}") from error
+        raise BadFileError(
+            f"{path}: not written, because it could not be read again: {why}"
+        ) from error
 
 
 def _is_image(header: Any) -> bool:
@@ -46,6 +48,6 @@ def write_product(
     parts: Sequence[Bytes],
     on_written: Callable[[], None] | None = None,
 ) -> None:
-    """Write a product whole, gzipped where its name says so, once its headers can be read."""
+    """Check that its headers can be read, then write a product, gzipped if its name says so."""
     check_readable(path, parts)
     write_whole(path, packed(path, *parts), on_written)

@@ -31,12 +31,12 @@ __all__ = [
 
 
 _MOST_STEPS = 99
-"""CALSTP99 is the last keyword of eight letters."""
+"""CALSTP99 is the last keyword with eight letters."""
 
 
 @cache
 def software() -> str:
-    """Name and version of this software, as products carry them."""
+    """Name and version of this software, as in products."""
     return f"tica-fn-{version('tica-fn')}"
 
 
@@ -54,22 +54,22 @@ def date_card() -> tuple[str, str]:
 
 
 def step_keyword(number: int) -> str:
-    """Keyword that holds the name of a step."""
+    """Keyword of the name of a step."""
     return f"CALSTEP{number}" if number < 10 else f"CALSTP{number}"
 
 
 def steps_of(header: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Names of the steps that a product's header holds."""
+    """Names of the steps in a product's header; None if it has none."""
     count = header.get("NSTEPS")
     if not isinstance(count, int):
         return None
-    # A header can claim any number of steps: those that it names count.
+    # A header can claim any number of steps; only those that it names count.
     names = (header.get(step_keyword(n)) for n in range(1, min(count, _MOST_STEPS) + 1))
     return tuple(map(str, takewhile(lambda name: name is not None, names)))
 
 
 def provenance_of(path: str | os.PathLike[str], header: Mapping[str, Any]) -> Provenance | None:
-    """Models that a product's header names."""
+    """Models named in a product's header, or None."""
     kind = header.get("MODKIND")
     files: list[ModelFile] = []
     said = [gain for x in AMPLIFIERS if (gain := header.get(f"GAIN_{x}")) is not None]
@@ -92,7 +92,7 @@ def provenance_of(path: str | os.PathLike[str], header: Mapping[str, Any]) -> Pr
 
 
 def smear_level(frame: Frame) -> float | None:
-    """Median over the science columns of the smear that was subtracted, electron per exposure."""
+    """Median of the subtracted smear over the science columns, electron per exposure."""
     if frame.smear is None:
         return None
     first, last = SCIENCE_COLUMNS

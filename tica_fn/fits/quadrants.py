@@ -1,4 +1,4 @@
-"""Where the four CCDs of a camera lie in one array, as the POC/TSO camera frames hold them.
+"""The places of a camera's four CCDs in one array, as in POC/TSO camera frames.
 
 ===========  ==================  =====================
 half         left                right
@@ -7,8 +7,8 @@ top          CCD 2, rotated      CCD 1, rotated
 bottom       CCD 3               CCD 4
 ===========  ==================  =====================
 
-The first row is at the bottom.  CCDs 1 and 2 are stored turned by 180 degrees (both axes reversed)
-and are turned back when they are taken, so that every CCD has the layout of `tica_fn.detector`.
+The first row is at the bottom.  CCDs 1 and 2 are stored rotated by 180 degrees (both axes reversed)
+and are rotated back when they are read, so every CCD has the layout of `tica_fn.detector`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RIGHT = (1, 4)
 
 
 def _view(camera_pixels: Array, ccd: int) -> Array:
-    """The CCD's part of a camera array, as a view turned to the CCD's own layout."""
+    """The CCD's part of a camera array, as a view in the CCD's own orientation."""
     rows, columns = (size // 2 for size in camera_pixels.shape)
     top, right = ccd in _TOP, ccd in _RIGHT
     part = camera_pixels[top * rows : (top + 1) * rows, right * columns : (right + 1) * columns]
@@ -40,8 +40,8 @@ def _view(camera_pixels: Array, ccd: int) -> Array:
 def take_ccd(camera_pixels: Array, ccd: int) -> Array:
     """Copy one CCD out of a camera frame.
 
-    `camera_pixels`: (2 rows, 2 columns), any type and byte order; gives (rows, columns) of the same
-    type in native byte order, C-contiguous, in the CCD's own orientation.
+    `camera_pixels`: (2 rows, 2 columns), any type and byte order.  Returns (rows, columns) of the
+    same type in native byte order, C-contiguous, in the CCD's own orientation.
     """
     part = _view(camera_pixels, ccd)
     return np.array(part, dtype=part.dtype.newbyteorder("="), order="C", copy=True)

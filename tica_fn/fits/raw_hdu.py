@@ -1,4 +1,4 @@
-"""Header-data units as they stand in a file."""
+"""Header-data units as stored in a file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RawHDU:
 
     @property
     def data(self) -> memoryview:
-        """Bytes of the data, with their padding."""
+        """Bytes of the data, with padding."""
         return self._data
 
     @property
@@ -40,18 +40,18 @@ class RawHDU:
         return np.dtype(f">{letter}{abs(bitpix) // 8}")
 
     def stored(self) -> Array:
-        """Values of an image as they are stored, big-endian, the last axis of the header first."""
+        """Stored values of an image, big-endian, the header's last axis first."""
         shape = size_of("", self.header)
         return np.frombuffer(self.data, self.kind, count=int(np.prod(shape))).reshape(shape)
 
     @property
     def lossy(self) -> str:
-        """How packing changed the values; empty where it did not."""
+        """How compression changed the values; empty if lossless."""
         return ""
 
 
 class UnreadHDU(RawHDU):
-    """One header-data unit, whose data are read from the file when they are asked for."""
+    """One header-data unit whose data are read from the file when needed."""
 
     def __init__(
         self, text: str, header: Header, head: bytes, file: HeldFile, start: int, size: int
@@ -63,17 +63,17 @@ class UnreadHDU(RawHDU):
 
     @property
     def data(self) -> memoryview:
-        """Bytes of the data, with their padding."""
+        """Bytes of the data, with padding."""
         found = self.part(0, self._size)
         return memoryview(found + bytes(-len(found) % BLOCK))
 
     @property
     def stop(self) -> int:
-        """Where the data end in the file, with their padding."""
+        """End of the data in the file, with padding."""
         return self.start + -(-self._size // BLOCK) * BLOCK
 
     def part(self, start: int, size: int) -> bytes:
-        """Some bytes of the data."""
+        """Read `size` bytes of the data at `start`."""
         if start + size > self._size:
             raise BadFileError(f"{self._file.path}: {size} bytes from {start} on of {self._size}")
         return self._file.read(self.start + start, size)

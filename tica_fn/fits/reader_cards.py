@@ -1,7 +1,7 @@
-"""Cards by which today's readers know a product in TICA's layout.
+"""Cards of a product in TICA's layout that current readers need.
 
-TICA's own names stay; beside them stand those that lightkurve and other readers of the mission's
-files look for in the image's header: times, camera and CCD, cadence, quality, unit, physical WCS.
+Beside TICA's keywords these are the ones that lightkurve and other readers of the mission's files
+look for in the image's header: times, camera and CCD, cadence, quality, unit, physical WCS.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ __all__ = ["flag_cards", "frame_quality", "reader_cards", "science_pixels"]
 
 
 def science_pixels(origin: tuple[int, int]) -> str:
-    """Science pixels of an image, as ``SCIPIXS`` says them."""
+    """Science pixels of an image in the form of ``SCIPIXS``."""
     row, column = origin
     return f"[{45 - column}:{2092 - column},{1 - row}:{2048 - row}]"
 
 
 def frame_quality(frame: Frame) -> int:
-    """Quality of a whole frame in the mission's bits."""
+    """Quality of a frame in the mission's bits."""
     return dquality_of(frame.header, frame.camera)
 
 
 def reader_cards(frame: Frame, origin: tuple[int, int] = (0, 0)) -> Cards:
-    """Cards of a product in TICA's layout beside those of the raw header."""
+    """Cards of a product in TICA's layout in addition to the raw header's."""
     raw = frame.header
     quality = frame_quality(frame)
     cards = [
@@ -77,14 +77,14 @@ def reader_cards(frame: Frame, origin: tuple[int, int] = (0, 0)) -> Cards:
 
 
 def _quality_bit(raw: Mapping[str, Any], quality: int) -> Cards:
-    """TICA's name for the frame's flags, where the raw header does not say the same."""
+    """TICA's keyword for the frame's flags, if the raw header differs."""
     if raw.get("QUAL_BIT") == quality:
         return []
     return [card("QUAL_BIT", quality, "the same, as TICA names it")]
 
 
 def _exposure_cards(frame: Frame) -> Cards:
-    """Exposure and coadds of a frame whose header does not tell them."""
+    """Exposure time and coadds of a frame whose header lacks them."""
     raw = frame.header
     cards = []
     if "INT_TIME" not in raw and "EXPOSURE" not in raw:
@@ -99,11 +99,11 @@ def _exposure_cards(frame: Frame) -> Cards:
 
 
 def flag_cards(header: Mapping[str, Any]) -> Cards:
-    """Card that says in words what is wrong with the frame as a whole."""
+    """Card with the frame's flags in words."""
     words = header.get("FRAMEFLG")
     return [] if words is None else [card("FRAMEFLG", words, "flags of the frame by amplifier")]
 
 
 def _missing(raw: Mapping[str, Any], *cards: tuple[str, str]) -> Cards:
-    """Those of some cards that the raw header does not have, and that say something."""
+    """The given cards that have a value and are missing in the raw header."""
     return [c for c in cards if c[0] not in raw and c[1][10:].split("/", 1)[0].strip()]

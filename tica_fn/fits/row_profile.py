@@ -1,7 +1,7 @@
-"""Row profiles in files: ``*row-profile-<camera>-<ccd>.fits`` in a folder of models.
+"""Files with row profiles: ``*row-profile-<camera>-<ccd>.fits`` in a folder of models.
 
 Primary HDU: (4, 2078) float64, the profile of A, B, C and D over the rows in ADU per read, NaN
-where it is not known; HDU ``UNCERTAINTY``: its standard deviation.
+if unknown; HDU ``UNCERTAINTY``: its standard deviation.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def overclocks_of_collateral(name: str, piece: Collateral) -> Iterator[Overclock
 def write_row_profile(
     made: RowProfile, path: str | os.PathLike[str], sources: Sequence[str] = ()
 ) -> None:
-    """Write row profiles so that `tica_fn.load_models` reads them; whole or not at all."""
+    """Write row profiles for `tica_fn.load_models`; complete or not at all."""
     from astropy.io import fits
 
     primary = fits.PrimaryHDU(made.profile)
@@ -76,7 +76,7 @@ def write_row_profile(
 
 
 def read_row_profile(folder: Path, camera: int, ccd: int) -> tuple[Array, ModelFile] | None:
-    """Profiles of a CCD in a folder of models, and their file; None where there is none."""
+    """Profiles of a CCD in a folder of models, and their file; None if there is none."""
     shape = len(AMPLIFIERS), ROWS
     found = read_kept_model(folder, "row-profile", "row profile", shape, camera, ccd)
     return None if found is None else (np.asarray(found[0], dtype=np.float64), found[1])

@@ -1,7 +1,7 @@
-"""What pixels share of their noise: the smear of their column and the pedestal of their amplifier.
+"""Noise that pixels share: of the smear of their column and the pedestal of their amplifier.
 
-A table behind the uncertainty, one row a column of the image.  Without it the variance of a sum of
-pixels can't be told from a file (`tica_fn.variance_of_sum`).
+A table after the uncertainty, with one row per column of the image.  Without it the variance of a
+sum of pixels can't be computed from a file (`tica_fn.variance_of_sum`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ROWS = np.dtype(
 
 
 def shared_hdu(frame: Frame) -> list[bytes]:
-    """Header and data of the table; none where the frame does not know all of it."""
+    """Header and data of the table; empty if the frame lacks part of it."""
     smeared = step_at("smear", frame.steps) is not None
     if frame.variance is None or frame.pedestal_variance is None:
         return []
@@ -59,9 +59,9 @@ def shared_hdu(frame: Frame) -> list[bytes]:
 def shared_of(
     path: str | os.PathLike[str], hdus: Sequence[RawHDU], column: int, count: int
 ) -> dict[str, Any]:
-    """Fields of a frame that the table of a product tells; none where it has no such table.
+    """Fields of a frame from the table of a product; empty without such a table.
 
-    `column`, `count`: those of the image.
+    `column`, `count`: first column and number of columns of the image.
     """
     table = next((hdu for hdu in hdus if hdu.header.get("EXTNAME") == SHARED_NAME), None)
     if table is None:
@@ -70,8 +70,8 @@ def shared_of(
     size = table.header.get("NAXIS1"), table.header.get("NAXIS2")
     if names != _ROWS.names or size != (_ROWS.itemsize, count):
         raise BadFileError(
-            f"{path}: {SHARED_NAME} is not the table of {count} columns with "
-            f"{', '.join(_ROWS.names or ())} that it should be"
+            f"{path}: {SHARED_NAME} is not a table with {count} rows of "
+            f"{', '.join(_ROWS.names or ())}"
         )
     rows = np.frombuffer(table.data, _ROWS, count)
     if not np.array_equal(rows["COLUMN"], np.arange(column + 1, column + count + 1)):

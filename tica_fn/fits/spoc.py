@@ -1,4 +1,4 @@
-"""Raw full-frame images as the mission archives them: ``tess*_ffir.fits[.gz]``, image in HDU 1."""
+"""Raw full-frame images from the mission's archive: ``tess*_ffir.fits[.gz]``, image in HDU 1."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = ["frame_from_spoc", "image_of", "raw_frame", "spoc_facts"]
 
 
 def image_of(path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int]) -> Array:
-    """Pixels of an image HDU as they are meant, in native byte order.
+    """Converted pixels of an image HDU, in native byte order.
 
-    Gives (rows, columns) int32, float32, or float64: where integers are scaled or undefined ones
-    are among them, and of 64-bit numbers.
+    Returns (rows, columns) int32 or float32; float64 if integers are scaled, some are undefined, or
+    numbers have 64 bits.
     """
     where = str(path)
     found = size_of(where, hdu.header)
@@ -49,15 +49,15 @@ def image_of(path: str | os.PathLike[str], hdu: RawHDU, shape: tuple[int, int]) 
 def frame_from_spoc(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
-    """Make a frame of a raw full-frame image."""
+    """Make a frame from a raw full-frame image."""
     facts = spoc_facts(path, hdus)
     return raw_frame(path, hdus[1], image_of(path, hdus[1], SHAPE), source=source, **facts)
 
 
 def raw_frame(path: str | os.PathLike[str], hdu: RawHDU, pixels: Array, **facts: Any) -> Frame:
-    """Make a frame of raw counts, in which those that are undefined are flagged."""
+    """Make a frame of raw counts; undefined ones become NaN and are flagged."""
     if hdu.lossy:
-        tell_note(f"{path}: the raw counts were packed with loss ({hdu.lossy})")
+        tell_note(f"{path}: the raw counts were compressed with loss ({hdu.lossy})")
     undefined = ~np.isfinite(pixels) if pixels.dtype.kind == "f" else np.zeros(0, bool)
     if not undefined.any():
         return Frame(pixels=pixels, unit=ADU, **facts)
@@ -69,6 +69,6 @@ def raw_frame(path: str | os.PathLike[str], hdu: RawHDU, pixels: Array, **facts:
 
 
 def spoc_facts(path: str | os.PathLike[str], hdus: list[RawHDU]) -> dict[str, Any]:
-    """What the headers of a raw full-frame image say of its frame."""
+    """Arguments of `Frame` from the headers of a raw full-frame image, without the pixels."""
     header = merged(hdus[1].header, hdus[0].header)
     return {**facts_of(path, header), "header": OriginalHeader(hdus[0].text, hdus[1].text)}

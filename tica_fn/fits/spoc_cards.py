@@ -1,10 +1,10 @@
 """Headers of products in SPOC's layout.
 
-The list of cards in the image's header is one and the same for all frames, whatever their raw
-header has: programs that make cubes of many frames take one frame's header for the form of all.
-Strings have one length, there is no COMMENT or HISTORY, and no integer beyond 32 bits.  SIP
-coefficients are there up to degree 9, the highest that occurs; those beyond ``A_ORDER`` are 0.
-Frames without a celestial WCS have a linear one that counts columns and rows in its place.
+The image's header has the same list of cards in all frames, whatever their raw header has, because
+programs that build cubes expect all headers to have the form of the first.  Strings have one
+length, and there is no COMMENT, no HISTORY and no integer beyond 32 bits.  SIP coefficients go up
+to degree 9, the highest that occurs; those beyond ``A_ORDER`` are 0.  A frame without a celestial
+WCS has a linear one instead, which counts columns and rows.
 
 Source: Science Data Products Description Document (EXP-TESS-ARC-ICD-TM-0014).
 """
@@ -35,7 +35,7 @@ _OF_THE_INPUT = ("ORIGIN", "CREATOR", "PROCVER", "DATE", "FILEVER", "RAWFILE", "
 
 
 def _times(frame: Frame) -> Times:
-    """The frame's times; zero where it has none."""
+    """The frame's times, or zeros."""
     return frame.times or Times(start=0.0, mid=0.0, end=0.0)
 
 
@@ -99,7 +99,7 @@ def primary_cards(frame: Frame, extensions: int) -> Cards:
 
 
 def _who_calibrated(frame: Frame) -> str:
-    """Say who made the pixels what they are: a product that was read may be another's."""
+    """Say who calibrated the pixels, which may be another program."""
     header = frame.header
     tica, version = str(header.get("TICAVER", "")), str(header.get("PROCVER", ""))
     if tica and not tica.startswith("tica-fn"):
@@ -110,7 +110,7 @@ def _who_calibrated(frame: Frame) -> str:
 
 
 def image_cards(frame: Frame) -> Cards:
-    """Cards of the image's header behind those of the structure."""
+    """Cards of the image's header after those of the structure."""
     times = _times(frame)
     far = times.place == "barycenter"
     here = spacecraft_times(times)
@@ -194,7 +194,7 @@ def image_cards(frame: Frame) -> Cards:
 
 
 def spoc_uncertainty_cards(frame: Frame) -> Cards:
-    """Cards of the uncertainty's header behind those of the structure."""
+    """Cards of the uncertainty's header after those of the structure."""
     name = f"CAMERA.CCD {frame.camera}.{frame.ccd} uncert"
     return [
         card("INHERIT", True, "inherit the primary header"),

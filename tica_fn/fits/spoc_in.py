@@ -1,4 +1,4 @@
-"""Calibrated full-frame images in SPOC's layout, read: ``*_ffic.fits`` of either maker."""
+"""Reader of calibrated full-frame images in SPOC's layout: ``*_ffic.fits``, ours or SPOC's."""
 
 from __future__ import annotations
 

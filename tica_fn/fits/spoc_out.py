@@ -1,8 +1,8 @@
-"""Products in SPOC's layout, as the mission's ``*_ffic.fits``.
+"""Products in SPOC's layout, like the mission's ``*_ffic.fits``.
 
 An empty primary HDU, the image and its standard deviation as float32 in electrons per second
-(``CAMERA.CCD c.d cal`` and ``CAMERA.CCD c.d uncert``); behind them flags of the pixels, if wanted,
-and a table with the raw file's header, card by card.
+(``CAMERA.CCD c.d cal`` and ``CAMERA.CCD c.d uncert``), then flags of the pixels, if requested, and
+a table with the raw file's header, card by card.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ def write_spoc(
 def _per_second(frame: Frame, path: str | os.PathLike[str]) -> Frame:
     if frame.pixels.shape not in (SHAPE, TRIMMED_SHAPE) or frame.unit not in (ELECTRON, RATE):
         raise FrameError(
-            f"{path}: SPOC's layout holds a calibrated full readout or its science pixels, not "
+            f"{path}: SPOC's layout needs a calibrated full readout or its science pixels, not "
             f"{frame.pixels.shape} pixels in {frame.unit}"
         )
     if frame.variance is None:
         raise FrameError(
-            f"{path}: SPOC's layout holds uncertainties, and the frame has none: apply "
+            f"{path}: SPOC's layout needs uncertainties, and the frame has none: apply "
             "tica_fn.estimate_variance(models)"
         )
     if frame.unit == RATE:

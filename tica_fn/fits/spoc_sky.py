@@ -1,8 +1,8 @@
 """The celestial WCS of products in SPOC's layout: the same cards for every frame.
 
-SIP coefficients are there up to degree 9, the highest that occurs; those beyond ``A_ORDER`` are 0.
-A frame without a celestial WCS has a linear one that counts columns and rows in its place.  What
-``tica-fn wcs fit`` says of a solution has its place too, and is -1 before.
+SIP coefficients go up to degree 9, the highest that occurs; those beyond ``A_ORDER`` are 0.  A
+frame without a celestial WCS has a linear one instead, which counts columns and rows.  The keywords
+that ``tica-fn wcs fit`` writes are always there, and -1 before a fit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_SKY = {
 
 
 def raw_value(frame: Frame, keyword: str, default: Any) -> Any:
-    """Value of the raw header in the type of the default."""
+    """Value of the raw header, if it has the type of the default; else the default."""
     value = frame.header.get(keyword)
     if isinstance(default, bool):
         return value if isinstance(value, bool) else default
@@ -49,27 +49,27 @@ _AS_USUAL = {"LONPOLE": 180.0, "PV1_1": 0.0, "PV1_2": 90.0, "PV1_3": 180.0}
 
 
 def has_sky(frame: Frame) -> bool:
-    """Tell whether a frame has a celestial WCS; refuse one that this layout does not hold."""
+    """Tell whether a frame has a celestial WCS; refuse one that this layout can't hold."""
     header = frame.header
     kinds = [str(header.get(f"CTYPE{axis}", "")).strip() for axis in (1, 2)]
     if not any(_CELESTIAL.fullmatch(kind) for kind in kinds):
         return False
     if [kind.removesuffix("-SIP") for kind in kinds] != ["RA---TAN", "DEC--TAN"]:
         raise FrameError(
-            f"{frame.name}: SPOC's layout holds a WCS of RA---TAN and DEC--TAN, with SIP or "
-            f"without, not of {kinds[0]} and {kinds[1]}"
+            f"{frame.name}: SPOC's layout can hold a WCS of RA---TAN and DEC--TAN, with or "
+            f"without SIP, not of {kinds[0]} and {kinds[1]}"
         )
     for keyword in header:
         if _OTHERS.fullmatch(keyword) and not _is_usual(keyword, header[keyword]):
             raise FrameError(
                 f"{frame.name}: SPOC's layout has no place for {keyword} = {header[keyword]}, "
-                "without which its WCS would show another place"
+                "without which its WCS would be wrong"
             )
     return True
 
 
 def _is_usual(keyword: str, value: Any) -> bool:
-    """Tell a card that says what holds without it."""
+    """Tell whether a card has its default value."""
     if keyword.startswith("RADE"):
         return str(value).strip() in ("ICRS", "")
     if keyword in ("LATPOLE", "PV1_4"):  # The pole's latitude makes no difference here.
@@ -79,7 +79,7 @@ def _is_usual(keyword: str, value: Any) -> bool:
 
 
 def sky_cards(frame: Frame, shift: tuple[int, int]) -> Cards:
-    """Cards of the celestial WCS; without one, columns and rows under the same keywords."""
+    """Cards of the celestial WCS; without one, of columns and rows under the same keywords."""
     sky = has_sky(frame)
     origin = {"CRVAL1": frame.column + 1.0, "CRVAL2": frame.row + 1.0}
     plain: dict[str, Any] = {**_NO_SKY, **origin}
@@ -88,7 +88,7 @@ def sky_cards(frame: Frame, shift: tuple[int, int]) -> Cards:
         return raw_value(frame, keyword, default) if sky else plain.get(keyword, default)
 
     def linear(i: int, j: int) -> float:
-        """Element of the matrix where the raw header has it as PC and CDELT."""
+        """Element of the matrix from PC and CDELT, if the raw header has no CD."""
         if not sky or any(f"CD{k}_{n}" in frame.header for k in (1, 2) for n in (1, 2)):
             return 0.0
         step = raw_value(frame, f"CDELT{i}", 1.0)
@@ -137,7 +137,7 @@ _OF_THE_FIT = {
 
 
 def fit_cards(frame: Frame) -> Cards:
-    """Cards of a fitted solution's quality; -1 where none was fitted."""
+    """Cards of a fitted solution's quality; -1 if none was fitted."""
     sky = has_sky(frame)
     cards = [
         card(keyword, raw_value(frame, source, 0.0) if sky else 0.0, f"[deg] {source}, or 0")

@@ -1,6 +1,6 @@
-"""From what a file stores to what it means: zero points, scales, undefined values.
+"""Conversion of stored values: zero points, scales, undefined values.
 
-Counts stay whole numbers where they can; undefined ones are NaN, in float64.
+Counts stay integers if possible; with undefined ones, which are NaN, they become float64.
 
 Source: FITS standard 4.0, sections 4.4.2 (``BSCALE BZERO BLANK``) and 7.3.2 (``TSCALn TZEROn
 TNULLn``).
@@ -21,12 +21,12 @@ from tica_fn.immutable import Array
 __all__ = ["Meaning", "column_meaning", "image_meaning"]
 
 _WHOLE = 2**53
-"""Whole numbers up to this one are exact in float64."""
+"""Integers up to this one are exact in float64."""
 
 
 @attrs.frozen
 class Meaning:
-    """What stored values mean: ``stored * scale + zero``; `blank` means that there is none."""
+    """How stored values are converted: ``stored * scale + zero``; `blank` marks undefined ones."""
 
     zero: float = 0.0
     scale: float = 1.0
@@ -34,14 +34,14 @@ class Meaning:
 
     @property
     def plain(self) -> bool:
-        """Whether values are what is stored."""
+        """Whether values need no conversion."""
         return self == Meaning()
 
     def of(self, stored: Array) -> Array:
-        """The values meant, in native byte order.
+        """Convert stored values to native byte order and their real values.
 
-        `stored`: integers or reals of any shape and byte order; gives int32 or int64 where these
-        hold the values, else float64, or the reals' own type where nothing is to be done.
+        `stored`: integers or reals of any shape and byte order.  Returns int32 or int64 if these
+        can hold the values, else float64; plain reals keep their type.
         """
         native = stored.astype(stored.dtype.newbyteorder("="), copy=False)
         if native.dtype.kind == "f":
@@ -65,21 +65,21 @@ class Meaning:
 
 
 def _moved(native: Array, zero: int) -> Array:
-    """Integers with a whole zero point, exact: int32 or int64 where these hold them."""
+    """Add a whole zero point to integers exactly: int32, int64 or uint64 if they fit."""
     if not native.size:
         return native.astype(np.int32)
     low, high = int(native.min()) + zero, int(native.max()) + zero
     for kind in (np.int32, np.int64, np.uint64):
         limits = np.iinfo(kind)
         if limits.min <= low and high <= limits.max:
-            # Sums wrap around, so that they are right wherever the result fits.
+            # Sums wrap around, so they are right if the result fits.
             bits = native.astype(np.int64).view(np.uint64) + np.uint64(zero % 2**64)
             return bits if kind is np.uint64 else bits.view(np.int64).astype(kind, copy=False)
     return native.astype(np.float64) + zero
 
 
 def image_meaning(where: str, header: Mapping[str, Any]) -> Meaning:
-    """What the pixels of an image mean."""
+    """Conversion of the pixels of an image."""
     zero, scale = _number(where, header, "BZERO", 0.0), _number(where, header, "BSCALE", 1.0)
     whole = int(header["BITPIX"]) > 0
     blank = _blank(where, header, "BLANK") if whole else None
@@ -87,7 +87,7 @@ def image_meaning(where: str, header: Mapping[str, Any]) -> Meaning:
 
 
 def column_meaning(where: str, header: Mapping[str, Any], n: int, kind: np.dtype[Any]) -> Meaning:
-    """What the values of a table's column mean."""
+    """Conversion of the values of a table's column."""
     if kind.base.kind not in "iuf":
         return Meaning()
     zero, scale = f"TZERO{n}", f"TSCAL{n}"
@@ -101,14 +101,14 @@ def column_meaning(where: str, header: Mapping[str, Any], n: int, kind: np.dtype
 
 
 def _checked(where: str, zero: str, scale: str, meaning: Meaning, whole: bool) -> Meaning:
-    """Refuse what leaves no difference between one value and the next."""
+    """Refuse a conversion that makes different values equal."""
     if meaning.scale == 0.0:
         raise BadFileError(f"{where}: {scale} is 0: all values would be the same")
     exact = whole and meaning.scale == 1.0 and abs(meaning.zero) <= 2.0**63
     if not exact and abs(meaning.zero) > _WHOLE * abs(meaning.scale):
         raise BadFileError(
-            f"{where}: {zero} is {meaning.zero:g}, in which values in steps of {meaning.scale:g} "
-            "are lost"
+            f"{where}: {zero} is {meaning.zero:g}, so large that values in steps of "
+            f"{meaning.scale:g} are lost"
         )
     return meaning
 

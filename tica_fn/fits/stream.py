@@ -1,11 +1,10 @@
-"""The short way from a raw readout to its product: words of one file to words of another.
+"""Streaming a raw readout to its product: from the words of one file to those of another.
 
-What the steps measure comes from a small frame that holds only the overclocks and the smear rows;
-it goes through the very steps and checks of a whole frame.  Then the readout is calibrated strip by
-strip (`tica_fn.fits.strip_words`) into the words of the product, with the checksums of both.
-Buffers are kept and used again, so that memory does not grow and fresh pages need not be made for
-each frame; products are written from them past the system's page cache, where the file system lets
-it.
+A small frame with only the overclocks and the smear rows goes through the same steps and checks as
+a whole frame, which gives the values that the steps measure.  Then the readout is calibrated strip
+by strip (`tica_fn.fits.strip_words`) into the words of the product, with the checksums of both.
+Buffers are reused, so memory does not grow and no new pages are needed for each frame.  Products
+are written from them with direct I/O, if the file system supports it.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ _PADDED = -(-_SIZE // BLOCK) * BLOCK
 
 
 def words_of(hdu: RawHDU) -> Array | None:
-    """Counts of a whole readout as they stand in a file, or None if they are no plain integers.
+    """Stored counts of a full readout, or None if they are not plain 32-bit integers.
 
-    Gives (2078, 2136) big-endian int32.
+    Returns (2078, 2136) big-endian int32.
     """
     header = hdu.header
     plain = image_meaning("", header).plain and not hdu.lossy
@@ -67,11 +66,11 @@ def stream(
 ) -> None:
     """Calibrate a readout into a file.
 
-    `verify` is given the sum of the words that were read.  The bytes written are those that
-    `tica_fn.write` writes of the frame that the steps give.  `look` is shown the words of the
-    product's pixels, (2078, 2136) uint32, which are not to be kept.  `put` may write the file in
-    another form: it is given the target, what would be in it, unpacked, and `on_written`, and tells
-    whether it has.
+    `verify` is called with the sum of the words read.  The bytes written equal those of
+    `tica_fn.write` for the calibrated frame.  `look` is called with the words of the product's
+    pixels, (2078, 2136) uint32, in a buffer that is reused later.  `put` may write the file in
+    another form: it is called with the target, its uncompressed content, and `on_written`, and
+    returns whether it wrote the file.
     """
     with ExitStack() as kept, ExitStack() as passing:
         frame = attrs.evolve(readout.frame, row=0, column=0, collateral=())
@@ -106,12 +105,12 @@ def stream(
             return
         if is_gzip_name(target):
             parts = [gzipped(parts, lambda size: kept.enter_context(_memory("packed", size)))]
-            passing.close()  # Another thread may have it while this one waits for the disk.
+            passing.close()  # Other threads may use the buffer while this one waits for the disk.
         write_whole(target, parts, on_written)
 
 
 def _tica(readout: RawReadout, frame: Frame, target: Path) -> tuple[bytes, list[Cards]]:
-    """What stands before the planes, and the cards of each, in TICA's layout."""
+    """Bytes before the planes, and the cards of each plane, in TICA's layout."""
     planes = [tica_header(frame, comments=has_comments_for_history(frame, target))]
     if readout.variance is not None and not readout.of_rounded:
         structure = image_structure(SHAPE, "f", extension=True)
@@ -133,7 +132,7 @@ STREAMED_LAYOUTS: dict[str, Callable[[RawReadout, Frame, Path], tuple[bytes, lis
     "tica": _tica,
     "spoc": _spoc,
 }
-"""How the layouts that can be streamed begin."""
+"""Functions for the headers of the layouts that can be streamed."""
 
 
 _free: dict[str, list[mmap.mmap]] = {}
@@ -142,10 +141,7 @@ _lock = threading.Lock()
 
 @contextmanager
 def _memory(name: str, size: int) -> Iterator[Array]:
-    """Memory that another thread has had before, where one can be spared.
-
-    It begins with a page, as writing past the cache wants.
-    """
+    """Page-aligned memory, as direct I/O needs; released memory is reused."""
     with _lock:
         free = _free.setdefault(name, [])
         memory = free.pop() if free else None

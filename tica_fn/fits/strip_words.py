@@ -1,7 +1,7 @@
-"""A raw readout's strips as the words of its product: pixels, standard deviations and flags.
+"""Strips of a raw readout as the words of its product: pixels, standard deviations and flags.
 
-Each strip is calibrated, its variance found, both rounded into the file's words, and its pixels
-flagged, while it is in the processor's cache.
+While a strip is in the processor's cache, it is calibrated, its variance is computed, both are
+rounded into the words of the file, and its pixels are flagged.
 """
 
 from __future__ import annotations
@@ -34,34 +34,34 @@ if TYPE_CHECKING:
 __all__ = ["RawReadout", "UnusualFrameError", "fill_words", "frame_of"]
 
 _HALO = 2
-"""Rows of the strip before that are kept: one to be flagged, and the one beside it."""
+"""Rows kept from the previous strip: one still to be flagged, and its neighbour."""
 _ROW_STEP = 4
 _SURELY_DARK = 900.0
-"""Electrons per second, less than a bright sky has."""
+"""Electrons per second, below a bright sky."""
 _MOST = 0.6
-"""Part of an amplifier's pixels that is dark in a usual frame."""
+"""Fraction of an amplifier's pixels that is dark in a normal frame."""
 
 _PART_COLUMNS, _DARK_OF_A_PART, _GLOW_PARTS = 32, 0.5, 3
-"""Columns of a part of a strip, what of it is dark where no light is scattered there, and parts of
-an amplifier from which on there may be a glow."""
+"""Columns of a part of a strip; the fraction of it that is dark without scattered light; and the
+number of bright parts in an amplifier from which there may be a glow."""
 
 _NO_SMEAR = 1e5
-"""Electrons per read that no smear reaches; a full pixel has more."""
+"""Electrons per read above any smear; a saturated pixel has more."""
 
 
 class UnusualFrameError(Exception):
-    """Something may be wrong with the frame as a whole: it is to be looked at whole."""
+    """The frame may be unusual as a whole and must be calibrated whole."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class RawReadout:
     """A raw readout and all that is done to its pixels.
 
-    `counts`: (2078, 2136) int32, or uint32 words of a file; `frame`: all that is known of the
-    product, with pixels of a part of the readout; `variance` and `flags`: how these are found,
-    where they are needed; `of_rounded`: the variance is that of the product's own pixels, for its
-    flags alone; `flat`: (2078, 2136) float32 or (1, 2136), what pixels were divided by, where it is
-    to be known that nothing is wrong with the frame as a whole.
+    `counts`: (2078, 2136) int32, or uint32 words of a file.  `frame`: all other fields of the
+    product; its pixels are only a part of the readout.  `variance` and `flags`: their plans, if
+    needed.  `of_rounded`: the variance is of the rounded pixels and is used for flags only.
+    `flat`: (2078, 2136) float32 or (1, 2136), the divisor of the pixels, if unusual frames must be
+    detected.
     """
 
     counts: Array
@@ -76,7 +76,7 @@ class RawReadout:
 def fill_words(
     readout: RawReadout, words: list[Array], quality: Array | None
 ) -> tuple[int, list[int]]:
-    """Fill the words of the planes, and the flags; the sums of the words read, and written.
+    """Fill the words of the planes, and the flags; return the sums of the words read and written.
 
     `words`: (2078, 2136) uint32 each; `quality`: (2078, 2136) int32.
     """
@@ -97,7 +97,7 @@ def fill_words(
 
 
 def frame_of(readout: RawReadout) -> tuple[Frame, int]:
-    """Make a calibrated frame in float32 strip by strip; and the sum of the words read."""
+    """Make a calibrated float32 frame strip by strip; also return the sum of the words read."""
     pixels = np.empty(readout.counts.shape, dtype=np.float32)
     variance = quality = None
     if readout.variance is not None and not readout.of_rounded:
@@ -125,8 +125,8 @@ Take = Callable[[int, int, Array, Array, Array], None]
 def _run(readout: RawReadout, take: Take, quality: Array | None) -> int:
     """Calibrate strip after strip; the sum of the words read.
 
-    `take` is given first row, one past the last, the strip, an array for its float32 pixels, which
-    it fills, and its variance.
+    `take` gets the first row, one past the last, the strip, an array to fill with its float32
+    pixels, and its variance.
     """
     read = 0
     at_hand = _AtHand(readout)
@@ -147,7 +147,7 @@ def _run(readout: RawReadout, take: Take, quality: Array | None) -> int:
 
 
 class _AtHand:
-    """The strip at hand, behind the last rows of the one before it."""
+    """The current strip, after the last rows of the previous one."""
 
     def __init__(self, readout: RawReadout) -> None:
         self.readout = readout
@@ -159,12 +159,12 @@ class _AtHand:
         self._looked_at = np.zeros((strips, 1), dtype=np.int64)
 
     def look(self, first: int, last: int, quality: Array | None) -> None:
-        """Look at the strip's pixels, and flag those whose neighbours are known by now."""
+        """Check the strip's pixels, and flag those whose neighbours are available."""
         if self.readout.flat is not None:
             self._count_dark(self.readout.flat, first, last)
         if quality is None or self.flags is None:
             return
-        # All but the last row, until there is no other; and the last one of the strip before.
+        # All but the last row (unless it is the frame's last), and the previous strip's last row.
         before, after = int(first > 0), int(last < ROWS)
         here = slice(0 if before else _HALO, _HALO + last - first)
         pixels, variance = self.pixels[here], self.variance[here]
@@ -174,7 +174,7 @@ class _AtHand:
         self.pixels[:_HALO], self.variance[:_HALO] = self.pixels[kept], self.variance[kept]
 
     def _count_dark(self, flat: Array, first: int, last: int) -> None:
-        """Count, in every fourth row, the pixels that are surely neither a bright sky nor full."""
+        """Count, in every fourth row, pixels that are surely neither bright sky nor saturated."""
         rows = range(first + -first % _ROW_STEP, min(last, SCIENCE_ROWS[1]), _ROW_STEP)
         if not rows:
             return

@@ -1,8 +1,8 @@
 """Target pixel files with raw counts, 20 s and 2 min: read as frames, cadence by cadence.
 
-A stamp alone shows neither pedestal nor smear.  The mission archives both beside it, one collateral
-file an amplifier: trailing virtual columns (``*tvcol*_col.fits``) and smear rows
-(``*smrow*_col.fits``).  A cadence becomes a `Frame` whose collateral are these pieces.
+A stamp alone contains neither pedestal nor smear.  The mission archives the pixels for both in
+collateral files, one per amplifier: trailing virtual columns (``*tvcol*_col.fits``) and smear rows
+(``*smrow*_col.fits``).  A cadence becomes a `Frame` with these pieces as its collateral.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class TargetPixels(Record):
     sector : int or None
         Sector.
     row, column : int
-        Place of the first pixel in the full readout, 0-based.
+        Position of the first pixel in the full readout, 0-based.
     exposure_s : float
         Time from one cadence to the next in seconds.
     coadds : float
@@ -69,7 +69,7 @@ class TargetPixels(Record):
     source : SourceFile
         The file.
     cosmic_rays : CosmicRays or None
-        What the mission found on the ground and took off its ``FLUX`` (20 s): `counts` have it.
+        Rays that the mission removed from its ``FLUX`` on the ground (20 s); `counts` contain them.
     """
 
     counts: Array
@@ -145,7 +145,7 @@ class TargetPixels(Record):
             )
 
     def subtract_cosmic_rays(self, frame: Frame) -> Frame:
-        """Take the mission's own cosmic rays off a calibrated cadence.
+        """Subtract the cosmic rays that the mission found from a calibrated cadence.
 
         Parameters
         ----------
@@ -156,19 +156,18 @@ class TargetPixels(Record):
         Returns
         -------
         Frame
-            New frame without them, its `steps` ending in ``subtract_cosmic_rays``; its variance,
-            which their light took part in, is the same.  The same frame where the mission found
-            none in the whole file.
+            New frame without them; its `steps` end in ``subtract_cosmic_rays``, and its variance
+            still includes their light.  The same frame if the file has no such rays.
 
         Raises
         ------
         FrameError
-            If the frame is not calibrated to electrons, or they were subtracted before.
+            If the frame is not in electrons, or the rays were subtracted before.
 
         Notes
         -----
-        ``FLUX`` of the mission is without ``COSMIC_RAY`` of its table ``TARGET COSMIC RAY``; the
-        flux before is their sum (release notes 38, section 4.1).
+        The mission subtracted ``COSMIC_RAY`` of its table ``TARGET COSMIC RAY`` from ``FLUX``; the
+        original flux is their sum (release notes 38, section 4.1).
 
         Examples
         --------
@@ -188,7 +187,7 @@ class TargetPixels(Record):
 
 
 def counts_or_nan(counts: Array) -> Array:
-    """Counts as they are, or as float64 with NaN where some are missing."""
+    """Counts unchanged, or as float64 with NaN if some are missing."""
     missing = counts == _MISSING
     return np.where(missing, np.nan, counts) if missing.any() else counts
 
@@ -217,7 +216,7 @@ def read_target(path: str | os.PathLike[str]) -> TargetPixels:
 
 
 def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile) -> TargetPixels:
-    """Make target pixels of a file that has been read."""
+    """Make target pixels from the HDUs of a file."""
     if len(hdus) < 2 or hdus[1].header.get("XTENSION") != "BINTABLE":
         raise BadFileError(f"{path}: not a target pixel file (no table in HDU 1)")
     first, header = hdus[0].header, hdus[1].header
@@ -239,12 +238,12 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
     column = whole_number(path, header, f"1CRV{place}P")
     row = whole_number(path, header, f"2CRV{place}P")
     if column is None or row is None:
-        raise BadFileError(f"{path}: no place of the first pixel (1CRV{place}P, 2CRV{place}P)")
+        raise BadFileError(f"{path}: no position of the first pixel (1CRV{place}P, 2CRV{place}P)")
     inside = 1 <= column <= COLUMNS + 1 - counts.shape[2] and 1 <= row <= ROWS + 1 - counts.shape[1]
     if not inside:
         raise BadFileError(
             f"{path}: {counts.shape[1]} x {counts.shape[2]} pixels from row {row}, column {column} "
-            f"(1-based) do not lie in the {ROWS} x {COLUMNS} readout"
+            f"(1-based) are not inside the {ROWS} x {COLUMNS} readout"
         )
     if header.get("NREADOUT") is None:
         raise BadFileError(f"{path}: no number of coadds (keyword NREADOUT)")
@@ -270,7 +269,7 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
 
 
 def _counts(path: str | os.PathLike[str], counts: Array) -> Array:
-    """Counts of all cadences, of which some must be there."""
+    """Counts of all cadences; refuse a file in which all are missing."""
     whole = whole_numbers(f"{path}: RAW_CNTS", counts, _MISSING)
     if ((whole == _MISSING) | (whole == 0)).all():
         raise BadFileError(f"{path}: no raw counts in it (RAW_CNTS is 0 or -1 throughout)")
@@ -284,7 +283,7 @@ def _cadences(path: str | os.PathLike[str], numbers: Array) -> Array:
 
 
 def _cadence_s(path: str | os.PathLike[str], header: fits.Header) -> float:
-    """Time from one cadence to the next; EXPOSURE is the whole sector's time on source here."""
+    """Time from one cadence to the next; EXPOSURE here is the time on source of the sector."""
     days = number(path, header, "TIMEDEL")
     if days is not None and days > 0:
         return nominal(days * 86400)

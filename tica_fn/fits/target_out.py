@@ -31,9 +31,9 @@ __all__ = ["flux_error", "read_noise_of_columns", "write_target_product"]
 def read_noise_of_columns(
     path: str | os.PathLike[str], header: fits.Header, first: int, count: int
 ) -> Array:
-    """Read noise of each of a run of columns, from ``READNOIA`` to ``READNOID``.
+    """Read noise of consecutive columns, from ``READNOIA`` to ``READNOID``.
 
-    Gives (count,) float64, electron per read.
+    Returns (count,) float64, electron per read.
     """
     columns = amplifier_of_columns(first, count)
     noise = np.empty(count)
@@ -48,7 +48,7 @@ def read_noise_of_columns(
 def flux_error(frame: Frame, read_noise: Array) -> Array:
     """Standard deviation of calibrated pixels from read noise and shot noise.
 
-    `read_noise`: (columns,) float64, electron per read; gives (rows, columns) float64, electron.
+    `read_noise`: (columns,) float64, electron per read.  Returns (rows, columns) float64, electron.
     """
     collected = frame.pixels if frame.smear is None else frame.pixels + frame.smear
     variance = frame.coadds * read_noise**2 + np.maximum(collected, 0.0)
@@ -67,13 +67,14 @@ def write_target_product(
 ) -> None:
     """Write a target pixel file with calibrated fluxes.
 
-    `clean` takes the mission's cosmic rays off a frame whose errors, and flags, are of all light.
+    `clean` subtracts the mission's cosmic rays from a frame; errors and flags are of the uncleaned
+    frame.
     """
     hdus = fits.open(io.BytesIO(original), lazy_load_hdus=False)
     table, header = hdus[1].data, hdus[1].header
     missing = {"FLUX", "FLUX_ERR"} - set(table.names)
     if missing:
-        raise BadFileError(f"{path}: no column {', '.join(sorted(missing))} to be replaced")
+        raise BadFileError(f"{path}: no column {', '.join(sorted(missing))} to replace")
     flux, error = np.empty_like(table["FLUX"]), np.empty_like(table["FLUX_ERR"])
     noise: Array | None = None
     frame: Frame | None = None
@@ -81,7 +82,7 @@ def write_target_product(
     flags: list[Array] = []
     for n, frame in enumerate(frames):
         if frame.unit != ELECTRON:
-            raise FrameError(f"{path}: FLUX is in electrons per second, not of {frame.unit}")
+            raise FrameError(f"{path}: FLUX needs a frame in electrons, not in {frame.unit}")
         if noise is None:
             noise = read_noise_of_columns(path, header, frame.column, frame.pixels.shape[1])
         seconds = frame.coadds * read_s
@@ -113,7 +114,7 @@ def write_target_product(
             continue  # Each cadence has its own.
         parsed = fits.Card.fromstring(text)
         primary[parsed.keyword] = (parsed.value, parsed.comment)
-    # lightkurve knows a target pixel file of TESS by this word in CREATOR.
+    # lightkurve recognises a TESS target pixel file by this word in CREATOR.
     primary["CREATOR"] = (f"{software()} TargetPixel", "software that made this file")
     if "TELESCOP" not in primary:
         primary["TELESCOP"] = ("TESS", "telescope")
@@ -139,7 +140,7 @@ def write_target_product(
         _drop_empty(hdu.header)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # Comments of the original's own cards that don't fit are cut, as they were there.
+        # Comments of the original's cards that don't fit are cut, as in the original.
         warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
         for hdu in hdus:
             hdu.add_checksum(when=str(primary["DATE"]))
@@ -148,7 +149,7 @@ def write_target_product(
 
 
 def _said_of_rays(primary: fits.Header, cleaned: bool) -> tuple[str, ...]:
-    """Say where the cosmic rays are that the mission took off its FLUX, and set CRSPOC to it."""
+    """Say what was done about the mission's cosmic rays, and set CRSPOC accordingly."""
     if not primary.get("CRSPOC"):
         return ()
     if cleaned:
@@ -161,7 +162,7 @@ def _said_of_rays(primary: fits.Header, cleaned: bool) -> tuple[str, ...]:
 
 
 def _said_of_errors(frame: Frame | None) -> tuple[str, ...]:
-    """Say what FLUX_ERR leaves out, or where what pixels share is told."""
+    """Say what FLUX_ERR leaves out, or where the shared noise is."""
     if frame is None or frame.smear is None:
         return ()
     if frame.variance is None:
@@ -181,7 +182,7 @@ def _shared_table(cadences: Array, variances: Sequence[Array]) -> fits.BinTableH
 
 
 def _flags_table(cadences: Array, flags: Sequence[Array]) -> fits.BinTableHDU:
-    """Flags of each pixel, (rows, columns) a cadence."""
+    """Flags of each pixel, (rows, columns) per cadence."""
     values = np.stack(flags)
     _, rows, columns = values.shape
     hdu = fits.BinTableHDU.from_columns(
@@ -199,7 +200,7 @@ def _flags_table(cadences: Array, flags: Sequence[Array]) -> fits.BinTableHDU:
 
 
 def _drop_empty(header: fits.Header) -> None:
-    """Keep keywords without a value, which verifiers warn of, as HISTORY."""
+    """Turn keywords without a value into HISTORY, because verifiers warn of them."""
     empty = [card.keyword for card in header.cards if isinstance(card.value, fits.card.Undefined)]
     for keyword in empty:
         del header[keyword]

@@ -1,9 +1,9 @@
-"""Cosmic rays that the mission found in target pixels on the ground, and took off its FLUX.
+"""Cosmic rays that the mission found in target pixels on the ground and removed from FLUX.
 
 20 s target pixels are not trimmed on board (``CRMITEN = F``).  The mission cleans them
-(``CRSPOC = T``) and keeps what it took off in the table ``TARGET COSMIC RAY``: ``CADENCENO``,
-``RAWX`` and ``RAWY`` (column and row of the readout, 1-based), ``COSMIC_RAY`` in e-/s; the flux
-before is FLUX + COSMIC_RAY.  The raw counts have them all.
+(``CRSPOC = T``) and lists what it removed in the table ``TARGET COSMIC RAY``: ``CADENCENO``,
+``RAWX`` and ``RAWY`` (column and row of the readout, 1-based), ``COSMIC_RAY`` in e-/s.  The
+original flux is FLUX + COSMIC_RAY.  The raw counts still contain the rays.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["RAYS_NAME", "RAYS_STEP", "CosmicRays", "cosmic_rays_of", "without_ra
 
 RAYS_NAME = "TARGET COSMIC RAY"
 RAYS_STEP = "subtract_cosmic_rays"
-"""Name of the step among those of a frame."""
+"""Name of the step in a frame's list."""
 _COLUMNS = ("CADENCENO", "RAWX", "RAWY", "COSMIC_RAY")
 
 
@@ -39,9 +39,9 @@ class CosmicRays(Record):
     Parameters
     ----------
     cadences : ndarray
-        (rays,) int32, cadence numbers, rising.
+        (rays,) int32, increasing cadence numbers.
     rows, columns : ndarray
-        (rays,) int32, place in the full readout, 0-based.
+        (rays,) int32, position in the full readout, 0-based.
     flux : ndarray
         (rays,) float64, electron per second.
     """
@@ -52,7 +52,7 @@ class CosmicRays(Record):
     flux: Array = attrs.field(converter=frozen_array)
 
     def image_of(self, cadence: int, row: int, column: int, shape: tuple[int, int]) -> Array:
-        """Rays of a cadence as an image of (rows, columns) from a pixel on, electron per second."""
+        """Rays of a cadence as an image of this shape and first pixel, electron per second."""
         out = np.zeros(shape)
         of_cadence = slice(*np.searchsorted(self.cadences, (cadence, cadence + 1)).tolist())
         r, c = self.rows[of_cadence] - row, self.columns[of_cadence] - column
@@ -62,7 +62,7 @@ class CosmicRays(Record):
 
 
 def cosmic_rays_of(path: str | os.PathLike[str], hdus: list[RawHDU]) -> CosmicRays | None:
-    """Read the mission's cosmic rays; None where it took none off, or does not tell which."""
+    """Read the mission's cosmic rays; None if it removed none, or does not list them."""
     if not hdus[0].header.get("CRSPOC"):
         return None
     hdu = next((one for one in hdus[1:] if one.header.get("EXTNAME") == RAYS_NAME), None)
@@ -74,7 +74,7 @@ def cosmic_rays_of(path: str | os.PathLike[str], hdus: list[RawHDU]) -> CosmicRa
         raise BadFileError(f"{path}: no column {', '.join(sorted(missing))} in {RAYS_NAME}")
     cadences, columns, rows, flux = (column_of(path, hdu, table, name) for name in _COLUMNS)
     if not np.isfinite(flux).all():
-        raise BadFileError(f"{path}: COSMIC_RAY of {RAYS_NAME} is no number in some rows")
+        raise BadFileError(f"{path}: COSMIC_RAY of {RAYS_NAME} is not a number in some rows")
     numbers = (
         whole_numbers(f"{path}: {name} of {RAYS_NAME}", values, 0)
         for name, values in (("CADENCENO", cadences), ("RAWY", rows), ("RAWX", columns))
@@ -87,16 +87,19 @@ def cosmic_rays_of(path: str | os.PathLike[str], hdus: list[RawHDU]) -> CosmicRa
 
 
 def without_rays(frame: Frame, rays: CosmicRays | None, read_s: float) -> Frame:
-    """Take the cosmic rays of its cadence off a calibrated frame.
+    """Subtract the cosmic rays of its cadence from a calibrated frame.
 
     `read_s`: live time of one exposure, seconds.
     """
     if rays is None:
         return frame
     if frame.unit not in (ELECTRON, RATE):
-        raise FrameError(f"{frame.name}: cosmic rays are electrons per second, not {frame.unit}")
+        raise FrameError(
+            f"{frame.name}: subtracting cosmic rays needs electrons or electrons per second, not "
+            f"{frame.unit}"
+        )
     if RAYS_STEP in frame.steps:
-        raise FrameError(f"{frame.name}: its cosmic rays were subtracted before")
+        raise FrameError(f"{frame.name}: its cosmic rays were already subtracted")
     cadence = -1 if frame.cadence is None else frame.cadence
     found = rays.image_of(cadence, frame.row, frame.column, frame.shape)
     seconds = frame.coadds * read_s if frame.unit == ELECTRON else 1.0

@@ -1,4 +1,4 @@
-"""Times of calibrated target pixel files whose clock was corrected."""
+"""Corrected times in calibrated target pixel files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def is_corrected(frame: Frame) -> bool:
 
 
 def shift_time_cards(frame: Frame, headers: Sequence[fits.Header]) -> tuple[str, ...]:
-    """Correct the times in headers as those of a cadence were, and say so; the sentences.
+    """Apply a cadence's time corrections to headers; return sentences for HISTORY.
 
-    The first header takes the cards that record the corrections.
+    The first header gets the cards that record the corrections.
     """
     names = [
         step.removeprefix(CORRECTION_STEP)

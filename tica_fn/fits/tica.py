@@ -1,11 +1,12 @@
 """Products in TICA's layout: the calibrated readout as float32 in the primary HDU.
 
-The header is the raw primary header, then the raw image header; where both have a keyword the
-image's value stays, and one that differs is kept as HISTORY.  The keywords that name the maker of
-the raw file (ORIGIN, DATE, PROCVER, ...) become HISTORY too, as the maker is now another one.
+The header is the raw primary header followed by the raw image header.  If both have a keyword, the
+image's value stays, and a different primary value becomes HISTORY.  The keywords that name the
+maker of the raw file (ORIGIN, DATE, PROCVER, ...) become HISTORY too, because the maker is now
+another one.
 
-Products of camera frames, and those under an HLSP name, have COMMENT in the place of HISTORY, as
-TICA's at MAST do: readers of those stop at HISTORY.
+Products of camera frames, and those with an HLSP name, have COMMENT instead of HISTORY, like
+TICA's at MAST, because readers of those stop at HISTORY.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ _COMMENTARY = ("COMMENT", "HISTORY", "")
 
 
 def raw_cards(header: Mapping[str, Any]) -> tuple[Cards, Cards]:
-    """Cards that a product takes over from the raw frame."""
+    """Cards that a product keeps from the raw frame, and others as HISTORY."""
     if not isinstance(header, OriginalHeader):
         plain = [card(str(k), v) for k, v in header.items() if k not in _STRUCTURE]
         return [c for c in plain if c[0] not in _MAKER], []
@@ -95,7 +96,7 @@ def raw_cards(header: Mapping[str, Any]) -> tuple[Cards, Cards]:
 
 
 def _value(text: str) -> str:
-    """Value of a card as text, without comment; strings keep their quotes."""
+    """Value of a card as text, without the comment; strings keep their quotes."""
     field = text[10:]
     if field.lstrip().startswith("'"):
         start = field.index("'")
@@ -166,15 +167,15 @@ def _as_comment(one: tuple[str, str]) -> tuple[str, str]:
 
 
 def has_comments_for_history(frame: Frame, path: str | os.PathLike[str]) -> bool:
-    """Tell whether a product has COMMENT in the place of HISTORY."""
+    """Tell whether a product has COMMENT instead of HISTORY."""
     return is_hlsp_name(path) or not is_spoc_header(frame.header)
 
 
 def check_tica(frame: Frame, path: str | os.PathLike[str]) -> None:
-    """Refuse a frame that TICA's layout does not hold."""
+    """Refuse a frame that TICA's layout can't hold."""
     if frame.pixels.shape not in (SHAPE, TRIMMED_SHAPE) or frame.unit != ELECTRON:
         raise FrameError(
-            f"{path}: TICA's layout holds a full readout in electrons, or its science pixels, not "
+            f"{path}: TICA's layout needs a full readout in electrons, or its science pixels, not "
             f"{frame.pixels.shape} pixels in {frame.unit}"
         )
 

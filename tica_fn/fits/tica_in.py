@@ -1,4 +1,4 @@
-"""Calibrated products in TICA's layout, read back."""
+"""Reader of calibrated products in TICA's layout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["frame_from_tica"]
 def frame_from_tica(
     path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFile | None = None
 ) -> Frame:
-    """Make a frame of a calibrated product."""
+    """Make a frame from a calibrated product."""
     header = hdus[0].header
     steps = steps_of(header)
     pedestals = [number(path, header, f"PEDEST_{letter}") for letter in AMPLIFIERS]

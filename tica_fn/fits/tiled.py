@@ -1,11 +1,11 @@
-"""Tile-compressed FITS images: the smallest products, and what is done to their pixels.
+"""Tile-compressed FITS images, the smallest products.
 
-``rice``: pixels are rounded to whole steps (with subtractive dither, so that means stay true) and
-packed by RICE_1.  The step is a sixteenth of the lowest noise that a pixel can have: that of the
-reads alone, at 7 electrons a read, less than that of any of the 64 amplifiers.  Rounding adds
-1/12 of a step squared to the variance, which is 0.03 % of it at most.
+``rice``: pixels are rounded to whole steps (with subtractive dither, so means are unbiased) and
+compressed with RICE_1.  The step is a sixteenth of the lowest possible noise of a pixel: the read
+noise alone, at 7 electrons per read, less than that of any of the 64 amplifiers.  Rounding adds
+1/12 of a step squared to the variance, 0.03 % of it at most.
 
-``gzip2``: lossless; bytes are shuffled and packed by GZIP_2.
+``gzip2``: lossless; bytes are shuffled and compressed with GZIP_2.
 
 Source: FITS standard 4.0, section 10; Pence et al. 2010 (PASP 122, 1065).
 """
@@ -33,17 +33,17 @@ from tica_fn.immutable import Array
 __all__ = ["TILE_COMPRESSION", "quantum", "write_tiled"]
 
 TILE_COMPRESSION = {"rice": "RICE_1", "gzip2": "GZIP_2"}
-"""What ZCMPTYPE says of the packings by their names."""
+"""ZCMPTYPE by the name of the compression."""
 _LOWEST_READ_NOISE = 7.0
 _TRIMMED_SIGMA = 0.917
-"""What on-board cosmic-ray trimming leaves of the noise of independent reads."""
+"""Factor by which on-board cosmic-ray trimming reduces the noise of independent reads."""
 _STEPS_IN_NOISE = 16.0
 _SUBTRACTIVE_DITHER = 1
 _BY_CHECKSUM = -1
 
 
 def quantum(coadds: float) -> float:
-    """Step to which ``rice`` rounds pixels."""
+    """Step to which ``rice`` rounds pixels, electron."""
     return _LOWEST_READ_NOISE * _TRIMMED_SIGMA * math.sqrt(coadds) / _STEPS_IN_NOISE
 
 
@@ -55,7 +55,7 @@ def write_tiled(
     if layout == "spoc":
         step /= frame.live_s
     image = partial(_packed_image, method=method, step=step)
-    # That of an empty pixel is 16 steps, which is too few for an uncertainty.
+    # The noise of an empty pixel is only 16 steps; uncertainties need finer ones.
     error = partial(_packed_image, method=method, step=step / _STEPS_IN_NOISE)
     if layout == "spoc":
         write_spoc(frame, path, quality=frame.quality is not None, makers=(image, error))

@@ -1,4 +1,4 @@
-"""Tile-compressed images, unpacked when their pixels are asked for.
+"""Tile-compressed images, which are decompressed when their pixels are needed.
 
 Source: FITS standard 4.0, section 10.
 """
@@ -31,7 +31,7 @@ _LOSSLESS = ("", "NONE")
 
 
 class TiledHDU(RawHDU):
-    """A packed image, seen as the image that it is.  Its pixels are unpacked at first use."""
+    """A compressed image that behaves like a plain one; pixels are decompressed at first use."""
 
     def __init__(self, where: str, packed: RawHDU) -> None:
         header = _image_header(where, packed.header)
@@ -42,11 +42,11 @@ class TiledHDU(RawHDU):
 
     @property
     def data(self) -> memoryview:
-        """Bytes of the image as they would be if it were not packed."""
+        """Bytes of the decompressed image."""
         return memoryview(self._unpacked.tobytes())
 
     def stored(self) -> Array:
-        """The values that are packed, big-endian."""
+        """The stored values, decompressed, big-endian."""
         return self._unpacked
 
     @cached_property
@@ -54,7 +54,7 @@ class TiledHDU(RawHDU):
         from astropy.io import fits
 
         primary, header = fits.PrimaryHDU().header, self.packed.header.astropy.copy()
-        # What stored values mean is not for the packing to know.
+        # Scaling is done later; astropy must only decompress.
         for keyword in ("BLANK", "BSCALE", "BZERO", *["ZBLANK"] * (header["ZBITPIX"] > 0)):
             header.remove(keyword, ignore_missing=True)
         heads = [one.tostring().encode("ascii") for one in (primary, header)]
@@ -64,7 +64,7 @@ class TiledHDU(RawHDU):
                 io.BytesIO(b"".join(parts)), memmap=False, do_not_scale_image_data=True
             ) as opened:
                 pixels = np.asarray(opened[1].data)
-        except Exception as error:  # Each packing has errors of its own.
+        except Exception as error:  # Each compression raises its own errors.
             text = " ".join(str(error).split()) or type(error).__name__
             raise BadFileError(
                 f"{self.where}: the tile-compressed image can't be read ({text})"
@@ -75,7 +75,7 @@ class TiledHDU(RawHDU):
 
     @property
     def lossy(self) -> str:
-        """How the packing changed pixels; empty where it did not."""
+        """How the compression changed pixels; empty if lossless."""
         header = self.packed.header
         method = str(header.get("ZCMPTYPE", "")).strip()
         if int(self.header["BITPIX"]) < 0:
@@ -89,7 +89,7 @@ class TiledHDU(RawHDU):
 
 
 def _image_header(where: str, packed: Header) -> fits.Header:
-    """Header of the image that a table holds."""
+    """Header of the image in a compressed table."""
     from astropy.io import fits
 
     axes = size_of(where, packed, "Z")
@@ -115,21 +115,21 @@ def _image_header(where: str, packed: Header) -> fits.Header:
 
 
 def as_image(path: str | os.PathLike[str], number: int, hdu: RawHDU) -> RawHDU:
-    """An HDU, seen as the image it is where it holds one that is packed."""
+    """An HDU; a compressed image is wrapped to behave like a plain one."""
     if not is_packed(hdu.header):
         return hdu
     return TiledHDU(f"{path}: HDU {number}", hdu)
 
 
 def untiled(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[RawHDU]:
-    """HDUs of a file as readers want them: packed images seen as images, empty ones left out."""
+    """HDUs of a file with compressed images as plain ones, and without empty extensions."""
     hdus = _without_empty(path, hdus)
     if not any(is_packed(hdu.header) for hdu in hdus):
         return hdus
     plain = [as_image(path, number, hdu) for number, hdu in enumerate(hdus)]
     if len(plain) > 1 and int(hdus[0].header.get("NAXIS", 0)) == 0:
         image = plain[1].header
-        # A product of ours, or an image that was a primary HDU before it was packed.
+        # A product of ours, or an image that was the primary HDU before compression.
         was_primary = "ZSIMPLE" in hdus[1].header or "SIMPLE" in hdus[1].header
         if str(image.get("UNITS", "")).strip() == "electrons" or was_primary:
             return plain[1:]
@@ -137,11 +137,11 @@ def untiled(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[RawHDU]:
 
 
 def _without_empty(path: str | os.PathLike[str], hdus: list[RawHDU]) -> list[RawHDU]:
-    """Leave out empty extensions that stand between an empty primary HDU and the first image."""
+    """Leave out empty extensions between an empty primary HDU and the first image."""
     if int(hdus[0].header["NAXIS"]):
         return hdus
     first = next((n for n, hdu in enumerate(hdus) if int(hdu.header["NAXIS"])), 1)
     if first > 1:
         empty = "HDU 1 is" if first == 2 else f"HDUs 1 to {first - 1} are"
-        tell_note(f"{path}: {empty} empty; the image is looked for in HDU {first}")
+        tell_note(f"{path}: {empty} empty; using the image in HDU {first}")
     return [hdus[0], *hdus[first:]] if first > 1 else hdus

@@ -1,6 +1,6 @@
 """Changing some headers and tables of a FITS file; all other bytes stay.
 
-The new file is written aside, compared with what was meant, and renamed over the old one.
+The new file is written beside the old one, compared with the intended content, and renamed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tica_fn.fits.proof import check_readable
 __all__ = ["changed_header", "extension_name", "update_file"]
 
 _LEVEL = 2
-"""Of gzip, for files that were gzipped before."""
+"""Level of gzip, for files that were gzipped before."""
 
 
 def update_file(
@@ -32,11 +32,11 @@ def update_file(
     replaces: Identity | None = None,
     check: Callable[[int, bytes], None] | None = None,
 ) -> None:
-    """Write a file with some headers changed and tables put at its end.
+    """Write a file with some headers changed and tables appended.
 
-    `changes`: what becomes of the cards of an HDU, by its number; `tables`: header and data by
-    name, which replace those of the same name; `replaces`: what the file was as it was read;
-    `check` looks at the bytes of each header before anything is written.
+    `changes`: functions that change the cards of an HDU, by its number; `tables`: header and data
+    by name, replacing those of the same name; `replaces`: identity of the file that was read;
+    `check` is called with the bytes of each header before anything is written.
     """
     parts: list[Bytes] = []
     for number, hdu in enumerate(hdus):
@@ -51,7 +51,7 @@ def update_file(
     check_readable(path, parts)
     if gzipped:
         parts = [gzipped_whole(path, parts, _LEVEL)]
-    # A link stays, and what it points to is replaced.
+    # A link stays; its target is replaced.
     write_whole(path.resolve(), parts, verify=True, replaces=replaces)
 
 
@@ -61,12 +61,12 @@ def extension_name(hdu: RawHDU) -> str:
 
 
 def changed_header(hdu: RawHDU, change: Callable[[Cards], Cards] | None) -> bytes:
-    """Bytes of a header whose cards were changed, with sums where it had some."""
+    """Bytes of a header with changed cards, and new checksums if it had some."""
     if change is None:
         return hdu.text.encode("ascii")
     cards = change(split_cards(hdu.text))
     if not any(name in ("CHECKSUM", "DATASUM") for name, _ in cards):
         return header_bytes(cards)
-    # A sum that is there was verified as the file was read.
+    # An existing sum was verified when the file was read.
     known = str(hdu.header.get("DATASUM", "")).strip()
     return summed_header(cards, int(known) if known else sum_bytes(hdu.data) if hdu.data else 0)

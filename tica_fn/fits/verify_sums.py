@@ -1,4 +1,4 @@
-"""The checksums that the HDUs of a file promise, verified."""
+"""Verification of the checksums in the headers of a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["verify_sums"]
 def verify_sums(
     path: str | os.PathLike[str], hdus: list[RawHDU], sums: dict[int, int] | None = None
 ) -> None:
-    """Verify every CHECKSUM and DATASUM that a file holds."""
+    """Verify every CHECKSUM and DATASUM of a file."""
     for number, hdu in enumerate(hdus):
         if "DATASUM" not in hdu.header and "CHECKSUM" not in hdu.header:
             continue
@@ -34,7 +34,7 @@ def _verify(where: str, hdu: RawHDU, total: int) -> None:
             )
             return
     elif promised and (not promised.isdigit() or int(promised) != total):
-        raise BadFileError(f"{where}: DATASUM is {promised}, the data sum up to {total}")
+        raise BadFileError(f"{where}: DATASUM is {promised}, but the data sum to {total}")
     if str(hdu.header.get("CHECKSUM", "")).strip():
         whole = add_sums(sum_bytes(hdu.head), total)
         if whole not in (ALL_ONES, 0):
@@ -42,7 +42,7 @@ def _verify(where: str, hdu: RawHDU, total: int) -> None:
 
 
 def _keeps_raw_sums(header: Header) -> bool:
-    """Tell a product of TICA itself, which takes the raw header over with its sums."""
+    """Tell whether a file is TICA's own product, which keeps the raw header's checksums."""
     version = str(header.get("TICAVER", "")).strip()
     made = bool(version) and not version.startswith("tica-fn")
     split = "CCDNUM" in header and str(header.get("UNITS", "")).strip().upper() == "ADU"

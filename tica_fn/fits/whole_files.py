@@ -1,4 +1,4 @@
-"""Tables and pictures, made in memory and written whole."""
+"""Tables and pictures, made in memory and written complete or not at all."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def save_table(table: Any, path: str | os.PathLike[str], form: str = "ascii.ecsv
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str], **options: Any) -> Path:
-    """Write a figure of matplotlib in the format that the name's ending says.
+    """Write a matplotlib figure in the format of the name's ending.
 
-    Its layout is found once, where matplotlib would find it twice; a PNG is packed fast.
+    The layout is computed once instead of twice, and a PNG is compressed fast.
     """
     path = Path(path)
     if not path.suffix:

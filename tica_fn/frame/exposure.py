@@ -12,21 +12,21 @@ __all__ = ["Place", "Times"]
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Times(Record):
-    """Start, middle and end of an exposure as numbers, with the clock and place they are in.
+    """Start, middle and end of an exposure, with their time scale and place.
 
     Parameters
     ----------
     start, mid, end : float
-        Days after Julian date `zero`.
+        Days since Julian date `zero`.
     scale : str
         Time scale as astropy names it: ``"tdb"`` or ``"utc"``.
     place : str
-        ``"spacecraft"``, or ``"barycenter"`` where the light travel time has been taken out.
+        ``"spacecraft"``, or ``"barycenter"`` if the light travel time is included.
     zero : float
         Julian date that the numbers count from; 2457000 for TESS (TJD, BTJD).
     light_d : float
-        Light travel time from the spacecraft to the barycentre that is in the numbers, days; 0
-        for times at the spacecraft.
+        Light travel time from the spacecraft to the barycentre that is included, in days; 0 for
+        times at the spacecraft.
     """
 
     start: float
@@ -40,7 +40,7 @@ class Times(Record):
 
 @attrs.frozen(kw_only=True)
 class Place:
-    """Where a run of pixels lies in the full readout, for what depends on nothing else.
+    """Position of a rectangle of pixels in the full readout, and its number of exposures.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a frame's fields are made of: units, and arrays of users as the frozen ones of a frame."""
+"""Fields of a frame: its units, and converters that freeze the arrays users give."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ ADU = "adu"
 ELECTRON = "electron"
 RATE = "electron / s"
 NO_DATA = 2048
-"""Bit of `Frame.quality`: the pixel has no value."""
+"""Bit of `Frame.quality` for pixels without a value."""
 UNITS = (ADU, ELECTRON, RATE)
 _PIXEL_TYPES = (np.dtype(np.int32), np.dtype(np.float32), np.dtype(np.float64))
 
 
 def without_masks(fields: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of a frame: a mask becomes NaN and a flag, a quantity its values in its unit."""
+    """Replace masked pixels by NaN with a flag, and a quantity by its values and unit."""
     pixels: Any = fields.get("pixels")
     mask = None
     if isinstance(pixels, np.ma.MaskedArray):
@@ -51,8 +51,8 @@ def without_masks(fields: dict[str, Any]) -> dict[str, Any]:
         except ValueError:
             values = None
         if unit is None or values is None:
-            wanted = f"the frame in {fields['unit']}" if fields.get("unit") else "no frame is"
-            raise FrameError(f"pixels are in {pixels.unit or 'no unit'}, {wanted}")
+            wanted = repr(str(fields["unit"])) if fields.get("unit") else " or ".join(UNITS)
+            raise FrameError(f"pixels are in {pixels.unit or 'no unit'}, not in {wanted}")
         fields["unit"], pixels = unit, values
     if mask is not None and mask.any():
         given = np.asarray(pixels)
@@ -67,10 +67,10 @@ def without_masks(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def frozen_pixels(value: ArrayLike) -> Array:
-    """Freeze pixels as one of the three types that kernels are compiled for."""
+    """Freeze pixels as int32, float32 or float64, for which kernels are compiled."""
     array = np.asarray(value)
     if array.ndim != 2:
-        raise FrameError(f"pixels must be a 2-D array [row, column], not of shape {array.shape}")
+        raise FrameError(f"pixels must be a 2-D array [row, column], not shape {array.shape}")
     native = array.dtype.newbyteorder("=")
     if native in _PIXEL_TYPES:
         return frozen_array(array, native)
@@ -85,7 +85,7 @@ def frozen_pixels(value: ArrayLike) -> Array:
 
 
 def frozen_vector(value: ArrayLike | None) -> Array | None:
-    """Freeze numbers as float64."""
+    """Freeze an array as float64."""
     return None if value is None else frozen_array(value, np.float64)
 
 
@@ -105,5 +105,5 @@ def frozen_quality(value: ArrayLike | None) -> Array | None:
 
 
 def frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Freeze a mapping, unless it cannot change already."""
+    """Freeze a mapping, unless it is immutable already."""
     return value if isinstance(value, Unchanging) else FrozenMapping(value)

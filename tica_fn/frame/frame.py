@@ -1,8 +1,8 @@
-"""The frame: pixels of one CCD readout and what is known of them, frozen.
+"""The frame: immutable pixels of one CCD readout with their metadata.
 
-A frame is mostly a full readout.  It can also be a *piece* of one (a target pixel stamp), with
-the pieces of the same readout from which its pedestals and smear are measured as `collateral`.
-Every step acts on the pixels and on the collateral alike.
+A frame is usually a full readout.  It can also be a *piece* of one, such as a target pixel stamp;
+its `collateral` then holds the pieces of the same readout on which pedestals and smear are
+measured.  Every step acts on the pixels and on the collateral.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tica_fn.models import Provenance, SourceFile
 __all__ = ["PER_COLUMN", "Frame"]
 
 PER_COLUMN = ("smear", "smear_variance")
-"""Fields of a frame with a value for each of its columns."""
+"""Fields of a frame with one value per column."""
 
 
 def _frames(value: Iterable[Frame]) -> tuple[Frame, ...]:
@@ -48,7 +48,7 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Frame(Viewable, Record):
-    """Pixels of a CCD readout, or of a piece of one, with what is known of them.
+    """Pixels of a CCD readout, or of a piece of one, with their metadata.
 
     Parameters
     ----------
@@ -57,54 +57,54 @@ class Frame(Viewable, Record):
         types become int32 (float64 when they do not fit).  Masked pixels become NaN, with the flag
         ``NO_DATA`` in `quality`.  Read-only.
     unit : str
-        That of the pixels, taken from them where they are an astropy ``Quantity``: ``"adu"`` or
-        ``"electron"``, both per exposure (summed over the coadds), or ``"electron / s"``.
+        Unit of the pixels: ``"adu"`` or ``"electron"``, both per exposure (summed over the
+        coadds), or ``"electron / s"``.  Taken from the pixels if they are an astropy ``Quantity``.
     camera, ccd : int
         Numbers 1 to 4.
     exposure_s : float
-        Nominal exposure time in seconds, the whole interval from one frame to the next: 1800,
-        600, 200, 120, 20.  Light was collected in ``exposure_s * 0.8 * 0.99`` of it where cosmic
-        rays were trimmed on board.
+        Nominal exposure time in seconds, from one frame to the next: 1800, 600, 200, 120, 20.  If
+        cosmic rays were mitigated on board, light was collected for ``exposure_s * 0.8 * 0.99``.
     coadds : float
         Number of 2 s exposures that were summed.
     sector : int, optional
-        Sector, where it is known.
+        Sector, if known.
     cadence : int, optional
-        Cadence number (FFI index for full-frame images).
+        Cadence number; for full-frame images, the FFI index.
     times : Times, optional
         Start, middle and end of the exposure.
     row, column : int
-        Place of ``pixels[0, 0]`` in the full readout, 0-based.
+        Position of ``pixels[0, 0]`` in the full readout, 0-based.
     collateral : tuple of Frame
-        Other pieces of the same readout that pedestals and smear are measured on.
+        Other pieces of the same readout, on which pedestals and smear are measured.
     steps : tuple of str
         Names of the steps applied, in order.
     pedestals : ndarray, optional
-        (4,) float64, ADU: what `subtract_pedestal` measured for A, B, C, D; NaN where an
-        amplifier was not measured.
+        (4,) float64, ADU: pedestals of A, B, C, D that `subtract_pedestal` measured; NaN for an
+        amplifier that was not measured.
     overclocks_dropped : ndarray, optional
-        (4,) float64: overclock pixels of A, B, C, D that the pedestals were measured without, as
-        they hold no number or one far from all others; None where all were good.
+        (4,) float64: number of overclock pixels of A, B, C, D left out of the pedestals, as they
+        are not finite or far from all others; None if all were good.
     smear : ndarray, optional
-        (columns,) float64, electron: what `subtract_smear` took from each column.
+        (columns,) float64, electron: smear that `subtract_smear` subtracted from each column.
     row_pedestals : ndarray, optional
-        (4, 2078) float64, ADU: what `subtract_row_pedestal` took from each row of A, B, C, D; NaN
-        where an amplifier was not measured.
+        (4, 2078) float64, ADU: pedestals that `subtract_row_pedestal` subtracted from each row of
+        A, B, C, D; NaN for an amplifier that was not measured.
     smear_variance : ndarray, optional
-        (columns,) float64, electron squared: variance of `smear` where the step that measured it
-        knows better than the noise of a median; NaN where it does not.
+        (columns,) float64, electron squared: variance of `smear`, if the step that measured it
+        gives one; NaN where the noise of a median applies.
     pedestal_variance : ndarray, optional
-        (4,) float64, ADU squared: variance of the pedestals of A, B, C, D, as `estimate_variance`
-        found it.
+        (4,) float64, ADU squared: variance of the pedestals of A, B, C, D, from
+        `estimate_variance`.
     variance : ndarray, optional
-        (rows, columns) float32 or float64, `unit` squared: what `estimate_variance` gives.
+        (rows, columns) float32 or float64, `unit` squared: variance of the pixels, from
+        `estimate_variance`.
     quality : ndarray, optional
         (rows, columns) int32: bits of `tica_fn.quality.pixels.Pixel`.
     calibrated : ndarray, optional
-        (rows, columns) float32: what the mission calibrated these overclock pixels to, ADU per
-        second, where its file holds that beside the raw counts.
+        (rows, columns) float32, ADU per second: SPOC's calibrated values of these overclock
+        pixels, if its file holds them beside the raw counts.
     header : mapping
-        The original header, for the writers.
+        The original header.
     source : SourceFile, optional
         The file it was read from.
     provenance : Provenance, optional
@@ -113,8 +113,8 @@ class Frame(Viewable, Record):
     Raises
     ------
     FrameError
-        If the pixels are not 2-D numbers, do not lie in the readout or are a quantity of another
-        unit, there is no such CCD or unit, or exposure time or coadds are not positive.
+        If the pixels are not a 2-D array of numbers, lie outside the readout or have another
+        unit; if there is no such CCD or unit; if exposure time or coadds are not positive.
 
     Examples
     --------
@@ -158,10 +158,12 @@ class Frame(Viewable, Record):
             self.__attrs_init__(**without_masks(fields))
 
     def __attrs_post_init__(self) -> None:
-        """Check that the pixels lie in a readout that exists."""
+        """Check camera, CCD, unit, shapes, exposure time and coadds."""
         check_ccd(self.camera, self.ccd)
         if self.unit not in UNITS:
-            raise FrameError(f"unit is one of {', '.join(map(repr, UNITS))}, not {self.unit!r}")
+            raise FrameError(
+                f"unit must be one of {', '.join(map(repr, UNITS))}, not {self.unit!r}"
+            )
         rows, columns = self.pixels.shape
         inside = (
             self.row >= 0
@@ -171,21 +173,21 @@ class Frame(Viewable, Record):
         )
         if not inside:
             raise FrameError(
-                f"{rows} x {columns} pixels from row {self.row}, column {self.column} on do not "
-                f"lie in the {ROWS} x {COLUMNS} readout"
+                f"{rows} x {columns} pixels from row {self.row}, column {self.column} do not fit "
+                f"into the {ROWS} x {COLUMNS} readout"
             )
         for name in ("variance", "quality", "calibrated"):
             plane = getattr(self, name)
             if plane is not None and plane.shape != self.pixels.shape:
-                raise FrameError(f"{name} is {plane.shape}, pixels are {self.pixels.shape}")
+                raise FrameError(f"{name} has shape {plane.shape}, pixels {self.pixels.shape}")
         if not 0 < self.exposure_s < math.inf:
-            raise FrameError(f"an exposure takes some time, not {self.exposure_s:g} s")
+            raise FrameError(f"exposure_s must be positive and finite, not {self.exposure_s:g}")
         if not 0 < self.coadds < math.inf:
-            raise FrameError(f"a frame sums at least one exposure, not {self.coadds}")
+            raise FrameError(f"coadds must be positive and finite, not {self.coadds}")
 
     @property
     def live_s(self) -> float:
-        """Time in seconds in which light was collected: 1.98 s of each 2 s exposure."""
+        """Time in seconds for which light was collected: 1.98 s of each 2 s exposure."""
         return float(self.coadds) * READ_INTERVAL_S * LIVE_FRACTION
 
     @property
@@ -211,7 +213,7 @@ class Frame(Viewable, Record):
         Yields
         ------
         Frame
-            Every piece of the readout that is at hand.
+            Every available piece of the readout.
         """
         yield self
         yield from self.collateral

@@ -1,4 +1,4 @@
-"""How a frame is seen by astropy, matplotlib and notebooks: the methods of `Frame` for that."""
+"""Methods of `Frame` for astropy, matplotlib and notebooks."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ __all__ = ["Viewable"]
 
 
 def _views() -> Any:
-    """Load `tica_fn.views` through the package itself: frames are below files and astropy."""
+    """Load `tica_fn.views` only when needed: it imports astropy, and frames do without."""
     import tica_fn
 
     return tica_fn.views
 
 
 class Viewable:
-    """Base of `Frame` with what needs astropy or matplotlib."""
+    """Base of `Frame` with the methods that need astropy or matplotlib."""
 
     __slots__ = ()
 
     def __getitem__(self, key: Any) -> Self:
-        """Cut a rectangle out: ``frame[rows, columns]``, counted from the frame's first pixel.
+        """Cut out a rectangle: ``frame[rows, columns]``, counted from the frame's first pixel.
 
-        Pixels, variance, flags, smear and the header's WCS go along; a whole number gives one row
-        or column, which stays a rectangle.
+        Pixels, variance, flags, smear and the header's WCS are cut alike.  An integer selects one
+        row or column; the result is 2-D all the same.
         """
         cut: Self = _views().cut_frame(self, key)
         return cut
 
     @property
     def wcs(self) -> WCS | None:
-        """The celestial WCS of the header, which counts from the frame's first pixel, or None."""
+        """Celestial WCS of the header, counted from the frame's first pixel, or None."""
         found: WCS | None = _views().wcs_of(self)
         return found
 
@@ -69,23 +69,23 @@ class Viewable:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure by default.
+            Axes to draw on; by default those of a new figure.
         stretch : str
             ``"asinh"``, ``"linear"`` or ``"log"``.
         interval : str
-            ``"zscale"`` or ``"minmax"``: which values span the grey scale.
+            ``"zscale"`` or ``"minmax"``: range of the grey scale.
         sky : bool, optional
-            Whether the axes show right ascension and declination; by default where the frame has
-            a WCS and `ax` is not given.  Otherwise they show rows and columns of the full
-            readout, from 0.
+            Whether the axes show right ascension and declination; by default if the frame has a
+            WCS and `ax` is not given.  Otherwise they show 0-based rows and columns of the full
+            readout.
         amplifiers : bool
-            Whether to draw the bounds of amplifiers and of the science pixels.
+            Whether to draw the borders of the amplifiers and of the science pixels.
         flags : int
             Bits of `tica_fn.quality.pixels.Pixel` to mark in red.
         colorbar : bool
-            Whether to draw the scale.
+            Whether to draw a colour bar.
         **options : object
-            For `matplotlib.axes.Axes.imshow`.
+            Passed to `matplotlib.axes.Axes.imshow`.
 
         Returns
         -------
@@ -95,7 +95,8 @@ class Viewable:
         Raises
         ------
         ValueError
-            If there is no such stretch or interval, no WCS for `sky`, or no flags to mark.
+            If there is no such stretch or interval, or if the frame has no WCS for `sky` or no
+            flags to mark.
         """
         drawn: Axes = _views().draw_frame(
             self,
@@ -111,29 +112,29 @@ class Viewable:
         return drawn
 
     def to_ccddata(self) -> CCDData:
-        """Make an astropy `CCDData` of the frame.
+        """Convert the frame to an astropy `CCDData`.
 
         Returns
         -------
         astropy.nddata.CCDData
-            Pixels, standard deviations where the frame has a variance, a mask of pixels that are
-            no use (not finite, saturated, bled on, struck by a cosmic ray, without data or
-            model), flags, the WCS, and a header from which `from_ccddata` makes the frame again.
+            Pixels, standard deviations if the frame has a variance, a mask of unusable pixels (not
+            finite, saturated, bled on, hit by a cosmic ray, without data or model), flags, the
+            WCS, and a header from which `from_ccddata` restores the frame.
         """
         return _views().to_ccddata(self)
 
     @classmethod
     def from_ccddata(cls, data: CCDData, /, **given: Any) -> Self:
-        """Make a frame of an astropy `CCDData`.
+        """Make a frame from an astropy `CCDData`.
 
         Parameters
         ----------
         data : astropy.nddata.CCDData
-            Pixels in adu, electron or electron / s; its uncertainty becomes the variance, what
-            its mask covers is flagged.
+            Pixels in adu, electron or electron / s.  The uncertainty becomes the variance; masked
+            pixels are flagged.
         **given : object
-            Fields of `Frame` that its header does not say, such as `camera`, `ccd`, `exposure_s`
-            and `coadds`.
+            Fields of `Frame` that the header lacks, such as `camera`, `ccd`, `exposure_s` and
+            `coadds`.
 
         Returns
         -------
@@ -143,13 +144,13 @@ class Viewable:
         Raises
         ------
         FrameError
-            If camera, CCD, exposure or coadds are not known, or the unit or kind of uncertainty
-            is none of a frame's.
+            If camera, CCD, exposure or coadds are not known, or if a frame cannot have that unit
+            or kind of uncertainty.
         """
         made: Self = _views().from_ccddata(data, **given)
         return made
 
     def _repr_html_(self) -> str:
-        """Show picture, facts and steps in a notebook."""
+        """HTML with picture, facts and steps, for notebooks."""
         shown: str = _views().html_of(self)
         return shown

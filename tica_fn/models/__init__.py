@@ -1,4 +1,4 @@
-"""The records of calibration models: those that frames are calibrated with, and built ones."""
+"""Records of calibration models, and of models built from frames."""
 
 from tica_fn.models.calibration import Models, neutral_models
 from tica_fn.models.source_files import ModelFile, Provenance, SourceFile

@@ -1,4 +1,4 @@
-"""Records of models that were built from frames, and what they are built from."""
+"""Records of models built from frames, and of the overclocks they are built from."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class BuiltModel(Record):
     image : ndarray
         (2078, 2136) float32: ADU per exposure, or relative response.
     uncertainty : ndarray
-        (2078, 2136) float32, its standard deviation in the same unit, from the scatter of the
+        (2078, 2136) float32: its standard deviation in the same unit, from the scatter of the
         frames; NaN where it is not known.
     count : ndarray
-        (2078, 2136) int32: frames that each pixel's mean was made from.
+        (2078, 2136) int32: number of frames in each pixel's mean.
     exposure_s, coadds : float
-        Exposure time in seconds and number of coadded exposures of the frames.
+        Exposure time of the frames in seconds, and their number of coadded exposures.
     frames : int
-        Length of the stack.
+        Number of frames in the stack.
     limit : float
-        Standard deviations at which values were clipped.
+        Limit in standard deviations beyond which values were clipped.
     levels : ndarray
         (frames,) float64: each frame's median signal in electrons (flat), or its mean pedestal in
         ADU (bias).
@@ -57,7 +57,7 @@ class BuiltModel(Record):
 
     @property
     def clipped(self) -> int:
-        """Number of values that were left out."""
+        """Number of values that were clipped."""
         return int(self.frames * self.count.size - self.count.sum(dtype=np.int64))
 
 
@@ -65,8 +65,8 @@ class BuiltModel(Record):
 class Overclocks:
     """Overclock columns of one amplifier in one readout.
 
-    `counts`: (2078, 11) raw counts, NaN where missing; `calibrated`: (2078, 11) of the mission's
-    file, ADU per second, or None.
+    `counts` is (2078, 11), raw counts with NaN where missing; `calibrated` is (2078, 11), SPOC's
+    calibrated values in ADU per second, or None.
     """
 
     name: str
@@ -87,14 +87,14 @@ class RowProfile(Record):
     camera, ccd : int
         Numbers 1 to 4.
     profile : ndarray
-        (4, 2078) float64: black of A, B, C and D in each row, ADU per read, of mean zero; NaN
-        where no overclock columns were at hand.
+        (4, 2078) float64: black of A, B, C and D in each row, ADU per read, with mean zero; NaN
+        for amplifiers without overclock columns.
     uncertainty : ndarray
         (4, 2078) float64: its standard deviation.
     frames : tuple of int
-        Readouts that each was made from.
+        Number of readouts that each profile was made from.
     exact : tuple of bool
-        Whether each is what the mission's own calibrated overclocks tell.
+        Whether each profile was taken from SPOC's calibrated overclocks.
     """
 
     camera: int

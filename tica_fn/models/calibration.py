@@ -1,4 +1,4 @@
-"""The calibration models of one CCD, frozen."""
+"""The calibration models of one CCD."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ __all__ = ["Models", "neutral_models"]
 def _image(value: ArrayLike) -> Array:
     image = frozen_array(value, np.float32)
     if image.shape != SHAPE:
-        raise ModelError(f"an image model is {SHAPE[0]} x {SHAPE[1]} pixels, not {image.shape}")
+        raise ModelError(f"an image model has shape {SHAPE}, not {image.shape}")
     return image
 
 
 def _map(value: ArrayLike) -> Array:
     bits = frozen_array(value, np.int32)
     if bits.shape != SHAPE:
-        raise ModelError(f"a map of bad pixels is {SHAPE[0]} x {SHAPE[1]}, not {bits.shape}")
+        raise ModelError(f"a map of bad pixels has shape {SHAPE}, not {bits.shape}")
     return bits
 
 
 def _profile(value: ArrayLike) -> Array:
     profile = frozen_array(value, np.float64)
     if profile.shape != (4, SHAPE[0]):
-        raise ModelError(f"a row profile is 4 x {SHAPE[0]} numbers, not {profile.shape}")
+        raise ModelError(f"a row profile has shape (4, {SHAPE[0]}), not {profile.shape}")
     return profile
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Models(Record):
-    """What the six steps need to know of one CCD.
+    """The calibration models of one CCD.
 
     Parameters
     ----------
@@ -50,38 +50,37 @@ class Models(Record):
     amplifiers : Amplifiers
         Gain, linearity and undershoot of A, B, C and D.
     exposure_s : float, optional
-        Exposure time in seconds that the models were made for; None where they are good for any.
+        Exposure time in seconds that the models were made for; None if they suit any.
     bias_per_read : bool
-        Whether `bias` is ADU per read and is to be multiplied by the number of coadds.
+        Whether `bias` is ADU per read and has to be multiplied by the number of coadds.
     kind : str
-        Where they come from: ``"tica"``, ``"spoc"``, or what the maker of the record says.
+        Their origin: ``"tica"``, ``"spoc"``, or another name.
     files : tuple of ModelFile
         The files they were read from.
     flat_error : ndarray, optional
-        (2078, 2136) float32: standard deviation of `flat`; None where it is not known.
+        (2078, 2136) float32: standard deviation of `flat`; None if not known.
     bias_error : ndarray, optional
         (2078, 2136) float32: standard deviation of `bias`, in its unit, as the error of a mean;
-        None where it is not known.  The error plane of SPOC's "2-D black" is not that: it is
-        three times the read noise of one read.
+        None if not known.  The error plane of SPOC's "2-D black" is too large for this: it exceeds
+        the noise of a single read.
     black_sigma : ndarray, optional
-        (2078, 2136) float32: that error plane, ADU per read, which the mission's own variances
-        are made with.
+        (2078, 2136) float32: that error plane, ADU per read, which SPOC uses for its own variances.
     row_profile : ndarray, optional
-        (4, 2078) float64: the mission's fixed 1-D black in each row of A, B, C and D, ADU per
-        read, of mean zero; NaN for amplifiers whose profile is not known.
+        (4, 2078) float64: SPOC's fixed 1-D black in each row of A, B, C and D, ADU per read, with
+        mean zero; NaN for amplifiers whose profile is not known.
     row_profile_file : ModelFile, optional
-        The file that it was read from.
+        The file it was read from.
     bad_pixels : ndarray, optional
-        (2078, 2136) int32: `HOT` and `DEAD` bits of `tica_fn.quality.pixels.Pixel`; None where no
-        map of bad pixels is at hand.
+        (2078, 2136) int32: `HOT` and `DEAD` bits of `tica_fn.quality.pixels.Pixel`; None without
+        a map of bad pixels.
     bad_pixels_file : ModelFile, optional
-        The file that it was read from.
+        The file it was read from.
 
     Raises
     ------
     ModelError
-        If an image has the wrong shape, the bias is not finite, or the flat is not finite or has
-        a zero in it.
+        If an image has the wrong shape, or if the bias has values that are not finite, or the flat
+        values that are not finite or zero.
     """
 
     camera: int
@@ -111,11 +110,11 @@ class Models(Record):
     bad_pixels_file: ModelFile | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse values that would spoil every frame."""
+        """Refuse values that would spoil pixels of every frame."""
         check_ccd(self.camera, self.ccd)
         for name in ("bias", "flat"):
             finite = np.isfinite(getattr(self, name))
-            if not finite.all():  # Which are not takes ten times as long to say.
+            if not finite.all():  # Listing the bad ones takes ten times as long.
                 bad = np.argwhere(~finite)
                 raise ModelError(
                     f"{name} model of {self.name} has {len(bad)} pixels that are not finite, the "
@@ -130,7 +129,7 @@ class Models(Record):
 
     @property
     def provenance(self) -> Provenance:
-        """What a frame records of its models."""
+        """Record of these models for a frame."""
         gain = tuple(self.amplifiers.gain.tolist())
         return Provenance(kind=self.kind, files=self.files, gain=gain)
 
@@ -150,7 +149,7 @@ def neutral_models(
     constants: Amplifiers | None = None,
     exposure_s: float | None = None,
 ) -> Models:
-    """Models that change nothing, but for what is given: to try steps, and to test them.
+    """Models that change nothing unless a value is given, for trying and testing steps.
 
     Parameters
     ----------
@@ -161,11 +160,11 @@ def neutral_models(
     flat : array_like
         One number or (2078, 2136).
     gain : float
-        Electron per ADU of all four amplifiers, where `constants` is not given.
+        Electron per ADU of all four amplifiers, if `constants` is not given.
     constants : Amplifiers, optional
-        Constants of the amplifiers; by default the gain, and a perfectly linear response.
+        Constants of the amplifiers; by default `gain` and a perfectly linear response.
     exposure_s : float, optional
-        Exposure time in seconds that frames must have; any by default.
+        Exposure time in seconds that frames must have; by default any.
 
     Returns
     -------

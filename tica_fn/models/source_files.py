@@ -16,7 +16,7 @@ class SourceFile:
     name : str
         File name without folder.
     crc32 : str
-        CRC-32 of its (unpacked) content, hexadecimal.
+        CRC-32 of its unpacked content, hexadecimal.
     """
 
     name: str
@@ -34,8 +34,8 @@ class ModelFile:
     sha256 : str
         Hash of the file's bytes, hexadecimal.
     version : str
-        Version of the model set that it belongs to, as `tica-fn models fetch` recorded it (the
-        hash of a DVC listing); empty where nothing is recorded.
+        Version of its set of models, as recorded by `tica-fn models fetch` (the hash of a DVC
+        listing); empty if nothing is recorded.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Provenance:
     Parameters
     ----------
     kind : str
-        Kind of the models: ``"tica"``, ``"spoc"``, or what their maker says.
+        Origin of the models: ``"tica"``, ``"spoc"``, or another name.
     files : tuple of ModelFile
         The files they were read from.
     gain : tuple of float
@@ -62,7 +62,7 @@ class Provenance:
     gain: tuple[float, ...]
 
     def merged(self, other: Provenance | None) -> Provenance:
-        """Add what earlier steps were made with.
+        """Join this with the provenance of earlier steps.
 
         Parameters
         ----------
@@ -72,7 +72,7 @@ class Provenance:
         Returns
         -------
         Provenance
-            This one, with the other's files first; the kinds joined where they differ.
+            This one with the other's files first; kinds that differ are joined by ``+``.
         """
         if other is None or other == self:
             return self

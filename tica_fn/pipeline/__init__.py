@@ -1,1 +1,1 @@
-"""Pipelines: steps composed into values, and the one pass that several make together."""
+"""Pipelines: steps composed into a callable value, and several steps done in one pass."""

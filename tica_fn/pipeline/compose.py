@@ -1,7 +1,7 @@
 """Pipelines: steps composed into a value that is called with a frame.
 
-Composition is free: standard steps that follow one another in the standard order, any subset, run
-as one pass over the pixels; any other callable from `Frame` to `Frame` can stand anywhere.
+Steps can be composed freely.  Any subset of the standard steps, in the standard order, runs as one
+pass over the pixels; any other callable from `Frame` to `Frame` can stand anywhere.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def _grouped(steps: tuple[AnyStep, ...]) -> tuple[AnyStep, ...]:
 
 @attrs.frozen(eq=False, repr=False)
 class Pipeline(Record):
-    """Steps run left to right; made by `compose`.
+    """Steps that are applied from left to right; made by `compose`.
 
     Parameters
     ----------
     steps : tuple of callable
-        Each from `Frame` to `Frame`; empty is the identity.
+        Each maps a `Frame` to a `Frame`; without steps a pipeline is the identity.
     """
 
     steps: tuple[AnyStep, ...] = attrs.field(default=())
@@ -58,7 +58,7 @@ class Pipeline(Record):
         if not isinstance(frame, Frame):
             raise TypeError(f"a pipeline takes a Frame, not {type(frame).__name__}")
         if dtype is not None and np.dtype(dtype) not in _RESULT_TYPES:
-            raise FrameError(f"calibrated pixels are float64 or float32, not {np.dtype(dtype)}")
+            raise FrameError(f"dtype must be float64 or float32, not {np.dtype(dtype)}")
         groups = _grouped(self.steps)
         for position, group in enumerate(groups):
             if isinstance(group, Fused):
@@ -83,10 +83,10 @@ def _name(step: object, *, full: bool = False) -> str:
 
 
 def _applied(step: AnyStep, frame: Frame) -> Frame:
-    """Apply any callable, and see to it that the frame says so."""
+    """Apply any callable, and add its name to the frame's steps."""
     after = cast("object", step(frame))
     if not isinstance(after, Frame):
-        raise FrameError(f"{_name(step)} gave {type(after).__name__}, not a Frame")
+        raise FrameError(f"{_name(step)} returned {type(after).__name__}, not a Frame")
     if after is not frame and after.steps == frame.steps:
         after = attrs.evolve(after, steps=(*after.steps, _name(step)))
     return after
@@ -103,8 +103,8 @@ def compose(*steps: AnyStep) -> Pipeline:
     Returns
     -------
     Pipeline
-        A value that is called with a frame; it prints its steps in order, pickles, and equals
-        another with the same steps and models.
+        A value that is called with a frame.  It can be printed, pickled, and compared: pipelines
+        with the same steps and models are equal.
 
     Examples
     --------
@@ -126,18 +126,18 @@ def inverse(step: Step | Inverse | Pipeline | AnyStep) -> Inverse | Pipeline | A
     Parameters
     ----------
     step : Step or Pipeline
-        A step, an inverse, a pipeline of such, or a callable with an attribute
-        `inverse` that undoes it.
+        A step, an inverse, a pipeline of these, or a callable with an attribute `inverse` that
+        undoes it.
 
     Returns
     -------
     callable
-        From `Frame` to `Frame`; ``inverse(step)(step(frame))`` is the frame up to rounding.
+        From `Frame` to `Frame`; ``inverse(step)(step(frame))`` equals the frame up to rounding.
 
     Raises
     ------
     TypeError
-        If the step says no inverse.
+        If the step has no inverse.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def inverse(step: Step | Inverse | Pipeline | AnyStep) -> Inverse | Pipeline | A
 
 
 def standard_steps(models: Models, without: tuple[str, ...] = ()) -> Pipeline:
-    """Compose the six steps in their order.
+    """Compose the six standard steps in their order.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def standard_steps(models: Models, without: tuple[str, ...] = ()) -> Pipeline:
     Returns
     -------
     Pipeline
-        The six steps, or fewer.
+        The six steps but those left out.
     """
     unknown = set(without) - set(STANDARD_ORDER)
     if unknown:
@@ -191,7 +191,7 @@ def calibrate(
     models : Models
         Models of its CCD and exposure time.
     dtype : dtype
-        float64, or float32 (what files hold), rounded from float64.
+        float64, or float32 as in files, rounded from float64.
     threads : int
         Number of threads; the result does not depend on it.
 
@@ -205,7 +205,7 @@ def calibrate(
     FrameError
         If the frame is not raw.
     ModelError
-        If the models are of another CCD or exposure time.
+        If the models are for another CCD or exposure time.
 
     Notes
     -----

@@ -1,7 +1,7 @@
 """Standard steps in standard order as one pass over the pixels.
 
-First the small reductions (pedestal means, smear medians), then one sweep.  The result is bit for
-bit that of the steps one by one; see `tica_fn.kernels.sweep`.
+First pedestal means and smear medians are measured, then one sweep does the rest.  The result is
+bit for bit that of the steps one by one; see `tica_fn.kernels.sweep`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def can_follow(step: object, before: Step | None) -> bool:
 
 
 def is_one_sweep(steps: Sequence[object]) -> bool:
-    """Tell whether steps of raw frames are one sweep that ends with the flat field."""
+    """Tell whether steps of raw frames can run as one sweep that ends with the flat field."""
     before: Step | None = None
     for step in steps:
         if not is_swept(step) or not can_follow(step, before):
@@ -91,7 +91,7 @@ class Fused(Record):
         return attrs.evolve(done[0], collateral=tuple(done[1:])) if len(done) > 1 else done[0]
 
     def check(self, frame: Frame) -> None:
-        """Make each step's own checks, as if the steps were applied one by one."""
+        """Do each step's own checks, as if the steps were applied one by one."""
         self.steps[0].check(frame)
         unit, done = self.steps[0].gives, (*frame.steps, self.steps[0].name)
         for step in self.steps[1:]:
@@ -103,7 +103,7 @@ class Fused(Record):
 
 
 def _before_smear(sweep: SweepPlan, piece: Frame) -> Array:
-    """Rows of the median as `subtract_smear` finds them: after the steps before it."""
+    """Rows of the smear median, after the steps before `subtract_smear`."""
     raw = rows_of_median(piece)
     out = np.empty(raw.shape)
     sweep.without_flat().sweep_rows(SMEAR_MEDIAN_ROWS[0] - piece.row, raw, out)

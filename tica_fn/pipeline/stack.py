@@ -1,8 +1,8 @@
-"""Stacks of frames as one array, for pipeline builders; and the small part of a frame that counts.
+"""Stacks of frames as one array, for authors of pipelines; and the measured part of a frame.
 
 Pedestals and smear are measured on a few rows and columns.  `measured_part` makes a frame of these
-alone; it goes through the very steps and checks of a whole frame, and what it measures serves one
-sweep over the whole array, without copies of it.
+alone.  It goes through the same steps and checks as a whole frame; the measured values are then
+used in one sweep over the whole array, without copying it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TYPES = (np.dtype(np.int32), np.dtype(np.float32), np.dtype(np.float64))
 
 @attrs.frozen(eq=False, kw_only=True)
 class CalibratedStack:
-    """What `calibrate_stack` gives.
+    """Result of `calibrate_stack`.
 
     `pixels`: (n, 2078, 2136) float32 or float64, electron; `pedestals`: (n, 4) float64, ADU;
     `smear`: (n, 2136) float64, electron.
@@ -47,9 +47,9 @@ class CalibratedStack:
 
 
 def measured_part(image: Array, first_row: int = PEDESTAL_FIRST_ROW, **facts: Any) -> Frame:
-    """Make a frame of nothing but the smear rows, with the overclocks as its collateral.
+    """Make a frame of the smear rows alone, with the overclocks as its collateral.
 
-    `image`: (2078, 2136), any number type, ADU; `first_row`: that of the overclocks.
+    `image`: (2078, 2136), any number type, ADU; `first_row`: first row of the overclocks.
     """
     first, last = SMEAR_ROWS
     column = OVERCLOCK_COLUMNS[0]
@@ -61,7 +61,7 @@ def measured_part(image: Array, first_row: int = PEDESTAL_FIRST_ROW, **facts: An
 
 
 def plan_of(steps: Pipeline, measured: Frame) -> SweepPlan:
-    """Plan the sweep over the whole readout from what its small part measured."""
+    """Plan the sweep over the whole readout from the values measured on its small part."""
     models = {step.name: step.models for step in steps.steps if isinstance(step, Step)}
     plan = SweepPlan.of(models, Place(coadds=measured.coadds), measured.pedestals)
     return plan.with_smear(measured.smear)
@@ -77,7 +77,7 @@ def calibrate_stack(
     out: Array | None = None,
     threads: int = 1,
 ) -> CalibratedStack:
-    """Calibrate many raw frames of one CCD that stand in one array.
+    """Calibrate many raw frames of one CCD, given as one array.
 
     Parameters
     ----------
@@ -90,23 +90,23 @@ def calibrate_stack(
     coadds : float
         Number of 2 s exposures summed in each frame.
     dtype : dtype
-        float32 or float64; the type of `out` where that is given.
+        float32 or float64; ignored if `out` is given.
     out : ndarray, optional
-        (n, 2078, 2136), to be filled; a fresh array by default.
+        (n, 2078, 2136) float32 or float64, C-contiguous, to be filled; by default a new array.
     threads : int
-        Frames worked on at a time; the result does not depend on it.
+        Number of frames calibrated at once; the result does not depend on it.
 
     Returns
     -------
     CalibratedStack
-        The frames, bit for bit as `calibrate` gives them one by one, with what was measured.
+        The frames, bit for bit as `calibrate` gives them one by one, with pedestals and smear.
 
     Raises
     ------
     FrameError
-        If an array is not of such a shape or type.
+        If an array has the wrong shape, type or order.
     ModelError
-        If the models are of another exposure time.
+        If the models are for another exposure time.
 
     Examples
     --------
@@ -119,16 +119,16 @@ def calibrate_stack(
     """
     if pixels.ndim != 3 or pixels.shape[1:] != SHAPE or pixels.dtype not in _TYPES:
         raise FrameError(
-            f"a stack is (n, {SHAPE[0]}, {SHAPE[1]}) int32, float32 or float64, not "
+            f"a stack must be (n, {SHAPE[0]}, {SHAPE[1]}) int32, float32 or float64, not "
             f"{pixels.shape} {pixels.dtype}"
         )
     if not pixels.flags.c_contiguous:
-        raise FrameError("a stack must be C-contiguous; numpy.ascontiguousarray makes it so")
+        raise FrameError("a stack must be C-contiguous: use numpy.ascontiguousarray")
     if out is None:
         out = np.empty(pixels.shape, dtype=dtype)
     if out.shape != pixels.shape or not out.flags.c_contiguous or out.dtype not in _TYPES[1:]:
         raise FrameError(
-            f"the result is C-contiguous {pixels.shape} float32 or float64, not {out.shape} "
+            f"out must be C-contiguous {pixels.shape} float32 or float64, not {out.shape} "
             f"{out.dtype}"
         )
     steps = standard_steps(models)

@@ -1,8 +1,8 @@
 """A readout calibrated strip by strip: each goes through all steps while it is in the cache.
 
-What steps measure is found beforehand, on the small part of the readout that they measure it on;
-see `tica_fn.pipeline.stack.measured_part`.  Every strip then goes through the very steps, or
-through the sweep that several of them are, so that its bits are those of the whole frame.
+Values that steps measure are measured beforehand, on a small part of the readout; see
+`tica_fn.pipeline.stack.measured_part`.  Every strip then goes through the same steps, or through a
+sweep that combines several of them, so its bits are those of the whole frame.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tica_fn.steps.table import row_of
 __all__ = ["STRIP_ROWS", "Strips", "can_be_stripped", "measured_by"]
 
 STRIP_ROWS = 64
-"""Rows of a strip: its float64 pixels are a megabyte, which the processor's caches hold."""
+"""Rows of a strip: its float64 pixels take a megabyte, which fits into the processor's caches."""
 
 
 def can_be_stripped(steps: Sequence[object]) -> bool:
-    """Tell whether each step acts on every strip by itself, once the small part is measured."""
+    """Tell whether each step can act on every strip alone, once the small part is measured."""
     rows = [row_of(step.name) if isinstance(step, Step) else None for step in steps]
     return all(
         row is not None and (row.swept or row.stripped) and type(step) is row.kind
@@ -41,9 +41,9 @@ def can_be_stripped(steps: Sequence[object]) -> bool:
 
 
 def measured_by(steps: Sequence[Step], part: Frame, counts: Array) -> Frame:
-    """Small part of a readout after the steps, with all that they measure.
+    """Small part of a readout after the steps, with all values that they measure.
 
-    Where the smear rows are contaminated, the robust smear is measured on the whole readout.
+    If smear rows are contaminated, the robust smear is measured on the whole readout.
     """
     for number, step in enumerate(steps):
         if step.name != "subtract_robust_smear":
@@ -63,7 +63,7 @@ def measured_by(steps: Sequence[Step], part: Frame, counts: Array) -> Frame:
 
 @attrs.frozen(eq=False)
 class _Sweep:
-    """Steps that one sweep does, and the division by the live time behind them, if it is wanted."""
+    """Steps done by one sweep, followed by the division by the live time if `live_s` is given."""
 
     plan: SweepPlan
     live_s: float | None = None
@@ -80,7 +80,7 @@ class _Sweep:
 
 @attrs.frozen(eq=False)
 class _OneStep:
-    """A step by itself, with a frame that has all that it needs but pixels."""
+    """A single step, with a frame that has all it needs but the pixels."""
 
     step: Step
     frame: Frame
@@ -94,8 +94,8 @@ class _OneStep:
 class Strips:
     """The steps of a readout, ready to be applied to any of its rows.
 
-    `measured` is the readout's small part after the steps; a strip's frame is as it, with other
-    pixels.
+    `measured` is the small part of the readout after the steps; the frame of a strip is a copy of
+    it with other pixels.
     """
 
     measured: Frame
@@ -103,7 +103,7 @@ class Strips:
 
     @classmethod
     def of(cls, steps: Sequence[Step], measured: Frame) -> Strips:
-        """Plan the steps from what the small part measured."""
+        """Plan the steps from the values measured on the small part."""
         acts: list[_Sweep | _OneStep] = []
         before = attrs.evolve(measured, collateral=(), column=0)
         for group in _groups(steps):
@@ -120,21 +120,21 @@ class Strips:
 
     @property
     def plain(self) -> SweepPlan | None:
-        """The one sweep that all steps are, if they are."""
+        """The sweep, if a single one does all steps."""
         (act, *others) = self.acts or (None,)
         if not others and isinstance(act, _Sweep) and act.live_s is None:
             return act.plan
         return None
 
     def __call__(self, counts: Array, first: int, last: int) -> Frame:
-        """Calibrate some rows, and give their frame."""
+        """Calibrate some rows, and return their frame."""
         pixels, _ = self.pixels(counts, first, last)
         return attrs.evolve(self.measured, collateral=(), pixels=pixels, row=first)
 
     def pixels(self, counts: Array, first: int, last: int) -> tuple[Array, int]:
-        """Calibrate some rows, and give their pixels and the sum of the words that were read.
+        """Calibrate some rows, and return their pixels and the sum of the words that were read.
 
-        `counts`: (2078, 2136) int32, or uint32 words of a file; gives (rows, 2136) float64.
+        `counts`: (2078, 2136) int32, or uint32 words of a file; pixels are (rows, 2136) float64.
         """
         pixels, read = counts[first:last], 0
         if not self.acts or isinstance(self.acts[0], _OneStep):
@@ -145,14 +145,14 @@ class Strips:
         return pixels, read
 
     def all_of(self, counts: Array) -> Iterator[tuple[int, int, Array, int]]:
-        """Calibrate strip after strip: first row, one past the last, pixels, and sum."""
+        """Calibrate strip after strip: yield first row, one past the last, pixels, and sum."""
         for first in range(0, len(counts), STRIP_ROWS):
             last = min(first + STRIP_ROWS, len(counts))
             yield first, last, *self.pixels(counts, first, last)
 
 
 def _groups(steps: Sequence[Step]) -> list[list[Step]]:
-    """Steps that one sweep does, and others by themselves."""
+    """Group steps that one sweep does; other steps are groups of one."""
     groups: list[list[Step]] = []
     before: Step | None = None
     for step in steps:
@@ -166,7 +166,7 @@ def _groups(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def _as_swept(step: Step) -> Step:
-    """The step that subtracts a smear, whatever measured it: its arithmetic is the same."""
+    """The step as the sweep does it: a robust smear is subtracted like any other."""
     return subtract_smear(step.models) if step.name == "subtract_robust_smear" else step
 
 
@@ -178,7 +178,7 @@ def _sweep_of(steps: Sequence[Step], measured: Frame) -> _Sweep:
 
 
 def _native(words: Array) -> tuple[Array, int]:
-    """Words of a file as int32 pixels, and their sum; pixels as they are."""
+    """Convert words of a file to int32 pixels, and sum them; pixels are returned as they are."""
     if words.dtype != np.uint32:
         return words, 0
     out = np.empty(words.shape, dtype=np.int32)

@@ -1,6 +1,7 @@
-"""What the sweep needs to know of one piece of a readout, worked out once.
+"""The sweep's arguments for one piece of a readout, computed once.
 
-Steps that are left out get neutral numbers, which change no bit; see `tica_fn.kernels.sweep`.
+For steps that are left out they are neutral numbers, which change no bit; see
+`tica_fn.kernels.sweep`.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ __all__ = ["SweepPlan"]
 class SweepPlan:
     """The arguments of the sweep over one piece.
 
-    `bias, flat`: (rows, columns) float32, or (1, columns) where one row stands for all; `columns`:
-    (3, columns) float64, pedestal, gain and smear; `runs`: (n, 2) int64, runs of columns that
-    linearity acts on; `coefficients`: (n, 5) float64, linearity of each run.
+    `bias, flat`: (rows, columns) float32, or (1, columns) if one row serves for all; `columns`:
+    (3, columns) float64, pedestal, gain and smear; `runs`: (n, 2) int64, runs of columns whose
+    linearity is corrected; `coefficients`: (n, 5) float64, linearity of each run.
     """
 
     bias: Array
@@ -70,7 +71,7 @@ class SweepPlan:
         )
 
     def with_smear(self, smear: Array | None) -> SweepPlan:
-        """Plan that takes off a smear, if there is one.
+        """The same plan with a smear to subtract, if there is one.
 
         `smear`: (columns,) float64, electron.
         """
@@ -79,7 +80,7 @@ class SweepPlan:
         return attrs.evolve(self, columns=freeze(np.stack([*self.columns[:2], smear])))
 
     def without_flat(self) -> SweepPlan:
-        """Plan that leaves the flat field out."""
+        """The same plan without the flat field."""
         return attrs.evolve(self, flat=_row(1.0, self.flat.shape[1]))
 
     def fill(self, pixels: Array, out: Array, threads: int = 1) -> None:
@@ -101,7 +102,7 @@ class SweepPlan:
             list(pool.map(block, starts, [size] * len(starts)))
 
     def sweep_rows(self, first: int, pixels: Array, out: Array) -> tuple[int, int]:
-        """Run the sweep over rows from `first` on; the sums of words read and written.
+        """Run the sweep over rows from `first` on; return the sums of words read and written.
 
         `pixels`: (rows, columns) int32, float32 or float64, or uint32 words of a file, big-endian
         int32; `out`: float32 or float64, or uint32 words as they are to lie in a file, big-endian
@@ -121,5 +122,5 @@ _NO_RUNS = (np.empty((0, 2), dtype=np.int64), np.empty((0, 5)))
 
 
 def _row(value: float, columns: int) -> Array:
-    """One row of a neutral model, which stands for all rows."""
+    """One row of a neutral model, which serves for all rows."""
     return freeze(np.full((1, columns), value, dtype=np.float32))

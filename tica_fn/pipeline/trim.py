@@ -21,7 +21,7 @@ def trim_science(frame: Frame) -> Frame:
     -------
     Frame
         (2048, 2048) pixels of the same type, from row 0 and column 44 on; the reference pixel in
-        its header counts from there.
+        its header is adapted.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def trim_science(frame: Frame) -> Frame:
 
     Notes
     -----
-    Pedestals and smear are measured on pixels that are cut off: calibrate first.
+    Calibrate first: pedestals and smear are measured on pixels that are cut off.
 
     Examples
     --------
@@ -42,5 +42,7 @@ def trim_science(frame: Frame) -> Frame:
     (2048, 2048)
     """
     if frame.pixels.shape != SHAPE:
-        raise FrameError(f"{frame.name}: a full readout is cut, not {frame.pixels.shape} pixels")
+        raise FrameError(
+            f"{frame.name}: only a full readout {SHAPE} can be trimmed, not {frame.pixels.shape}"
+        )
     return frame[slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)]

@@ -1,1 +1,1 @@
-"""From raw files to products: options, one file or one frame at a time, and what is made again."""
+"""From raw files to products: options, plans, skipping of finished files, reports."""

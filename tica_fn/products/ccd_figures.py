@@ -1,4 +1,4 @@
-"""Pictures of a CCD as TICA's report has them, whose axes and words are drawn again and again.
+"""Pictures of a CCD as in TICA's report, with axes and labels that are reused.
 
 Making matplotlib's axes, ticks and words, and finding room for them, takes longer than the data.
 """
@@ -38,12 +38,12 @@ def draw_ccd(frame: Frame, path: Path, title: str) -> list[Path]:
 
 
 class _Panels:
-    """Twelve panels, whose axes, ticks and words are made once: they take longer than the data."""
+    """Twelve panels whose axes, ticks and labels are made once: they take longer than the data."""
 
     def __init__(self, present: Sequence[bool]) -> None:
         from matplotlib.figure import Figure
 
-        # Places that are known beforehand: finding them takes longer than to draw.
+        # Fixed positions: computing a layout takes longer than drawing.
         self.figure = Figure(figsize=(15.0, 9.5))
         places = {"left": 0.06, "right": 0.985, "bottom": 0.06, "top": 0.91, "wspace": 0.34}
         axes: Any = self.figure.subplots(3, 4, gridspec_kw=places | {"hspace": 0.42})
@@ -62,11 +62,11 @@ class _Panels:
             _count_in_powers(histogram, "pixels")
             histogram.set_title("", size=10)
             for axis in axes[:, a]:
-                axis.locator_params(axis="x", nbins=4)  # Numbers of six digits stand apart.
+                axis.locator_params(axis="x", nbins=4)  # Room for numbers of six digits.
                 place_words(axis, -0.155, -0.26)
 
     def fill(self, a: int, pixels: Array, first_row: int, unit: str) -> None:
-        """Put the numbers of an amplifier's region in its panels."""
+        """Draw the data of an amplifier's region in its panels."""
         rows, columns, steps = self.drawn[a]
         rows.set_data(_means(pixels, 1), np.arange(pixels.shape[0]) + first_row)
         columns.set_data(np.arange(pixels.shape[1]), _means(pixels, 0))
@@ -89,11 +89,11 @@ class _Panels:
 
 
 _kept = threading.local()
-"""Figures that a thread draws again and again."""
+"""Figures that a thread reuses."""
 
 
 def _sheet(kind: type[_Panels] | type[_Profiles], present: tuple[bool, ...]) -> Any:
-    """Give the figure of a kind for the amplifiers that are there."""
+    """Figure of a kind for the available amplifiers."""
     sheets = _kept.__dict__
     if kind.__name__ not in sheets or sheets[kind.__name__][0] != present:
         sheets[kind.__name__] = present, kind(present)
@@ -110,21 +110,21 @@ def _panels(frame: Frame, region: str, path: Path, title: str) -> Path:
 
 
 def place_words(axis: Any, below: float, left: float) -> None:
-    """Give title and labels places of their own, where matplotlib would look for room each time."""
+    """Fix the positions of title and labels, which matplotlib would compute each time."""
     axis.set_title(axis.get_title(), y=1.035, pad=0)
     axis.xaxis.set_label_coords(0.5, below)
     axis.yaxis.set_label_coords(left, 0.5)
 
 
 def _count_in_powers(axis: Any, label: str) -> None:
-    """Let a histogram's counts be told by powers of ten alone, in plain words."""
+    """Label a histogram's counts only at powers of ten, as plain numbers."""
     axis.set(ylabel=label, yscale="log")
     axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.minorticks_off()
 
 
 def _means(pixels: Array, axis: int) -> Array:
-    """Means along an axis; NaN and infinite pixels count nowhere."""
+    """Means along an axis, without NaN and infinite pixels."""
     known = np.isfinite(pixels)
     if pixels.size and known.all():
         return np.asarray(pixels.mean(axis=axis, dtype=np.float64))
@@ -138,7 +138,7 @@ def _unit(frame: Frame) -> str:
 
 
 class _Profiles:
-    """Histogram of the science pixels, overclocks by row, smear rows by column, and what it is."""
+    """Histogram of the science pixels, overclocks by row, smear rows by column, and facts."""
 
     def __init__(self, present: Sequence[bool]) -> None:
         from matplotlib.figure import Figure
@@ -172,7 +172,7 @@ class _Profiles:
             place_words(axis, -0.09, -0.12)
 
     def fill(self, frame: Frame) -> None:
-        """Put a frame's numbers in their places."""
+        """Draw a frame's data."""
         spans, most = [], 1
         for a, steps in self.steps.items():
             science = region_of(frame, a, "science")
@@ -213,7 +213,7 @@ def _profiles(frame: Frame, path: Path, title: str) -> Path:
 
 
 def _words(frame: Frame) -> list[str]:
-    """What a frame is: detector, times, steps, pedestals, solution."""
+    """Facts about a frame: detector, times, steps, pedestals, solution."""
     said = [f"{frame.name}, {frame.exposure_s:g} s, {frame.coadds:g} coadds"]
     if frame.sector is not None:
         said.append(f"sector {frame.sector}, cadence {frame.cadence}")

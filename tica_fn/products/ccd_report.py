@@ -1,7 +1,7 @@
 """TICA's report of a CCD: amplifier by amplifier, science pixels and overclocks.
 
-Means of rows and of columns, histograms, mean and standard deviation; profiles of overclocks and
-smear; and a table of many frames that puts raw and calibrated overclocks side by side.
+Row and column means, histograms, mean and standard deviation; profiles of overclocks and smear;
+and a table of many frames with raw and calibrated overclocks side by side.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class AmplifierNumbers:
 
 
 def region_of(frame: Frame, amplifier: int, region: str) -> Array:
-    """Pixels of an amplifier: of science, or its last eight overclock columns."""
+    """Science pixels of an amplifier, or its last eight overclock columns."""
     if region == "science":
         first = SCIENCE_COLUMNS[0] + amplifier * AMPLIFIER_COLUMNS
         rows, columns = SCIENCE_ROWS, (first, first + AMPLIFIER_COLUMNS)
@@ -92,19 +92,19 @@ def numbers_of(frame: Frame, file: str) -> list[AmplifierNumbers]:
 
 
 def overclock_table(numbers: Iterable[AmplifierNumbers]) -> Any:
-    """Put the numbers of many frames in a table, raw and calibrated ones of a frame in one row.
+    """Tabulate the numbers of many frames; raw and calibrated ones of a frame share a row.
 
     Parameters
     ----------
     numbers : iterable of AmplifierNumbers
-        Of raw frames, calibrated ones, or both.
+        Numbers of raw frames, calibrated ones, or both.
 
     Returns
     -------
     astropy.table.Table
-        One row a frame, amplifier and region: `tjd`, `camera`, `ccd`, `cadence`, `amplifier`,
+        One row per frame, amplifier and region: `tjd`, `camera`, `ccd`, `cadence`, `amplifier`,
         `region`, `mean_before` and `std_before` (raw counts, adu), `mean_after` and `std_after`
-        (electron), `correction` (the pedestal, adu), `file`; NaN where it was not given.
+        (electron), `correction` (the pedestal, adu), `file`; NaN if not given.
     """
     from astropy.table import Table
 

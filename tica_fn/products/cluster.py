@@ -1,8 +1,8 @@
-"""Many files on many machines: the workers of a dask.distributed cluster work at them.
+"""Processing many files with the workers of a dask.distributed cluster.
 
-Only paths, jobs and outcomes travel.  Workers must see the same folders as the caller; each loads
-the models of a CCD once.  A file of a worker that dies is done by another; when scheduler or all
-workers are gone, it is said within half a minute which files were not begun.
+Only paths, jobs and outcomes are sent.  Workers must see the same folders as the caller; each loads
+the models of a CCD once.  If a worker dies, another processes its files.  If the scheduler or all
+workers disappear, the caller learns within half a minute which files were not begun.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from tica_fn.products.twins import Twins, claimed
 __all__ = ["Cluster", "run_on_cluster"]
 
 _WAITING = 2
-"""Files that wait at a worker's thread while it works on one."""
+"""Files that wait for each worker thread while it processes one."""
 _ANSWER_S = 10.0
-"""How long the scheduler, or a worker that is asked, may take to answer."""
+"""Time for the scheduler or a worker to answer, seconds."""
 _PATIENCE_S = 12.0
-"""How long a run goes on without scheduler or workers: nannies start workers anew."""
+"""Time to wait without scheduler or workers, seconds: nannies restart workers."""
 _LOOK_S = 1.0
 
 Work = Callable[..., Outcome]
@@ -46,9 +46,9 @@ Work = Callable[..., Outcome]
 def run_on_cluster(
     sources: Sequence[Path], job: Job, scheduler: str, done: Iterable[Path] = ()
 ) -> Iterator[Outcome]:
-    """Calibrate files on a cluster and give the outcomes as they come.
+    """Calibrate files on a cluster and yield the outcomes as they come.
 
-    `done`: others, whose outputs are claimed already.
+    `done`: other inputs whose outputs are already claimed.
     """
     far = attrs.evolve(job, outdir=job.outdir.resolve(), models=job.models.resolved())
     twins = Twins(far)
@@ -67,9 +67,9 @@ def _calibrate(source: Path, job: Job) -> Outcome:
 
 
 class Cluster:
-    """Connection to a cluster, which ends or fails within a bounded time whatever happens there.
+    """Connection to a cluster that ends or fails within a bounded time in any case.
 
-    `apart`: its workers know nothing of each other.
+    `apart`: its workers share no memory.
     """
 
     apart = True
@@ -88,7 +88,7 @@ class Cluster:
         dask: Any = distributed  # its functions are not typed
         self._killed = dask.KilledWorker
         self._cancelled = getattr(dask.client, "FutureCancelledError", CancelledError)
-        # What it logs of lost connections is said in one line, and not by it.
+        # Lost connections are reported in one line, not by dask's logs.
         for name in ("distributed", "tornado", "asyncio"):
             known = [one for one in logging.root.manager.loggerDict if one.startswith(f"{name}.")]
             for one in (name, *known):
@@ -98,7 +98,7 @@ class Cluster:
         try:
             _within(1.2 * _ANSWER_S, lambda: client.__init__(self.scheduler, **how))
         except Exception as error:
-            client.close = lambda *_, **__: None  # It would wait for what never answered.
+            client.close = lambda *_, **__: None  # It would wait for the missing answer.
             cause = " ".join(str(error).split()) or type(error).__name__
             raise ClusterError(
                 f"{self.scheduler}: no Dask scheduler answers there ({cause[:200]})"
@@ -114,7 +114,7 @@ class Cluster:
         self._close()
 
     def _close(self) -> None:
-        with contextlib.suppress(Exception):  # It is gone already, or will find out by itself.
+        with contextlib.suppress(Exception):  # The scheduler may be gone already.
             _within(_ANSWER_S / 2, lambda: self._client.close(timeout=_ANSWER_S / 4))
         self._client.close = lambda *_, **__: None
 
@@ -150,14 +150,14 @@ class Cluster:
         *,
         reads: bool = False,  # noqa: ARG002
     ) -> Iterator[Outcome]:
-        """Do the work for every file: `work(path, *arguments)` on a worker."""
+        """Run `work(path, *arguments)` on a worker for every file; yield the outcomes."""
         waiting = iter(items)
         finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         running: dict[str, tuple[Path, Any]] = {}
 
         def submit(count: int) -> None:
-            # Few at a time: the scheduler need not hold a sector's worth of tasks.  Keys are
-            # made for each call, so that clients of one scheduler do not share their results.
+            # Submit few at a time, so the scheduler does not hold a sector's worth of tasks.  Each
+            # call has its own key, so clients of one scheduler do not share results.
             for path, arguments in islice(waiting, count):
                 future = self._client.submit(_attempt, work, path.absolute(), arguments, pure=False)
                 running[future.key] = path, future
@@ -210,7 +210,7 @@ class Cluster:
 
 
 def _attempt(work: Work, path: Path, arguments: tuple[Any, ...]) -> Outcome:
-    """Do the work on a worker; an error that can't travel goes as its words."""
+    """Do the work on a worker; an error that can't be pickled is replaced by its message."""
     outcome = attempt(path, lambda one: work(one, *arguments))
     if outcome.error is not None:
         try:
@@ -221,7 +221,7 @@ def _attempt(work: Work, path: Path, arguments: tuple[Any, ...]) -> Outcome:
 
 
 def _within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Result of a function that may never return; TimeoutError then."""
+    """Result of a function that may never return; TimeoutError after `seconds`."""
     answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
     def ask() -> None:

@@ -1,4 +1,4 @@
-"""Products in TICA's layout, TICA's own among them, put in SPOC's layout."""
+"""Conversion of products in TICA's layout, also TICA's own, to SPOC's layout."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["Conversion", "convert_file"]
 
 @attrs.frozen(kw_only=True)
 class Conversion:
-    """What is to be done with every product."""
+    """Options of the conversion, for every product."""
 
     outdir: Path
     models: ModelShelf | None = None
@@ -50,7 +50,7 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
         one = "products" in kind.becomes and not kind.ccds
         how = ", to be calibrated with --layout spoc" if one else ""
         raise BadFileError(
-            f"{source}: {kind.what}{how}; what is converted is products of one CCD in TICA's layout"
+            f"{source}: {kind.what}{how}; only products of one CCD in TICA's layout are converted"
         )
     (frame,) = frames_of(source, hdus, stamp)
     name = (
@@ -71,7 +71,7 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
         if extension_name(hdu) == STARS_NAME
     ]
     kept = kept_of(target, hdus)
-    if kept is not None and stars:  # The input's solution takes the place of the one there.
+    if kept is not None and stars:  # The input's solution replaces the existing one.
         kept = attrs.evolve(kept, solution=None) if kept.added else None
     if not job.overwrite:
         refuse_loss(target, kept, f"{source.name} has nothing of the kind")
@@ -84,13 +84,13 @@ def convert_file(source: Path, job: Conversion) -> Outcome:
 def _with_variance(
     source: Path, frame: Frame, models: ModelShelf | None
 ) -> tuple[Frame, tuple[str, ...]]:
-    """The frame with its variance, and what is to be said of it."""
+    """The frame with its variance, and notes about it."""
     if frame.variance is not None:
         return frame, ()
     if models is None:
         raise FrameError(
-            f"{source}: has no uncertainties, which SPOC's layout holds; --caldir, the folder of "
-            "its models, lets them be estimated"
+            f"{source}: has no uncertainties, which SPOC's layout needs; give --caldir, the folder "
+            "of its models, to estimate them"
         )
     own = models(frame.camera, frame.ccd)
     made = frame.provenance or own.provenance

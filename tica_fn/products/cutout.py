@@ -1,8 +1,8 @@
-"""Pixels around a place in the sky, from many frames: a target pixel object of one's own.
+"""Pixels around a sky position, from many frames, as a target pixel object.
 
-The same pixels are taken of every frame, those around the place by the WCS of the middle frame.
-Times are barycentric for the very place where the frames tell where the spacecraft was; where they
-do not, those of the frames are kept and `Cutout.place` says which they are.
+The same pixels are taken from every frame: those around the position by the WCS of the middle
+frame.  Times are barycentric for this position if the spacecraft's position is known; otherwise
+the frames' times are kept, and `Cutout.place` says which they are.
 """
 
 from __future__ import annotations
@@ -43,38 +43,38 @@ def cutout(
     *,
     ephemeris: Any = None,
 ) -> Cutout:
-    """Cut the pixels around a place in the sky out of many frames.
+    """Cut the pixels around a sky position out of many frames.
 
     Parameters
     ----------
     frames : iterable of Frame or path-like
-        Calibrated frames of one camera and CCD, or files of such; of plain files only the rows
-        that are needed are read.
+        Calibrated frames of one camera and CCD, or their files; of plain files only the needed
+        rows are read.
     coordinate : SkyCoord, pair of float, or str
-        The place: astropy's coordinate, right ascension and declination in degrees, or words that
-        `SkyCoord` understands.
+        The position: an astropy coordinate, right ascension and declination in degrees, or a string
+        that `SkyCoord` understands.
     size : int or tuple of int
         Side of the square in pixels, or rows and columns.
     ephemeris : Ephemeris, optional
-        Positions of the spacecraft, see `tica_fn.wcs.read_ephemeris`; those in the frames'
-        headers by default.
+        Positions of the spacecraft, see `tica_fn.wcs.read_ephemeris`; by default those in the
+        frames' headers.
 
     Returns
     -------
     Cutout
-        Fluxes with errors, times, quality; it writes files and makes lightkurve's objects.
+        Fluxes with errors, times and quality; it can write files and make lightkurve objects.
 
     Raises
     ------
     FrameError
         If there are no frames, none has a WCS, they are of several CCDs or exposure times, are
-        not calibrated, or the place is on none of their pixels.
+        not calibrated, or the position is not on their science pixels.
     OSError
         If a file can't be read.
 
     Notes
     -----
-    Time at the barycentre: ``t + r . n / c``, with the place ``r`` of the spacecraft and the
+    Time at the barycentre: ``t + r . n / c``, with the position ``r`` of the spacecraft and the
     direction ``n`` of the star; see `tica_fn.wcs.barycentric_time`.
 
     Examples
@@ -92,14 +92,14 @@ def cutout(
     """
     sources = [frames] if isinstance(frames, Frame | str | os.PathLike) else list(frames)
     if not sources:
-        raise FrameError("no frames to cut out of")
+        raise FrameError("no frames given for the cutout")
     star = sky_place(coordinate)
     facts = sorted((facts_of_source(source) for source in sources), key=moment)
     middle, world = middle_frame(facts)
     column, row = pixel_of(world, star)
     height, width = (size, size) if isinstance(size, int | np.integer) else size
     if height < 1 or width < 1:
-        raise ValueError(f"a cut-out has rows and columns, not {height} x {width}")
+        raise ValueError(f"the size of a cutout must be positive, not {height} x {width}")
     check_on_science(middle, star, column + middle.column, row + middle.row)
     top = round(row + middle.row) - height // 2
     left = round(column + middle.column) - width // 2

@@ -1,4 +1,4 @@
-"""Cut-outs, and what they are written as: target pixel files as the mission's, for lightkurve."""
+"""Cutouts, and their files: target pixel files like the mission's, for lightkurve."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ class Cutout(Record):
     exposure_s : float
         Interval from one frame to the next, seconds.
     live_s : float
-        Time in which light was collected in a frame, seconds.
+        Time in which a frame collected light, seconds.
     time : ndarray
-        (frames,) float64, days after Julian date 2457000, TDB: middle of each exposure, NaN where
+        (frames,) float64, days after Julian date 2457000, TDB: middle of each exposure, NaN if
         a frame has no time.
     time_correction : ndarray
-        (frames,) float64, days: light travel time that is in `time`; 0 at the spacecraft.
+        (frames,) float64, days: light travel time included in `time`; 0 at the spacecraft.
     place : str
         ``"barycenter"``, ``"barycenter of the CCD's centre"``, ``"spacecraft"`` or ``"unknown"``.
     flux, flux_error : ndarray
-        (frames, rows, columns) float32, electron per second; NaN beyond the frames' pixels, and
-        errors NaN where a frame has no variance.
+        (frames, rows, columns) float32, electron per second; NaN outside the frames; errors are
+        NaN if a frame has no variance.
     quality : ndarray
         (frames,) int32, bits of the mission's DQUALITY.
     cadence : ndarray
-        (frames,) int32, cadence numbers; counted from 0 where a frame has none.
+        (frames,) int32, cadence numbers; counted from 0 if a frame has none.
     shift : ndarray
-        (frames, 2) float32, pixel: how far the place has moved along columns and rows against the
-        middle frame, by each frame's own WCS; 0 where a frame has none.
+        (frames, 2) float32, pixel: motion of the position along columns and rows relative to the
+        middle frame, by each frame's own WCS; 0 if a frame has none.
     wcs : astropy.wcs.WCS
-        WCS of the middle frame, counted from the first pixel of the rectangle.
+        WCS of the middle frame, relative to the first pixel of the rectangle.
     """
 
     ra: float
@@ -86,9 +86,9 @@ class Cutout(Record):
         Parameters
         ----------
         path : path-like
-            File to write, whole or not at all; gzipped where the name ends in ``.gz``.
+            File to write, complete or not at all; gzipped if the name ends in ``.gz``.
         overwrite : bool
-            Whether a file that is there is replaced.
+            Replace an existing file.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class Cutout(Record):
         Raises
         ------
         OSError
-            If the file is there, or can't be written.
+            If the file exists, or can't be written.
         """
         return _write(self, Path(path), overwrite=overwrite)
 
@@ -108,7 +108,7 @@ class Cutout(Record):
         Parameters
         ----------
         **options : object
-            For `lightkurve.TessTargetPixelFile`, such as `quality_bitmask`.
+            Options of `lightkurve.TessTargetPixelFile`, such as `quality_bitmask`.
 
         Returns
         -------
@@ -121,9 +121,9 @@ class Cutout(Record):
 
 
 def _write(found: Cutout, path: Path, *, overwrite: bool) -> Path:
-    """Write a cut-out, whole or not at all."""
+    """Write a cutout, complete or not at all."""
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path}: there is such a file; overwrite=True replaces it")
+        raise FileExistsError(f"{path}: exists already; overwrite=True replaces it")
     buffer = io.BytesIO()
     hdus = _hdus(found)
     for hdu in hdus:
@@ -137,7 +137,7 @@ def _hdus(found: Cutout) -> fits.HDUList:
     """Primary header, table of pixels, and aperture."""
     primary = fits.PrimaryHDU()
     name = _designation(found)
-    # lightkurve knows a target pixel file of TESS by "TargetPixel" in CREATOR.
+    # lightkurve recognises a TESS target pixel file by "TargetPixel" in CREATOR.
     for keyword, value, comment in (
         ("ORIGIN", "tica-fn", "cut out by"),
         ("CREATOR", f"{software()} TargetPixel cut-out"[:68], "program"),
@@ -211,7 +211,7 @@ def _table(found: Cutout) -> fits.BinTableHDU:
 
 
 def _place_cards(found: Cutout) -> list[tuple[str, Any, str]]:
-    """Where the pixels of FLUX lie in the readout and, to first order, in the sky."""
+    """Position of FLUX's pixels in the readout and, to first order, on the sky."""
     star = SkyCoord(found.ra, found.dec, unit="deg")
     column, row = (float(x) for x in found.wcs.world_to_pixel(star))
     matrix = np.empty((2, 2))
@@ -221,7 +221,7 @@ def _place_cards(found: Cutout) -> list[tuple[str, Any, str]]:
         east, north = star.spherical_offsets_to(ends)
         matrix[:, axis] = np.diff(east.deg)[0], np.diff(north.deg)[0]
     if not np.isfinite(matrix).all():
-        raise FrameError("the WCS gives no place in the sky for pixels of the cut-out")
+        raise FrameError("the WCS gives no sky position for pixels of the cutout")
     cards: list[tuple[str, Any, str]] = [
         ("1CTYP5", "RA---TAN", "right ascension"), ("2CTYP5", "DEC--TAN", "declination"),
         ("1CRPX5", column + 1.0, "[pixel] reference column"),
@@ -245,7 +245,7 @@ def _place_cards(found: Cutout) -> list[tuple[str, Any, str]]:
 
 
 def _aperture(found: Cutout) -> fits.ImageHDU:
-    """Which pixels there are (1), and the central ones that a first look may sum (2)."""
+    """Pixels with data (1), and the central ones for a simple aperture (2)."""
     rows, columns = found.flux.shape[1:]
     mask = np.where(np.isfinite(found.flux).any(axis=0), 1, 0).astype(np.int32)
     middle = (slice(max(rows // 2 - 1, 0), rows // 2 + 2),

@@ -1,4 +1,4 @@
-"""The frames of a cut-out: where a place lies on them, when, and their pixels there."""
+"""The frames of a cutout: the position on them, their times, and their pixels there."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Source = Frame | str | os.PathLike[str]
 
 @attrs.frozen
 class SourceFacts:
-    """A source, a frame of it that may have its first pixel only, and its whole shape."""
+    """A source, its frame (perhaps only the first pixel), and its full shape."""
 
     source: Source | PlainProduct
     frame: Frame
@@ -50,10 +50,10 @@ class SourceFacts:
 
 
 def sky_place(coordinate: SkyCoord | Sequence[float] | str) -> SkyCoord:
-    """The one place that a coordinate names."""
+    """The sky position of a coordinate."""
     if isinstance(coordinate, SkyCoord):
         if not coordinate.isscalar:
-            raise ValueError("one place at a time: this SkyCoord holds several")
+            raise ValueError("give a single position: this SkyCoord holds several")
         return coordinate.icrs
     if isinstance(coordinate, str):
         return SkyCoord(coordinate, unit=("deg", "deg")).icrs
@@ -62,7 +62,7 @@ def sky_place(coordinate: SkyCoord | Sequence[float] | str) -> SkyCoord:
 
 
 def facts_of_source(source: Source) -> SourceFacts:
-    """What is known of a source before its pixels are read."""
+    """Facts about a source before its pixels are read."""
     if isinstance(source, Frame):
         return SourceFacts(source, source, source.shape)
     product = open_product(source)
@@ -73,7 +73,7 @@ def facts_of_source(source: Source) -> SourceFacts:
 
 
 def moment(one: SourceFacts) -> float:
-    """Middle of its exposure; unknown ones come last."""
+    """Middle of the exposure as a sorting key; unknown times come last."""
     times = one.frame.times
     return float("inf") if times is None else times.zero + times.mid
 
@@ -89,9 +89,9 @@ def middle_frame(facts: list[SourceFacts]) -> tuple[Frame, WCS]:
 
 
 def pixel_of(world: WCS, star: SkyCoord) -> tuple[float, float]:
-    """Column and row of a place by a WCS; NaN where its polynomial does not lead back."""
+    """Column and row of a position by a WCS; NaN if its inverse does not give it back."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of places far away; that they are is seen below
+        warnings.simplefilter("ignore")  # for positions far away, which are detected below
         column, row = (float(x) for x in world.world_to_pixel(star))
         back = world.pixel_to_world(column, row)
         near = math.isfinite(column) and back.separation(star).arcsec < 1.0
@@ -99,7 +99,7 @@ def pixel_of(world: WCS, star: SkyCoord) -> tuple[float, float]:
 
 
 def check_on_science(frame: Frame, star: SkyCoord, column: float, row: float) -> None:
-    """Refuse a place that is not on the science pixels."""
+    """Refuse a position that is not on the science pixels."""
     inside = (
         SCIENCE_ROWS[0] - 0.5 <= row < SCIENCE_ROWS[1] - 0.5
         and SCIENCE_COLUMNS[0] - 0.5 <= column < SCIENCE_COLUMNS[1] - 0.5
@@ -115,10 +115,13 @@ def check_on_science(frame: Frame, star: SkyCoord, column: float, row: float) ->
 def check_same_kind(frame: Frame, middle: Frame) -> None:
     """Refuse a frame of another CCD or exposure time, or one that is not calibrated."""
     if (frame.camera, frame.ccd) != (middle.camera, middle.ccd):
-        raise FrameError(f"frames of {frame.name} and of {middle.name} in one cut-out")
+        raise FrameError(
+            f"frames of {frame.name} and of {middle.name}: a cutout needs frames of one CCD"
+        )
     if frame.exposure_s != middle.exposure_s:
         raise FrameError(
-            f"exposure times of {frame.exposure_s:g} s and {middle.exposure_s:g} s in one cut-out"
+            f"exposure times of {frame.exposure_s:g} s and {middle.exposure_s:g} s: a cutout needs "
+            "frames of one exposure time"
         )
     if frame.unit not in (ELECTRON, RATE):
         raise FrameError(f"a frame in {frame.unit}: calibrate it first")
@@ -127,14 +130,14 @@ def check_same_kind(frame: Frame, middle: Frame) -> None:
 def piece_of(
     one: SourceFacts, first: tuple[int, int], shape: tuple[int, int]
 ) -> tuple[Frame, slice, slice]:
-    """Pixels that a source has of a rectangle, and where in the rectangle they lie."""
+    """Pixels of a source inside a rectangle, and their place in the rectangle."""
     ranges = []
     for start, length, own, size in zip(
         first, shape, (one.frame.row, one.frame.column), one.shape, strict=True
     ):
         low, high = max(start, own), min(start + length, own + size)
         if high <= low:
-            raise FrameError(f"{one.frame.name}: a frame has none of the pixels that are wanted")
+            raise FrameError(f"{one.frame.name}: a frame has none of the cutout's pixels")
         ranges.append((slice(low - own, high - own), slice(low - start, high - start)))
     (rows, to_rows), (columns, to_columns) = ranges
     if isinstance(one.source, PlainProduct):

@@ -1,4 +1,4 @@
-"""What a file is, what was done to it, and with what: a few lines for a person."""
+"""What a file is, what was done to it and with what, in a few lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAKERS = ("CREATOR", "TICAVER", "PROCVER", "ORIGIN")
 
 
 def facts_of_file(path: Path) -> dict[str, str]:
-    """Facts of a file by their names; its checksums are verified."""
+    """Facts about a file by name; its checksums are verified."""
     data = content(path)
     stored = read_blocks(path, data)
     hdus = untiled(path, stored)
@@ -84,7 +84,7 @@ def _models(frame: Frame) -> dict[str, str]:
 
 
 def _done(headers: list[Any]) -> dict[str, str]:
-    """Input and date that a product's header names."""
+    """The input that a product's header names."""
     header = next((one for one in headers if "RAWFILE" in one), None)
     if header is None:
         return {}

@@ -1,4 +1,4 @@
-"""What is wrong with a frame as a whole, said in its product's header."""
+"""Flags of a whole frame in the header of its product."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["dropped_words", "say_dropped", "say_flags"]
 
 
 def say_flags(raw: Frame, out: Frame, models: Models) -> Frame:
-    """Say in the header what is wrong with the raw counts or with what they became."""
+    """Write the flags of the raw counts and of the calibrated frame into the header."""
     from tica_fn.quality.frame_flags import as_dquality, flag_frame
 
     before, after = flag_frame(raw, models), flag_frame(out, models)
@@ -29,7 +29,7 @@ def say_flags(raw: Frame, out: Frame, models: Models) -> Frame:
 
 
 def say_dropped(out: Frame) -> Frame:
-    """Say in the header that overclock pixels were left out of the pedestals, if any were."""
+    """Write into the header which pedestals lack overclock pixels, if any."""
     if out.overclocks_dropped is None:
         return out
     from tica_fn.quality.frame_flags import FrameFlag
@@ -40,7 +40,7 @@ def say_dropped(out: Frame) -> Frame:
 
 
 def dropped_words(out: Frame) -> str:
-    """Words for a note on overclock pixels that were left out; empty where none were."""
+    """A note about overclock pixels that were left out; empty if none were."""
     counts = [] if out.overclocks_dropped is None else out.overclocks_dropped.tolist()
     said = [f"{int(n)} of amplifier {x}" for x, n in zip(AMPLIFIERS, counts, strict=False) if n]
     if not said:

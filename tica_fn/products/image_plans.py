@@ -1,8 +1,8 @@
-"""What a raw full-frame image becomes: one CCD or four, in any layout, with or without extras.
+"""The plans for a raw full-frame image: one CCD or four, in any layout, with or without planes.
 
-Readouts are calibrated strip by strip, from the words of the raw file where these are plain counts,
-into the words of the product where it is plain or gzipped.  What can't be, and what looks unusual
-as a whole, is calibrated as a whole frame.
+Readouts are calibrated strip by strip.  If the raw file has plain counts, strips come from its
+words; if the product is plain or gzipped, they go to the product's words.  Other readouts, and
+those that look unusual, are calibrated as whole frames.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = ["plans_of_image"]
 def plans_of_image(raw: RawFile, job: Job) -> list[Plan]:
     """Plan the products of a raw full-frame image."""
     if job.product.assemble and "camera" not in raw.kind.becomes:
-        raise FrameError(f"{raw.path}: holds one CCD; only camera frames are assembled again")
+        raise FrameError(f"{raw.path}: holds one CCD; --assemble is for camera frames only")
     if from_words := _from_words(raw, job):
         return [_one_ccd(raw, from_words, job)]
     made = _from_frames(raw, job)
@@ -54,11 +54,11 @@ def plans_of_image(raw: RawFile, job: Job) -> list[Plan]:
 
 @attrs.frozen(kw_only=True, eq=False)
 class _Made:
-    """A raw readout with what calibrates it.
+    """A raw readout with its models and steps.
 
-    `part`: its small part, on which is measured; `counts`: (2078, 2136) int32, or uint32 words of a
-    file, or None where it can only be calibrated as a whole frame, which `whole` makes; `verify` is
-    given the sum of the words read.
+    `part`: the small part for measurements; `counts`: (2078, 2136) int32, or uint32 words of a
+    file, or None if it must be calibrated as a whole frame; `whole` makes that frame; `verify` is
+    called with the sum of the words read.
     """
 
     part: Frame
@@ -73,13 +73,13 @@ class _Made:
         return self.part.camera, self.part.ccd, self.part.sector
 
     def measured(self, product: Product) -> RawReadout | None:
-        """What the readout's strips go through; None where it has to be calibrated whole."""
+        """The plan for the readout's strips; None if it must be calibrated whole."""
         if self.counts is None:
             return None
         return readout_of(self.part, self.counts, self.models, self.steps, product)
 
     def calibrated(self, product: Product, ready: RawReadout | None) -> Frame:
-        """The calibrated frame, made of strips where that can be."""
+        """The calibrated frame, made in strips if possible."""
         if ready is not None:
             try:
                 out, read = frame_of(ready)
@@ -106,7 +106,7 @@ class _Made:
 
 
 def _from_words(raw: RawFile, job: Job) -> _Made | None:
-    """Take the counts as they stand in the file, where that can be."""
+    """Use the counts as stored in the file, if possible."""
     place = raw.kind.counts
     if place is None:
         return None
@@ -137,7 +137,7 @@ def _from_words(raw: RawFile, job: Job) -> _Made | None:
 
 
 def _from_frames(raw: RawFile, job: Job) -> list[_Made]:
-    """Take the counts of each CCD's frame."""
+    """Use the counts of each CCD's frame."""
     verify_sums(raw.path, raw.hdus)
     made = []
     for raw_frame in _frames(raw):
@@ -164,13 +164,13 @@ def _frames(raw: RawFile) -> tuple[Frame, ...]:
 
 
 def _notes(out: Frame, target: Path) -> tuple[str, ...]:
-    """What is to be said of a frame's product."""
+    """Notes about a frame's product."""
     said = (str(out.header.get("FRAMEFLG", "")), dropped_words(out))
     return tuple(f"{target.name}: {words}" for words in said if words)
 
 
 def _without_signal(counts: Array) -> bool:
-    """Tell, by some rows, whether all counts of an amplifier may be the same, or some are zero.
+    """Tell from a few rows whether an amplifier's counts may be all equal, or some are zero.
 
     `counts`: (2078, 2136) raw counts.
     """
@@ -181,11 +181,11 @@ def _without_signal(counts: Array) -> bool:
 
 
 _ROW_STEP = 64
-"""Rows from one that is looked at for zeros to the next: parts of amplifiers are found."""
+"""Distance of rows that are checked for zeros, which finds dead parts of amplifiers."""
 
 
 def _prepared(frame: Frame, product: Product) -> Frame:
-    """The raw frame with what options say of it."""
+    """The raw frame with orbit segment and time corrections of the options."""
     if product.segment is not None:
         frame = attrs.evolve(frame, header=with_card(frame.header, "ORB_SEG", product.segment))
     if product.time_corrections:
@@ -207,7 +207,7 @@ def _name(raw: RawFile, frame: Frame, job: Job) -> str:
 
 
 def _one_ccd(raw: RawFile, made: _Made, job: Job) -> Plan:
-    """Plan the product of one CCD: a file of its strips, or of its frame."""
+    """Plan the product of one CCD, streamed in strips or written from its frame."""
     part, product = made.part, job.product
     streamed = can_stream(product, job.compress)
 

@@ -1,4 +1,4 @@
-"""What is to be done with every file of a run, and which output is whose."""
+"""The job for every file of a run, and the claims of inputs to outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Claims", "Job"]
 
 
 class Claims:
-    """Which input each output of a run is made from, so that no two write the same file."""
+    """The input of each output of a run, so that no two inputs write the same file."""
 
     def __init__(self, first: Mapping[Path, Path] | None = None) -> None:
         self._first: dict[Path, Path] = dict(first or {})
@@ -43,23 +43,23 @@ class Claims:
             raise FrameError(f"{source}: {target} is made from {first} already; give one of them")
 
     def travelling(self, sources: Iterable[Path]) -> Claims:
-        """Claims that another process will know of too: those of some inputs."""
+        """Claims of these inputs, for another process."""
         made = Claims()
         for source in sources:
             made._travels |= dict.fromkeys(self._targets.get(source, ()), source)
         return made
 
     def __reduce__(self) -> tuple[type[Claims], tuple[dict[Path, Path]]]:
-        # Another process has its own outputs.
+        # Another process has its own outputs beside these claims.
         return Claims, (self._travels,)
 
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """What is to be done with every file of a run.
+    """Options for every file of a run.
 
-    `look` is shown the pixels of products that are streamed, as words of their files; `put` may
-    write these in another form (`tica_fn.fits.stream.stream`).
+    `look` is called with the pixels of streamed products, as words of their files; `put` may write
+    these products in another form (`tica_fn.fits.stream.stream`).
     """
 
     models: ModelShelf

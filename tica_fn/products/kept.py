@@ -1,6 +1,6 @@
-"""What a product holds that making it anew does not make: kept where it still holds, else told.
+"""Additions to a product: kept when it is remade, if they still apply; otherwise reported.
 
-That is a solution of ``tica-fn wcs fit`` with its table of stars, and HDUs that somebody added.
+These are a solution of ``tica-fn wcs fit`` with its table of stars, and HDUs that somebody added.
 """
 
 from __future__ import annotations
@@ -33,23 +33,22 @@ _ORDINARY = re.compile(
 
 @attrs.frozen(kw_only=True, eq=False)
 class Kept:
-    """What is to be kept of a product."""
+    """Additions to a product that should be kept."""
 
     solution: WrittenSolution | None
     added: tuple[RawHDU, ...]
 
     def __str__(self) -> str:
-        """Put it in words."""
+        """Describe them in words."""
         words = ["a solution of 'tica-fn wcs fit'"] if self.solution is not None else []
         names = ", ".join(extension_name(hdu) or "without a name" for hdu in self.added)
         return " and ".join([*words, *([f"HDUs of others ({names})"] if self.added else [])])
 
 
 def kept_of(target: Path, made: Sequence[RawHDU] = ()) -> Kept | None:
-    """Find what a file holds beside what making it anew makes.
+    """Find the additions to a product; None if there are none, no file, or an incomplete one.
 
-    `made`: HDUs of the input, where the product takes them over.  None where there is nothing, no
-    file, or one that is not whole.
+    `made`: HDUs of the input that the product keeps.
     """
     try:
         hdus, _ = open_hdus(target)
@@ -72,21 +71,21 @@ def _has_image(hdu: RawHDU) -> bool:
 
 
 def refuse_loss(target: Path, kept: Kept | None, why: str) -> None:
-    """Refuse to replace a file that holds more than what would be written."""
+    """Refuse to replace a file whose additions would be lost."""
     if kept is not None:
         raise FrameError(
-            f"{target}: holds {kept}, which would be lost: {why}. --overwrite replaces it all the "
-            "same; another --outdir leaves it"
+            f"{target}: holds {kept}, which would be lost: {why}. Use --overwrite to replace it "
+            "anyway, or another --outdir"
         )
 
 
 def told_loss(target: Path, kept: Kept | None) -> tuple[str, ...]:
-    """Say what is lost with a file that is replaced because that was asked for."""
+    """Say what is lost with a file that ``--overwrite`` replaces."""
     return () if kept is None else (f"{target.name}: overwritten, and with it {kept}",)
 
 
 def told_planes(target: Path, made: Collection[str]) -> tuple[str, ...]:
-    """Say which planes of a product that is replaced are not made anew; `made` are those made."""
+    """Say which planes of the replaced product the new one lacks; `made` are the new planes."""
     try:
         there = {extension_name(hdu) for hdu in open_hdus(target)[0]}
     except OSError:
@@ -96,7 +95,7 @@ def told_planes(target: Path, made: Collection[str]) -> tuple[str, ...]:
 
 
 def write_keeping(write: Callable[[Path], Any], target: Path, kept: Kept | None) -> Any:
-    """Write a product with what is kept of the one before; the target is replaced at once."""
+    """Write a product with the additions to the old one; the target is replaced in one step."""
     if kept is None:
         return write(target)
     with tempfile.TemporaryDirectory(prefix="tica-fn-") as folder:
@@ -127,7 +126,7 @@ def write_keeping(write: Callable[[Path], Any], target: Path, kept: Kept | None)
 
 
 def _counted(cards: Cards, change: Callable[[Cards], Cards] | None, count: int) -> Cards:
-    """Cards of a primary header with the number of extensions, where it is told."""
+    """Cards of a primary header with the new number of extensions, if it has one."""
     cards = cards if change is None else change(cards)
     told = card("NEXTEND", count, "number of standard extensions")
     return [told if name == "NEXTEND" else (name, text) for name, text in cards]

@@ -1,10 +1,9 @@
-"""Products that are known to be whole and of their input without being read.
+"""Products that are known to be complete and up to date without reading them.
 
-When a product was written or verified, what the system says of it and of its input (file system,
-number, size, times of content and of state) is noted in the user's cache folder, one file for each
-set of models, options and output folder.  The system sets the time of state at every change and
-lets nobody choose it: while nothing differs, nothing was changed.  What differs, or is not noted,
-is verified whole.
+When a product was written or verified, the device, inode, size, mtime and ctime of it and of its
+input are noted in the user's cache folder, in one file for each set of models, options and output
+folder.  The system sets ctime at every change, and programs can't choose it; so while nothing
+differs, nothing was changed.  A product that differs or is not noted is verified completely.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["KnownProducts", "settled_identity"]
 
 _OLD_ENOUGH_NS = 20_000_000
-"""More than a tick of the system's clock: a later change has a later time."""
+"""More than a tick of the system's clock, so that a later change has a later time."""
 _FORGOTTEN_S = 90 * 86400.0
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def settled_identity(path: Path) -> Identity | None:
-    """What the system says of a file, or None if there is none, or its times are too coarse."""
+    """Device, inode, size and times of a file; None if there is none, or its times are coarse."""
     try:
         found = path.stat()
     except OSError:
@@ -49,7 +48,7 @@ class KnownProducts:
     def __init__(
         self, outdir: Path, caldir: Path, options: Mapping[str, Any], files: Iterable[Path] = ()
     ) -> None:
-        """Take the folder of the products and what they depend on beside their inputs."""
+        """Set the folder of the products, and everything they depend on besides their inputs."""
         self._outdir = outdir
         self._notes: dict[str, tuple[Identity, list[tuple[str, Identity]]]] = {}
         self._begun: dict[Path, Identity | None] = {}
@@ -67,7 +66,7 @@ class KnownProducts:
             self._read()
 
     def outcome(self, source: Path) -> Outcome | None:
-        """Outcome of an input whose products are known to be there and whole."""
+        """Outcome of an input whose products are known to be complete, or None."""
         found = self._begun[source] = settled_identity(source)
         noted = self._notes.get(_name(source))
         if noted is None or found is None or noted[0] != found:
@@ -78,7 +77,7 @@ class KnownProducts:
         return Outcome(source=source, state=SKIPPED, outputs=outputs)
 
     def noting(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Pass outcomes on, and note those whose products are whole."""
+        """Pass outcomes on, and note those whose products are complete."""
         for outcome in outcomes:
             self._take(outcome)
             yield outcome
@@ -97,7 +96,7 @@ class KnownProducts:
             self._waiting.append((outcome, before, whole))
 
     def _write(self, until_ns: int) -> None:
-        """Note what has not changed since it was looked at, and is older than the given time."""
+        """Note files that have not changed since they were checked and are old enough."""
         lines, left = [], []
         for entry in self._waiting:
             outcome, before, made = entry
@@ -117,7 +116,7 @@ class KnownProducts:
                 finally:
                     os.close(handle)
             except OSError:
-                self._file = None  # Then all is verified whole the next time.
+                self._file = None  # Next time everything is verified completely.
 
     def _read(self) -> None:
         assert self._file is not None
@@ -138,7 +137,7 @@ class KnownProducts:
                     known = [(output, tuple(one)) for output, one in made]
                     self._notes[name] = (tuple(before), known)
                 except (ValueError, TypeError):
-                    continue  # A line that was not written to its end.
+                    continue  # An incomplete line.
 
 
 def _line(name: str, before: Identity, made: list[tuple[str, Identity]]) -> bytes:
@@ -151,13 +150,13 @@ def _name(path: Path) -> str:
 
 
 def _files_of(folder: Path) -> list[Path]:
-    """All files that a folder of models holds."""
+    """All files in a folder of models."""
     found = []
     for place, folders, names in os.walk(os.path.realpath(folder), followlinks=True):
         folders.sort()
         found += [Path(place, name) for name in sorted(names)]
         if len(found) > 10_000:
-            return []  # That is no folder of models alone.
+            return []  # Not a folder of models alone.
     return found
 
 
@@ -168,7 +167,7 @@ def _version() -> str:
 
 
 def _folder() -> Path | None:
-    """Folder of the notes, which nobody but the user and root can write; None where none can be."""
+    """Folder of the notes, writable only by the user and root; None if impossible."""
     from platformdirs import user_cache_path
 
     named = os.environ.get("TICA_FN_CACHE")

@@ -1,4 +1,4 @@
-"""What a calibrated product is to be, and the steps that make it."""
+"""Options of a calibrated product, and the steps that make it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIKE = {
     "tica": {place: choices_at(place)[0] for place in ("pedestal", "linearity", "smear")},
     "spoc": dict.fromkeys(("pedestal", "linearity", "smear"), "mission"),
 }
-"""Whose arithmetic products follow, and the choices that go with it."""
+"""Choices of steps for TICA's and SPOC's arithmetic."""
 
 
 def _one_of(*choices: str) -> Any:
@@ -30,7 +30,7 @@ def _one_of(*choices: str) -> Any:
 
 @attrs.frozen(kw_only=True)
 class Product:
-    """Options of a product; what they are by default is TICA's.
+    """Options of a product; the defaults are TICA's.
 
     Parameters
     ----------
@@ -38,15 +38,15 @@ class Product:
         ``"tica"`` (image in the primary HDU, electrons per exposure) or ``"spoc"`` (image and
         uncertainty in extensions, electrons per second).
     assemble : bool
-        Whether the CCDs of a camera frame are put together again.
+        Join the CCDs of a camera frame again.
     trim : bool
-        Whether only the science pixels are written.
+        Write only the science pixels.
     name : str
         ``"stem"``, ``"hlsp"`` or ``"spoc"``.
     segment : str or None
-        Orbit of the sector for ``ORB_SEG``; what the header says by default.
+        Orbit of the sector for ``ORB_SEG``; by default from the header.
     uncertainty, quality : bool
-        Whether extensions with these planes are written.
+        Write extensions with these planes.
     pedestal : str
         ``"mean"``, ``"row"`` or ``"mission"``.
     linearity : str
@@ -54,13 +54,14 @@ class Product:
     smear : str
         ``"median"``, ``"robust"`` or ``"mission"``.
     undershoot : bool
-        Whether the undershoot after bright pixels is corrected.
+        Correct the undershoot after bright pixels.
     keep_cosmic_rays : bool
-        Whether target pixels keep the cosmic rays that the mission took off its own fluxes.
+        Keep in target pixels the cosmic rays that the mission removed from its own fluxes.
     time_corrections : tuple of str
-        Names of corrections of the times.
+        Names of the time corrections.
     state : callable or None
-        From a Julian date (TDB) to position and velocity of the spacecraft, km and km/s.
+        Function of a Julian date (TDB) that returns position and velocity of the spacecraft, km
+        and km/s.
     """
 
     layout: str = next(iter(LAYOUTS))
@@ -79,15 +80,15 @@ class Product:
     state: Any = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what does not go together."""
+        """Refuse options that exclude each other."""
         if self.layout not in LAYOUTS:
             raise UsageError(f"there is no layout {self.layout}: {', '.join(LAYOUTS)}")
         layout = LAYOUTS[self.layout]
         if self.assemble and not layout.holds_cameras:
-            raise UsageError(f"the layout {self.layout} holds one CCD, no camera frame")
+            raise UsageError(f"the layout {self.layout} holds one CCD, not a camera frame")
         if self.name not in layout.names:
             raise UsageError(
-                f"in the layout {self.layout} names are {' or '.join(layout.names)}, "
+                f"in the layout {self.layout} --name is {' or '.join(layout.names)}, "
                 f"not {self.name}"
             )
         if self.assemble and (self.uncertainty or self.quality or self.name == "hlsp"):
@@ -95,25 +96,25 @@ class Product:
 
     @property
     def plain(self) -> bool:
-        """Whether all options are as they are by default."""
+        """Whether all options have their defaults."""
         return self == Product()
 
     @property
     def needs_variance(self) -> bool:
-        """Whether the frame must have its variance."""
+        """Whether the frame needs its variance."""
         return self.uncertainty or LAYOUTS[self.layout].holds_variance
 
     @property
     def needs_errors(self) -> bool:
-        """Whether the models must have their errors."""
+        """Whether the models need their errors."""
         return self.needs_variance or self.smear == "mission"
 
     @property
     def not_for_targets(self) -> tuple[str, ...]:
-        """The options that are set but that target pixel files do not have.
+        """Options that are set but do not apply to target pixel files.
 
-        They have those of the steps, of their errors and flags; structure and times are the
-        input's, but for the mission's late clock.
+        Options of steps, errors and flags apply.  Structure and times are the input's, except the
+        correction of the mission's late clock.
         """
         kept: Any = ("spoc",) if "spoc" in self.time_corrections else ()
         plain = Product(time_corrections=kept)
@@ -132,19 +133,19 @@ def steps_for(models: Models, product: Product, without: tuple[str, ...] = ()) -
     models : Models
         Models of the CCD.
     product : Product
-        What is wanted.
+        Options of the product.
     without : tuple of str
-        Names of the six steps to leave out.
+        Names of the standard steps to leave out.
 
     Returns
     -------
     Pipeline
-        The six steps with what the options put in their places and between them.
+        The six steps, with replacements and additions from the options.
 
     Raises
     ------
     ValueError
-        If a step to leave out is none of the six.
+        If a step to leave out is not one of the six.
 
     Examples
     --------
@@ -165,7 +166,7 @@ def steps_for(models: Models, product: Product, without: tuple[str, ...] = ()) -
 
 
 def _has(product: Product, row: Row) -> bool:
-    """Tell whether a step makes part of a product."""
+    """Tell whether a product needs a step."""
     optional = {
         "undershoot": product.undershoot,
         "live_time": LAYOUTS[product.layout].per_second,

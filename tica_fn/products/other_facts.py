@@ -1,4 +1,4 @@
-"""What a file is that is no frame: a model, collateral, reference stars, a simulated truth."""
+"""Facts about files other than frames: models, collateral, reference stars, simulated truths."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KINDS = {"smrow": "smear rows", "tvcol": "trailing virtual columns"}
 
 
 def facts_of_other(path: Path) -> dict[str, str] | None:
-    """Facts by their names, if the name says that a file is one of these; else None."""
+    """Facts by name, if the file's name shows that it is one of these; else None."""
     for pattern, what in _MODELS.items():
         if found := re.fullmatch(pattern, path.name):
             return _model(path, what, found[1], found[2])
@@ -50,7 +50,7 @@ def _model(path: Path, what: str, camera: str, ccd: str) -> dict[str, str]:
 
 
 def _images(path: Path) -> dict[str, str]:
-    """Checksums and images of a FITS file; those of a whole readout with their median."""
+    """Checksums and images of a FITS file; full readouts with their median."""
     stored = read_blocks(path, content(path))
     hdus = untiled(path, stored)
     summed = any("DATASUM" in hdu.header or "CHECKSUM" in hdu.header for hdu in stored)

@@ -1,4 +1,4 @@
-"""What a raw file is to become: one plan a product."""
+"""Plans of what a raw file becomes, one for each product."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Write = Callable[[Any, Path, Callable[[], None] | None], tuple[str, ...]]
 
 @attrs.frozen(kw_only=True, eq=False)
 class RawFile:
-    """A raw file as it was read: its sums are not verified."""
+    """A raw file as read; its checksums are not yet verified."""
 
     path: Path
     data: memoryview
@@ -33,10 +33,10 @@ class RawFile:
 class Plan:
     """One product of a file.
 
-    `calibrate` gives what `write` writes; that takes the file to write and what is to be called
-    when only the disk is waited for, and gives what is to be said.  `ccds` are (camera, CCD,
-    sector), whose models are looked at.  `alone` is false where the product depends on other
-    files beside the input and the models.
+    `calibrate` returns the object that `write` writes.  `write` takes this object, the file, and a
+    function to call when it only waits for the disk; it returns notes.  `ccds` are (camera, CCD,
+    sector) whose models are used.  `alone` is false if the product depends on files other than the
+    input and the models.
     """
 
     target: Path

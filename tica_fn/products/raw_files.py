@@ -1,6 +1,6 @@
 """From a raw file to its products: what ``tica-fn calibrate`` does with each input.
 
-Read, plan, leave what is there already, calibrate, write.
+Read, plan, skip finished products, calibrate, write.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
         if job.overwrite:
             notes += told_loss(plan.target, kept.pop(plan.target))
         notes += [said for ccd in plan.ccds for said in job.models.remarks(*ccd)]
-    # All are calibrated before the first is written: a CCD that fails leaves nothing behind.
+    # All are calibrated before the first is written, so a CCD that fails leaves nothing behind.
     ready = [(plan, plan.calibrate()) for plan, _ in todo]
     for plan, result in ready:
         now = identity_of(plan.target)
         if now != seen[plan.target] and not job.overwrite:
-            # Somebody else wrote it meanwhile: what is said of it is looked at again.
+            # Another program wrote it meanwhile: check it again.
             if why_again(plan.target, plan.expected) is None:
                 continue
             kept[plan.target] = _kept_of(plan, raw, job)
@@ -76,10 +76,10 @@ def calibrate_file(source: Path, job: Job, on_written: Callable[[], None] | None
 
 
 def _kept_of(plan: Plan, raw: RawFile, job: Job) -> Kept | None:
-    """What the product that is there holds beside; refused where it can't be kept."""
+    """Additions to the existing product; refuse if they can't be kept."""
     kept = kept_of(plan.target, raw.hdus)
     if kept is not None and not job.overwrite and not has_same_pixels(plan.target, plan.expected):
-        refuse_loss(plan.target, kept, "it belongs to pixels made in another way")
+        refuse_loss(plan.target, kept, "it belongs to pixels with other options")
     return kept
 
 
@@ -92,7 +92,7 @@ def _write(
 def plans_of(raw: RawFile, job: Job) -> list[Plan]:
     """Decide which products a file becomes."""
     if not raw.kind.raw:
-        raise BadFileError(f"{raw.path}: this is a calibrated frame already")
+        raise BadFileError(f"{raw.path}: this is already a calibrated frame")
     if "target" in raw.kind.becomes:
         from tica_fn.products.target_plan import plan_of_target
 
@@ -104,7 +104,7 @@ _kept = threading.local()
 
 
 def read_raw(source: Path) -> RawFile:
-    """Read a file; sums of its pixels are left to those who look at them."""
+    """Read a file; the checksums of plain pixels are verified later, when they are processed."""
     if not hasattr(_kept, "buffer"):
         _kept.buffer = Buffer()
     data = content(source, _kept.buffer)

@@ -1,4 +1,4 @@
-"""Raw readouts whose products are streamed: what their strips go through, and which can be."""
+"""Raw readouts that are calibrated in strips: which can be, and the plan for their strips."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["can_stream", "part_for", "part_of", "readout_of"]
 
 
 def can_stream(product: Product, compress: str) -> bool:
-    """Tell whether strips go straight into the words of a product's file."""
+    """Tell whether strips can be written directly to the words of a product's file."""
     plain = not (product.trim or product.assemble) and compress in ("none", "gzip")
     return plain and product.layout in STREAMED_LAYOUTS
 
 
 def _pixel_steps(steps: Pipeline) -> tuple[Step, ...]:
-    """Steps that act on pixels: all but the variance, which comes last."""
+    """Steps that act on pixels: all except the variance, which comes last."""
     done = steps.steps
     if done and getattr(done[-1], "name", "") == "estimate_variance":
         done = done[:-1]
@@ -38,7 +38,7 @@ def _pixel_steps(steps: Pipeline) -> tuple[Step, ...]:
 
 
 def part_for(steps: Pipeline, counts: Array, **facts: Any) -> Frame:
-    """Small part of a readout on which the steps measure what they need.
+    """Small part of a readout on which the steps take their measurements.
 
     `counts`: (2078, 2136).
     """
@@ -47,7 +47,7 @@ def part_for(steps: Pipeline, counts: Array, **facts: Any) -> Frame:
 
 
 def part_of(steps: Pipeline, frame: Frame) -> Frame:
-    """The same of a whole raw frame."""
+    """Small part of a whole raw frame, in the same way."""
     small = part_for(steps, frame.pixels, **dict.fromkeys(_FACTS, 1))
     pieces = tuple(_with_pixels_of(piece, frame) for piece in small.collateral)
     return attrs.evolve(_with_pixels_of(small, frame), collateral=pieces)
@@ -72,7 +72,7 @@ def readout_of(
         return None
     done = measured_by(on_pixels, part, counts)
     if done.overclocks_dropped is not None:
-        return None  # The whole frame is flagged, and so are these pixels.
+        return None  # The whole frame and these pixels must be flagged.
     if done.unit != (RATE if product.layout == "spoc" else ELECTRON):
         return None
     strips = Strips.of(on_pixels, done)
@@ -94,7 +94,7 @@ def readout_of(
         noise = measure_noise(done, models, rows_of=lambda a, b: strips(counts, a, b))
         variance = VariancePlan.of(done, models, noise, place)
         done = EstimateVariance(models, noise)(done)
-    elif product.quality:  # Found from the product's own pixels, as it has no variance.
+    elif product.quality:  # From the product's rounded pixels, since it has no variance.
         noise = measure_noise(rounded, models, rows_of=lambda a, b: _rounded(strips(counts, a, b)))
         variance = VariancePlan.of(rounded, models, noise, place)
     if product.quality:
@@ -114,12 +114,12 @@ def readout_of(
 
 
 def _rounded(frame: Frame) -> Frame:
-    """Frame as its product holds it."""
+    """Frame with pixels rounded as in its product."""
     pieces = tuple(_rounded(piece) for piece in frame.collateral)
     return attrs.evolve(frame, pixels=freeze(frame.pixels.astype(np.float32)), collateral=pieces)
 
 
 def _virtual_columns_vary(part: Frame) -> bool:
-    """Tell whether the counts of each amplifier's virtual columns are surely not all the same."""
+    """Tell whether the counts of each amplifier's virtual columns vary."""
     counts = part.collateral[0].pixels.reshape(-1, len(AMPLIFIERS), VIRTUAL_COLUMNS)
     return bool((np.ptp(counts, axis=(0, 2)) > 1).all())

@@ -1,4 +1,4 @@
-"""Pictures and tables of frames: what a person looks at first."""
+"""Pictures and tables of frames."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ __all__ = [
 ]
 
 _LARGE = 1800
-"""Rows and columns from which on four pixels share a place in a picture."""
+"""Number of rows and columns from which a picture shows means of 2 x 2 pixels."""
 
 
 def robust_scatter(values: Array, middle: float = math.nan) -> float:
-    """Scatter of values about their median, which may be known, as a standard deviation."""
+    """Scatter of values about their median, or a given `middle`, as a standard deviation."""
     if math.isnan(middle):
         middle = np.nanmedian(values)
     return float(MAD_TO_SIGMA * np.nanmedian(np.abs(values - middle)))
 
 
 def amplifier_table(frame: Frame) -> list[str]:
-    """Lines of a table with the numbers that tell a good frame from a broken one."""
+    """Lines of a table with levels and scatter of each amplifier."""
     names = f"{'':3s} {'median':>12s} {'scatter':>10s} {'overclock':>12s} {'pedestal':>13s}"
     lines = [f"{names}  [{frame.unit}; pedestal in adu]"]
     for a, letter in enumerate(AMPLIFIERS):
@@ -74,7 +74,7 @@ def amplifier_table(frame: Frame) -> list[str]:
 
 @attrs.frozen(kw_only=True)
 class MeasuredPedestals:
-    """Pedestals of one frame, and what they may be compared by."""
+    """Pedestals of one frame, and what identifies comparable frames."""
 
     source: str
     name: str
@@ -84,7 +84,7 @@ class MeasuredPedestals:
 
 
 def pedestal_remarks(measured: Iterable[MeasuredPedestals]) -> list[str]:
-    """Say which pedestals are far from those of the other frames."""
+    """Sentences about pedestals that are far from those of the other frames."""
     families: dict[tuple[str, float, float], list[MeasuredPedestals]] = {}
     for one in measured:
         families.setdefault((one.name, one.exposure_s, one.coadds), []).append(one)
@@ -101,14 +101,14 @@ def pedestal_remarks(measured: Iterable[MeasuredPedestals]) -> list[str]:
 
 
 def picture_of(path: Path, outdir: Path) -> Path:
-    """The first picture of a file."""
+    """Path of the first picture of a file."""
     return outdir / f"{stem_of(path)}.png"
 
 
 def report_file(
     path: Path, outdir: Path
 ) -> tuple[Outcome, list[MeasuredPedestals], list[AmplifierNumbers]]:
-    """Draw the frames of a file and put them in tables; give their pedestals and numbers, too."""
+    """Draw and tabulate the frames of a file; return the outcome, pedestals and numbers."""
     with keep_notes() as notes:
         outcome, measured, numbers = _reported(path, picture_of(path, outdir))
     return attrs.evolve(outcome, notes=tuple(notes)), measured, numbers
@@ -150,7 +150,7 @@ def _reported(
 
 
 def _part(frame: Frame, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
-    """Pixels of a part of the readout, as far as the frame has them."""
+    """The frame's pixels in a part of the readout."""
     place = zip((rows, columns), (frame.row, frame.column), frame.shape, strict=True)
     ranges = [
         slice(*(min(max(edge - start, 0), size) for edge in edges)) for edges, start, size in place
@@ -165,7 +165,7 @@ def _median(values: Array) -> float:
 def save_picture(
     frames: Sequence[tuple[str, Frame]], path: str | os.PathLike[str], title: str = ""
 ) -> Path:
-    """Save frames side by side as a picture, amplifiers and virtual pixels visible."""
+    """Save frames side by side as a picture that also shows amplifiers and virtual pixels."""
     from astropy.visualization import AsinhStretch, ImageNormalize, ZScaleInterval
     from matplotlib.figure import Figure
 
@@ -178,7 +178,7 @@ def save_picture(
     for axis, (caption, frame) in zip(axes, frames, strict=True):
         known = np.isfinite(frame.pixels)
         low, high = ZScaleInterval().get_limits(frame.pixels) if known.any() else (0.0, 1.0)
-        # Room above zscale's upper limit shows stars; the lower one shows the virtual pixels.
+        # The range above zscale's upper limit shows stars; its lower limit shows virtual pixels.
         top = min(high + 4.0 * (high - low), np.max(frame.pixels, initial=low, where=known))
         norm = ImageNormalize(
             vmin=low, vmax=max(top, low + 1.0), stretch=AsinhStretch(0.1), clip=True
@@ -198,7 +198,7 @@ def save_picture(
             norm=norm,
             cmap="gray",
             extent=extent,
-            # A narrow stamp is stretched to be seen; a readout keeps its shape.
+            # A narrow stamp is stretched to be visible; a readout keeps its shape.
             aspect="auto" if rows > 3 * columns else "equal",
             interpolation="nearest" if columns < 100 else "antialiased",
         )
@@ -214,7 +214,7 @@ def save_picture(
 
 
 def _in_pairs(pixels: Array) -> Array:
-    """Means of two by two pixels, where a picture has fewer places than there are pixels."""
+    """Means of 2 x 2 pixels, if the frame is larger than its picture."""
     if min(pixels.shape) < _LARGE:
         return pixels
     rows, columns = (size // 2 for size in pixels.shape)
@@ -224,7 +224,7 @@ def _in_pairs(pixels: Array) -> Array:
 
 
 def _mark_detector(axis: Any, frame: Frame) -> None:
-    """Draw the bounds of the science pixels and of the amplifiers, as far as they are in view."""
+    """Draw the visible boundaries of the science pixels and of the amplifiers."""
     rows, columns = frame.pixels.shape
     edges = [SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS for k in range(5)]
     for edge in edges:
@@ -247,7 +247,7 @@ def _mark_detector(axis: Any, frame: Frame) -> None:
 
 
 def _mark_sky(axis: Any, frame: Frame) -> None:
-    """Draw lines of right ascension and declination where the frame has a solution."""
+    """Draw lines of right ascension and declination if the frame has a solution."""
     wcs = frame.wcs
     if wcs is None:
         return
@@ -255,7 +255,7 @@ def _mark_sky(axis: Any, frame: Frame) -> None:
     x, y = np.meshgrid(np.linspace(0, columns - 1, 40), np.linspace(0, rows - 1, 40))
     ra, dec = wcs.all_pix2world(x, y, 0)
     middle = float(ra[20, 20])
-    ra = middle + (ra - middle + 180.0) % 360.0 - 180.0  # Unbroken where 360 becomes 0.
+    ra = middle + (ra - middle + 180.0) % 360.0 - 180.0  # Continuous across 0 and 360.
     for values, name in ((ra, "RA"), (dec, "Dec")):
         step = _step(float(np.ptp(values)))
         levels = np.arange(np.ceil(values.min() / step), values.max() / step) * step
@@ -268,5 +268,5 @@ def _mark_sky(axis: Any, frame: Frame) -> None:
 
 
 def _step(span: float) -> float:
-    """A round number of degrees of which about five are in a span."""
+    """A round number of degrees that divides a span into about five parts."""
     return next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30) if s * 6 > span), 60)

@@ -33,7 +33,7 @@ _CCD_NAME = re.compile(r"(?P<stem>.+)_ccd[1-4](?P<rest>(?:\.cal)?\.fits)(?:\.[gf
 
 @attrs.frozen(kw_only=True)
 class Splitting:
-    """What is to be done with every camera frame."""
+    """Options for splitting every camera frame."""
 
     outdir: Path
     ccds: tuple[int, ...] = CCDS
@@ -46,7 +46,7 @@ def split_file(path: Path, job: Splitting) -> Outcome:
     """Write the raw pixels of each CCD of a camera frame to ``<stem>_ccd<d>.fits``."""
     frames = [frame for frame in read_camera(path) if frame.ccd in job.ccds]
     if any(frame.unit != ADU for frame in frames):
-        raise FrameError(f"{path}: a raw camera frame is wanted, this one is calibrated")
+        raise FrameError(f"{path}: give a raw camera frame; this one is calibrated")
     outputs: list[Path] = []
     notes: list[str] = []
     for frame in frames:
@@ -57,7 +57,7 @@ def split_file(path: Path, job: Splitting) -> Outcome:
             why = _why_again(target, frame)
             if why is None:
                 continue
-            notes.append(f"{name}: made again, as {why}")
+            notes.append(f"{name}: made again, because {why}")
         kept = kept_of(target)
         if job.overwrite:
             notes += told_loss(target, kept)
@@ -77,11 +77,11 @@ def split_file(path: Path, job: Splitting) -> Outcome:
 
 
 def _why_again(target: Path, frame: Frame) -> str | None:
-    """Decide about a file of one CCD that is there."""
+    """Reason to make an existing file of one CCD again, or None."""
     try:
         header = read_blocks(target)[0].header
     except OSError as error:
-        return f"it was not whole ({str(error).removeprefix(f'{target}: ')})"
+        return f"it was not complete ({str(error).removeprefix(f'{target}: ')})"
     if "RAWCRC" not in header:
         raise FrameError(f"{target}: is there already and not by tica-fn; --overwrite replaces it")
     made_of = frame.header.get("RAWCRC", frame.source.crc32 if frame.source else None)
@@ -89,7 +89,7 @@ def _why_again(target: Path, frame: Frame) -> str | None:
 
 
 def groups_of_cameras(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    """Gather the files of CCDs that belong to one camera frame, by their names.
+    """Group the files of single CCDs by camera frame, by their names.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def groups_of_cameras(paths: Iterable[Path]) -> dict[str, list[Path]]:
     Returns
     -------
     dict
-        Files by the name of the camera frame.
+        Lists of files by the name of the camera frame.
 
     Raises
     ------
     FrameError
-        If a name says no CCD.
+        If a name does not give the CCD.
 
     Examples
     --------
@@ -122,13 +122,13 @@ def groups_of_cameras(paths: Iterable[Path]) -> dict[str, list[Path]]:
 def sorted_by_camera(
     paths: Iterable[Path],
 ) -> tuple[dict[str, list[Path]], list[tuple[Path, Exception]]]:
-    """Gather files of CCDs by camera frame, and those whose names say no CCD with the error."""
+    """Group files by camera frame; also return those whose names lack the CCD, with the error."""
     groups: dict[str, list[Path]] = {}
     nameless: list[tuple[Path, Exception]] = []
     for path in paths:
         match = _CCD_NAME.fullmatch(path.name)
         if match is None:
-            said = f"{path}: the name does not say the CCD, as <stem>_ccd1.fits does"
+            said = f"{path}: the name does not give the CCD, as in <stem>_ccd1.fits"
             nameless.append((path, FrameError(said)))
         else:
             groups.setdefault(match["stem"] + match["rest"], []).append(path)
@@ -137,7 +137,7 @@ def sorted_by_camera(
 
 @attrs.frozen(kw_only=True)
 class Assembly:
-    """What is to be put together: files of CCDs by the name of their camera frame."""
+    """Options of the assembly, and the files of CCDs by the name of their camera frame."""
 
     outdir: Path
     groups: Mapping[str, list[Path]]
@@ -146,7 +146,7 @@ class Assembly:
 
 
 def assemble_file(name: Path, job: Assembly) -> Outcome:
-    """Put four files of CCDs together to the camera frame of a name."""
+    """Join four files of CCDs to a camera frame."""
     target = job.outdir / (name.name + (".gz" if job.compress == "gzip" else ""))
     if target.exists() and not job.overwrite:
         raise FrameError(f"{target}: is there already; --overwrite replaces it")

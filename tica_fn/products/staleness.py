@@ -1,4 +1,4 @@
-"""Whether an output that is there already is the one that is expected."""
+"""Check whether an existing output is the expected one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Expected", "expected_of", "has_same_pixels", "why_again"]
 
 @attrs.frozen(kw_only=True)
 class Expected:
-    """What an output must say of itself to be left as it is."""
+    """Properties that an existing output must have to be skipped."""
 
     input_crc32: str
     models: frozenset[str]
@@ -44,7 +44,7 @@ def expected_of(
     after: tuple[str, ...] = (),
     collateral: Sequence[SourceFile] | None = None,
 ) -> Expected:
-    """What the output of a raw file must say of itself."""
+    """Expected properties of the output of a raw file."""
     columns = 2048 if product.trim else 2136
     names = {
         "UNCERTAINTY": product.uncertainty and product.layout == "tica" and collateral is None,
@@ -68,14 +68,14 @@ def expected_of(
 
 
 def why_again(target: Path, expected: Expected) -> tuple[str, ...] | None:
-    """Decide about an output that may be there."""
+    """Reasons to make an output: empty if there is none, None if it is up to date."""
     if not target.exists():
         return ()
     try:
         headers: list[Any] = [hdu.header for hdu in read_blocks(target)]
     except OSError as error:
         why = str(error).removeprefix(f"{target}: ")
-        return (f"{target.name}: made again, as it was not whole ({why})",)
+        return (f"{target.name}: made again, because it was not complete ({why})",)
     header = next((h for h in headers if "RAWCRC" in h), headers[0])
     maker = next((key for key in _MAKERS if key in header), None)
     if "RAWCRC" not in header and maker and not str(header[maker]).startswith("tica-fn"):
@@ -95,16 +95,16 @@ def why_again(target: Path, expected: Expected) -> tuple[str, ...] | None:
         and _columns(image) not in (None, expected.columns),
         "it has other extensions": {"UNCERTAINTY", "PIXEL_QUALITY"} & names != expected.extensions,
         "it is of another orbit segment": expected.segment not in (None, segment),
-        "it was packed in another way": image.get("ZCMPTYPE") != expected.packing,
+        "it was compressed in another way": image.get("ZCMPTYPE") != expected.packing,
     }
     for reason, true in reasons.items():
         if true:
-            return (f"{target.name}: made again, as {reason}",)
+            return (f"{target.name}: made again, because {reason}",)
     return None
 
 
 def _columns(image: Any) -> int | None:
-    """Columns of an image, packed or not; None of a table, whose columns are others."""
+    """Columns of an image, compressed or not; None for a table."""
     if image.get("XTENSION") == "BINTABLE" and "ZNAXIS1" not in image:
         return None
     found: int | None = image.get("ZNAXIS1", image.get("NAXIS1"))
@@ -112,7 +112,7 @@ def _columns(image: Any) -> int | None:
 
 
 def has_same_pixels(target: Path, expected: Expected) -> bool:
-    """Tell whether a file holds the pixels that are expected, whatever else it holds."""
+    """Tell whether a file has the expected pixels, whatever else it contains."""
     headers: list[Any] = [hdu.header for hdu in open_hdus(target)[0]]
     header = next((h for h in headers if "RAWCRC" in h), headers[0])
     image: Any = headers[1] if headers[0].get("NAXIS") == 0 and len(headers) > 1 else headers[0]
@@ -126,7 +126,7 @@ def has_same_pixels(target: Path, expected: Expected) -> bool:
 
 
 def _of_pixels(steps: tuple[str, ...]) -> tuple[str, ...]:
-    """Steps that change pixels: not the one that only adds their variance."""
+    """Steps that change pixels; adding the variance does not."""
     return tuple(step for step in steps if step != "estimate_variance")
 
 
@@ -134,5 +134,5 @@ _MAKERS = ("TICAVER", "CREATOR", "PROCVER", "ORIGIN")
 
 
 def _values(header: Any, keyword: str) -> frozenset[str]:
-    """Values of all keywords that begin so."""
+    """Values of all keywords that begin with `keyword`."""
     return frozenset(str(value) for name, value in header.items() if name.startswith(keyword))

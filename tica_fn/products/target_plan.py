@@ -1,4 +1,4 @@
-"""What a target pixel file becomes: every cadence calibrated, in the file's own structure."""
+"""The plan for a target pixel file: every cadence calibrated, in the file's own structure."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
     def write(
         frames: Iterable[Frame], target: Path, _: Callable[[], None] | None
     ) -> tuple[str, ...]:
-        said = list(notes)  # What the cadences show is added while they are gone through.
+        said = list(notes)  # Notes about cadences are added while they are processed.
         noted = _noting(frames, said)
         write_target_product(raw.data, noted, pixels.read_s, target, files, said, clean)
         return tuple(said[len(notes) :])
@@ -96,12 +96,12 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
         write=write,
         frames=len(pixels.cadences),
         notes=notes,
-        alone=False,  # Other collateral may be found the next time.
+        alone=False,  # Next time other collateral may be found.
     )
 
 
 def _corrected(frame: Frame, corrections: tuple[str, ...]) -> Frame:
-    """Frame with corrected times, where it has any."""
+    """Frame with corrected times, if it has times."""
     if frame.times is not None:
         return correct_times(frame, corrections)
     named = (CORRECTION_STEP + name for name in corrections)
@@ -109,7 +109,7 @@ def _corrected(frame: Frame, corrections: tuple[str, ...]) -> Frame:
 
 
 def _with_rays(frame: Frame, pixels: TargetPixels) -> Frame:
-    """Frame whose flags tell the mission's own cosmic rays too."""
+    """Frame whose flags include the mission's cosmic rays."""
     if pixels.cosmic_rays is None or frame.quality is None or frame.cadence is None:
         return frame
     found = pixels.cosmic_rays.image_of(frame.cadence, frame.row, frame.column, frame.shape)
@@ -118,23 +118,23 @@ def _with_rays(frame: Frame, pixels: TargetPixels) -> Frame:
 
 
 def _notes_on_rays(pixels: TargetPixels, product: Product) -> tuple[str, ...]:
-    """Say that cosmic rays stay in FLUX which the mission took off its own."""
+    """Notes about cosmic rays that the mission removed and that stay in FLUX."""
     if not pixels.header.get("CRSPOC"):
         return ()
     if pixels.cosmic_rays is None:
-        which = f"the file does not tell which (no HDU {RAYS_NAME})"
-        return (f"the mission took cosmic rays off its FLUX and {which}: they stay, CRSPOC is F",)
+        which = f"the file does not list them (no HDU {RAYS_NAME})"
+        return (f"the mission removed cosmic rays from FLUX, but {which}: they stay, CRSPOC is F",)
     row, column = pixels.cosmic_rays.rows - pixels.row, pixels.cosmic_rays.columns - pixels.column
     _, rows, columns = pixels.counts.shape
     beyond = int(((row < 0) | (row >= rows) | (column < 0) | (column >= columns)).sum())
     said = ["cosmic rays stay in FLUX, and CRSPOC is F"] if product.keep_cosmic_rays else []
     if beyond:
-        said.append(f"HDU {RAYS_NAME}: {beyond} of its rows of no pixel of this file, left out")
+        said.append(f"HDU {RAYS_NAME}: {beyond} of its rows are outside this file, and ignored")
     return tuple(said)
 
 
 def _noting(frames: Iterable[Frame], said: list[str]) -> Iterator[Frame]:
-    """Go through cadences and note those whose pedestals lack overclock pixels."""
+    """Pass cadences on, and note those whose pedestals lack overclock pixels."""
     for frame in frames:
         if words := dropped_words(frame):
             said.append(f"cadence {frame.cadence}: {words}")
@@ -142,17 +142,15 @@ def _noting(frames: Iterable[Frame], said: list[str]) -> Iterator[Frame]:
 
 
 def _notes_on(pixels: TargetPixels, collateral: tuple[Collateral, ...]) -> tuple[str, ...]:
-    """Say what the collateral used is not: of the very cadence, or of a verified file."""
+    """Notes about collateral that is not verified or not of the same cadence."""
     notes = []
     for piece in collateral:
         if not piece.checked:
-            notes.append(
-                f"{piece.file.name}: CHECKSUM is not that of its content; used all the same"
-            )
+            notes.append(f"{piece.file.name}: CHECKSUM is not that of its content; used anyway")
         for cadence in pixels.cadences.tolist():
             nearest = piece.nearest(cadence)
             if nearest != cadence:
                 notes.append(
-                    f"{piece.file.name}: no cadence {cadence}; used cadence {nearest} for it"
+                    f"{piece.file.name}: no cadence {cadence}; used cadence {nearest} instead"
                 )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Products whose flags are told again, by the frames before and after each."""
+"""Flagging transients in products by the frames before and after."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MARK = "TRANSMRK"
 
 
 def mark_product(product: Path, before: Path, after: Path, models: Models) -> int | None:
-    """Mark the transients of a product in its flags; pixels with rays, None where it was done."""
+    """Flag a product's transients; return the number of pixels with rays, None if done before."""
     identity = identity_of(product)
     hdus, gzipped = open_hdus(product)
     if any(MARK in hdu.header for hdu in hdus):
         return None
     frame, one, two = (read(path) for path in (product, before, after))
     if frame.quality is None:
-        raise FrameError(f"{product}: no flags in it to mark transients in; give --quality")
+        raise FrameError(f"{product}: has no flags to add transients to; calibrate with --quality")
     known = frame if frame.variance is not None else estimate_variance(models)(frame)
     quality = without_known(mark_transients(known, one, two).quality, frame, models)
     assert quality is not None

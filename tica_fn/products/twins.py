@@ -1,7 +1,7 @@
-"""Inputs that may become the same product, where who works at them can't know of each other.
+"""Inputs that may become the same product, on a cluster.
 
-Threads share one `Claims`.  Workers of a cluster do not: inputs that may be twins are given to them
-one after the other, the later ones with what the first one claimed.
+Threads share one `Claims`; workers of a cluster do not.  So inputs that may have the same product
+are given to workers one after the other, the later ones with the earlier ones' claims.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _SAYS = ("CAM", "CAMERA", "CAMNUM", "CCD", "CCDNUM", "SECTOR", "FFIINDEX", "CADE
 
 @attrs.define
 class Twins:
-    """Inputs in waves, in none of which two may become the same product."""
+    """Order of inputs in which no two with the same product are processed at the same time."""
 
     job: Job
     _first: dict[Hashable, Path] = attrs.field(factory=dict, init=False)
     _later: list[tuple[Path, Path]] = attrs.field(factory=list, init=False)
 
     def firsts(self, sources: Iterable[Path]) -> Iterator[Path]:
-        """Give each input that is the first of its kind; others are kept for later."""
+        """Yield the first input of each product; keep others for later."""
         for source in sources:
             key = self._key(source)
             first = source if key is None else self._first.setdefault(key, source)
@@ -41,14 +41,14 @@ class Twins:
                 self._later.append((source, first))
 
     def skip(self, sources: Iterable[Path]) -> None:
-        """Take inputs for firsts of their kinds whose outputs are claimed already."""
+        """Count inputs whose outputs are already claimed as the first of their products."""
         for source in sources:
             key = self._key(source)
             if key is not None:
                 self._first.setdefault(key, source)
 
     def later(self) -> Iterator[tuple[Path, Job]]:
-        """Give the others one by one, each with a job that knows what was claimed before it."""
+        """Yield the others one by one, each with a job that has the earlier claims."""
         before: dict[Path, list[Path]] = {}
         for source, first in self._later:
             others = before.setdefault(first, [first])
@@ -56,7 +56,7 @@ class Twins:
             others.append(source)
 
     def _key(self, source: Path) -> Hashable:
-        """What inputs of the same product have in common; None where it can't be told."""
+        """A key that inputs of the same product share; None if unknown."""
         product = self.job.product
         if product.name == "stem":
             return product_name(source, layout=product.layout, compress=self.job.compress)
@@ -65,12 +65,12 @@ class Twins:
             for hdu in headers_of(source):
                 said.update({key: hdu.header[key] for key in _SAYS if key in hdu.header})
         except (OSError, ValueError):
-            return None  # It will be refused by who works at it.
+            return None  # It will be refused when it is processed.
         return tuple(sorted(said.items()))
 
 
 def claimed(outcome: Outcome, job: Job) -> Outcome:
-    """Claim what a worker made; an outcome whose outputs are another's becomes a failure."""
+    """Claim a worker's outputs; an outcome whose outputs belong to another becomes a failure."""
     try:
         for target in outcome.outputs:
             job.claim(target, outcome.source)

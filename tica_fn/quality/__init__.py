@@ -1,1 +1,1 @@
-"""Flags: of pixels, of whole frames, of calibration models, and of pixels bright in one frame."""
+"""Flags of pixels, of whole frames, of calibration models, and of transients."""

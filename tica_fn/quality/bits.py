@@ -1,4 +1,4 @@
-"""Bits of pixels, and what of a detector they stand for."""
+"""Bits of pixels, and the parts of the detector that they mark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tica_fn.immutable import Array, Record, freeze, frozen_array
 __all__ = ["FLAT_RANGE", "STRAP_COLUMNS", "BadPixels", "Pixel"]
 
 FLAT_RANGE = (0.5, 1.5)
-"""Lowest and highest flat field that can be right."""
+"""Range of plausible flat field values."""
 
 
 class Pixel(IntFlag):
@@ -71,7 +71,7 @@ class BadPixels(Record):
 
 
 def _strap_columns() -> Array:
-    """Science columns, 1-based: pairs every 128 columns, and some that stand alone."""
+    """Strap columns: pairs every 128 columns, and some single pairs."""
     pairs = [first + 128 * k for first in (77, 81, 85, 1067, 1071, 1075) for k in range(8)]
     pairs += [516, 520, 524, 1524, 1528, 1532, 673, 675, 1373, 1375]
     science = np.array(sorted([*pairs, *(first + 1 for first in pairs)]))

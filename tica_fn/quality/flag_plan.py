@@ -1,4 +1,4 @@
-"""How the pixels of a piece of a readout are flagged, strip by strip or at once."""
+"""Flagging the pixels of a piece of a readout, strip by strip or at once."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from tica_fn.uncertainty.noise import counts_of_virtual_columns
 __all__ = ["FULL_WELL_E", "FlagPlan", "flag_missing"]
 
 FULL_WELL_E = 180_000.0
-"""Electrons per read from which on a pixel counts as saturated: wells hold about 200,000, and
-bloom from 150,000 on."""
+"""Electrons per read from which a pixel counts as saturated: wells hold about 200,000, and
+blooming begins at 150,000."""
 
 _SHORTEST_BLEED = 10
 _LARGEST_FLAT_ERROR = 0.1
@@ -43,11 +43,11 @@ _LARGEST_FLAT_ERROR = 0.1
 
 @attrs.frozen(eq=False)
 class FlagPlan:
-    """What the flags of a piece depend on, and the full runs found so far.
+    """What the flags of a piece depend on, and the runs of saturated pixels found so far.
 
-    `of_row`, `of_column`, `virtual`: as `place_flags` takes them; `zero`: (columns,) float64,
-    electrons that no count gives but one near zero; `now` and `longest`: (columns,) int64, runs of
-    full pixels; the rest is as the public kernels take it.
+    `of_row`, `of_column`, `virtual`: arguments of `place_flags`; `zero`: (columns,) float64,
+    electrons below which only a count near zero comes out; `now` and `longest`: (columns,) int64,
+    lengths of runs of saturated pixels; the rest are arguments of the public kernels.
     """
 
     place: Place
@@ -72,7 +72,7 @@ class FlagPlan:
         full_well_e: float = FULL_WELL_E,
         place: Place | None = None,
     ) -> FlagPlan:
-        """Plan for a piece, or for another place whose pixels went through the same steps."""
+        """Make the plan for a piece, or for another place with the same steps."""
         if place is None:
             place = Place(
                 row=piece.row, column=piece.column, shape=piece.shape, coadds=piece.coadds
@@ -107,7 +107,7 @@ class FlagPlan:
         )
 
     def begun_anew(self) -> FlagPlan:
-        """Copy without the runs and the sky found so far."""
+        """Copy for a new frame, without the runs and the sky found so far."""
         return attrs.evolve(
             self,
             now=np.zeros_like(self.now),
@@ -123,11 +123,11 @@ class FlagPlan:
         quality: Array,
         beside: tuple[int, int] = (0, 0),
     ) -> None:
-        """Flag rows from `first` on, except for what `finish` tells; call in the order of rows.
+        """Flag rows from `first` on, except for the flags of `finish`; call in order of rows.
 
-        `pixels`, `variance`: (rows, columns) float32 or float64; without variance no outliers
-        are looked for.  `beside`: how many rows before and after are there for their neighbours
-        only; `quality`: (rows, columns) int32 of the others.
+        `pixels`, `variance`: (rows, columns) float32 or float64; outliers need the variance.
+        `beside`: number of rows before and after that are only neighbours; `quality`: (rows,
+        columns) int32 of the other rows.
         """
         before, after = beside
         own = slice(before, len(pixels) - after)
@@ -162,11 +162,11 @@ class FlagPlan:
         """Value above which no pixel had a raw count of zero."""
         with np.errstate(invalid="ignore"):
             level = np.nanmax((self.zero - self.columns[0]) / self.columns[1], initial=-np.inf)
-        # Divided by the flat field, which is between half and one and a half.
+        # Pixels may be divided by the flat field, which is between 0.5 and 1.5.
         return float((0.5 if level < 0 else 2.0) * level)
 
     def _flag_zeros(self, pixels: Array, first: int, quality: Array) -> None:
-        """Flag pixels whose raw count was zero, which no pixel can have."""
+        """Flag pixels whose raw count was zero, which no working pixel has."""
         smear, scale = self.columns[0], self.columns[1]
         with np.errstate(invalid="ignore"):
             if not pixels.size or pixels.min() > self._above_zeros:
@@ -178,7 +178,7 @@ class FlagPlan:
         quality[empty] |= Pixel.NO_DATA.value
 
     def finish(self, quality: Array) -> None:
-        """Flag bleeds (lit pixels of columns with a long full run), and say what outliers are.
+        """Flag bleed columns (with a long run of saturated pixels), and classify outliers.
 
         Call after the last rows.
         """
@@ -187,7 +187,7 @@ class FlagPlan:
         quality[light, bleeding] |= Pixel.BLEED_COLUMN.value
         spoilt = bleeding | (self.of_column[0] & _CONTAMINATED > 0)
         blocked = spoilt | (self.of_column[0] & Pixel.STRAP.value > 0)
-        spoilt[1:-1] |= spoilt[:-2] | spoilt[2:]  # As far as the charge of full pixels reaches.
+        spoilt[1:-1] |= spoilt[:-2] | spoilt[2:]  # Charge of saturated pixels reaches neighbours.
         self.outliers.settle(quality, blocked, spoilt)
 
 
@@ -195,7 +195,7 @@ _CONTAMINATED = Pixel.SMEAR_CONTAMINATED.value
 
 
 def _bits_of_place(place: Place) -> tuple[Array, Array, Array]:
-    """What a pixel is, by its place: bits of rows, and of columns with light and without."""
+    """Bits that depend on the place: of rows, and of science and virtual columns."""
     height, width = place.shape
     row = np.arange(place.row, place.row + height)
     column = np.arange(place.column, place.column + width)
@@ -267,11 +267,11 @@ def _end_of_linearity(piece: Frame, models: Models) -> Array:
 
 
 _PART_OF_ZERO = 0.5
-"""Part of the level of an unlit pixel that no legal count lies under it by."""
+"""Fraction of the level of a dark pixel; valid counts are not this far below that level."""
 
 
 def _zero_counts(piece: Frame, models: Models, place: Place) -> Array:
-    """Electrons of each column that only a count near zero gives; NaN where that is not known."""
+    """Electrons of each column below which only counts near zero come out; NaN if unknown."""
     columns = place.shape[1]
     if piece.pedestals is None:
         return np.full(columns, np.nan)

@@ -1,7 +1,7 @@
-"""Flags of whole frames: pedestals, scattered light, full or dead amplifiers.
+"""Flags of whole frames: pedestals, scattered light, saturated or dead amplifiers.
 
-Frames of zeros, or of one value, do occur in the archive with a quality of 0.  SPOC's own bits stay
-what they are (`SpocQuality`); `as_dquality` says which of them a flag found here stands for.
+The archive has frames of zeros, or of one value, with a quality of 0.  SPOC's own bits
+(`SpocQuality`) stay unchanged; `as_dquality` gives those that correspond to a flag found here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LEAST_SPREAD_ADU = 0.02
 
 
 class FrameFlag(IntFlag):
-    """What is wrong with a frame as a whole."""
+    """Flags of a whole frame."""
 
     PEDESTAL = 1
     SCATTERED_LIGHT = 2
@@ -60,7 +60,7 @@ class FrameFlag(IntFlag):
 
 
 class SpocQuality(IntFlag):
-    """Bits of SPOC's ``QUALITY`` and ``DQUALITY``, which are one CCD's."""
+    """Bits of SPOC's ``QUALITY`` and ``DQUALITY``, which apply to one CCD."""
 
     ATTITUDE_TWEAK = 1
     SAFE_MODE = 2
@@ -81,7 +81,7 @@ class SpocQuality(IntFlag):
 
 
 def as_dquality(flags: FrameFlag) -> int:
-    """Bits of SPOC's quality that a frame's flags stand for, to be added to the original ones.
+    """Bits of SPOC's quality to add to a frame's original ones for its flags.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ def as_dquality(flags: FrameFlag) -> int:
     Returns
     -------
     int
-        ``DQUALITY`` bits: scattered light 4096; an amplifier that is dead, in part dead, full or
-        out of family 16384; overclock pixels that were left out of the pedestal: none.
+        ``DQUALITY`` bits: 4096 for scattered light; 16384 for an amplifier that is dead, partly
+        dead, saturated or out of family; none for overclock pixels left out of the pedestal.
 
     Examples
     --------
@@ -123,15 +123,14 @@ class FrameQuality(Record):
     by_amplifier : tuple of FrameFlag
         Flags of A, B, C and D.
     pedestals : ndarray
-        (4,) float64, ADU; NaN where not measured.
+        (4,) float64, ADU; NaN if not measured.
     background : ndarray
-        (4,) float64, electron per second: 20th percentile of the science pixels, smear taken off;
-        NaN where not measured.
+        (4,) float64, electron per second: 20th percentile of the science pixels, minus the smear;
+        NaN if not measured.
     saturated : ndarray
-        (4,) float64: part of the science pixels that is saturated; NaN where not measured.
+        (4,) float64: fraction of the science pixels that is saturated; NaN if not measured.
     brightest : ndarray
-        (4,) float64, electron per second: the brightest part of the smooth sky; NaN where not
-        measured.
+        (4,) float64, electron per second: the brightest smooth sky; NaN if not measured.
     """
 
     flags: FrameFlag
@@ -143,7 +142,7 @@ class FrameQuality(Record):
 
     @property
     def words(self) -> str:
-        """Flags in words, such as ``ALL_ZERO (B), SCATTERED_LIGHT (A C)``; empty without any."""
+        """Flags in words, e.g. ``ALL_ZERO (B), SCATTERED_LIGHT (A C)``; empty for none."""
         said = []
         for flag in FrameFlag:
             where = [a for a, f in zip(AMPLIFIERS, self.by_amplifier, strict=True) if f & flag]
@@ -165,17 +164,17 @@ def flag_frame(
     Parameters
     ----------
     frame : Frame
-        Raw or calibrated frame; not modified.  In a raw one only counts can be looked at.
+        Raw or calibrated frame; not modified.  In a raw frame only counts are checked.
     models : Models
         Models that it was, or will be, calibrated with.
     family : array_like, optional
-        (frames, 4) pedestals of other frames of the same CCD and exposure time, ADU, five or more:
-        a pedestal more than six robust standard deviations from their median is flagged.
+        (frames, 4) pedestals of at least five other frames of the same CCD and exposure time, ADU.
+        A pedestal more than six robust standard deviations from their median is flagged.
     brightest_sky : float
-        Electrons per second and pixel that the sky itself does not reach, in no part of an
-        amplifier of 100 pixels in size.
+        Electrons per second and pixel above which the smooth sky is scattered light; light
+        narrower than about 100 pixels does not count.
     full_well_e : float
-        Electrons per read from which on a pixel counts as saturated.
+        Electrons per read from which a pixel counts as saturated.
 
     Returns
     -------
@@ -232,7 +231,7 @@ def flag_frame(
 
 
 def _counts(frame: Frame, models: Models, amplifier: int) -> Array | None:
-    """Raw counts: science pixels of a raw frame, else those of the virtual columns."""
+    """Raw counts: of the science pixels in a raw frame, else of the virtual columns."""
     if frame.unit == ADU and not frame.steps:
         here = _science(frame, amplifier)
         if here is not None:
@@ -276,8 +275,8 @@ def _light(frame: Frame, models: Models, amplifier: int) -> tuple[Array, Array] 
 def pedestals_out_of_family(pedestals: ArrayLike, coadds: float) -> Array:
     """Find pedestals far from those of the other frames.
 
-    `pedestals`: (frames, 4) pedestals of frames of one CCD and exposure time, ADU; gives (frames,
-    4) bool.
+    `pedestals`: (frames, 4) pedestals of frames of one CCD and exposure time, ADU.  Returns
+    (frames, 4) bool.
     """
     values = np.asarray(pedestals, dtype=np.float64)
     return np.array(

@@ -1,8 +1,8 @@
-"""Known calibration models: which sector's products the mission made with which.
+"""Known calibration models: those of the mission's products of each sector.
 
-The bias is checked by the mission every year, and models are replaced; they are known by the FITS
-``DATASUM`` of their image, which does not change with the packing of the file, or by the SHA-256 of
-their file.
+The mission checks the bias every year and replaces models.  They are identified by the FITS
+``DATASUM`` of their image, which does not change when the file is compressed, or by the SHA-256 of
+the file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class KnownModel:
     name : str
         Name of its file.
     note : str
-        Where that is known from.
+        Source of this knowledge.
     """
 
     maker: str
@@ -62,7 +62,7 @@ def known_models(path: str | os.PathLike[str] | None = None) -> tuple[KnownModel
     Parameters
     ----------
     path : path-like, optional
-        A table of the reader's own; the package's by default.
+        A table of your own; by default the package's.
 
     Returns
     -------
@@ -122,22 +122,22 @@ def image_datasum(image: Array) -> str:
 def unexpected_models(
     models: Models, sector: int | None, path: str | os.PathLike[str] | None = None
 ) -> tuple[str, ...]:
-    """Say which models are not those that the mission's products of a sector were made with.
+    """Name the models that differ from those of the mission's products of a sector.
 
     Parameters
     ----------
     models : Models
         Models of a CCD.
     sector : int or None
-        Sector of the frames; None where it is not known.
+        Sector of the frames; None if unknown.
     path : path-like, optional
-        A table of the reader's own; the package's by default.
+        A table of your own; by default the package's.
 
     Returns
     -------
     tuple of str
-        One sentence for each model that differs from a known one; empty where all agree, or where
-        the table knows nothing of that CCD, sector and maker.
+        One sentence for each model that differs from a known one; empty if all agree, or if the
+        table has no entry for that CCD, sector and maker.
 
     Examples
     --------

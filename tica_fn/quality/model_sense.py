@@ -17,9 +17,9 @@ ADC_LIMIT = 2.0**16
 
 
 def outside_sense(models: Models) -> dict[str, str]:
-    """Say which models have values that can't be right, and where.
+    """Describe impossible values of models, and where they are.
 
-    A bias per exposure may be negative, where the level of the amplifier was taken out of it.
+    A bias per exposure may be negative if the level of the amplifier was subtracted from it.
     """
     science = models.flat[slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)]
     found = {"flat": _outside(science, *SENSIBLE_FLAT, "", SCIENCE_COLUMNS[0])}

@@ -1,14 +1,15 @@
-"""Hot pixels, dead ones and cosmic rays: pixels that no star can make, and what they are.
+"""Hot pixels, dead pixels and cosmic rays: pixels that no star can cause.
 
-`tica_fn.kernels.outlying_pixels` finds them, row by row, against the light that is everywhere;
-when all of a frame is looked through `Outliers.settle` says what they are:
+`tica_fn.kernels.outlying_pixels` finds them row by row, relative to the local sky.  After a whole
+frame, `Outliers.settle` classifies them:
 
-* What the map of bad pixels knows (`Models.bad_pixels`) is hot or dead; all else that stands alone
-  is a cosmic ray, and so are tracks; but where far more is left than rays are, the map is too old.
-* Without a map, one frame can't tell a hot pixel from a ray that stayed within a pixel; numbers
-  can.  Rays that cross several pixels are 20 times as many as rays that stand alone, and with the
-  mitigation on board hardly a track is left: many pixels that stand alone are hot then.  Where it
-  stays open they are `Pixel.ISOLATED`.
+* Pixels in the map of bad pixels (`Models.bad_pixels`) are hot or dead.  Other isolated pixels are
+  cosmic rays, and so are tracks.  If far more pixels are left than rays are expected, the map is
+  too old.
+* Without a map, a single frame can't distinguish a hot pixel from a ray within one pixel, but the
+  numbers can.  Rays that cross several pixels are 20 times as frequent as isolated rays, and
+  on-board mitigation leaves hardly any tracks; so without tracks, many isolated pixels are hot.
+  Undecided pixels are `Pixel.ISOLATED`.
 """
 
 from __future__ import annotations
@@ -30,34 +31,34 @@ from tica_fn.uncertainty.noise import trimming_of
 __all__ = ["LIMITS", "SKY_BLOCK", "Outliers", "local_sky"]
 
 SKY_BLOCK = 64
-"""Rows and columns of a part of the frame whose sky is one number."""
+"""Rows and columns of a block whose sky is one number."""
 _EVERY = 4
 _LOW = 0.1
 _LOW_SIGMAS = 1.2816
-"""The tenth part of normal noise lies so many deviations under its mean: a level that stars, which
-only add light, hardly move."""
+"""Deviations between the tenth percentile of normal noise and its mean.  Stars, which only add
+light, hardly change that percentile."""
 
 LIMITS = (0.3, 6.0, 3.0, 3.5)
-"""As `outlying_pixels` takes them.  0.3: stars of a deviation of 0.45 pixel have 0.36."""
+"""Limits of `outlying_pixels`.  0.3: stars with sigma 0.45 pixel have 0.36."""
 
 _LONE, _TRACK, _ONWARD, _DARK = 1 << 24, 1 << 25, 1 << 26, 1 << 27
 _FOUND = np.array([_LONE, _TRACK, _ONWARD, _DARK], dtype=np.int32)
 _FEW = 20
-"""Pixels that stand alone in a frame; a CCD has hundreds of hot ones where it has any."""
+"""Few isolated pixels in a frame; a CCD with hot pixels has hundreds."""
 _FEW_UNKNOWN = 5
-"""The same of pixels that a map of bad pixels does not know: one of six frames lacks a hot pixel in
-ten, which are as many as the rays that stand alone on a frame with mitigation."""
+"""Few isolated pixels outside the map of bad pixels.  A map from six frames misses a tenth of the
+hot pixels, about as many as there are isolated rays on a frame with mitigation."""
 _LONE_RAYS = 0.05
-"""Rays that stand alone for each pixel found in a track: 0.045 to 0.055, by benchmarks.flags."""
+"""Isolated rays per pixel found in a track: 0.045 to 0.055, by benchmarks.flags."""
 _STRAY_TRACKS = 100
-"""Pixels of tracks in a frame that are none, at most: 10 to 40 of a crowded field."""
+"""Largest number of false track pixels in a frame; a crowded field has 10 to 40."""
 _SURE = 0.9
 
 
 def local_sky(pixels: Array, variance: Array, first: int, last: int) -> Array:
-    """Light that is everywhere in each block of columns.
+    """Sky level of each block of columns.
 
-    `pixels`, `variance`: (rows, columns); gives (blocks,) float64, in their unit.
+    `pixels`, `variance`: (rows, columns).  Returns (blocks,) float64, in their unit.
     """
     out: list[Array] = []
     whole = first + (last - first) // SKY_BLOCK * SKY_BLOCK
@@ -72,7 +73,7 @@ def local_sky(pixels: Array, variance: Array, first: int, last: int) -> Array:
 
 
 def _low_part(values: Array, blocks: int) -> Array:
-    """Level that a tenth of each block of columns is below."""
+    """Tenth percentile of each block of columns."""
     rows, columns = values.shape
     apart = values.reshape(rows, blocks, columns // blocks).swapaxes(0, 1).reshape(blocks, -1)
     place = int(_LOW * apart.shape[1])
@@ -84,7 +85,7 @@ def _low_part(values: Array, blocks: int) -> Array:
 
 
 def _as_keys(bits: Array) -> Array:
-    """Whole numbers in the order of the reals that have these bits, and the other way."""
+    """Map the bits of reals to integers in the same order, and back."""
     info = np.iinfo(bits.dtype)
     return np.asarray(bits ^ ((bits >> (info.bits - 1)) & info.max))
 
@@ -94,9 +95,10 @@ def _nothing() -> dict[int, Array]:
 
 
 def _beside_nothing(quality: Array, places: Array) -> Array:
-    """Tell which pixels, by their place in the flat image, have no number or a neighbour without.
+    """Tell which pixels are NO_DATA or have such a neighbour.
 
-    `quality`: (rows, columns); `places`: (n,) int64; gives (n,) bool.
+    `quality`: (rows, columns); `places`: (n,) int64, indices in the flattened image.  Returns (n,)
+    bool.
     """
     rows, columns = quality.shape
     row, column = places // columns, places % columns
@@ -109,7 +111,7 @@ def _beside_nothing(quality: Array, places: Array) -> Array:
 
 
 def _runs(place: Place) -> tuple[tuple[int, int], ...]:
-    """Columns that neighbour each other: all science, or one amplifier's virtual ones."""
+    """Ranges of contiguous columns: all science columns, or one amplifier's virtual ones."""
     edges = [*range(0, SCIENCE_COLUMNS[0] + 1, VIRTUAL_COLUMNS)]
     edges += [*range(SCIENCE_COLUMNS[1], COLUMNS + 1, VIRTUAL_COLUMNS)]
     inside = np.clip(np.array(edges) - place.column, 0, place.shape[1]).tolist()
@@ -118,13 +120,13 @@ def _runs(place: Place) -> tuple[tuple[int, int], ...]:
 
 @attrs.frozen(eq=False, kw_only=True)
 class Outliers:
-    """How outliers of a piece are found.
+    """Plan for finding outliers in a piece.
 
-    `runs`: columns that neighbour each other, half-open: one amplifier's virtual ones, or all
-    science ones; `lit`: (columns,) bool, which are science; `tested`: (rows,) bool, rows that have
-    neighbours of their kind there; `trimmed`: whether cosmic rays were mitigated on board;
-    `share`: its part of a CCD; `known`: (rows, columns) int32 flags of the map, or None; `bands`:
-    sky of the science columns in bands of rows.
+    `runs`: half-open ranges of contiguous columns: one amplifier's virtual columns, or all science
+    columns; `lit`: (columns,) bool, science columns; `tested`: (rows,) bool, rows with neighbours
+    of the same kind; `trimmed`: whether cosmic rays were mitigated on board; `share`: fraction of
+    a CCD; `known`: (rows, columns) int32 flags of the map, or None; `bands`: sky of the science
+    columns in bands of rows.
     """
 
     runs: tuple[tuple[int, int], ...]
@@ -137,7 +139,7 @@ class Outliers:
 
     @classmethod
     def of(cls, piece: Frame, models: Models, place: Place) -> Outliers:
-        """Plan for a piece."""
+        """Make the plan for a piece."""
         rows, columns = place.shape
         column = np.arange(place.column, place.column + columns)
         lit = (column >= SCIENCE_COLUMNS[0]) & (column < SCIENCE_COLUMNS[1])
@@ -159,11 +161,11 @@ class Outliers:
         )
 
     def begun_anew(self) -> Outliers:
-        """Copy without the sky found so far."""
+        """Copy for a new frame, without the sky found so far."""
         return attrs.evolve(self, bands={})
 
     def fill(self, pixels: Array, variance: Array, first: int, out: Array) -> None:
-        """Mark outliers of rows from `first` on; the outermost two have no neighbours.
+        """Mark outliers of rows from `first` on; the outermost two rows lack neighbours.
 
         `pixels`, `variance`: (rows, columns); `out`: (rows, columns) int32, changed.
         """
@@ -181,7 +183,7 @@ class Outliers:
     def _fill_sky(
         self, pixels: Array, variance: Array, first: int, run: tuple[int, int], sky: Array
     ) -> None:
-        """Fill the sky of each row; that of bands which began before is known by now."""
+        """Fill the sky of each row; the sky of bands that began earlier is already known."""
         for band in range(first // SKY_BLOCK, -(-(first + len(sky)) // SKY_BLOCK)):
             inside = slice(max(band * SKY_BLOCK - first, 0), (band + 1) * SKY_BLOCK - first)
             whole = min(SKY_BLOCK, len(self.tested) - band * SKY_BLOCK)
@@ -190,17 +192,17 @@ class Outliers:
             sky[inside] = self.bands.get(band, np.nan)
 
     def map(self, bits: Array) -> None:
-        """Turn what `fill` found in a mean of many frames into a map, in place: hot and dead."""
+        """Turn the marks of `fill` in a mean of many frames into HOT and DEAD, in place."""
         lone, dark = (bits & _LONE > 0) & self.lit, (bits & _DARK > 0) & self.lit
         bits[:] = 0
         bits[lone] |= Pixel.HOT.value
         bits[dark] |= Pixel.DEAD.value
 
     def settle(self, quality: Array, blocked: Array, spoilt: Array) -> None:
-        """Say what the outliers of a whole piece are, in place.
+        """Classify the outliers of a whole piece, in place.
 
-        `blocked`: (columns,) bool, columns that are bright as a whole, which no track goes along;
-        `spoilt`: those whose level is wrong, in which a dark pixel may be anything.
+        `blocked`: (columns,) bool, columns that are bright as a whole, where tracks are not
+        followed; `spoilt`: columns with a wrong level, where dark pixels are not flagged.
         """
         flat = quality.reshape(-1)
         places = np.flatnonzero(flat >= _LONE)
@@ -212,14 +214,14 @@ class Outliers:
             found = np.where(self.known.reshape(-1)[places] & Pixel.HOT.value, 0, found)
         found = np.where((found & _ONWARD > 0) & blocked[columns], 0, found)
         found = np.where((found & _DARK > 0) & spoilt[columns], 0, found)
-        # What a wrong flat field makes of a pixel tells nothing of it.
+        # An invalid flat field says nothing about the pixel.
         found = np.where(flat[places] & Pixel.MODEL_INVALID.value > 0, 0, found)
         found = np.where(_beside_nothing(quality, places), 0, found)
         lit = self.lit[columns]
         flat[places[(found & _DARK > 0) & lit]] |= Pixel.DEAD.value
         lone, tracks = places[(found & _LONE > 0) & lit], int((found & _TRACK > 0).sum())
         flat[lone] |= self._what_stands_alone(len(lone), tracks).value
-        # Where no light is collected nothing is hot.
+        # Virtual pixels can't be hot.
         flat[places[(found & _LONE > 0) & ~lit]] |= Pixel.COSMIC_RAY.value
         if not self.trimmed or tracks > _STRAY_TRACKS:
             flat[places] |= found & (_TRACK | _ONWARD)
@@ -227,8 +229,8 @@ class Outliers:
             flat[places] &= _LONE - 1
 
     def _what_stands_alone(self, count: int, tracks: int) -> Pixel:
-        """What pixels that stand alone are, by their number and that of pixels in tracks."""
-        if self.known is not None:  # Many that a map does not know are hot since it was made.
+        """Class of isolated pixels, by their number and that of pixels in tracks."""
+        if self.known is not None:  # Many outside the map have become hot since it was made.
             many = self.trimmed and tracks <= _STRAY_TRACKS and count > _FEW_UNKNOWN
             return Pixel.ISOLATED if many else Pixel.COSMIC_RAY
         if count <= _FEW:

@@ -1,6 +1,6 @@
-"""Flags of pixels: what each pixel of a frame is, and what is wrong with it.
+"""Flags of pixels.
 
-The bits are those of `Pixel`; `flag_pixels` finds them.  Flags of whole frames are in
+`Pixel` defines the bits; `flag_pixels` sets them.  Flags of whole frames are in
 `tica_fn.quality.frame_flags`, those of calibration models in `tica_fn.quality.known_models`.
 """
 
@@ -36,30 +36,28 @@ def flag_pixels(
     Parameters
     ----------
     frame : Frame
-        Frame whose pedestals were subtracted, calibrated as far as it may be; not modified.
+        Frame whose pedestals were subtracted, at any later stage of calibration; not modified.
     models : Models
         Models that it was calibrated with.
     full_well_e : float
-        Electrons per read from which on a pixel counts as saturated.
+        Electrons per read from which a pixel counts as saturated.
     cosmic_rays : bool
-        Whether to look for cosmic rays, hot and dead pixels; that needs the frame's variance or
-        noise.
+        Look for cosmic rays, hot and dead pixels; this needs the frame's variance or noise.
     noise : Noise, optional
-        Noise of the frame, where it has no variance; measured in its overclock pixels if not
-        given.
+        Noise of a frame without variance; by default measured in its overclock pixels.
 
     Returns
     -------
     Frame
-        The same frame with `Frame.quality`, (rows, columns) int32 of `Pixel` bits; bits that it
-        had stay.
+        The same frame with `Frame.quality`, (rows, columns) int32 of `Pixel` bits; existing bits
+        are kept.
 
     Raises
     ------
     FrameError
-        If the pedestals are still in the pixels.
+        If the pedestals were not subtracted.
     MissingCollateralError
-        If nothing tells the noise.
+        If the noise is neither given nor measurable.
 
     Examples
     --------
@@ -75,7 +73,7 @@ def flag_pixels(
     <Pixel.SATURATED|BLEED_COLUMN: 80>
     """
     if step_at("pedestal", frame.steps) is None:
-        raise FrameError("flags need a frame whose pedestals were subtracted: they are no signal")
+        raise FrameError("flags need a frame whose pedestals were subtracted: they are not signal")
     noisy = frame
     if cosmic_rays and frame.variance is None:
         noisy = estimate_variance(models, noise)(frame)
@@ -99,7 +97,7 @@ def flag_pixels(
 
 
 def naming_map(frame: Frame, models: Models) -> Frame:
-    """Frame whose provenance names the map of bad pixels, where there is one."""
+    """Frame whose provenance names the map of bad pixels, if there is one."""
     file, known = models.bad_pixels_file, frame.provenance
     if file is None or known is None or file in known.files:
         return frame

@@ -1,8 +1,8 @@
-"""Scattered light: a smooth sky that is too bright somewhere, a ramp or a glow in a corner.
+"""Scattered light: a smooth sky that is too bright somewhere, such as a ramp or a corner glow.
 
-The sky of each part of 32 x 32 pixels is the darkest fifth of it; parts beside a saturated star,
-whose halo is no scattered light, are left out; the median of three by three parts is the smooth
-sky.  What is narrower than about 100 pixels is none.
+The sky of each block of 32 x 32 pixels is its 20th percentile.  Blocks beside a saturated star are
+left out, because its halo is not scattered light.  The smooth sky is the median of 3 x 3 blocks, so
+light narrower than about 100 pixels does not count.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ __all__ = ["brightest_part"]
 _PART = 32
 _LOW_PERCENTILE = 20
 _HALO_PARTS = 2
-"""Parts around a saturated pixel that its star lights."""
+"""Blocks around a saturated pixel that contain its star's halo."""
 
 
 def brightest_part(light: Array, full: Array, row_step: int = 4) -> float:
-    """Brightest smooth sky of an amplifier; NaN where all is beside saturated stars.
+    """Brightest smooth sky of an amplifier; NaN if all of it is beside saturated stars.
 
-    `light`: (rows, columns) science pixels, of which each is `row_step` rows from the next;
-    `full`: (rows, columns) bool, which are saturated.
+    `light`: (rows, columns) science pixels, every `row_step`-th row; `full`: (rows, columns) bool,
+    saturated pixels.
     """
     rows, columns = (
         min(_PART // step, size) for step, size in zip((row_step, 1), light.shape, strict=True)
@@ -42,20 +42,20 @@ def brightest_part(light: Array, full: Array, row_step: int = 4) -> float:
         halo = np.asarray(_around(halo, False).any(axis=0))
     sky[halo] = np.nan
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of parts that have no neighbours with a sky.
+        warnings.simplefilter("ignore")  # For blocks without any neighbour with a sky.
         smooth = np.nanmedian(_around(sky, None), axis=0)
         smooth[np.isfinite(_around(sky, None)).sum(axis=0) < _LEAST] = np.nan
         return float(np.nanmax(smooth))
 
 
 _LEAST = 5
-"""Parts of nine that must have a sky."""
+"""Blocks of nine that must have a sky."""
 
 
 def _around(values: Array, edge: bool | None) -> Array:
-    """Each part and its eight neighbours; beyond the border `edge`, or the border again.
+    """Each block and its eight neighbours; beyond the border `edge`, or the border repeated.
 
-    Gives (9, rows, columns).
+    Returns (9, rows, columns).
     """
     padded = np.pad(values, 1, mode="edge")
     if edge is not None:

@@ -1,8 +1,8 @@
-"""Pixels that are bright in one frame only: cosmic rays, told from stars by time.
+"""Pixels that are bright in one frame only: cosmic rays, distinguished from stars by time.
 
-The pointing moves from frame to frame, so stars do too, by 0.1 pixel and more: what a pixel may
-gain by that is the difference of the light in its neighbourhood.  Scattered light that comes and
-goes is smooth, and is taken off part by part.
+The pointing, and so the stars, move by 0.1 pixel and more from frame to frame.  A pixel may gain
+as much light by this as the pixels around it differ.  Changing scattered light is smooth and is
+subtracted block by block.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ __all__ = ["mark_series", "mark_transients"]
 _SIGMAS = 5.5
 _BLOCK = 64
 _FLICKER = 0.02
-"""Part of its light that a pixel may gain without any motion: stars vary."""
+"""Fraction of its light that a pixel may gain without motion, because stars vary."""
 _NOISE_OF_RANGE = 4.0
-"""Standard deviations that the largest and the least of nine pixels of an even sky differ by."""
+"""Range of nine pixels of a uniform sky, in standard deviations."""
 
 
 def mark_transients(frame: Frame, before: Frame, after: Frame, *, sigmas: float = _SIGMAS) -> Frame:
     """Flag pixels that are brighter in a frame than in the ones before and after it.
 
-    A pixel is a cosmic ray where it exceeds the brighter of its neighbours in time by so many
-    standard deviations, and by what the pointing may move: all by which the pixels around it
-    differ, and a fiftieth of its light.
+    A pixel is a cosmic ray if it exceeds the brighter of the two other frames by the sum of
+    `sigmas` standard deviations, the difference between the pixels around it (which pointing jitter
+    may cause), and a fiftieth of its light.
 
     Parameters
     ----------
     frame : Frame
         Calibrated frame with `variance`; not modified.
     before, after : Frame
-        The same pixels, calibrated in the same way; two frames that follow where there is none
-        before, or two that come before.
+        The same pixels, calibrated in the same way.  For the first frame of a series use the next
+        two, for the last the previous two.
     sigmas : float
         Standard deviations of the difference of two frames.
 
     Returns
     -------
     Frame
-        The frame with `Pixel.COSMIC_RAY` added to its `quality`; `Pixel.ISOLATED` becomes that,
-        or `Pixel.HOT` where the pixel is as bright in the other frames.
+        The frame with `Pixel.COSMIC_RAY` added to its `quality`; `Pixel.ISOLATED` becomes
+        `Pixel.COSMIC_RAY`, or `Pixel.HOT` if the pixel is as bright in the other frames.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def mark_transients(frame: Frame, before: Frame, after: Frame, *, sigmas: float 
 
 
 def mark_series(frames: Iterable[Frame], models: Models) -> Iterator[Frame]:
-    """Mark the transients of frames that follow each other; fewer than three stay as they are."""
+    """Flag the transients of consecutive frames; fewer than three stay unchanged."""
     waiting: list[Frame] = []
     done = 0
     for frame in frames:
@@ -116,21 +116,21 @@ def mark_series(frames: Iterable[Frame], models: Models) -> Iterator[Frame]:
         waiting.pop(0)
     if done:
         before, last = waiting
-        # The one before the two is gone: the last is held to what is left twice.
+        # The frame before these two is gone, so the last is compared with the remaining one.
         yield _marked(last, before, before, models)
     else:
         yield from waiting
 
 
 def _marked(frame: Frame, before: Frame, after: Frame, models: Models) -> Frame:
-    """Frame with transients marked; its variance as it was."""
+    """Frame with flagged transients; its variance is unchanged."""
     known = frame if frame.variance is not None else estimate_variance(models)(frame)
     out = mark_transients(known, before, after)
     return attrs.evolve(frame, quality=without_known(out.quality, frame, models))
 
 
 def without_known(quality: Array | None, frame: Frame, models: Models) -> Array | None:
-    """Flags in which a ray is no hot pixel, unless the map of bad pixels says so too."""
+    """Flags without HOT for rays, unless the map of bad pixels also has the pixel."""
     if quality is None:
         return None
     rows, columns = frame.shape
@@ -143,7 +143,7 @@ def without_known(quality: Array | None, frame: Frame, models: Models) -> Array 
 
 
 def _smooth(values: Array) -> Array:
-    """Median of each part of an image, spread over it."""
+    """Median of each block of an image, repeated over the block."""
     out = np.zeros_like(values)
     for row in range(0, values.shape[0], _BLOCK):
         for column in range(0, values.shape[1], _BLOCK):
@@ -155,7 +155,7 @@ def _smooth(values: Array) -> Array:
 
 
 def _range(values: Array) -> Array:
-    """Largest less least of each pixel and its eight neighbours; of those that are there."""
+    """Range of each pixel and its existing neighbours."""
     out = []
     for extreme in (np.fmax, np.fmin):
         best = values

@@ -1,1 +1,1 @@
-"""Where calibration models come from: DVC remotes and MAST, a cache, verified installation."""
+"""Downloads of models and raw files: DVC remotes, MAST, a cache, verified installation."""

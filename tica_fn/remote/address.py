@@ -16,13 +16,13 @@ def clean_url(url: str) -> str:
     except ValueError as error:
         raise RemoteError(f"{url}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise RemoteError(f"{url}: the address of a remote begins with http:// or https://")
+        raise RemoteError(f"{url}: the address of a remote must begin with http:// or https://")
     place = parts.path.rstrip("/") + "/"
     return urlunsplit((parts.scheme, parts.netloc.rstrip(":"), place, "", ""))
 
 
 def joined(base: str, address: str) -> str | None:
-    """Address as seen from a base; None unless it is one of http or https."""
+    """Address relative to a base; None unless it is an http or https address."""
     try:
         whole = urljoin(base, address)
         parts = _split(whole)
@@ -41,7 +41,7 @@ def shown(url: str) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """Parts of an address; ValueError where a host or port can't be one."""
+    """Parts of an address; ValueError for an impossible host or port."""
     parts = urlsplit(url)
-    parts.port  # noqa: B018  # a property that checks
+    parts.port  # noqa: B018  # This property checks the port.
     return parts

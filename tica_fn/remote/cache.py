@@ -98,10 +98,10 @@ class Cache:
     def hash_kind(
         self, path: Path, md5: str, digest: Digest, *, legacy: bool, listing: bool = False
     ) -> str | None:
-        """Find the hash by which a file is the object that is named, or None.
+        """Kind of hash by which a file is the named object, or None.
 
-        The text hash of old remotes leaves open where a CR stands.  A file that has no better one
-        must also be a whole FITS file whose sums are right, and be the same as at first sight.
+        The text hash of old remotes ignores CRs before LFs.  A file that matches only that one must
+        also be a complete FITS file with correct checksums, and the same as when first fetched.
         """
         kind = dvc_hash_kind(path, md5, digest, legacy=legacy)
         if kind == "md5-dos2unix" and not listing:
@@ -132,7 +132,7 @@ class Cache:
         listing: bool = False,
         limit: int | None = None,
     ) -> CachedFile:
-        """Return an object, from the cache or else from the remote: at most so many bytes."""
+        """Return an object from the cache, or from the remote, with at most `limit` bytes."""
         limit = limit or (_LARGEST_LISTING if listing else LARGEST_MODEL)
         found = self.find(md5, legacy=legacy, listing=listing)
         if found is None:
@@ -161,12 +161,12 @@ class Cache:
         report: Report,
         limit: int,
     ) -> CachedFile:
-        """Complete the part, hash it, give it its name; a wrong one that had been resumed, anew."""
+        """Complete the part, hash it, rename it; if it was resumed and is wrong, start again."""
         part = Path(stream.name)
         while True:
             layout, kept = self._from_either(remote, md5, legacy, listing, stream, report, limit)
             digest = digest_file(part)
-            why = f"its MD5 is {digest.md5}, not the {md5} it is named by"
+            why = f"its MD5 is {digest.md5}, not {md5} as in its name"
             try:
                 kind = self.hash_kind(part, md5, digest, legacy=layout, listing=listing)
             except BadFileError as error:
@@ -179,7 +179,7 @@ class Cache:
             if not kept:
                 raise RefusedError(
                     f"{shown(remote.url)}{object_key(md5, legacy=layout, listing=listing)}: wrong "
-                    f"content: {why} ({digest.size_bytes} bytes, thrown away)"
+                    f"content: {why} ({digest.size_bytes} bytes, discarded)"
                 )
 
     def _from_either(
@@ -192,7 +192,7 @@ class Cache:
         report: Report,
         limit: int,
     ) -> tuple[bool, bool]:
-        """Download from either layout: whether it was the old one, and a part was kept."""
+        """Download from either layout; tell whether it was the old one and a part was resumed."""
         keys = [object_key(md5, legacy=old, listing=listing) for old in (legacy, not legacy)]
         for old, key in zip((legacy, not legacy), keys, strict=True):
             try:

@@ -1,4 +1,4 @@
-"""Exposure times that there are models for, and how folders and outputs are named."""
+"""Exposure times with models, and the names of their folders and outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tica_fn.errors import ModelError
 __all__ = ["EXPOSURES", "FLAT_OUTPUT", "ROLES", "Exposure", "Role", "Wanted", "exposure", "wanted"]
 
 FLAT_OUTPUT = "flat_combine/780nm"
-"""Flats are of one kind for all exposure times."""
+"""Name of the flats, which are the same for all exposure times."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +70,7 @@ class Wanted:
 
     @property
     def path(self) -> str:
-        """Where it lies in ``calibration_<exposure>``."""
+        """Its path in ``calibration_<exposure>``."""
         return f"{self.role.folder}/{self.name}"
 
 
@@ -85,7 +85,7 @@ def exposure(name: str) -> Exposure:
 
 
 def wanted(camera: int | None = None, ccd: int | None = None) -> tuple[Wanted, ...]:
-    """Files of the CCDs asked for."""
+    """Files of the requested CCDs."""
     check_ccd(1 if camera is None else camera, 1 if ccd is None else ccd)
     return tuple(
         Wanted(role=role, camera=c, ccd=d)

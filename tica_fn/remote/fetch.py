@@ -43,7 +43,7 @@ class Listing:
     entries: tuple[Entry, ...]
 
     def roles(self) -> tuple[Role, ...]:
-        """Kinds of models that are in it, told by the names of its files."""
+        """Kinds of models in it, from the names of its files."""
         names = [entry.relpath for entry in self.entries]
         return tuple(
             role for role in ROLES if any(n.endswith(f"_{role.ending}.fits") for n in names)
@@ -146,7 +146,7 @@ def fetch_output(
     jobs: int = 4,
     stream: TextIO | None = None,
 ) -> list[Path]:
-    """Download, verify and lay all files of an output into a folder: links into the cache."""
+    """Download and verify all files of an output, and link them from a folder to the cache."""
     entries = _listing(output, remote, cache).entries
     for entry in entries:
         parts = PurePosixPath(entry.relpath).parts
@@ -172,7 +172,7 @@ def fetch_output(
 
 
 def _already(cache: Cache, path: Path, entry: Entry, output: Output) -> CachedFile | None:
-    """Use the file at the destination if it is right: fetched before, or by DVC."""
+    """Use the file at the destination if it is right, fetched before or by DVC."""
     if not path.is_file():
         return None
     digest = digest_file(path)
@@ -244,7 +244,7 @@ def _listing(output: Output, remote: Remote, cache: Cache) -> Listing:
 def fetch_parallel(get: Callable[[T], R], items: Sequence[T], jobs: int, remote: Remote) -> list[R]:
     """Download files in parallel; the first failure stops the rest."""
     if jobs < 1:
-        raise ValueError(f"at least one file at a time must be fetched, not {jobs}")
+        raise ValueError(f"jobs must be at least 1, not {jobs}")
     with ThreadPoolExecutor(max_workers=min(jobs, max(len(items), 1))) as pool:
         futures = [pool.submit(get, item) for item in items]
         try:

@@ -1,4 +1,4 @@
-"""SHA-256 of files without a reliable published hash: recorded once, checked ever after."""
+"""SHA-256 of files without a reliable published hash: recorded once, then checked."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["FirstSight", "check_whole"]
 
 
 def check_whole(path: Path) -> list[RawHDU]:
-    """Refuse anything but exactly one whole FITS file with correct checksums."""
+    """Refuse anything but exactly one complete FITS file with correct checksums."""
     file = held(path)
     hdus = read_headers(path, file)
     verify_sums(path, hdus, sums_of(file, hdus)[0])
     size = max(hdu.stop for hdu in hdus if isinstance(hdu, UnreadHDU))
     if size != file.size:
-        raise BadFileError(f"{path}: {file.size} bytes, but its headers tell of {size}")
+        raise BadFileError(f"{path}: {file.size} bytes, but its headers announce {size}")
     for number, hdu in enumerate(hdus):
         if not (hdu.text.isascii() and hdu.text.isprintable()):
             raise BadFileError(f"{path}: HDU {number}: the header holds more than printable text")

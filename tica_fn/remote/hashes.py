@@ -1,12 +1,12 @@
-"""Hashes of model files, as DVC makes them.
+"""Hashes of model files, computed as by DVC.
 
 DVC 3 names an object by the plain MD5 of its bytes.  DVC 1 and 2 name it by the MD5 after turning
 CR LF into LF *when the file looks like text*, and a FITS file does: its first 512 bytes are
-header cards.  A float32 image holds the byte pair 0D 0A every 65,536 places by chance, so the
-plain MD5 of practically every FITS file differs from the name of its object in an old remote.
-The rule is repeated here exactly: pieces of 1 MiB, each converted by itself (a pair that a
-boundary cuts stays), text being decided by the first 512 bytes of the file (DVC 1 and early 2) or
-of each piece (later versions).
+header cards.  In a float32 image the byte pair 0D 0A occurs by chance about every 65,536 bytes, so
+the plain MD5 of practically every FITS file differs from the name of its object in an old remote.
+The same rule is applied here: pieces of 1 MiB are converted separately (a pair cut by a boundary
+stays), and the first 512 bytes of the file (DVC 1 and early 2) or of each piece (later versions)
+decide whether it is text.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def dvc_hash_kind(path: Path, expected: str, digest: Digest, *, legacy: bool) ->
 
 
 def _text_hashes(path: Path) -> tuple[str, str]:
-    """MD5 by the two variants of the text rule: decided once for the file, or for each piece."""
+    """MD5 with the two variants of the text rule: decided once per file, or for each piece."""
     by_file = hashlib.md5(usedforsecurity=False)
     by_piece = hashlib.md5(usedforsecurity=False)
     file_is_text: bool | None = None

@@ -1,8 +1,8 @@
 """Resumable downloads over HTTP into a ``.part`` file.
 
-The part file is all the state there is: a download that is killed at any point goes on from the
-part's end (a ``Range`` request) at the next call.  Nothing here decides whether the bytes are
-right; the caller hashes the part before it gives it a name.
+The part file is the only state: a download that is killed at any point is resumed at the end of the
+part (with a ``Range`` request) by the next call.  Whether the bytes are right is not checked here;
+the caller hashes the part before renaming it.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Client:
     ) -> bool:
         """Complete a part file of at most `limit` bytes; True if its content was kept.
 
-        A try counts as a failure unless it was faster than the slowest rate allowed, so that a
-        server can't spin a download out by a byte a time.
+        An attempt counts as failed unless it was faster than the slowest allowed rate, so that a
+        server can't delay a download by sending single bytes.
         """
         failures, kept = 0, part.seek(0, os.SEEK_END) > 0
         while True:
@@ -76,8 +76,8 @@ class Client:
                 failures = 0 if reached - furthest >= least else failures + 1
                 if failures >= self.tries:
                     raise RemoteError(
-                        f"{shown(url)}: {broken} (tries in a row: {failures}; bytes kept: "
-                        f"{reached}; run it again to go on)"
+                        f"{shown(url)}: {broken} (failed attempts: {failures}; bytes kept: "
+                        f"{reached}; run it again to resume)"
                     ) from None
             if self.stop.wait(self.pause_s * 2 ** max(failures - 1, 0) if failures else 0):
                 raise RemoteError(f"{shown(url)}: stopped")
@@ -108,15 +108,15 @@ class Client:
                 start, total = _range_of(answer, url, offset)
                 if start != offset:
                     restart(part)
-                if start is None:  # what is here is no beginning of the file: anew
+                if start is None:  # The part is not the beginning of the file: start again.
                     self._try(url, part, report, validator, limit)
                     return False
                 if total is not None and start == total:
                     return True
                 if limit is not None and total is not None and total > limit:
                     raise RefusedError(
-                        f"{shown(url)}: the server announces {total} bytes, at most {limit} are "
-                        "expected"
+                        f"{shown(url)}: the server announces {total} bytes, but at most {limit} "
+                        "are expected"
                     )
                 if validator is not None:
                     _write_mark(validator, answer)
@@ -159,9 +159,9 @@ class Client:
             answer.close()
             to = joined(place, said)
             if to is None:
-                raise RefusedError(f"{shown(url)}: the server sends us to {shown(said)}")
+                raise RefusedError(f"{shown(url)}: the server redirects to {shown(said)}")
             place = to
-        raise RefusedError(f"{shown(url)}: the server sends us on more than {_REDIRECTS} times")
+        raise RefusedError(f"{shown(url)}: the server redirects more than {_REDIRECTS} times")
 
     def _receive(
         self,
@@ -177,14 +177,14 @@ class Client:
         check_room(part, start, total)
         report(there, total)
         with no_slower(answer, self.timeout_s, lambda: there):
-            # As it is sent: a server that packs what is a packed file already changes nothing.
+            # Undecoded, so that a server's label of compression for a .gz file changes nothing.
             for piece in answer.raw.stream(_PIECE, decode_content=False):
                 if self.stop.is_set():
                     break
                 if total is not None and there + len(piece) > total:
                     raise _BrokenOffError("the server sent more than it announced")
                 if limit is not None and there + len(piece) > limit:
-                    raise RefusedError(f"{shown(url)}: more than the {limit} bytes expected came")
+                    raise RefusedError(f"{shown(url)}: more than the expected {limit} bytes came")
                 append(part, piece)
                 there += len(piece)
                 report(there, total)
@@ -199,13 +199,13 @@ class Client:
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
             self._local.session.headers["User-Agent"] = "tica-fn"
-            # We follow redirects; requests would look where they lead, and read their bodies.
+            # Redirects are followed by `_ask`; requests itself would read their bodies.
             self._local.session.get_redirect_target = lambda _: None
         return self._local.session
 
 
 def _range_of(answer: Any, url: str, offset: int) -> tuple[int | None, int | None]:
-    """First byte an answer brings (None: not what was asked for), and the whole length."""
+    """First byte of an answer (None if it is not the requested one), and the whole length."""
     status = answer.status_code
     length = _length_of(answer, url)
     if status == 200:
@@ -218,7 +218,7 @@ def _range_of(answer: Any, url: str, offset: int) -> tuple[int | None, int | Non
         right = first.isdecimal() and last.isdecimal() and int(first) == offset <= int(last)
         if not right or not offset or (total is not None and int(last) >= total):
             raise RefusedError(
-                f"{shown(url)}: bytes from {offset} on were asked for, the server sends {content!r}"
+                f"{shown(url)}: bytes from {offset} were requested, the server sends {content!r}"
             )
         return offset, int(last) + 1 if total is None else total
     if status == 416 and offset:
@@ -264,7 +264,7 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _in_words(cause: BaseException) -> str:
-    """Say a reason in a few words."""
+    """Describe a reason in a few words."""
     if isinstance(cause, IncompleteRead):
         return "the transfer broke off"
     if isinstance(cause, OSError) and cause.strerror:

@@ -1,9 +1,9 @@
-"""Install verified files in a model folder, each whole or not at all.
+"""Install verified files in a model folder, each completely or not at all.
 
-Everything has been downloaded and hashed before the folder is touched.  The new files are first put
-beside their places under hidden names, then the record is extended by them, then each is renamed
-into place, then the record drops the old ones; a process that dies at any point leaves whole files
-only, each with its version.
+Everything has been downloaded and hashed before the folder is touched.  New files are first put
+beside their destinations under hidden names; then they are added to the record; then they are
+renamed; finally the old ones are removed from the record.  A process that dies at any point leaves
+only complete files, each with its recorded version.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_LINK = frozenset(
 def install(folder: Path, files: list[tuple[Origin, CachedFile]], locks: Path) -> None:
     """Install files in a folder and record their versions.
 
-    Files are hard links to the cache where that is possible, else copies; read-only in any case.
+    Files are hard links to the cache if possible, else copies; in any case they are read-only.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = str(folder.resolve()).replace(os.sep, "%")[-200:]
@@ -52,7 +52,7 @@ def install(folder: Path, files: list[tuple[Origin, CachedFile]], locks: Path) -
                 aside.replace(path)
                 sync_folder(path.parent)
         finally:
-            # Renaming one link onto another of the same file does nothing, and leaves it.
+            # Renaming a link onto another link of the same file does nothing.
             for aside, _ in staged:
                 aside.unlink(missing_ok=True)
         kept = (origin for origin in old if origin.path not in new)
@@ -61,7 +61,7 @@ def install(folder: Path, files: list[tuple[Origin, CachedFile]], locks: Path) -
 
 
 def lay(cached: CachedFile, path: Path) -> None:
-    """Put a verified file in its place, at once."""
+    """Put a verified file in its place."""
     if path.is_file() and digest_file(path) == cached.digest:
         return
     aside = _stage(cached, path)
@@ -78,7 +78,7 @@ def _make_folder(place: Path) -> None:
 
 
 def _stage(cached: CachedFile, path: Path) -> Path:
-    """Put a file beside its place under a hidden name."""
+    """Put a file beside its destination under a hidden name."""
     aside = path.with_name(f".{path.name}{_ASIDE}")
     try:
         os.link(cached.path, aside)
@@ -104,5 +104,5 @@ def _copy(cached: CachedFile, aside: Path) -> None:
             raise OSError(error.errno, "disk full; nothing was installed", str(aside)) from None
         raise
     if digest_file(aside) != cached.digest:
-        raise BadFileError(f"{aside}: the copy does not read back as what was written")
+        raise BadFileError(f"{aside}: the copy differs from what was written")
     aside.chmod(0o444)

@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and whether it is still what was fetched."""
+"""Status of installed models: what is missing, and whether files are unchanged."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tica_fn.remote.pointers import Output, known_outputs
 __all__ = ["FileCheck", "FolderStatus", "list_models", "model_folders", "verify_folder"]
 
 IMAGE_BYTES = 17_760_960
-"""One model file of TICA's: a float32 readout and a header of two blocks."""
+"""Size of one of TICA's model files: a float32 readout and a header of two blocks."""
 
 
 @attrs.frozen(kw_only=True)
 class FolderStatus:
-    """One model folder, as it should be and as it is."""
+    """Status of one model folder."""
 
     name: str
     folder: str
@@ -91,7 +91,7 @@ def model_folders(target: Path) -> tuple[Path, ...]:
 
 
 def verify_folder(folder: Path) -> tuple[FileCheck, ...]:
-    """Hash every model file in a folder again and compare with what was recorded."""
+    """Hash every model file in a folder again and compare it with the record."""
     recorded: dict[str, list[str]] = {}
     version: dict[tuple[str, str], str] = {}
     for origin in read_origins(folder):
@@ -103,15 +103,15 @@ def verify_folder(folder: Path) -> tuple[FileCheck, ...]:
     checks = []
     for path in sorted({*recorded, *there}):
         if not (folder / path).is_file():
-            verdict, detail = "missing", "recorded, but not there; fetch again"
+            verdict, detail = "missing", "recorded, but missing; fetch it again"
         elif path not in recorded:
-            verdict, detail = "unrecorded", "nothing is recorded of it; fetch checks and records it"
+            verdict, detail = "unrecorded", "not recorded; fetch checks and records it"
         else:
             sha256 = digest_file(folder / path).sha256
             if sha256 in recorded[path]:
                 verdict, detail = "ok", version[path, sha256]
             else:
                 verdict = "changed"
-                detail = f"its SHA-256 is {sha256}, recorded is {recorded[path][-1]}; fetch again"
+                detail = f"SHA-256 is {sha256}, recorded is {recorded[path][-1]}; fetch it again"
         checks.append(FileCheck(path=path, verdict=verdict, detail=detail))
     return tuple(checks)

@@ -1,7 +1,8 @@
 """SPOC's flat fields and 2-D blacks from MAST, by their public names.
 
-MAST publishes no hashes of these files.  What comes must be a whole FITS model of that CCD whose
-sums are right; its SHA-256 is then recorded beside the cache, and later fetches must agree with it.
+MAST publishes no hashes of these files.  A download must be a complete FITS model of the CCD with
+correct checksums; its SHA-256 is then recorded in the cache, and later downloads must agree with
+it.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ __all__ = ["MAST_FOLDER", "MAST_REMOTE", "fetch_mast", "mast_names"]
 
 MAST_REMOTE = "https://archive.stsci.edu/missions/tess/models/"
 MAST_FOLDER = "calibration_spoc"
-"""Folder the models are installed in; their bias is per read, so it serves any exposure time."""
+"""Folder for these models; their bias is per read, so it serves any exposure time."""
 MAST_VERSION = "2018323"
 """Date in the names of the models, year and day of the year."""
 _KINDS = {"bias": "2dblack", "flat": "flat"}
 
 
 def mast_names(camera: int | None = None, ccd: int | None = None) -> tuple[str, ...]:
-    """Names of the files of the CCDs asked for."""
+    """Names of the files of the requested CCDs."""
     return tuple(
         f"tess{MAST_VERSION}-{w.camera}-{w.ccd}-{_KINDS[w.role.name]}.fits"
         for w in wanted(camera, ccd)
@@ -80,7 +81,7 @@ def fetch_mast(
 
 
 def _obtain(cache: Cache, remote: Remote, name: str, report: Report) -> CachedFile:
-    """File from the cache or the server, in agreement with the hash recorded for its name."""
+    """File from the cache or the server; it must agree with the hash recorded for its name."""
     path = cache.folder / "mast" / name
     first = FirstSight(cache.folder / "mast" / "sha256.json", cache.parts() / "mast-record.lock")
     part = cache.parts() / f"{name}.part"
@@ -105,20 +106,20 @@ def _obtain(cache: Cache, remote: Remote, name: str, report: Report) -> CachedFi
             mark.unlink(missing_ok=True)
             if isinstance(error, RefusedError):
                 raise
-            raise RemoteError(f"{shown(remote.url)}{name}: {error}; thrown away") from None
+            raise RemoteError(f"{shown(remote.url)}{name}: {error}; discarded") from None
         mark.unlink(missing_ok=True)
         give_name(part, path)
     return CachedFile(path=path, digest=digest, hash_kind="first use")
 
 
 def check_model(part: Path, name: str) -> None:
-    """Refuse a file that is not the model its name promises."""
+    """Refuse a file that is not the model given by its name."""
     camera, ccd, kind = name.removesuffix(".fits").split("-")[1:]
     try:
         check_whole(part)
         check_spoc_model(part, int(camera), int(ccd), "flat" if kind == "flat" else "bias")
     except (BadFileError, ModelError) as error:
         raise BadFileError(
-            f"what came ({part.stat().st_size} bytes) is not the model of camera {camera} CCD "
+            f"the download ({part.stat().st_size} bytes) is not the model of camera {camera} CCD "
             f"{ccd}: {str(error).removeprefix(f'{part}: ')}"
         ) from None

@@ -1,4 +1,4 @@
-"""Part files: unfinished downloads that one process at a time may write."""
+"""Part files: unfinished downloads, which only one process at a time may write."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["append", "check_room", "exclusive", "restart"]
 def exclusive(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for appending, locked against other processes.
 
-    The lock goes with the process, however that ends.
+    The lock ends with the process, however that ends.
     """
     while True:
         with path.open("a+b", buffering=0) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            # Whoever held it may have renamed or deleted the file that was opened here.
+            # Another process that held the lock may have renamed or deleted this file.
             try:
                 current = os.stat(path).st_ino == os.fstat(stream.fileno()).st_ino  # noqa: PTH116
             except FileNotFoundError:
@@ -63,5 +63,5 @@ def check_room(part: IO[bytes], start: int, total: int | None) -> None:
 
 def _explained(error: OSError, part: IO[bytes]) -> OSError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OSError(error.errno, "disk full; what has come is kept", part.name)
+        return OSError(error.errno, "disk full; the part downloaded so far is kept", part.name)
     return OSError(error.errno, error.strerror, part.name)

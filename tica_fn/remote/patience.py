@@ -1,4 +1,4 @@
-"""Overall time limits for servers: a socket's own timeout starts again with each byte."""
+"""Overall time limits for servers; a socket's own timeout restarts with each byte."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def no_slower(answer: Any, window_s: float, count: Callable[[], int]) -> Iterato
     """Abort a transfer that falls below the slowest rate in any window."""
     try:
         line = socket.socket(fileno=os.dup(answer.raw.fileno()))
-    except (OSError, ValueError):  # All of it has come already.
+    except (OSError, ValueError):  # The answer is complete already.
         yield
         return
     done, slow = threading.Event(), threading.Event()

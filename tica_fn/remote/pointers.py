@@ -53,7 +53,7 @@ class Entry:
 
 
 def check_md5(text: object, where: str) -> str:
-    """Refuse what is not an MD5; a trailing ``.dir`` is taken off."""
+    """Refuse text that is not an MD5; a trailing ``.dir`` is removed."""
     digits = str(text).lower().removesuffix(".dir")
     if not _MD5.fullmatch(digits):
         raise ModelError(f"{where}: {text!r} is not an MD5 of 32 hexadecimal digits")
@@ -62,7 +62,7 @@ def check_md5(text: object, where: str) -> str:
 
 @cache
 def known_outputs(table: str = "model_outputs") -> dict[str, Output]:
-    """Read the outputs of TICA's repository that a table of the package names."""
+    """Read the outputs of TICA's repository from a table in the package."""
     text = files("tica_fn").joinpath(f"data/{table}.csv").read_text()
     return {
         row["name"]: Output(
@@ -76,7 +76,7 @@ def known_outputs(table: str = "model_outputs") -> dict[str, Output]:
 
 
 def pointer_text(output: Output) -> str:
-    """Write a pointer as DVC does."""
+    """Text of a pointer in DVC's format."""
     lines = ["outs:", f"- md5: {output.md5}.dir", f"  size: {output.size_bytes}"]
     lines.append(f"  nfiles: {output.files}")
     if not output.legacy:
@@ -90,7 +90,7 @@ def read_pointer(path: Path, folder: Path) -> Output | None:
     import yaml
 
     try:
-        # As text, for a hash may consist of digits alone.
+        # As text, since a hash may consist of digits alone.
         content = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
         (out,) = content["outs"]
         place = path.parent.relative_to(folder) / str(out["path"])
@@ -113,7 +113,7 @@ def read_pointers(folder: Path) -> dict[str, Output]:
     pointers = [read_pointer(p, folder) for p in sorted(folder.rglob("*.dvc")) if p.is_file()]
     found = {output.name: output for output in pointers if output is not None}
     if not found:
-        raise BadFileError(f"{folder}: no DVC pointer files (*.dvc) of folders in it")
+        raise BadFileError(f"{folder}: contains no DVC pointer files (*.dvc) of folders")
     return found
 
 

@@ -12,7 +12,7 @@ __all__ = ["ProgressBar", "human", "show_progress"]
 
 
 def human(size_bytes: float) -> str:
-    """Size for people."""
+    """Size in readable form."""
     for unit in ("B", "kB", "MB"):
         if size_bytes < 999.5:
             return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
@@ -32,7 +32,7 @@ class ProgressBar:
         self._task = bar.add_task("models", total=None) if bar is not None else None
 
     def reporter(self, name: str) -> Callable[[int, int | None], None]:
-        """Make the function that one file's download reports to."""
+        """Make the function to which one file's download reports."""
 
         def report(there: int, total: int | None) -> None:
             with self._lock:
@@ -44,7 +44,7 @@ class ProgressBar:
         return report
 
     def finished(self, name: str, size_bytes: int) -> None:
-        """Tell that a file is complete."""
+        """Count a complete file."""
         with self._lock:
             self._done += 1
             self._there[name] = self._totals[name] = size_bytes
@@ -54,7 +54,7 @@ class ProgressBar:
             self._show()
 
     def _show(self) -> None:
-        """Move the bar; assumes that files of unknown length are as long as the others."""
+        """Update the bar, assuming that files of unknown length are as long as the others."""
         if self._bar is None:
             return
         known = len(self._totals)

@@ -1,4 +1,4 @@
-"""Raw files of a sector from MAST: those asked for of its scripts, whole and verified."""
+"""Raw files of a sector from MAST: the requested ones of its scripts, verified."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Fetched:
 
 
 def list_files(remote: Remote, sector: int, kind: str, choice: Choice) -> list[RemoteFile]:
-    """Find the files that are wanted in a sector's script, in the order of time."""
+    """Find the requested files in a sector's script, in order of time."""
     url = f"{remote.url}tesscurl_sector_{sector}_{kind}.sh"
     with tempfile.NamedTemporaryFile(buffering=0) as script:
         try:
@@ -49,8 +49,8 @@ def list_files(remote: Remote, sector: int, kind: str, choice: Choice) -> list[R
     chosen = choose(files, choice)
     if not chosen:
         raise RemoteError(
-            f"{shown(url)}: none of the {len(files)} {kind} files of sector {sector} in it is one "
-            "that is asked for"
+            f"{shown(url)}: none of its {len(files)} {kind} files of sector {sector} matches the "
+            "request"
         )
     return chosen
 
@@ -99,7 +99,7 @@ def fetch_files(
 
 
 def _obtain(remote: Remote, one: RemoteFile, kind: str, path: Path, report: Report) -> str:
-    """Download one file unless it is there and whole."""
+    """Download one file unless it exists and is complete."""
     part = path.with_name(f".{path.name}.part")
     mark = path.with_name(f".{path.name}.version")
     with exclusive(part) as stream:
@@ -107,7 +107,7 @@ def _obtain(remote: Remote, one: RemoteFile, kind: str, path: Path, report: Repo
             try:
                 _check(path, one)
             except BadFileError:
-                pass  # Begun by another program, or damaged: it is fetched anew.
+                pass  # Incomplete or damaged: it is downloaded again.
             else:
                 part.unlink()
                 mark.unlink(missing_ok=True)
@@ -121,7 +121,7 @@ def _obtain(remote: Remote, one: RemoteFile, kind: str, path: Path, report: Repo
             if isinstance(error, RefusedError):
                 raise
             why = str(error).removeprefix(f"{part}: ")
-            raise BadFileError(f"{shown(one.url)}: what came is not that file: {why}") from None
+            raise BadFileError(f"{shown(one.url)}: the download is not that file: {why}") from None
         mark.unlink(missing_ok=True)
         give_name(part, path)
         path.chmod(0o644)
@@ -129,14 +129,14 @@ def _obtain(remote: Remote, one: RemoteFile, kind: str, path: Path, report: Repo
 
 
 def _check(path: Path, one: RemoteFile) -> None:
-    """Hold a file to its checksums, and its headers to its name."""
+    """Check a file's checksums, and its headers against its name."""
     headers = [hdu.header for hdu in check_whole(path)]
     if not any("CHECKSUM" in header or "DATASUM" in header for header in headers):
-        raise BadFileError(f"{path}: it holds no checksum to verify it by")
+        raise BadFileError(f"{path}: has no checksum for verification")
     said = {"CAMERA": one.camera, "CCD": one.ccd, "TICID": one.tic}
     for keyword, wanted in said.items():
         for header in headers:
             if wanted is not None and header.get(keyword, wanted) != wanted:
                 raise BadFileError(
-                    f"{path}: its header says {keyword} {header[keyword]}, its name {wanted}"
+                    f"{path}: the header says {keyword} {header[keyword]}, the file name {wanted}"
                 )

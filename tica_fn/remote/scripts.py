@@ -1,13 +1,13 @@
-"""MAST's download scripts of a sector, and which of their files are asked for.
+"""MAST's download scripts of a sector, and the choice of files from them.
 
-A script (``tesscurl_sector_<S>_ffir.sh``) is a list of lines ``curl -C - -L -o NAME URL``, of up to
-some 200,000 files.  Names tell what a file is:
+A script (``tesscurl_sector_<S>_ffir.sh``) is a list of lines ``curl -C - -L -o NAME URL`` for up to
+some 200,000 files.  Names of files are:
 
     tess2018349182459-s0006-2-3-0126-s_ffir.fits                 full frame, camera 2 CCD 3
     tess2018349182459-s0006-0000000322899250-0126-s_tp.fits      target pixels of a TIC star
     tess2018349182459-s0006-smrow-2-3-b-0126-s_col.fits          collateral of amplifier B
 
-The number behind ``tess`` is the UTC of the start: year, day of the year, hour, minute, second.
+The number after ``tess`` is the UTC of the start: year, day of the year, hour, minute, second.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tica_fn.remote.address import joined
 __all__ = ["RAW_KINDS", "Choice", "RemoteFile", "choose", "moment", "read_script"]
 
 RAW_KINDS = {"ffir": 60_000_000, "tp": 4_000_000_000, "col": 20_000_000_000}
-"""Kinds of raw files, by the ending of their names, and the bytes that one can have at most."""
+"""Kinds of raw files, by the ending of their names, and their largest possible size in bytes."""
 
 _NAME = re.compile(
     r"tess(?P<stamp>\d{13})-s(?P<sector>\d{4})-"
@@ -73,13 +73,13 @@ def moment(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"{text!r} is no time: give 2018-12-15T18:24:59, 2018349182459 or a TJD, all UTC"
+            f"{text!r} is not a time: give 2018-12-15T18:24:59, 2018349182459 or a TJD, all UTC"
         ) from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def read_script(path: Path, url: str, kind: str) -> Iterator[RemoteFile]:
-    """Read the files of a kind in a script that came from an address."""
+    """Read the files of one kind from a script; `url` is the script's address."""
     lines = 0
     with path.open(errors="replace") as stream:
         for line in stream:
@@ -111,7 +111,7 @@ def read_script(path: Path, url: str, kind: str) -> Iterator[RemoteFile]:
                 tic=int(found["tic"]) if found["tic"] else None,
             )
     if not lines:
-        raise BadFileError(f"{url}: not a download script: there is no line of curl in it")
+        raise BadFileError(f"{url}: not a download script: it has no curl command")
 
 
 def _words(line: str) -> list[str]:
@@ -124,7 +124,7 @@ def _words(line: str) -> list[str]:
 
 
 def choose(files: Iterable[RemoteFile], choice: Choice) -> list[RemoteFile]:
-    """Take the files that are wanted, in the order of time; the first of each CCD or star."""
+    """Choose the requested files in order of time; `first` counts per CCD or star."""
     kept = {
         one.name: one
         for one in files

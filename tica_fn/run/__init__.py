@@ -1,4 +1,4 @@
-"""Runs of many files: their record, what is chosen from it, and what is delivered."""
+"""Runs of many files: their record, the choice of frames, the report and the delivery."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""A delivery checked: everything that is wrong with it, file by file."""
+"""Checking a delivery, file by file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STAR_FILE = re.compile(r"hlsp_tica_tess_ffi_s(\d{4})-cam([1-4])-ccd([1-4])_tess
 
 @attrs.frozen
 class Fault:
-    """What is wrong, and where."""
+    """A fault and its file."""
 
     path: Path
     what: str
@@ -51,13 +51,13 @@ def check_delivery(
     Parameters
     ----------
     delivery : pathlib.Path
-        Its folder.
+        Folder of the delivery.
     jobs : int
         Frames checked at a time.
     allow_gaps : bool
-        Whether cadences may be missing that no CCD has.
+        Accept cadences that are missing on all CCDs.
     on_checked : callable, optional
-        Called with each frame that was looked at.
+        Called with each frame that was checked.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def check_delivery(
         path, name = item
         try:
             found = [Fault(path, what) for what in faults_of_frame(path, name, stars)]
-        except Exception as error:  # Whatever a library raises at it, the other files go on.
+        except Exception as error:  # Any library error is this file's fault only.
             found = [Fault(path, _in_words(path, error))]
         if on_checked is not None:
             on_checked(path)
@@ -124,7 +124,7 @@ def _folders(delivery: Path) -> Iterator[Fault]:
             yield Fault(delivery / name, "the folder is missing")
     for path in sorted(delivery.iterdir()):
         if path.name not in wanted:
-            yield Fault(path, "is no part of a delivery")
+            yield Fault(path, "is not part of a delivery")
 
 
 def _star_files(
@@ -171,7 +171,7 @@ def _star_files(
 def _cadences(
     delivery: Path, frames: dict[tuple[int, int], dict[int, Path]], allow_gaps: bool
 ) -> Iterator[Fault]:
-    """Cadences that some CCDs have and others do not, and those that none has."""
+    """Cadences that some CCDs lack, and gaps on all CCDs."""
     everything = sorted({cadence for one in frames.values() for cadence in one})
     if not everything:
         yield Fault(delivery, "holds no frames")
@@ -198,7 +198,7 @@ def _ranges(numbers: list[int]) -> str:
 
 
 def _one_of_all(names: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Fault]:
-    """Names must agree on sector, orbit and version with most of the others."""
+    """Names that disagree with most others on sector, orbit or version."""
     for what in ("sector", "orbit", "version"):
         said = [(path, name[what]) for path, name in names if what in name]
         values = [value for _, value in said]

@@ -1,4 +1,4 @@
-"""One frame of a delivery checked: its HDUs, sums and headers, its solution, its table of stars."""
+"""Checking one frame of a delivery: HDUs, checksums, headers, solution and table of stars."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _FARTHEST_POINTING = 100.0
 _FARTHEST_INVERSE = 1.0
 _SCALE_TOLERANCE = 0.03
 _MEAN_PIXELS, _SPREAD_PIXELS, _SPREAD_TOLERANCE = 0.005, 0.002, 0.05
-"""How much stars may depart from what RMSAP says; TICA rounds, and leaves out some others."""
+"""Tolerances for stars against RMSAP; TICA rounds, and leaves out some other stars."""
 
 
 def faults_of_frame(
     path: Path, name: FrameName, stars: Mapping[tuple[int, int], ReferenceStars]
 ) -> Iterator[str]:
-    """What is wrong with one frame; `stars` are the delivery's, by camera and CCD."""
+    """Faults of one frame; `stars` are the delivery's, by camera and CCD."""
     hdus = read_blocks(path, verify=True)
     size = sum(len(hdu.head) + len(hdu.data) for hdu in hdus)
     if path.stat().st_size != size:
@@ -106,10 +106,10 @@ def _finite(value: Any) -> bool:
 
 
 def _table(hdu: RawHDU) -> tuple[Any, list[str]]:
-    """The table of stars, and what is wrong with it."""
+    """The table of stars, and its faults."""
     header: Any = hdu.header
     if str(header.get("XTENSION", "")).strip() != "BINTABLE":
-        return None, ["HDU 1 is no table of stars"]
+        return None, ["HDU 1 is not a table of stars"]
     kinds = {"K": ">i8", "J": ">i4", "I": ">i2", "E": ">f4", "D": ">f8"}
     fields = []
     for n in range(1, int(header["TFIELDS"]) + 1):
@@ -126,16 +126,16 @@ def _table(hdu: RawHDU) -> tuple[Any, list[str]]:
 
 
 def _solution(header: Any, table: Any, stars: ReferenceStars | None) -> Iterator[str]:
-    """Whether the solution is one of the sky, and that of its stars."""
+    """Check the solution's scale, its inverse and its stars."""
     solution = solution_of_header(header)
     scale = np.sqrt(abs(np.linalg.det(solution.cd))) * 3600.0
     if not abs(scale / PIXEL_ARCSEC - 1.0) < _SCALE_TOLERANCE:
-        yield f"a pixel of {scale:.3f} arcsec, not about {PIXEL_ARCSEC:g}"
+        yield f"its pixel scale is {scale:.3f} arcsec, not about {PIXEL_ARCSEC:g}"
         return
     yield from _inverse(header)
     for key, value in (("RA_TARG", solution.crval[0]), ("DEC_TARG", solution.crval[1])):
         if _finite(header.get(key)) and not abs(header[key] - value) < 1e-6:
-            yield f"{key} is {header[key]}, not that of the reference pixel, {value}"
+            yield f"{key} is {header[key]}, but the reference pixel is at {value}"
     good = table["FLXVALID"] == 1
     share, found = header.get("WCSGDF"), float(good.sum() / max(good.size, 1))
     if not _finite(share):
@@ -156,12 +156,12 @@ def _solution(header: Any, table: Any, stars: ReferenceStars | None) -> Iterator
 
 
 def _residuals(header: Any, solution: Solution, table: Any, ra: Array, dec: Array) -> Iterator[str]:
-    """Whether the good stars are where the solution has them, as well as the header says."""
+    """Check that the good stars are where the solution puts them, within the header's residual."""
     columns, rows = solution.sky_to_pixel(ra, dec)
     away = np.stack([columns - table["FLXCOL"], rows - table["FLXROW"]])
     typical = _median(np.hypot(*away))
     if not typical < _FARTHEST_PIXELS:
-        yield f"its solution puts its stars {typical:.2f} pixels off where they were measured"
+        yield f"its solution puts its stars {typical:.2f} pixels off their measured places"
         return
     said = header.get("RMSAP")
     if not _finite(said) or said < 0 or table.size < 2:
@@ -175,7 +175,7 @@ def _residuals(header: Any, solution: Solution, table: Any, ra: Array, dec: Arra
 
 
 def _inverse(header: Any) -> Iterator[str]:
-    """Whether the inverse polynomials, where there are any, lead back."""
+    """Check that the inverse polynomials, if any, invert the others."""
     orders = [header.get(f"{name}_ORDER") for name in ("AP", "BP")]
     if not all(isinstance(order, int) and 0 < order < 20 for order in orders):
         return
@@ -187,7 +187,7 @@ def _inverse(header: Any) -> Iterator[str]:
     ]
     away = float(np.hypot(back[0] - u, back[1] - v).max())
     if not away < _FARTHEST_INVERSE:
-        yield f"AP and BP lead {away:.2f} pixels away from where A and B came from"
+        yield f"AP and BP do not invert A and B, but lead {away:.2f} pixels away"
 
 
 def _polynomial(header: Any, name: str, u: Array, v: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Choices of frames as files: TICA's own under its names, or one ECSV table.
+"""Files with the choices of frames: TICA's own files, or one ECSV table.
 
 In a folder: ``cam<c>/cal_timeseries.txt``, ``reffin.txt``, and in ``cam<c>_ccd<d>/`` the files
 ``ref_list`` and ``rms_list`` (file names) and ``bad_calibration.txt`` (cadence numbers).
@@ -26,14 +26,14 @@ __all__ = ["CameraChoices", "choices_table", "choose_of_camera", "draw_choices",
 
 @attrs.frozen(eq=False, kw_only=True)
 class CameraChoices:
-    """A camera's time series and what was chosen of each CCD that has frames."""
+    """A camera's time series and the choices for each CCD with frames."""
 
     camera: int
     series: TimeSeries
     by_ccd: Mapping[int, Choices]
 
     def files(self, ccd: int, which: Any) -> list[str]:
-        """Names of the frames of a CCD at some places."""
+        """Names of a CCD's frames at these indices."""
         names = self.series.files.get(ccd, self.series.names)
         return [names[k] for k in np.arange(len(self.series))[which].tolist()]
 
@@ -44,7 +44,7 @@ def choose_of_camera(
     rules: Rules | None = None,
     barred: Mapping[int, Any] | None = None,
 ) -> CameraChoices:
-    """Choose frames of each CCD; `barred` has (n,) bool by CCD, frames that are no references."""
+    """Choose frames of each CCD; `barred`: (n,) bool by CCD, frames that can't be references."""
     found = {}
     for ccd in CCDS:
         modes = series.modes[:, ccd - 1]
@@ -57,16 +57,16 @@ def choose_of_camera(
 def write_tica_files(
     cameras: list[CameraChoices], folder: str | os.PathLike[str], *, one_list: bool = False
 ) -> list[Path]:
-    """Write TICA's files of some cameras.
+    """Write TICA's files for these cameras.
 
     Parameters
     ----------
     cameras : list of CameraChoices
         The cameras.
     folder : path-like
-        Where.
+        Output folder.
     one_list : bool
-        Whether the frames of camera 1, CCD 1's reference list are taken on every CCD.
+        Use camera 1, CCD 1's reference list for every CCD.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def write_tica_files(
     Raises
     ------
     FrameError
-        If a cadence number is not known, or there is no camera 1, CCD 1 to take the list of.
+        If a cadence number is unknown, or there is no camera 1, CCD 1 for `one_list`.
     OSError
         If a file can't be written.
     """
@@ -120,18 +120,18 @@ def _lines(words: list[str]) -> str:
 def _check_cadences(series: TimeSeries) -> None:
     if (series.cadences < 0).any():
         name = series.names[int(np.argmax(series.cadences < 0))]
-        raise FrameError(f"{name}: no cadence number is known of it, which TICA's files need")
+        raise FrameError(f"{name}: its cadence number, which TICA's files need, is unknown")
 
 
 def _cadences_of_first(cameras: list[CameraChoices]) -> Any:
     for one in cameras:
         if one.camera == 1 and 1 in one.by_ccd:
             return one.series.cadences[one.by_ccd[1].references]
-    raise FrameError("there are no frames of camera 1, CCD 1 whose reference list could be taken")
+    raise FrameError("no frames of camera 1, CCD 1, whose reference list is needed")
 
 
 def choices_table(cameras: list[CameraChoices]) -> Any:
-    """Make a table of all frames and what they were chosen for.
+    """Make a table of all frames and the choices.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def choices_table(cameras: list[CameraChoices]) -> Any:
     Returns
     -------
     astropy.table.Table
-        One row a frame and CCD: `camera`, `ccd`, `name`, `cadence`, `mode` (electron),
+        One row per frame and CCD: `camera`, `ccd`, `name`, `cadence`, `mode` (electron),
         `pedestal_a` to `pedestal_d` (adu), `bad`, `dark`, `reference`, `in_reference_list`; the
         thresholds of dark time are in its ``meta``.
     """
@@ -173,7 +173,7 @@ def choices_table(cameras: list[CameraChoices]) -> Any:
 
 
 def draw_choices(one: CameraChoices, path: str | os.PathLike[str]) -> Path:
-    """Draw modes and pedestals of a camera's CCDs against cadence, chosen frames marked.
+    """Draw modes and pedestals of a camera's CCDs against cadence, with the chosen frames marked.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def draw_choices(one: CameraChoices, path: str | os.PathLike[str]) -> Path:
     for ccd in CCDS:
         left, right = axes[ccd - 1]
         left.set_ylabel(f"CCD {ccd}: mode [e-]")
-        right.set_ylabel("pedestal less median [adu]")
+        right.set_ylabel("pedestal - median [adu]")
         chosen = one.by_ccd.get(ccd)
         if chosen is None:
             continue

@@ -1,7 +1,7 @@
-"""Which frames of a CCD are bad, dark, and fit to be references: TICA's rules on plain arrays.
+"""Bad, dark and reference frames of a CCD: TICA's rules on plain arrays.
 
-Rules and defaults are those of TICA 1.4; arrays are in order of time, one value a frame.  A frame
-that is not there has the mode NaN and is chosen for nothing.
+Rules and defaults are those of TICA 1.4.  Arrays are in order of time, with one value per frame.
+A missing frame has the mode NaN and is never chosen.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ def _least(low: float) -> Any:
 
 @attrs.frozen(kw_only=True)
 class Rules:
-    """Numbers of the rules; what they are by default is TICA's.
+    """Numbers of the rules; the defaults are TICA's.
 
     Parameters
     ----------
     pedestal_sigmas : float
-        Robust standard deviations of a pedestal from its median from which on a frame is bad.
+        A frame is bad if a pedestal is this many robust standard deviations from its median.
     dark_factor : float
-        Frames are dark under lowest mode + this x sqrt(lowest mode).
+        Frames are dark below lowest mode + this x sqrt(lowest mode).
     gap : int
-        Gaps between chosen frames that are shorter than so many frames count as chosen.
+        Gaps between chosen frames that are shorter than this are filled.
     fewest_dark : int
-        With fewer dark frames, all under `dark_share` x the lowest mode are dark.
+        With fewer dark frames, all below `dark_share` x the lowest mode are dark.
     dark_share : float
         See `fewest_dark`.
     levels : int
-        The reference list takes the frames of so many of the lowest modes.
+        The reference list takes the frames of this many lowest modes.
     fewest_references : int
-        More modes are taken until there are so many frames.
+        More modes are taken until there are this many frames.
     references : int
         Length of the reference list.
     ends : float
-        Part of the stretch of the darkest frames that is left out at each end.
+        Fraction of the stretch of the darkest frames that is left out at each end.
     frames_per_day : float
-        Frames in a day; TICA's 432 are of 200 s.
+        Frames per day; TICA's 432 are of 200 s.
     """
 
     pedestal_sigmas: float = attrs.field(default=20.0, validator=_least(0.0))
@@ -65,7 +65,7 @@ class Rules:
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Choices(Record):
-    """What was chosen of a CCD's frames.
+    """The choices among a CCD's frames.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ class Choices(Record):
     dark : ndarray
         (n,) bool: dark time.
     threshold : float
-        Mode under which a frame is dark, electron per exposure; NaN where no frame is good.
+        Mode below which a frame is dark, electron per exposure; NaN if no frame is good.
     reference : int
-        Index of the reference frame; -1 where no frame is good.
+        Index of the reference frame; -1 if no frame is good.
     references : ndarray
         (m,) int64: indices of the reference list, in order of time.
     """
@@ -216,7 +216,7 @@ def choose_frames(
 
 
 def _reference_list(level: Array, good: Array, rules: Rules) -> Array:
-    """Indices of frames for difference imaging: of the lowest modes, evenly over a middle day."""
+    """Indices of frames for difference imaging: the lowest modes, evenly over the middle day."""
     steps, counts = np.unique(level[good], return_counts=True)
     enough = int(np.searchsorted(np.cumsum(counts), rules.fewest_references)) + 1
     highest = steps[min(max(rules.levels, enough), steps.size) - 1]

@@ -1,4 +1,4 @@
-"""The database that holds the record of a run: where it is, how it is opened, what is refused."""
+"""The database with the record of a run: its place, and how it is opened."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["DAMAGE", "NAME", "check_version", "connect", "damaged", "record_path
 
 NAME = "run.sqlite"
 DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""What SQLite raises at a damaged file; of names in it that are no text it can't even say that."""
+"""Errors of SQLite for a damaged file; the second if it contains names that are not text."""
 
 
 def record_path(folder: str | os.PathLike[str]) -> Path:
-    """Where the record of a run is."""
+    """Path of the record of a run."""
     return Path(folder) / NAME
 
 
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
-    """Open the database, to read it or to write it."""
+    """Open the database for reading or writing."""
     place = path.resolve().as_uri()
     modes = ("rwc",) if write else ("ro", "ro&immutable=1")
     for mode in modes:
@@ -32,7 +32,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return connection
         except sqlite3.OperationalError as error:
-            # A reader without write permission can't open a WAL as it is.
+            # A reader without write permission can't open a database in WAL mode normally.
             connection.close()
             if mode == modes[-1]:
                 raise damaged(path, error) from error
@@ -47,13 +47,13 @@ def check_version(path: Path, found: int) -> None:
     if found != VERSION:
         raise BadFileError(
             f"{path}: a record of version {found}, not {VERSION}, or none at all; "
-            f"`tica-fn status {path.parent} --rebuild` makes it anew"
+            f"`tica-fn status {path.parent} --rebuild` rebuilds it"
         )
 
 
 def damaged(path: Path, error: Exception) -> BadFileError:
-    """What is raised where a record can't be read."""
+    """The error for a record that can't be read."""
     return BadFileError(
         f"{path}: the record of the run can't be read ({error}); "
-        f"`tica-fn status {path.parent} --rebuild` makes it anew from the products"
+        f"`tica-fn status {path.parent} --rebuild` rebuilds it from the products"
     )

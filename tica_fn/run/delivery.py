@@ -1,4 +1,4 @@
-"""Names and folders of a delivery, as at MAST."""
+"""Names and folders of a delivery to MAST."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FRAME = re.compile(
 
 @attrs.frozen
 class FrameName:
-    """What the name of a delivered frame says."""
+    """Facts in the name of a delivered frame."""
 
     sector: int
     orbit: str
@@ -33,7 +33,7 @@ class FrameName:
 
 
 def parse_frame_name(name: str) -> FrameName | None:
-    """Take a name apart; None where it is no delivered frame's."""
+    """Parse a name; None if it is not a delivered frame's."""
     match = _FRAME.fullmatch(name)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""What a run would do, how long it would take and how large it would be, from measured figures."""
+"""What a run would do, and estimates of its time and size from a sample of the files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dry_run_text(
 ) -> str:
     """Say what would be done.
 
-    `sample_of` does some files aside and says what that took.
+    `sample_of` processes some files in a temporary folder and returns measurements.
     """
     rows: dict[str, Any] = {}
     stars: set[tuple[int, int]] = set()
@@ -55,7 +55,7 @@ def dry_run_text(
         try:
             one = sample_of(paths)
         except (OSError, ValueError) as error:
-            lines.append(f"{len(paths)} {kind}: how long they take is not known: {describe(error)}")
+            lines.append(f"{len(paths)} {kind}: their time is not known: {describe(error)}")
             continue
         ours = _ccds_of(paths)
         lacking = len(ours - stars) if ours else 1
@@ -84,7 +84,7 @@ def dry_run_text(
         where = f", measured here with {' and '.join(said)} of them"
         many = f"{jobs} job{'s' if jobs > 1 else ''}"
         if settings.get("scheduler"):
-            many += " of this machine, not of the cluster's workers"
+            many += " on this machine, not on the cluster's workers"
         lines.append(f"about {_span(seconds)} with {many}, {size / 1e9:.2f} GB{where}")
     if record is not None:
         lines += _as_it_was(record)
@@ -113,7 +113,7 @@ def _state(path: Path, row: Any, fingerprint: str, settings: Mapping[str, Any]) 
 
 
 def _kinds(paths: Sequence[Path]) -> dict[str, list[Path]]:
-    """Files by their kind, as far as their names tell it."""
+    """Files by their kind, according to their names."""
     found: dict[str, list[Path]] = {}
     for path in paths:
         target, camera = "_tp." in path.name, "crm-ffi" in path.name and "_ccd" not in path.name
@@ -123,17 +123,17 @@ def _kinds(paths: Sequence[Path]) -> dict[str, list[Path]]:
 
 
 def _ccds_of(paths: Sequence[Path]) -> set[tuple[int, int]]:
-    """CCDs that the files' names say."""
+    """CCDs in the names of files."""
     found = (_CCD.search(path.name) for path in paths)
     return {(int(one[1]), int(one[2])) for one in found if one}
 
 
 def _as_it_was(record: RunRecord) -> list[str]:
-    """How fast the stages of the last go were that did something, for comparison."""
+    """Rates of the stages in the last invocation that did something, for comparison."""
     rows = record.rows("stages", "WHERE seconds > 0 AND items > 0 ORDER BY run, started")
     last = {row["stage"]: f"{row['items'] / row['seconds']:.2f}" for row in rows}
     said = ", ".join(f"{stage} {rate}" for stage, rate in last.items())
-    return [f"rates measured in this run: {said} a second"] if said else []
+    return [f"rates measured in this run: {said} per second"] if said else []
 
 
 def _span(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""A log that a program can read: one JSON object a line, appended as things happen."""
+"""A machine-readable log: one JSON object per line, appended as events happen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["EventLog"]
 
 
 class EventLog:
-    """Events of one command; without a path they go nowhere.
+    """Events of one command; without a path they are dropped.
 
     Each line has ``time`` (UTC), ``event`` (``start``, ``outcome``, ``note``, ``end``) and ``pid``.
     """
@@ -72,7 +72,7 @@ class EventLog:
         self._file.write(json.dumps(line, default=str) + "\n")
 
     def outcome(self, stage: str, outcome: Outcome) -> None:
-        """Write what became of a file."""
+        """Write the outcome of a file."""
         self.event(
             "outcome",
             stage=stage,
@@ -85,7 +85,7 @@ class EventLog:
         )
 
     def watched(self, outcomes: Iterable[Outcome], stage: str) -> Iterator[Outcome]:
-        """Give outcomes as they come, each with its line."""
+        """Pass outcomes on as they come, and write a line for each."""
         for outcome in outcomes:
             self.outcome(stage, outcome)
             yield outcome

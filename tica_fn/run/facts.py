@@ -1,4 +1,4 @@
-"""What the record says of a product: from its headers, its pixels, and the frame in hand."""
+"""Facts about a product for the record: from its headers, its pixels, and its frame."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ _WCS = {
 
 
 def series_name(raw_name: str, camera: int, cadence: int | None) -> str:
-    """Name of a frame in its camera's time series: the camera frame's own, or one like it.
+    """Name of a frame in its camera's time series: the camera frame's name, or one like it.
 
-    SPOC has a file a CCD; what is common to the four is named as camera frames are:
+    SPOC has one file per CCD; the common name of the four is like a camera frame's:
     ``tess<stamp>-<cadence>-<camera>-...``.
     """
     name = raw_name.removesuffix(".gz").removesuffix(".fz")
@@ -68,10 +68,10 @@ def series_name(raw_name: str, camera: int, cadence: int | None) -> str:
 
 
 def measured_pixels(pixels: Array, coadds: float) -> dict[str, float]:
-    """Background mode, full and hot pixels, and read noise of a calibrated image.
+    """Background mode, saturated and hot pixels, and read noise of a calibrated image.
 
-    `pixels`: (2078, 2136) or, without collateral, (2048, 2048); float32 electrons per exposure,
-    or uint32, such pixels as the words of a FITS file.
+    `pixels`: (2078, 2136), or (2048, 2048) without collateral; float32 electrons per exposure, or
+    uint32 words of a FITS file with such pixels.
     """
     whole = pixels.shape == SHAPE
     sky = pixels[:, SCIENCE_COLUMNS[0] : SCIENCE_COLUMNS[1]] if whole else pixels
@@ -99,7 +99,7 @@ def _whole(value: Any) -> int | None:
 
 
 def facts_of_headers(header: Any) -> dict[str, Any]:
-    """What the headers of a product say: sums, flags, provenance, pedestals, the solution."""
+    """Facts in the headers of a product: checksums, flags, provenance, pedestals, solution."""
     hashes = sorted(str(header.get(f"MODSHA{k}", "")) for k in _models_in(header))
     facts: dict[str, Any] = {
         "datasum": str(header.get("DATASUM", "")),
@@ -119,12 +119,12 @@ def facts_of_headers(header: Any) -> dict[str, Any]:
 
 
 def _models_in(header: Any) -> Iterator[int]:
-    """Numbers of the models that a header names."""
+    """Numbers of the models named in a header."""
     return takewhile(lambda k: f"MODFIL{k}" in header, count(1))
 
 
 def _wcs_options(header: Any) -> str:
-    """The same of a product, from its history; a file of positions is not known by name."""
+    """`wcs_options` of a product from its history, which does not name a file of positions."""
     parts: list[Any] = header.maps if isinstance(header, ChainMap) else [header]
     lines = (line for one in parts for key in ("HISTORY", "COMMENT") for line in one.lines(key))
     found = [match for line in lines if (match := _FITTED.search(line))]
@@ -135,7 +135,7 @@ def _wcs_options(header: Any) -> str:
 
 
 def facts_of_frame(frame: Frame) -> dict[str, Any]:
-    """What a calibrated frame says of itself."""
+    """Facts about a calibrated frame."""
     facts: dict[str, Any] = {
         "kind": "frame",
         "camera": frame.camera,
@@ -155,13 +155,13 @@ def facts_of_frame(frame: Frame) -> dict[str, Any]:
 
 
 def _merged(headers: list[Any]) -> Any:
-    """The header of the image, and behind it the primary one."""
+    """The header of the image, with the primary header as fallback."""
     primary = headers[0]
     return primary if primary["NAXIS"] or len(headers) < 2 else ChainMap(headers[1], primary)
 
 
 def facts_of_header_file(path: Path) -> dict[str, Any]:
-    """What a product's headers, size and time say; its pixels are not read."""
+    """Facts from a product's headers, size and time; its pixels are not read."""
     headers = first_headers(path, 1)
     if not headers[0]["NAXIS"]:
         headers = first_headers(path)
@@ -169,12 +169,12 @@ def facts_of_header_file(path: Path) -> dict[str, Any]:
 
 
 def facts_of_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Everything the record can say of a product that is there: read, verified, measured.
+    """Everything the record holds about an existing product, which is read, verified, measured.
 
     Raises
     ------
     BadFileError
-        If the file is damaged or no product.
+        If the file is damaged or not a product.
     """
     path = Path(path)
     headers = first_headers(path)
@@ -197,7 +197,7 @@ def facts_of_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def facts_of_target(headers: list[Any]) -> dict[str, Any]:
-    """What a target pixel product says of itself."""
+    """Facts about a target pixel product."""
     header = headers[0]
     return {
         "kind": "target",

@@ -1,7 +1,7 @@
-"""What is wrong with frames, told by the others of their CCD: plain arrays in, words out.
+"""Flags of frames by comparison with the other frames of their CCD; plain arrays in, words out.
 
-A value is out of family when it is more than so many robust standard deviations (median absolute
-deviation x 1.4826) from the median, and farther than a floor that ordinary frames keep within.
+A value is out of family if it is more than a number of robust standard deviations (median absolute
+deviation x 1.4826) from the median, and farther than a floor that normal frames stay within.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["drift_of_frames", "flags_of_frames", "out_of_family"]
 
 _FULL_SHARE = 0.02
 _BRIGHT_SKY, _SKY_SIGMAS, _QUIET_PART = 1.25, 6.0, 25
-"""Sky that is scattered light, relative to that of a quiet frame (the 25th part in a hundred, as
-one frame may be too low), and by how many deviations of the quieter half."""
+"""Limits of scattered light: sky relative to a quiet frame (the 25th percentile, since single
+frames may be too low), and deviations of the quieter half above it."""
 _POINTING_PIXELS = 0.1
 _BARRING = (
     SpocQuality.ATTITUDE_TWEAK
@@ -31,16 +31,16 @@ _BARRING = (
     | SpocQuality.MOMENTUM_DUMP
     | SpocQuality.MANUAL_EXCLUDE
 )
-"""Bits of a raw frame's quality with which it is no reference."""
+"""Bits of a raw frame's quality that exclude it as a reference."""
 
 
 def barred(dquality: Array) -> Array:
-    """Frames that are no references by their own quality: (n,) int64 to (n,) bool."""
+    """Frames that can't be references by their quality: (n,) int64 to (n,) bool."""
     return np.asarray((dquality & int(_BARRING)) != 0)
 
 
 def out_of_family(values: Array, sigmas: float, floor: float, *, above_only: bool = False) -> Array:
-    """Tell which of (n,) float64 values, five or more, are far from the others."""
+    """Tell which of (n,) float64 values are far from the others; needs at least five."""
     known = values[np.isfinite(values)]
     if known.size < 5:
         return np.zeros(values.shape, dtype=bool)
@@ -52,10 +52,10 @@ def out_of_family(values: Array, sigmas: float, floor: float, *, above_only: boo
 
 
 def drift_of_frames(frames: Mapping[str, Array]) -> dict[str, Array]:
-    """Pointing of one CCD's frames against the median frame's: columns, rows [pixel], roll.
+    """Pointing of one CCD's frames relative to the median frame.
 
     `frames`: columns ``crval1`` to ``cd2_2`` of the record, (n,) float64; NaN without a solution.
-    Gives ``drift_columns``, ``drift_rows`` [pixel] and ``roll`` [arcsec], (n,) float64.
+    Returns ``drift_columns``, ``drift_rows`` [pixel] and ``roll`` [arcsec], (n,) float64.
     """
     from tica_fn.wcs.diagnostics import drift_of
 
@@ -72,10 +72,10 @@ def drift_of_frames(frames: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def flags_of_frames(frames: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with each frame of a CCD.
+    """Flags of each frame of a CCD.
 
     `frames`: columns of the record's table ``frames`` of one CCD and exposure time, in order of
-    time.  Gives words with spaces between, such as ``SATURATED PEDESTAL(AC)``.
+    time.  Returns words separated by spaces, such as ``SATURATED PEDESTAL(AC)``.
     """
     mode = np.asarray(frames["mode"], float)
     pedestals = np.stack([np.asarray(frames[f"pedestal_{x}"], float) for x in "abcd"], axis=1)

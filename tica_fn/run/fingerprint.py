@@ -1,4 +1,4 @@
-"""What must be the same for products to be left as they are: models and options."""
+"""Fingerprint of the models and options that products depend on."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _NOT_PRODUCTS = {
 def fingerprint_of(settings: Mapping[str, Any]) -> str:
     """Hash of the options that change products, and of the models' names, sizes and times.
 
-    Models that were moved or touched give another one; their products are then looked at one by
-    one, and made again only if the models' content is another.
+    Models that were moved or touched give another hash.  Their products are then checked one by
+    one, and made again only if the content of the models differs.
     """
     folder = Path(settings["caldir"])
     digest = hashlib.sha256()

@@ -19,7 +19,7 @@ __all__ = ["first_headers"]
 def first_headers(path: Path, count: int = 2) -> list[Header]:
     """Read the first headers of a file, plain or gzipped.
 
-    The second header of a gzipped file is read only where it follows the first one.
+    The second header of a gzipped file is read only if it directly follows the first.
     """
     headers: list[Header] = []
     try:

@@ -1,8 +1,8 @@
-"""Who does the work of a run: threads of this process, or the workers of a Dask cluster.
+"""The workers of a run: threads of this process, or workers of a Dask cluster.
 
-The latter are a `tica_fn.products.cluster.Cluster`.  Either takes items one by one as it has room,
-so that a sector's files are never all waiting, and gives outcomes as they come.  On a cluster only
-paths, jobs and outcomes travel.
+The latter are a `tica_fn.products.cluster.Cluster`.  Both take items one by one as they have room,
+so the files of a sector never wait all at once, and yield outcomes as they come.  On a cluster only
+paths, jobs and outcomes are sent.
 """
 
 from __future__ import annotations
@@ -22,23 +22,22 @@ Items = Iterable[tuple[Path, tuple[Any, ...]]]
 
 
 class Fleet(Protocol):
-    """Does work for many items; `apart` are those whose hands know nothing of each other."""
+    """Does work for many items; `apart`: its workers do not share memory."""
 
     apart: bool
 
     def each(self, work: Work, items: Items, *, reads: bool = False) -> Iterator[Outcome]:
-        """Do ``work(path, *arguments)`` for each item and give outcomes as they come.
+        """Do ``work(path, *arguments)`` for each item and yield outcomes as they come.
 
-        What the work raises becomes an outcome that failed; where nobody is left to do it, the
-        rest is not begun.  With `reads`, the work takes a slot
-        to compute in by itself, and others may read and write meanwhile.
+        An exception becomes a failed outcome; if no worker is left, the rest is not begun.  With
+        `reads`, the work itself takes a slot to compute, and others may read and write meanwhile.
         """
 
     def __enter__(self) -> Self:
-        """Make ready."""
+        """Start the workers."""
 
     def __exit__(self, *_: object) -> None:
-        """Let go."""
+        """Release the workers."""
 
 
 class Threads:
@@ -56,7 +55,7 @@ class Threads:
         pass
 
     def each(self, work: Work, items: Items, *, reads: bool = False) -> Iterator[Outcome]:
-        """Do the work, so many at a time."""
+        """Do the work, `jobs` items at a time."""
         waiting: dict[Path, tuple[Any, ...]] = {}
 
         def paths() -> Iterator[Path]:
@@ -70,7 +69,7 @@ class Threads:
             return work(path, *waiting.pop(path), slots if reads else waits)
 
         if reads:
-            # Others read and write meanwhile: that is mostly the system's work, and the disk's.
+            # Others read and write meanwhile, which is mostly work of the system and the disk.
             count = 2 * self.jobs + 1 if self.jobs > 1 else 2
             yield from run_batch(paths(), one, count, spare=0)  # type: ignore[arg-type]
         else:

@@ -1,4 +1,4 @@
-"""What came of each file of a run, put on the record."""
+"""Writing the outcome of each file of a run to the record."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _WITHOUT_SOLUTION = dict.fromkeys(
     ("rms_arcsec", "rms_pixel", "good_fraction", "bad_blocks", "degree", "shift_columns",
      "shift_rows", "crval1", "crval2", "wcs_seconds"),
 ) | {"wcs_error": "", "flags": "", "wcs_options": "", "wcs_stars": ""}  # fmt: skip
-"""What a product that was made anew has no more."""
+"""Fields that a remade product no longer has."""
 
 
 @attrs.define(kw_only=True)
 class Keeper:
-    """Puts outcomes of each stage on the record.
+    """Writes the outcomes of each stage to the record.
 
-    `digests`: which reference stars each CCD has.
+    `digests`: hash of the reference stars of each CCD.
     """
 
     record: RecordWriter
@@ -40,7 +40,7 @@ class Keeper:
     _models: set[Any] = attrs.field(factory=set, init=False)
 
     def input(self, outcome: Outcome) -> None:
-        """Keep what became of a raw file."""
+        """Record the outcome of a raw file."""
         from tica_fn.run.summary import put_models
 
         path = str(outcome.source)
@@ -68,7 +68,7 @@ class Keeper:
         )
 
     def _forget(self, outcome: Made) -> None:
-        """Drop what is on record of other products of a file, and what only its name was known."""
+        """Drop a file's other products, and an entry that has only its name, from the record."""
         path, name = str(outcome.source), outcome.source.name
         if path != name:
             self.record.change("DELETE FROM inputs WHERE path = ?", (name,))
@@ -76,15 +76,15 @@ class Keeper:
             if row["product"] not in outcome.facts:
                 self.record.change("DELETE FROM frames WHERE product = ?", (row["product"],))
                 self.say(
-                    f"{self.out / row['product']}: made with other options, no part of the run"
+                    f"{self.out / row['product']}: made with other options, not part of the run"
                 )
 
     def stars(self, outcome: Outcome) -> None:
-        """Keep what became of a CCD's reference stars."""
+        """Record the outcome of a CCD's reference stars."""
         if isinstance(outcome, Made):
             for facts in outcome.facts.values():
                 self.record.put("stars", seconds=outcome.seconds, **facts)
-                # What was fitted with other stars is fitted anew.
+                # Frames fitted with other stars are fitted again.
                 self.record.change(
                     "UPDATE frames SET wcs_stars = '' WHERE camera = ? AND ccd = ?",
                     (facts["camera"], facts["ccd"]),
@@ -103,7 +103,7 @@ class Keeper:
         )
 
     def fit(self, outcome: Outcome) -> None:
-        """Keep what became of a frame's solution."""
+        """Record the outcome of a frame's solution."""
         if isinstance(outcome, Made):
             for product, facts in outcome.facts.items():
                 self.record.put("frames", product=product, **facts)
@@ -112,7 +112,7 @@ class Keeper:
         self.record.put("frames", product=product, wcs="failed", wcs_error=_named(outcome))
 
     def marks(self, outcome: Outcome) -> None:
-        """Keep what a product is whose transients were marked."""
+        """Record a product whose transients were marked."""
         if isinstance(outcome, Made):
             for product, facts in outcome.facts.items():
                 self.record.put("frames", product=product, **facts)
@@ -131,7 +131,7 @@ def _stamp(path: Path) -> dict[str, Any]:
 
 
 def _named(outcome: Outcome) -> str:
-    """What went wrong, with the file's name in it."""
+    """The error message, with the file's name."""
     assert outcome.error is not None
     text = describe(outcome.error)
     return text if str(outcome.source) in text else f"{outcome.source}: {text}"

@@ -1,4 +1,4 @@
-"""The record of a run opened for writing, and made anew where it is damaged."""
+"""Open the record of a run for writing, and rebuild it if it is damaged."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["open_writer"]
 
 
 def open_writer(folder: Path, tell: Callable[[str], None] = print) -> RecordWriter:
-    """Open a run's record for writing; one that is damaged is made anew from the products."""
+    """Open a run's record for writing; a damaged one is rebuilt from the products."""
     try:
         return RecordWriter(folder)
     except BadFileError as error:
-        tell(f"{describe(error)}; it is made anew")
-    # What works at files is loaded only where it must.
+        tell(f"{describe(error)}; rebuilding it")
+    # Imported only if needed, as it loads the modules that process files.
     from tica_fn.run.rebuild import put_aside, rebuild_record
 
     if any(True for _ in products_of(folder)):

@@ -1,4 +1,4 @@
-"""Where a run's outputs are."""
+"""Places of a run's outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PRODUCT = re.compile(r"[^.].*\.fits(\.gz|\.fz)?")
 
 
 def ccd_folder(camera: int, ccd: int | None) -> str:
-    """Folder of a CCD's products; of a camera's, where they hold four."""
+    """Folder of a CCD's products, or of a camera's if they contain four CCDs."""
     return f"cam{camera}" if ccd is None else f"cam{camera}-ccd{ccd}"
 
 

@@ -1,4 +1,4 @@
-"""TICA's production table: a Markdown row about a run."""
+"""TICA's production table: a Markdown row for a run."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def production_table(record: RunRecord) -> str:
 
 
 def _few(values: Any) -> str:
-    """Different values, in order; so many of them where they are more than four."""
+    """Different values, in order; only the first and a count if there are more than four."""
     found = [str(value) for value in dict.fromkeys(values) if value not in (None, "")]
     return ", ".join(found) if len(found) <= 4 else f"{found[0]} and {len(found) - 1} more"
 
@@ -89,7 +89,7 @@ def _wall(record: RunRecord, stage: str) -> str:
 
 
 def _orbits(record: RunRecord, frames: list[Any]) -> str:
-    """Orbits, as far as the first and the last product's headers say them."""
+    """Orbits in the headers of the first and the last product."""
     found = []
     for row in (frames[:1] + frames[-1:]) if frames else []:
         try:

@@ -1,4 +1,4 @@
-"""How far a run is: counts, rate, time left, failures."""
+"""Progress of a run: counts, rate, time left, failures."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Progress", "progress_of", "progress_text"]
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Parameters
     ----------
     state : str
-        ``running``, ``stopped``, ``done``, ``failed`` or ``killed``; of the last go.
+        ``running``, ``stopped``, ``done``, ``failed`` or ``killed``; of the last invocation.
     total : int
-        Input files of the last go.
+        Input files of the last invocation.
     inputs : dict of str to int
         Input files by state.
     products, solved, unsolved : int
@@ -31,17 +31,17 @@ class Progress:
     stars : int
         CCDs with reference stars.
     rate : float
-        Items a second of the stage at work, or of the last one; 0 where none is known.
+        Items per second of the current or last stage; 0 if unknown.
     stage : str
-        Which stage that is.
+        Name of that stage.
     seconds_left : float or None
-        What that stage takes still; None where it is not known.
+        Remaining time of that stage; None if unknown.
     failures : tuple of str
-        What failed, and why.
+        Messages of failures.
     flagged : dict of str to int
         Frames by flag.
     run : dict
-        The last go: command, times, versions.
+        The last invocation: command, times, versions.
     """
 
     state: str
@@ -60,7 +60,7 @@ class Progress:
 
 
 def progress_of(record: RunRecord) -> Progress:
-    """Ask a run's record how far it is.
+    """Progress of a run from its record.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def progress_of(record: RunRecord) -> Progress:
 
 
 def _state(run: dict[str, Any], path: Path) -> str:
-    """State of the last go; one that says it runs, while nobody holds the lock, was killed."""
+    """State of the last invocation; if it is "running" but not locked, it was killed."""
     import fcntl
 
     state = str(run.get("state") or "unknown")
@@ -157,7 +157,7 @@ def _pace(
 
 
 def progress_text(progress: Progress, *, failures: int = 20) -> str:
-    """Tell it in some lines."""
+    """Describe the progress in a few lines."""
     one = progress
     known = one.inputs
     lines = []
@@ -167,12 +167,12 @@ def progress_text(progress: Progress, *, failures: int = 20) -> str:
         f"a solution, {one.unsolved} without; reference stars of {one.stars} CCDs"
     )
     if one.stage:
-        line = f"{one.stage}: {one.rate:.2f} a second"
+        line = f"{one.stage}: {one.rate:.2f} per second"
         if one.seconds_left is not None:
             line += f", {_span(one.seconds_left)} left"
         lines.append(line)
     if one.run.get("started"):
-        lines.append(f"last go: {one.run['started']} to {one.run.get('ended') or 'now'}")
+        lines.append(f"last started: {one.run['started']} to {one.run.get('ended') or 'now'}")
     if one.run.get("message"):
         lines.append(str(one.run["message"]))
     if one.flagged:
@@ -180,7 +180,7 @@ def progress_text(progress: Progress, *, failures: int = 20) -> str:
         lines.append(f"flagged frames: {said}")
     lines += [f"failed: {why}" for why in one.failures[:failures]]
     if len(one.failures) > failures:
-        lines.append(f"... and {len(one.failures) - failures} failures more, in the record")
+        lines.append(f"... and {len(one.failures) - failures} more failures, in the record")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The record of a run made anew from its products, which alone are the truth."""
+"""Rebuilding the record of a run from its products."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from tica_fn.run.work import facts_of_product
 __all__ = ["put_aside", "rebuild_record"]
 
 NOT_KNOWN = (
-    "not known any more: folders of the inputs, files that failed and made no product, the "
-    "catalogue of the reference stars, files of positions of the spacecraft, how long anything "
-    "took, earlier goes and their configuration"
+    "lost with the old record: folders of the inputs, files that failed and made no product, the "
+    "catalogue of the reference stars, files of positions of the spacecraft, processing times, "
+    "earlier invocations and their configuration"
 )
 
 
 def rebuild_record(
     folder: Path, tell: Callable[[str], None] = print
 ) -> tuple[int, list[tuple[Path, str]]]:
-    """Read every product of a run and make its record of them.
+    """Read every product of a run and make its record from them.
 
     Parameters
     ----------
     folder : pathlib.Path
         Output folder of a run.
     tell : callable
-        Takes a line for each product that can't be read, about an old record, and about what can't
-        be known.
+        Called with a line for each product that can't be read, for an old record, and for what is
+        lost.
 
     Returns
     -------
     count : int
         Products in the record.
     failed : list of tuple
-        Products that are not whole, and why; they are failures on the record.
+        Incomplete products, and why; the record has them as failures.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def rebuild_record(
     """
     products = list(products_of(folder))
     if not products:
-        raise BadFileError(f"{folder}: no products in {CCD_FOLDER.pattern} to make a record of")
+        raise BadFileError(f"{folder}: no products in {CCD_FOLDER.pattern} to make a record from")
     old = put_aside(folder)
     if old:
         tell(f"the old record is now {old}")
@@ -67,7 +67,7 @@ def rebuild_record(
                 name = _raw_name(product)
             except (OSError, ValueError) as error:
                 failed.append((product, describe(error)))
-                tell(f"not whole: {describe(error)}")
+                tell(f"not complete: {describe(error)}")
                 _put_input(record, _raw_name(product), state=FAILED, error=describe(error))
                 continue
             versions.add(facts["software"])
@@ -86,14 +86,14 @@ def rebuild_record(
             configuration="{}",
             version=", ".join(sorted(versions)),
             total=len(record.rows("inputs")),
-            message=f"this record was made of {len(products)} products; {NOT_KNOWN}",
+            message=f"this record was rebuilt from {len(products)} products; {NOT_KNOWN}",
         )
     tell(NOT_KNOWN)
     return len(products) - len(failed), failed
 
 
 def _put_input(record: RecordWriter, name: str | None, **facts: Any) -> None:
-    """Put the file that a product was made from; a camera frame's four are one."""
+    """Record the file that a product was made from; four products of a camera frame share one."""
     if name is None:
         return
     (before,) = record.rows("inputs", "WHERE path = ?", (name,)) or (None,)
@@ -104,7 +104,7 @@ def _put_input(record: RecordWriter, name: str | None, **facts: Any) -> None:
 
 
 def _raw_name(product: Path) -> str | None:
-    """Name of the file that a product says it was made from."""
+    """Name of the raw file in a product's header."""
     name = _said(product, "RAWFILE")
     return None if name is None else str(name)
 
@@ -129,7 +129,7 @@ def _stars(
         try:
             facts = facts_of_stars(path)
         except (OSError, ValueError) as error:
-            tell(f"not whole: {describe(error)}")
+            tell(f"not complete: {describe(error)}")
             continue
         if facts is not None:
             record.put("stars", path=str(path.relative_to(folder)), error="", **facts)
@@ -137,7 +137,7 @@ def _stars(
 
 
 def put_aside(folder: Path) -> Path | None:
-    """Rename a record that is there, with what belongs to it; it may hold what products do not."""
+    """Rename an existing record and its journals; it may contain more than the products say."""
     path = record_path(folder)
     if not path.exists():
         return None

@@ -1,7 +1,7 @@
 """The record of a run: an SQLite database, ``OUT/run.sqlite``.
 
-One process writes it (a lock beside it keeps others away), any number may read.  The products are
-the truth: lost or damaged, the record is made again from them (`tica_fn.run.rebuild`).
+One process writes it (a lock file keeps others away); any number may read.  A lost or damaged
+record is rebuilt from the products (`tica_fn.run.rebuild`).
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ class RunRecord(Mapping[str, Any]):
         return f"RunRecord({str(self.path)!r}: {', '.join(TABLES)})"
 
     def rows(self, name: str, where: str = "", values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Read rows of a table as they are in the database.
+        """Read rows of a table from the database.
 
         Parameters
         ----------
         name : str
             Table.
         where : str
-            What follows ``SELECT * FROM table``.
+            SQL after ``SELECT * FROM table``.
         values : sequence
             Values of the question marks in it.
 
@@ -93,19 +93,19 @@ class RunRecord(Mapping[str, Any]):
         return found
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Ask the database.
+        """Run a query on the database.
 
         Parameters
         ----------
         sql : str
-            A question.
+            The query.
         values : sequence
             Values of the question marks in it.
 
         Returns
         -------
         list of sqlite3.Row
-            The answer.
+            The rows of the result.
 
         Raises
         ------
@@ -132,22 +132,22 @@ def open_record(folder: str | os.PathLike[str]) -> RunRecord:
     Returns
     -------
     RunRecord
-        A mapping of astropy Tables: ``frames`` (a row a product), ``inputs``, ``models``,
-        ``stars`` (reference stars, a row a CCD), ``runs``, ``stages``; each an attribute, too.
+        A mapping of astropy Tables: ``frames`` (one row per product), ``inputs``, ``models``,
+        ``stars`` (reference stars, one row per CCD), ``runs``, ``stages``; also as attributes.
 
     Raises
     ------
     FileNotFoundError
         If there is none.
     BadFileError
-        If it is damaged or no record.
+        If it is damaged or not a record.
     """
     path = Path(folder)
     path = path if path.is_file() else record_path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no record of a run; where products are, `tica-fn status {path.parent} "
-            "--rebuild` makes it anew"
+            f"{path}: no record of a run; if there are products, `tica-fn status {path.parent} "
+            "--rebuild` makes it"
         )
     record = RunRecord(path)
     check_version(path, record.query("PRAGMA user_version")[0][0])

@@ -1,4 +1,4 @@
-"""The one writer of a run's record; a lock beside the database keeps others away."""
+"""The only writer of a run's record; a lock file keeps others away."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _NETWORK = (
     "gluster",
 )
 _COMMIT_S = 1.0
-"""How long outcomes may wait to be durable; products of a killed process are found anyway."""
+"""Seconds between commits; if the process is killed, its products are found anyway."""
 
 
 class RecordWriter:
-    """The one writer of a run's record.
+    """The only writer of a run's record.
 
-    What is put goes to the disk within a second, and when the writer is closed.
+    Changes reach the disk within a second, and when the writer is closed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,7 +77,7 @@ class RecordWriter:
         return base
 
     def put(self, table: str, **values: Any) -> None:
-        """Add a row, or change the values that are given of the row with the same key."""
+        """Add a row, or change the given values of the row with the same key."""
         names = ", ".join(f'"{name}"' for name in values)
         marks = ", ".join("?" for _ in values)
         keys = PRIMARY_KEYS[table]
@@ -99,14 +99,14 @@ class RecordWriter:
             raise self._in_words(error) from error
 
     def rows(self, table: str, where: str = "", values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Rows of a table, those that are not yet on the disk among them."""
+        """Rows of a table, including uncommitted ones."""
         try:
             return self._base.execute(f"SELECT * FROM {table} {where}", values).fetchall()
         except DAMAGE as error:
             raise self._in_words(error) from error
 
     def commit(self) -> None:
-        """Make durable what was put."""
+        """Commit the changes."""
         try:
             self._base.commit()
         except DAMAGE as error:
@@ -114,13 +114,13 @@ class RecordWriter:
         self._last = time.monotonic()
 
     def _in_words(self, error: Exception) -> Exception:
-        """What went wrong with the database; a fault of ours stays what it is."""
+        """Translate an error of the database; programming errors stay unchanged."""
         if isinstance(error, sqlite3.OperationalError):
             return _full(self.path) if "full" in str(error) else OSError(f"{self.path}: {error}")
         return damaged(self.path, error) if type(error) in DAMAGE else error
 
     def close(self) -> None:
-        """Make durable and let go."""
+        """Commit and release the lock."""
         try:
             self.commit()
         finally:
@@ -139,7 +139,7 @@ def _full(path: Path) -> OSError:
 
 
 def _lock(folder: Path) -> Any:
-    """Keep other writers away until the file is closed, or this process ends."""
+    """Lock out other writers until the file is closed or this process ends."""
     path = folder / ".run.lock"
     file = path.open("a+")
     try:
@@ -147,9 +147,9 @@ def _lock(folder: Path) -> Any:
     except BlockingIOError as error:
         file.close()
         raise FrameError(
-            f"{folder}: another tica-fn is at work on this run; wait for it, or end it"
+            f"{folder}: another tica-fn is at work on this run; wait for it, or stop it"
         ) from error
-    except OSError:  # A file system without locks: the database's own must do.
+    except OSError:  # A file system without locks; the database's own locks must do.
         pass
     return file
 
@@ -159,7 +159,7 @@ def on_network(folder: Path, mounts: str | None = None) -> bool:
     try:
         lines = (mounts or Path("/proc/self/mounts").read_text()).splitlines()
     except OSError:
-        return True  # Not known: the journal that works everywhere.
+        return True  # Unknown: use the journal that works everywhere.
     place = str(folder.resolve()) + "/"
     best, kind = "", ""
     for line in lines:

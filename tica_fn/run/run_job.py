@@ -1,6 +1,6 @@
-"""What is to be done with every file of a run, and what came of one: records that are loaded fast.
+"""Options for every file of a run, and the outcome of one.
 
-A go that finds everything done needs no more of what works at files than these.
+The module imports quickly: an invocation that finds everything done needs only these records.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Made", "RunJob", "wcs_options"]
 
 @attrs.frozen(kw_only=True)
 class Made(Outcome):
-    """An outcome with what the record says: of the input, and of each product by its path."""
+    """An outcome with facts for the record, about the input and about each product by its path."""
 
     input_facts: dict[str, Any] = attrs.field(factory=dict)
     facts: dict[str, dict[str, Any]] = attrs.field(factory=dict)
@@ -26,10 +26,10 @@ class Made(Outcome):
 
 @attrs.frozen(kw_only=True)
 class RunJob:
-    """What is the same for all files of a run.
+    """Options that are the same for all files of a run.
 
-    `stars` are files of reference stars by camera and CCD; what is calibrated while they are there
-    is solved in the same pass.
+    `stars` are files of reference stars by camera and CCD; products of these CCDs are solved in the
+    same pass.
     """
 
     job: Job
@@ -41,15 +41,15 @@ class RunJob:
 
     @property
     def wcs_options(self) -> str:
-        """What a solution depends on beside the frame and its stars."""
+        """What a solution depends on besides the frame and its stars."""
         return wcs_options(self.method, self.degree, self.ephemeris)
 
     @property
     def solvable(self) -> bool:
-        """Whether products hold a readout that a solution can be fitted to."""
+        """Whether products hold a full readout of one CCD, to which a solution can be fitted."""
         return not (self.job.product.trim or self.job.product.assemble)
 
 
 def wcs_options(centroid: str, degree: int, ephemeris: str | None) -> str:
-    """What a solution depends on beside the frame and its stars, in words."""
+    """What a solution depends on besides the frame and its stars, in words."""
     return f"{centroid}, degree {degree}, ephemeris {ephemeris}"

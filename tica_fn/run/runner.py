@@ -1,11 +1,11 @@
-"""A run: calibrate everything, choose references, find their stars, fit every frame, keep record.
+"""A run: calibrate all files, choose references, find their stars, fit all frames, keep a record.
 
-What works at files is loaded when there is something to be done: a go that finds all of it done
-takes a fraction of a second.
+Modules that process files are imported only if there is work: an invocation that finds everything
+done takes a fraction of a second.
 
-Two passes where the stars are not there yet: all frames of a CCD are calibrated before its darkest
-one is known.  Where they are (a run that goes on, or ``refstars``), the solution goes in when the
-product is written.
+Without reference stars a run has two passes, because all frames of a CCD must be calibrated before
+its darkest one is known.  If they exist (a resumed run, or ``refstars``), the solution is written
+with the product.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Tell = Callable[[Iterator[Outcome], int, str], None]
 
 @attrs.define
 class StageCounts:
-    """How many files and frames of a stage there are."""
+    """Numbers of files or frames of a stage."""
 
     total: int = 0
     done: int = 0
@@ -46,16 +46,17 @@ class StageCounts:
 
 
 def now() -> str:
-    """The time, UTC, to the second."""
+    """The current time, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @attrs.define(kw_only=True)
 class Runner:
-    """One go at a run.
+    """One invocation of a run.
 
-    `tell` shows outcomes as they come and must take all of them; `prepare` is called once, before
-    the first work; `catalog` is a table of stars, or a word, or None for the built-in catalogue.
+    `tell` shows outcomes as they come and must consume all of them; `prepare` is called once,
+    before the first work; `catalog` is a table of stars, the name of a service, or None for the
+    built-in catalogue.
     """
 
     job: RunJob
@@ -75,13 +76,13 @@ class Runner:
     _prepared: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Make ready what keeps the record."""
+        """Create the keeper of the record."""
         self._keeper = Keeper(
             record=self.record, out=self.job.out, fingerprint=self.todo.fingerprint, say=self.say
         )
 
     def calibrate(self, sources: list[Path]) -> None:
-        """Make the products of every file that are not there already."""
+        """Make the missing products of every file."""
         self._take_stars()
         todo = list(self.todo.files(sources, self.job))
         count = self.counts["calibrate"] = StageCounts(total=len(sources))
@@ -97,7 +98,7 @@ class Runner:
         flag_all(self.record)
 
     def _made(self, sources: list[Path], todo: list[Path]) -> Iterator[Outcome]:
-        """Make products; inputs of one product one after the other where workers share nothing."""
+        """Make products; on a cluster, inputs of the same product one after the other."""
         from tica_fn.products.twins import Twins, claimed
         from tica_fn.run.work import make_products
 
@@ -136,7 +137,7 @@ class Runner:
         self._take_stars()
 
     def fit(self) -> None:
-        """Fit the solution of every product that has none yet and whose stars are known."""
+        """Fit every product that has no solution yet and whose stars are known."""
         todo = list(self.todo.solutions(self.job, self._keeper.digests)) if self.with_wcs else []
         count = self.counts["fit"] = StageCounts(total=len(todo))
         if not todo or self.stop:
@@ -152,7 +153,7 @@ class Runner:
         flag_all(self.record)
 
     def mark_transients(self) -> None:
-        """Tell cosmic rays by time: what is bright in one frame of its CCD alone."""
+        """Flag cosmic rays by time: pixels that are bright in a single frame of their CCD."""
         todo = list(self.todo.neighbours(self.job))
         count = self.counts["transients"] = StageCounts(total=len(todo))
         if not todo or self.stop:
@@ -166,7 +167,7 @@ class Runner:
         count.left = count.total - count.done - count.skipped - count.failed
 
     def begin(self, command: str, configuration: Mapping[str, Any], total: int) -> None:
-        """Put this go on the record."""
+        """Record the start of this invocation."""
         import platform
         import socket
         from importlib.metadata import version
@@ -188,18 +189,18 @@ class Runner:
         self.record.commit()
 
     def end(self, state: str, message: str = "") -> None:
-        """Say on the record how this go ended."""
+        """Record how this invocation ended."""
         self.record.put("runs", id=self._run, ended=now(), state=state, message=message)
         self.record.commit()
 
     @property
     def did_anything(self) -> bool:
-        """Whether anything was made, fitted or tried."""
+        """Whether anything was made, fitted or attempted."""
         return any(count.done or count.failed for count in self.counts.values())
 
     @property
     def left(self) -> int:
-        """Files that are still to be done because the run was stopped."""
+        """Number of files left because the run was stopped."""
         return sum(count.left for count in self.counts.values())
 
     @property
@@ -215,13 +216,13 @@ class Runner:
 
     @property
     def _stars_options(self) -> str:
-        """What reference stars depend on beside their frame."""
+        """What reference stars depend on besides their frame, in words."""
         if self.given_stars is not None:
             return "given"
         return f"catalogue {self.catalog or 'built in'}, centroid {self.job.method}"
 
     def _take_stars(self) -> None:
-        """Take the reference stars that are given, or on record with the options of this go."""
+        """Use the given reference stars, or recorded ones with the same options."""
         if not self.with_wcs:
             return
         stars: dict[tuple[int, int], Path] = {}
@@ -253,7 +254,7 @@ class Runner:
     def _kept(
         self, outcomes: Iterator[Outcome], count: StageCounts, keep: Callable[[Outcome], None]
     ) -> Iterator[Outcome]:
-        """Put outcomes on the record as they pass; stop where a disk is full."""
+        """Record outcomes as they pass; stop if a disk is full."""
         for outcome in outcomes:
             if is_full(outcome.error):
                 self.stop.full(outcome.error)  # type: ignore[arg-type]
@@ -286,12 +287,12 @@ class Runner:
 _STAGES = (
     ("stars", "reference stars of CCDs"),
     ("fit", "solutions"),
-    ("transients", "frames whose cosmic rays were told by time"),
+    ("transients", "frames with cosmic rays flagged by time"),
 )
 
 
 class _Stage:
-    """One stage of a go, with its times on the record."""
+    """One stage of an invocation, whose times are recorded."""
 
     def __init__(
         self, record: RecordWriter, run: int, name: str, total: int, count: StageCounts
@@ -312,7 +313,7 @@ class _Stage:
 
 
 def check_outputs(out: Path) -> None:
-    """Refuse an output folder that is none, or can't be written."""
+    """Refuse an output folder that is a file or can't be written."""
     import os
 
     if out.exists() and not out.is_dir():

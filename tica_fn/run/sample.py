@@ -1,4 +1,4 @@
-"""How long a run's files take and how large they become: some of them are done, aside."""
+"""Time and size of a run's products, measured by processing some of its files."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _MOST = 12
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """What was measured: seconds by the clock, with as many at a time as in the run.
+    """Measurements, in seconds of wall time, with as many jobs as in the run.
 
-    Of one file its products and bytes, and the seconds to calibrate and to solve them; of one CCD
-    the seconds to load its models and to find its stars; what it takes to begin; `files` were done;
-    `unsolved` says why solutions were not timed.
+    Per file: products and bytes, and the time to calibrate and to solve them.  Per CCD: the time to
+    load its models and to find its stars.  `begin_s`: start-up; `files`: size of the sample;
+    `unsolved`: why solutions were not timed.
     """
 
     file_s: float
@@ -50,7 +50,7 @@ class Sample:
 def take_sample(
     sources: Sequence[Path], run: RunJob, jobs: int, catalog: str | None, *, with_wcs: bool
 ) -> Sample:
-    """Do some of the files in a folder that is removed again.
+    """Process some of the files in a temporary folder.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def take_sample(
     with tempfile.TemporaryDirectory(prefix="tica-fn-dry-run-") as folder:
         job = attrs.evolve(run.job, claim=Claims(), overwrite=True)
         run = attrs.evolve(run, job=job, out=Path(folder))
-        begin = time.process_time()  # What was loaded so far; kernels are there next time.
+        begin = time.process_time()  # Imports so far; compiled kernels are cached next time.
         first = make_products(chosen[0], run)
         (facts, *_) = first.facts.values()
         ccd = facts["camera"], facts["ccd"]
@@ -114,17 +114,17 @@ def _solved(
 def _many(
     work: Callable[..., Outcome], items: list[Any], jobs: int, **how: bool
 ) -> tuple[list[Outcome], float]:
-    """Do the work for all, so many at a time; those that succeed, and the seconds it took."""
+    """Do the work for all with `jobs` threads; return the successful ones, and the seconds."""
     outcomes, spent = _timed(lambda: list(Threads(jobs).each(work, items, **how)))
     done = [one for one in outcomes if one.state != FAILED]
     if not done:
         error = outcomes[0].error
-        raise ValueError(describe(error) if error is not None else "no file could be done")
+        raise ValueError(describe(error) if error is not None else "no file could be processed")
     return done, spent
 
 
 def _alike(sources: Sequence[Path], most: int) -> list[Path]:
-    """Some files, of the first one's CCD where their names say it."""
+    """Some files, of the same CCD as the first if their names give it."""
     said = _CCD.search(sources[0].name)
     own = [path for path in sources if said is None or f"-{said[1]}-" in path.name]
     return own[:most]

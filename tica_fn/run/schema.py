@@ -1,4 +1,4 @@
-"""The tables of a run's record: what each column is, in which unit."""
+"""The tables of a run's record: type and unit of each column."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["LETTERS", "PRIMARY_KEYS", "TABLES", "VERSION", "statements"]
 
 VERSION = 4
 LETTERS = ("a", "b", "c", "d")
-"""Of the amplifiers; said here, as their module loads more than a go needs that finds all done."""
+"""Letters of the amplifiers; not imported from `tica_fn.detector`, which imports numpy."""
 
 _OF_AMPLIFIERS = {
     f"{what}_{letter}": ("REAL", unit)

@@ -1,4 +1,4 @@
-"""Where products are that are not complete yet, and what is left of them by processes killed."""
+"""Places for incomplete products, and removal of those that killed processes left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCRATCH = "tica-fn-run-"
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """Folder in memory for a product that is not complete yet."""
+    """Folder in memory for an incomplete product."""
     place = Path("/dev/shm")
     roomy = place.is_dir() and shutil.disk_usage(place).free > 500e6
     folder = Path(
@@ -31,7 +31,7 @@ def scratch() -> Iterator[Path]:
 
 
 def remove_left_scratch() -> None:
-    """Remove what processes that were killed left in memory."""
+    """Remove what killed processes left in memory."""
     for folder in Path("/dev/shm").glob(f"{_SCRATCH}*"):
         pid = folder.name.removeprefix(_SCRATCH).partition("-")[0]
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
@@ -40,11 +40,11 @@ def remove_left_scratch() -> None:
 
 _PART = re.compile(r"\..+\.fits(\.gz|\.fz)?\.[0-9a-f]{8}\.part")
 _LEFT_S = 60.0
-"""How long nobody has written to what is left for sure."""
+"""Seconds without a change after which a file has certainly been left behind."""
 
 
 def remove_left_parts(out: Path) -> None:
-    """Remove products that were to be renamed when who wrote them was killed."""
+    """Remove products whose writer was killed before it renamed them."""
     for path in out.glob("cam*/.*.part"):
         with contextlib.suppress(OSError):
             if _PART.fullmatch(path.name) and time.time() - path.stat().st_mtime > _LEFT_S:

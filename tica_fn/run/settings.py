@@ -1,7 +1,7 @@
-"""The settings of a run: from its configuration file, from the command line, by default.
+"""The settings in a run's configuration file.
 
-A TOML file may say all of it; keys are the long options without their dashes, ``-`` or ``_``
-between words, in tables of any name or in none.  What the command line says wins.
+A TOML file can contain all options.  Keys are the long options without their dashes, with ``-`` or
+``_`` between words, in tables of any name or in none.  The command line overrides the file.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["read_settings"]
 def read_settings(path: Path, actions: Mapping[str, argparse.Action]) -> dict[str, Any]:
     """Read a configuration file.
 
-    `actions`: the options by name, which say what their values may be.  Paths in the file are
-    taken from its folder on.
+    `actions`: the options by name, which define the allowed values.  Paths in the file are relative
+    to its folder.
 
     Raises
     ------
     ValueError
-        If it is no TOML, or says what no option is.
+        If it is not TOML, or contains an unknown option.
     """
     try:
         with path.open("rb") as file:
@@ -39,9 +39,9 @@ def read_settings(path: Path, actions: Mapping[str, argparse.Action]) -> dict[st
         if name not in actions:
             near = difflib.get_close_matches(name, actions, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{path}: {key} is no option of tica-fn run{hint}")
+            raise ValueError(f"{path}: {key} is not an option of tica-fn run{hint}")
         if name in found:
-            raise ValueError(f"{path}: {key} is said twice")
+            raise ValueError(f"{path}: {key} is given twice")
         found[name] = _value(path, key, value, actions[name])
     return found
 
@@ -55,15 +55,13 @@ def _flat(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _value(path: Path, key: str, value: Any, action: argparse.Action) -> Any:
-    """A value as the command line would have given it."""
+    """Convert a value as the command line would."""
     many = action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction)
     if isinstance(value, list) != many and not (many and not isinstance(value, bool)):
-        raise ValueError(
-            f"{path}: {key} is {value!r}; {'a list' if many else 'one value'} is wanted"
-        )
+        raise ValueError(f"{path}: {key} is {value!r}; give {'a list' if many else 'one value'}")
     if action.nargs == 0:
         if not isinstance(value, bool):
-            raise ValueError(f"{path}: {key} is {value!r}; true or false is wanted")
+            raise ValueError(f"{path}: {key} is {value!r}; give true or false")
         return value
     if many:
         return [

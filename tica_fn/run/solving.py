@@ -1,4 +1,4 @@
-"""Solutions of a run's products: put in as a product is written, where its stars are known."""
+"""Solutions of a run's products, fitted as a product is written if its stars are known."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ __all__ = ["Solver", "ephemeris_of", "frame_in", "solved", "stars_of", "unsolved
 class Solver:
     """Writes products of one file with their solutions.
 
-    A product that is streamed is solved while it is in memory; another one, or one that turned out
-    not to be streamed, is written aside first.
+    A streamed product is solved while it is in memory; any other is written to a scratch folder, or
+    to its target, and read again.
     """
 
     run: RunJob
@@ -41,13 +41,13 @@ class Solver:
     def write(
         self, plan: Plan, result: Any, on_written: Callable[[], None] | None
     ) -> tuple[tuple[str, ...], dict[str, Any]]:
-        """Write a product; what is to be said, and what the record says of its solution."""
+        """Write a product; return lines to print, and facts about its solution for the record."""
         stars = self.run.stars.get(plan.ccds[0][:2]) if frame_in(result) is not None else None
         if stars is None or not self.run.solvable:
             return plan.write(result, plan.target, on_written), {}
         if isinstance(result, RawReadout):
             said = plan.write(result, plan.target, on_written)
-            if plan.target not in self._tried:  # It is no usual frame, and was not streamed.
+            if plan.target not in self._tried:  # An unusual frame, which was not streamed.
                 image = read_image(plan.target, anonymous=True)
                 with replacing(plan.target, image.identity):
                     self._solve(image, plan.target, stars, None)
@@ -62,7 +62,7 @@ class Solver:
         return (*said, line), facts
 
     def put(self, target: Path, parts: list[Bytes], on_written: Callable[[], None] | None) -> bool:
-        """Write a product that is in memory with its solution, where there is one."""
+        """Write a product in memory with its solution; return False if it has none."""
         data = memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
         image = image_of_hdus(target, read_blocks(target, data, verify=False), anonymous=True)
         stars = self.run.stars.get((image.frame.camera, image.frame.ccd))
@@ -75,7 +75,7 @@ class Solver:
         path: Path,
         on_written: Callable[[], None] | None,
     ) -> bool:
-        """Solve an image and write it; False where it has no solution, and was not written."""
+        """Solve an image and write it; return False, without writing, if it has no solution."""
         from tica_fn.wcs.fit_many import describe_solution, solve_image
 
         start = time.perf_counter()
@@ -97,14 +97,14 @@ class Solver:
 
 
 def frame_in(result: Any) -> Frame | None:
-    """What is known of the one frame that a plan's result is, or will be."""
+    """The frame in a plan's result, or None if it is not a single frame."""
     if isinstance(result, RawReadout):
         return result.frame
     return result if isinstance(result, Frame) else None
 
 
 def solved(run: RunJob, stars: ReferenceStars, found: Any) -> dict[str, Any]:
-    """What the record says of a frame with a solution."""
+    """Facts for the record about a frame with a solution."""
     from tica_fn.wcs.cards import star_columns
 
     said = {"wcs": "done", "wcs_error": "", "wcs_options": run.wcs_options}
@@ -112,7 +112,7 @@ def solved(run: RunJob, stars: ReferenceStars, found: Any) -> dict[str, Any]:
 
 
 def unsolved(run: RunJob, stars: ReferenceStars, why: str) -> dict[str, Any]:
-    """What the record says of a frame that has none."""
+    """Facts for the record about a frame without a solution."""
     options = {"wcs_options": run.wcs_options, "wcs_stars": digest_of(stars.ids)}
     return {"wcs": "failed", "wcs_error": why, **options}
 

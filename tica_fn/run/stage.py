@@ -1,4 +1,4 @@
-"""A delivery made of a run: its frames and reference stars under MAST's names."""
+"""Making a delivery from a run: its frames and reference stars under MAST's names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tica_fn.run.star_facts import facts_of_stars
 __all__ = ["Staged", "stage_run"]
 
 Staged = tuple[Path, Path | None, str]
-"""Product, its place in the delivery, and why there is none."""
+"""Product, its place in the delivery or None, and the reason if None."""
 
 
 def stage_run(
@@ -44,23 +44,23 @@ def stage_run(
     sector : int
         Sector of the delivery.
     orbit : str
-        ``"o1"`` to ``"o4"``, or a half such as ``"o1a"``; frames whose headers say another one
+        ``"o1"`` to ``"o4"``, or a half such as ``"o1a"``; frames whose headers name another one
         are left out.
     version : str
         ``"v01"`` and so on.
     copy : bool
-        Whether to copy where a hard link could be made.
+        Copy files instead of linking.
     overwrite : bool
-        Whether to replace other content that is there already.
+        Replace existing files with other content.
 
     Yields
     ------
     product : pathlib.Path
         A file of the run.
     target : pathlib.Path or None
-        Where it is in the delivery.
+        Its place in the delivery.
     why : str
-        Why it is not: an error, or that it is of another sector or orbit (``other: ...``).
+        Why it is not there: an error, or another sector or orbit (``other: ...``).
     """
     todo = [*products_of(out), *sorted((out / STARS_FOLDER).glob("*.h5"))]
     if not todo:
@@ -70,7 +70,7 @@ def stage_run(
             if path.suffix == ".h5":
                 facts = facts_of_stars(path) or {}
                 if not facts:
-                    raise FrameError(f"{path}: the name says no camera and CCD")
+                    raise FrameError(f"{path}: the name does not give camera and CCD")
                 name = star_name(sector, facts["camera"], facts["ccd"], version)
                 target = delivery / STARS_FOLDER / name
             else:
@@ -81,18 +81,18 @@ def stage_run(
                 target = found
             _place(path, target, copy=copy, overwrite=overwrite)
             yield path, target, ""
-        except Exception as error:  # Whatever a library raises at it, the other files go on.
+        except Exception as error:  # Any library error is this file's fault only.
             said = describe(of_the_package(path, error))
             yield path, None, said if str(path) in said else f"{path}: {said}"
 
 
 def _target(path: Path, delivery: Path, sector: int, orbit: str, version: str) -> Path | str:
-    """Where a frame belongs, or of what else it is."""
+    """Place of a frame in the delivery, or why it does not belong there."""
     headers = first_headers(path)
     header = headers[0]
     if path.name.endswith(".fz") or header.get("NAXIS") != 2:
         raise FrameError(
-            f"{path}: a delivery holds frames in TICA's layout, one CCD each, plain or gzipped here"
+            f"{path}: a delivery needs frames of one CCD in TICA's layout, plain or gzipped"
         )
     if "WCSGDF" not in header:
         raise FrameError(f"{path}: has no solution; fit it first")
@@ -119,7 +119,7 @@ def _segment(header: Any, sector: int) -> str:
 
 
 def _place(path: Path, target: Path, *, copy: bool, overwrite: bool) -> None:
-    """Link or copy a file, unpacked; what is the same already stays."""
+    """Link or copy a file, decompressed; an equal file stays."""
     packed = path.suffix == ".gz"
     if target.exists():
         if target.samefile(path) and not copy:

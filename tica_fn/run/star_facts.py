@@ -1,4 +1,4 @@
-"""What the record says of reference stars, and of a frame's offset from them."""
+"""Facts about reference stars for the record, and a frame's offset from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = re.compile(r"cam([1-4])-?_?ccd([1-4])|_([1-4])-([1-4])\.h5")
 
 
 def facts_of_stars(path: Path) -> dict[str, Any] | None:
-    """Facts of a file of reference stars, whose name says the CCD; None where it does not."""
+    """Facts about a file of reference stars; None if its name does not give the CCD."""
     match = _NAME.search(path.name)
     if match is None:
         return None
@@ -39,14 +39,14 @@ def facts_of_stars(path: Path) -> dict[str, Any] | None:
 
 
 def digest_of(ids: Any) -> str:
-    """Which reference stars these are, in short: (n,) identifiers, in their order."""
+    """Short hash of the (n,) identifiers of reference stars, in order."""
     return hashlib.sha256(np.asarray(ids, "<i8").tobytes()).hexdigest()[:12]
 
 
 def facts_of_columns(stars: ReferenceStars, table: Any) -> dict[str, Any]:
-    """Which stars a frame was solved with, and the median offset of its good ones [pixels].
+    """Hash of the stars a frame was solved with, and the median offset of the good ones [pixels].
 
-    `table`: its ``WCS_STARS``; the offset is from where `stars` are in the reference image.
+    `table`: its ``WCS_STARS``; the offset is relative to `stars` in the reference image.
     """
     said: dict[str, Any] = {"wcs_stars": digest_of(table["TIC"])}
     good = np.asarray(table["FLXVALID"]) == 1
@@ -59,6 +59,6 @@ def facts_of_columns(stars: ReferenceStars, table: Any) -> dict[str, Any]:
 
 
 def facts_of_solved(product: Path, stars: ReferenceStars) -> dict[str, Any]:
-    """The same of a product that is there and was solved."""
+    """The same facts for an existing product with a solution."""
     with open_checked(product) as opened:
         return facts_of_columns(stars, opened["WCS_STARS"].data)

@@ -1,4 +1,4 @@
-"""Reference stars of one CCD, found in its reference frame."""
+"""Finding the reference stars of one CCD in its reference frame."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def find_stars(
 
 
 def _catalog(name: str, frame: Any) -> Any:
-    """A table of stars, or those of a network service around the frame."""
+    """A table of stars, or stars around the frame from a network service."""
     from tica_fn.wcs.catalog_tables import read_catalog
     from tica_fn.wcs.online import SOURCES, fetch_catalog
 

@@ -1,4 +1,4 @@
-"""Ends before all is done: signals, and a disk that is full."""
+"""Stopping a run early: signals, and a full disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Tell whether an error says that a disk is full, or a quota used up."""
+    """Tell whether an error means that a disk is full or a quota exhausted."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True
@@ -28,10 +28,10 @@ def is_full(error: BaseException | None) -> bool:
 
 
 class Stop:
-    """Whether no more is to be begun, and why.
+    """Whether to begin no more work, and why.
 
-    As a context it takes SIGINT, SIGTERM and SIGHUP: the first one lets what is in hand be
-    finished, the second one ends the process as it would without.
+    As a context it handles SIGINT, SIGTERM and SIGHUP: the first one lets files in progress finish,
+    the second one ends the process as usual.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Stop:
         return bool(self.why)
 
     def feed(self, items: Iterable[T]) -> Iterator[T]:
-        """Give items as long as there is no reason to stop."""
+        """Yield items until there is a reason to stop."""
         for item in items:
             if self:
                 return
@@ -54,7 +54,7 @@ class Stop:
         self.why = self.why or f"the disk is full ({error})"
 
     def without_workers(self, error: BaseException | None) -> None:
-        """Stop because nobody is left to do the work."""
+        """Stop because no workers are left."""
         self.why = self.why or (describe(error) if error is not None else "no workers")
 
     def __enter__(self) -> Self:
@@ -77,4 +77,4 @@ class Stop:
         self.signal = number
         self.why = signal.Signals(number).name
         with suppress(OSError):  # The terminal may be gone.
-            print(f"\n{self.why}: finishing the files in hand ...", flush=True)
+            print(f"\n{self.why}: finishing the files in progress ...", flush=True)

@@ -1,4 +1,4 @@
-"""What is told of a run as a whole: flags of frames among their CCD's, models, choices."""
+"""Facts about a run as a whole: flags of frames within their CCD, models, choices."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["choices_of_record", "columns_of", "flag_all", "frames_by_ccd", "put_
 
 
 class Rows(Protocol):
-    """What has rows of tables: the record, read or written."""
+    """The record, read or written."""
 
     def rows(self, table: str, where: str = "", values: Any = ()) -> list[Any]:
         """Rows of a table."""
 
 
 def columns_of(rows: Iterable[Any]) -> dict[str, Array]:
-    """Rows of the table ``frames`` as arrays by column; numbers that are not known are NaN."""
+    """Rows of the table ``frames`` as arrays by column; unknown numbers are NaN."""
     listed = list(rows)
     out: dict[str, Array] = {}
     for name, (kind, _) in TABLES["frames"].items():
@@ -55,7 +55,7 @@ def frames_by_ccd(record: Rows) -> dict[tuple[int, int], dict[str, Array]]:
 
 
 def flag_all(record: Any) -> None:
-    """Say of every frame what is wrong with it among the others of its CCD and exposure time."""
+    """Flag every frame by comparison with the others of its CCD and exposure time."""
     for frames in frames_by_ccd(record).values():
         for exposure in np.unique(frames["exposure_s"]):
             own = np.flatnonzero(frames["exposure_s"] == exposure)
@@ -68,7 +68,7 @@ def flag_all(record: Any) -> None:
 
 
 def put_models(record: Any, product: Path, facts: Mapping[str, Any], known: Any = None) -> None:
-    """Put a product's models on the record, from its header."""
+    """Record the models in a product's header."""
     camera, ccd = facts.get("camera"), facts.get("ccd")
     hashes = str(facts.get("models") or "")
     if not hashes or (known is not None and (camera, ccd, hashes) in known):
@@ -96,8 +96,7 @@ def choices_of_record(
 ) -> list[CameraChoices]:
     """Choose dark time and references of every camera of a run.
 
-    `options` are fields of `Rules`; frames in a day are by the exposure time unless they are
-    given.
+    `options` are fields of `Rules`; by default the frames per day follow from the exposure time.
     """
     frames = frames_by_ccd(record)
     out = []

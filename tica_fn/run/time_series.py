@@ -1,7 +1,8 @@
 """The time series of an orbit: background mode and pedestals of every CCD, frame by frame.
 
-TICA writes one table a camera, ``cal_timeseries.txt``: the name right-aligned in 45 characters
-and a space, then numbers in 15 with 2 decimals: four modes and sixteen pedestals, a line a frame.
+TICA writes one table per camera, ``cal_timeseries.txt``, with one line per frame: the name
+right-aligned in 45 characters, a space, then four modes and sixteen pedestals in 15 characters
+with 2 decimals each.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ class TimeSeries(Record):
     names : tuple of str
         File names of the n frames.
     cadences : ndarray
-        (n,) int64: cadence numbers; -1 where none is known.
+        (n,) int64: cadence numbers; -1 if unknown.
     modes : ndarray
-        (n, 4) float64, electron per exposure: background mode of CCDs 1 to 4; NaN where there is
-        no such frame.
+        (n, 4) float64, electron per exposure: background mode of CCDs 1 to 4; NaN if there is no
+        such frame.
     pedestals : ndarray
         (n, 4, 4) float64, ADU: by CCD and amplifier.
     files : dict
-        By CCD: names of the n products, where they are known.
+        Names of the n products by CCD, if known.
     """
 
     names: tuple[str, ...]
@@ -66,12 +67,12 @@ class TimeSeries(Record):
     files: dict[int, tuple[str, ...]] = attrs.field(factory=dict)
 
     def __len__(self) -> int:
-        """Count the frames."""
+        """Return the number of frames."""
         return len(self.names)
 
 
 def cadence_of_name(name: str) -> int:
-    """Cadence number in a file's name; -1 where there is none.
+    """Cadence number in a file name; -1 if there is none.
 
     ``tess<stamp>-<cadence>-<camera>-crm-ffi.fits``, or a name as at MAST.
     """
@@ -80,7 +81,7 @@ def cadence_of_name(name: str) -> int:
 
 
 def camera_of_name(name: str) -> int | None:
-    """Camera in a file's name, where it says one."""
+    """Camera in a file name, or None."""
     match = _CAMERA.search(name)
     return int(match[1] or match[2] or match[3]) if match else None
 
@@ -96,7 +97,7 @@ def time_series_text(series: TimeSeries) -> str:
     Returns
     -------
     str
-        A header line and a line a frame.
+        A header line and one line per frame.
     """
     lines = [f"{HEADER[0]:>45s} " + "".join(f"{name:>15s}" for name in HEADER[1:])]
     for name, modes, pedestals in zip(series.names, series.modes, series.pedestals, strict=True):
@@ -121,7 +122,7 @@ def read_time_series(path: str | os.PathLike[str]) -> TimeSeries:
     Raises
     ------
     BadFileError
-        If it is no such file.
+        If it is not such a file.
     OSError
         If it can't be read.
     """
@@ -132,7 +133,7 @@ def read_time_series(path: str | os.PathLike[str]) -> TimeSeries:
         raise BadFileError(f"{path}: not a text file") from error
     if not lines or tuple(lines[0].split()) != HEADER:
         raise BadFileError(
-            f"{path}: its first line does not name the columns of a cal_timeseries.txt "
+            f"{path}: its first line does not have the columns of a cal_timeseries.txt "
             f"({' '.join(HEADER[:3])} ...)"
         )
     names, rows = [], []
@@ -151,11 +152,11 @@ def read_time_series(path: str | os.PathLike[str]) -> TimeSeries:
         names.append(words[0])
         rows.append(values)
     if not names:
-        raise BadFileError(f"{path}: holds no frame")
+        raise BadFileError(f"{path}: contains no frames")
     order = sorted(range(len(names)), key=names.__getitem__)
     twice = [names[a] for a, b in pairwise(order) if names[a] == names[b]]
     if twice:
-        raise BadFileError(f"{path}: holds {twice[0]} twice")
+        raise BadFileError(f"{path}: contains {twice[0]} twice")
     table = np.array([rows[k] for k in order])
     named = tuple(names[k] for k in order)
     return TimeSeries(
@@ -167,14 +168,14 @@ def read_time_series(path: str | os.PathLike[str]) -> TimeSeries:
 
 
 def write_time_series(series: TimeSeries, path: str | os.PathLike[str]) -> None:
-    """Write a ``cal_timeseries.txt``, whole or not at all."""
+    """Write a ``cal_timeseries.txt``, complete or not at all."""
     write_whole(path, [time_series_text(series).encode()])
 
 
 def gather_time_series(
     rows: Iterable[tuple[str, int, int, str, float, ArrayLike]],
 ) -> TimeSeries:
-    """Put frames of single CCDs together.
+    """Combine frames of single CCDs to a camera's time series.
 
     `rows`: name of the camera's frame, cadence, CCD, product, mode, (4,) pedestals of each.
     """

@@ -1,4 +1,4 @@
-"""What of a run is still to be done: files, reference stars, solutions."""
+"""What is left to do in a run: files, reference stars, solutions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Todo"]
 
 @attrs.define(kw_only=True)
 class Todo:
-    """Looks through the record for what is to be done, and counts what failed before."""
+    """Finds the remaining work in the record, and counts what failed before."""
 
     record: RecordWriter
     say: Callable[[str], None]
@@ -28,7 +28,7 @@ class Todo:
     failed_before: int = 0
 
     def files(self, sources: list[Path], run: RunJob) -> Iterator[Path]:
-        """Files whose products are not there, whole and of the same inputs, models and options."""
+        """Files whose products are missing, incomplete, or of other inputs, models or options."""
         known = {row["path"]: row for row in self.record.rows("inputs")}
         products: dict[str, list[Any]] = {}
         for frame in self.record.rows("frames"):
@@ -48,7 +48,7 @@ class Todo:
                 yield source
 
     def _settled(self, source: Path, row: Any, products: list[Any], run: RunJob) -> bool:
-        """Tell whether a file's products are whole, of the same input, models and options."""
+        """Tell whether a file's products are complete, of the same input, models and options."""
         if row["fingerprint"] != self.fingerprint or not _same(source, row):
             return False
         if row["state"] == FAILED:
@@ -88,7 +88,7 @@ class Todo:
                     self.say(f"failed before, --retry-failed tries again: {before['error']}")
                     continue
                 if row["sector"] is None:
-                    self._no_stars(key, f"{name}: the sector is not known, which the stars need")
+                    self._no_stars(key, f"{name}: the sector, which the stars need, is unknown")
                     continue
                 target = stars_path(run.out, row["sector"], *key)
                 wanted[key] = run.out / row["product"], target
@@ -101,9 +101,9 @@ class Todo:
     def solutions(
         self, run: RunJob, digests: Mapping[tuple[int, int], str]
     ) -> Iterator[tuple[Path, tuple[int, int]]]:
-        """Products without a solution of the wanted kind, whose stars are known, and their CCDs.
+        """Products that need a solution and whose stars are known, and their CCDs.
 
-        `digests`: which stars each CCD has.
+        `digests`: hash of the stars of each CCD.
         """
         if not run.solvable:
             return
@@ -119,7 +119,7 @@ class Todo:
                 yield run.out / row["product"], ccd
 
     def neighbours(self, run: RunJob) -> Iterator[tuple[Path, tuple[Path, Path]]]:
-        """Products, and the two nearest in time of the same CCD and exposure time."""
+        """Products, each with the two nearest in time of the same CCD and exposure time."""
         order = "WHERE kind = 'frame' ORDER BY camera, ccd, exposure_s, tjd, cadence"
         alike: dict[tuple[Any, ...], list[Path]] = {}
         for row in self.record.rows("frames", order):

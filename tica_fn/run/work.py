@@ -1,7 +1,7 @@
-"""What is done with one file of a run: calibrated, measured, solved; here or on a cluster's worker.
+"""The work on one file of a run: calibrate, measure and solve it, here or on a cluster's worker.
 
-Each function takes one item and what is the same for all, and gives an `Outcome` with facts for
-the record.  Nothing here knows the record.
+Each function takes one item and the options for all, and returns an `Outcome` with facts for the
+record.  These functions do not access the record.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["fit_product", "make_products", "mark_product_transients"]
 
 
 def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | None = None) -> Made:
-    """Calibrate one file, solve it where the stars are known, and measure what came out."""
+    """Calibrate one file, solve it if the stars are known, and measure the products."""
     before = source.stat()
     raw = read_raw(source)
     seen: list[dict[str, float]] = []
@@ -66,7 +66,7 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
     again = [() if job.overwrite else why_again(plan.target, plan.expected) for plan in plans]
     facts: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
-    # All are calibrated before the first is written: a CCD that fails leaves nothing behind.
+    # All are calibrated before the first is written, so a CCD that fails leaves no file behind.
     ready = [
         (plan, why, None if why is None else plan.calibrate())
         for plan, why in zip(plans, again, strict=True)
@@ -75,7 +75,7 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
     for plan, why, _ in ready:
         kept = None if why is None or job.overwrite else kept_of(plan.target, raw.hdus)
         if kept is not None and kept.added:  # A solution is fitted again; this would be lost.
-            refuse_loss(plan.target, kept, "it belongs to pixels made in another way")
+            refuse_loss(plan.target, kept, "it belongs to pixels with other options")
     for plan, why, result in ready:
         start = time.perf_counter()
         name = str(plan.target.relative_to(run.out))
@@ -94,7 +94,7 @@ def make_products(source: Path, run: RunJob, on_written: Callable[[], None] | No
             with nullcontext() if job.overwrite else replacing(plan.target, looked_at[plan.target]):
                 said, solution = solver.write(plan, result, on_written)
         except ChangedError:
-            # What another program wrote there meanwhile stands; if it is not the same, this fails.
+            # Another program has written the file meanwhile; it stays if it is what was wanted.
             if why_again(plan.target, plan.expected) is not None:
                 raise
             facts[name] = facts_of_product(plan.target, run.stars)
@@ -147,7 +147,7 @@ def _facts(plan: Plan, result: Any, seen: list[dict[str, float]]) -> dict[str, A
 
 
 def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any = None) -> Made:
-    """Fit the solution of a product that is there and write it in."""
+    """Fit the solution of an existing product and write it into the file."""
     from tica_fn.fits.image_file import read_image
     from tica_fn.wcs.fit_many import describe_solution, solve_image
 
@@ -180,7 +180,7 @@ def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any
 def mark_product_transients(
     product: Path, run: RunJob, before: Path, after: Path, computing: Any = None
 ) -> Made:
-    """Tell the cosmic rays of a product by the frames before and after it."""
+    """Flag the cosmic rays of a product by the frames before and after it."""
     from tica_fn.products.transients import mark_product
 
     camera, ccd = (int(word[3]) for word in product.parent.name.split("-"))

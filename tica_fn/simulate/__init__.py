@@ -1,4 +1,4 @@
-"""Simulation: raw frames with a known truth, by the calibration steps run backwards."""
+"""Simulation of raw frames with a known truth, by inverting the calibration steps."""
 
 from tica_fn.simulate.background import Background
 from tica_fn.simulate.camera_frame import camera_frame_name, join_ccds, write_camera_frame

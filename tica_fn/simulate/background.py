@@ -17,12 +17,12 @@ class Background:
     Parameters
     ----------
     level : float
-        The even part, electron per second and pixel; zodiacal light is 50 to 150.
+        Uniform part, electron per second and pixel; zodiacal light is 50 to 150.
     glow : float
-        Earthshine at the corner of the science pixels where it is brightest, electron per second
-        and pixel.
+        Earthshine in the brightest corner of the science pixels, electron per second and pixel.
     direction_deg : float
-        Direction towards which the glow rises, degrees from rising columns to rising rows.
+        Direction in which the glow increases, degrees, counted from the direction of increasing
+        columns towards that of increasing rows.
     scale : float
         Length over which the glow falls to 1/e, pixels.
 
@@ -38,17 +38,18 @@ class Background:
     scale: float = 800.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a sky that takes light away."""
+        """Refuse negative light and scales that are not positive."""
         if not (self.level >= 0 and self.glow >= 0 and self.scale > 0):
-            raise ValueError(f"a sky has light of zero or more and a positive scale: {self}")
+            raise ValueError(f"level and glow must be 0 or more, scale positive: {self}")
 
     def terms(self) -> tuple[float, float, float, float, float, float]:
-        """Numbers that the kernel takes: level, glow, direction, brightest coordinate, scale.
+        """Arguments of the kernel.
 
         Returns
         -------
         tuple of float
-            Level, glow, cosine, sine, coordinate of the brightest corner, scale.
+            Level, glow, cosine and sine of the direction, coordinate of the brightest corner along
+            it, scale.
         """
         cosine = float(np.cos(np.radians(self.direction_deg)))
         sine = float(np.sin(np.radians(self.direction_deg)))

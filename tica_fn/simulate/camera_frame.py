@@ -1,7 +1,7 @@
-"""Camera frames as the Payload Operations Center sends them: four CCDs in one image.
+"""Camera frames in the format of the Payload Operations Center: four CCDs in one image.
 
-CCD 3 lies bottom left, 4 bottom right, 2 top left, 1 top right; CCDs 1 and 2 are turned by 180
-degrees.
+CCD 3 is at the bottom left, 4 bottom right, 2 top left, 1 top right; CCDs 1 and 2 are rotated by
+180 degrees.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _PLACES = {3: (0, 0), 4: (0, 1), 2: (1, 0), 1: (1, 1)}
 _TURNED = (1, 2)
 _OFFSET = 2147483648
 _LIVE_OF_POC = 0.998449
-"""Part of the interval that POC headers state as exposed, before cosmic-ray trimming."""
+"""Fraction of the interval that POC headers give as exposed, before cosmic-ray trimming."""
 
 
 def join_ccds(images: Mapping[int, Array]) -> Array:
-    """Join the readouts of four CCDs as a camera frame holds them.
+    """Join the readouts of four CCDs to a camera frame.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def join_ccds(images: Mapping[int, Array]) -> Array:
     Returns
     -------
     ndarray
-        (4156, 4272), of the first image's type.
+        (4156, 4272), of the type of CCD 1's image.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def join_ccds(images: Mapping[int, Array]) -> Array:
 
 
 def camera_frame_name(frame: Frame) -> str:
-    """Name that the Payload Operations Center gives to a camera frame.
+    """File name of a camera frame, as used by the Payload Operations Center.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def camera_frame_name(frame: Frame) -> str:
     Returns
     -------
     str
-        Such as ``tess2018349182939-00009000-2-crm-ffi.fits``.
+        For example ``tess2018349182939-00009000-2-crm-ffi.fits``.
     """
     stamp = utc(times_or_zero(frame).start).strftime("%Y%j%H%M%S")
     return f"tess{stamp}-{frame.cadence or 0:08d}-{frame.camera}-crm-ffi.fits"
@@ -126,7 +126,7 @@ def write_camera_frame(frames: Mapping[int, Frame], path: str | Path) -> Path:
     frames : mapping of int to Frame
         Raw counts of CCD 1, 2, 3 and 4 of one camera and cadence.
     path : path
-        The file, ``.fits`` or ``.fits.gz``; or a folder, in which it gets the usual name.
+        The file, ``.fits`` or ``.fits.gz``; or a folder, in which the file gets the usual name.
 
     Returns
     -------
@@ -136,7 +136,8 @@ def write_camera_frame(frames: Mapping[int, Frame], path: str | Path) -> Path:
     Raises
     ------
     FrameError
-        If a CCD is missing, the frames do not belong together, or they are not raw counts.
+        If a CCD is missing, if the frames are not of one camera and cadence, or if they are not raw
+        counts.
     """
     from astropy.io import fits
 
@@ -152,7 +153,7 @@ def write_camera_frame(frames: Mapping[int, Frame], path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
         path = path / camera_frame_name(first)
-    # Unsigned integers, as FITS knows them: signed ones with an offset of 2**31.
+    # Unsigned integers in FITS are signed ones with an offset of 2**31.
     hdu = fits.PrimaryHDU((joined.astype(np.int64) - _OFFSET).astype(np.int32))
     hdu.header["BZERO"] = (_OFFSET, "offset of unsigned integers")
     hdu.header["BSCALE"] = (1, "scale of the values")

@@ -1,4 +1,4 @@
-"""What ``tica-fn simulate`` does with its arguments."""
+"""Simulate the files requested by the arguments of ``tica-fn simulate``."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _CATALOG = ("catalog", "catalogue")
 
 
 def simulate_files(args: Any) -> Iterator[Path]:
-    """Make the files that the command line asks for."""
-    # All that can be wrong is read before anything is written.
+    """Make the requested files."""
+    # All input is read and checked before anything is written.
     ccds = (1, 2, 3, 4) if args.format == "poc" else (args.ccd,)
     models = {ccd: load_models(args.caldir, args.camera, ccd) for ccd in ccds if args.caldir}
     exposure_s = args.exposure
@@ -78,7 +78,7 @@ def simulate_files(args: Any) -> Iterator[Path]:
 
 
 def _knobs(args: Any, exposure_s: float) -> dict[str, Any]:
-    """Arguments of `full_frame`; what is not given keeps its usual value."""
+    """Arguments of `full_frame`; options that are not given keep its defaults."""
     rays = CosmicRays(**_given(per_s=args.cosmic_rays))
     if args.no_noise and args.read_noise is not None:
         raise UsageError("--no-noise and --read-noise contradict each other")
@@ -135,10 +135,12 @@ def _stars(args: Any, ccd: int) -> Stars:
     if which.startswith("random:"):
         count = which.removeprefix("random:")
         if not count.isdigit():
-            raise UsageError(f"--stars {which}: a number of stars stands after 'random:'")
+            raise UsageError(f"--stars {which}: give a number of stars after 'random:'")
         return random_stars(int(count), args.seed)
     if not Path(which).exists():
-        raise FileNotFoundError(f"--stars {which}: no such file; or 'catalog', 'none', 'random:N'")
+        raise FileNotFoundError(
+            f"--stars {which}: no such file; give a file, 'catalog', 'none' or 'random:N'"
+        )
     return table_stars(
         _table(Path(which)), wcs=wcs, sector=args.sector, camera=args.camera, ccd=ccd
     )
@@ -153,21 +155,21 @@ def _table(path: Path) -> Any:
         return Table.read(path)
     except IORegistryError:
         raise ValueError(
-            f"{path}: not a table that is known by its name or content (.csv, .ecsv, .fits, .vot)"
+            f"{path}: not a table with a known name or content (.csv, .ecsv, .fits, .vot)"
         ) from None
 
 
 def _wcs(path: Path) -> Any:
-    """WCS of the first HDU that states one."""
+    """WCS of the first HDU that has one."""
     from astropy.wcs import WCS, FITSFixedWarning
 
     with open_checked(path) as hdus, warnings.catch_warnings():
-        # A header without an image, and dates in another form, do not matter to a map.
+        # A header without an image, and dates in other formats, do not matter here.
         warnings.simplefilter("ignore", FITSFixedWarning)
         for hdu in hdus:
             if "CTYPE1" in hdu.header:
                 return WCS(hdu.header, fix=False)
-    raise ValueError(f"{path}: no WCS in it (keyword CTYPE1)")
+    raise ValueError(f"{path}: no WCS (no keyword CTYPE1)")
 
 
 def _truth(args: Any, made: Simulated, raw: Path, ccd: str = "") -> Iterator[Path]:
@@ -204,10 +206,10 @@ def _target(args: Any, stamp: Stamp, frames: Iterator[Simulated]) -> Iterator[Pa
 
 
 def _stamp(stars: Stars) -> Stamp:
-    """Pixels around the brightest star that lies well inside."""
+    """Pixels around the brightest star that is well inside the CCD."""
     inside = (np.abs(stars.columns - 1067.5) < 1000) & (np.abs(stars.rows - 1023.5) < 1000)
     if not inside.any():
-        raise UsageError("no star to put a target's pixels around; give --stamp ROW,COLUMN")
+        raise UsageError("no star for the target's pixels; give --stamp ROW,COLUMN")
     found = stars.chosen(inside)
     best = int(np.argmin(found.tmag))
     ra, dec = float(found.ra[best]), float(found.dec[best])

@@ -1,4 +1,4 @@
-"""The demonstration: real pixels against the mission's own result, and a frame of known truth."""
+"""The demonstration: real pixels compared with SPOC's result, simulated frames with the truth."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ __all__ = ["run_demo", "slope_and_scatter"]
 
 _SIRIUS = "tess2018349182459-s0006-0000000322899250-0126-s_tp"
 _NEAR_SKY = 2000.0
-"""e-/s around the 10th percentile of a column: the rows that are compared."""
+"""Rows within this many e-/s of a column's 10th percentile are compared."""
 _TRANSIT_FRAMES, _IN_TRANSIT, _DEPTH = 10, (4, 5, 6), 0.01
 _SATURATED = 150_000.0
-"""Electrons a read from which on a pixel of the simulation may have bled."""
+"""Electrons per read above which a pixel of the simulation may have bled."""
 
 
 def run_demo(output: Path, seed: int = 1) -> int:
-    """Calibrate the real Sirius file and one simulated full frame, and show what came out."""
+    """Calibrate the real Sirius file and simulated full frames, and show the results."""
     output.mkdir(parents=True, exist_ok=True)
     with as_file(files("tica_fn") / "data" / "example") as example:
         good = _show_sirius(example, output)
@@ -57,7 +57,7 @@ def run_demo(output: Path, seed: int = 1) -> int:
 
 
 def _tica_fn(*arguments: object) -> None:
-    """Run the command line as a user does, its output shown."""
+    """Run the command line as a user would, showing its output."""
     words = [str(argument) for argument in arguments]
     print("$ tica-fn", *words, flush=True)
     subprocess.run([sys.executable, "-m", "tica_fn", *words], check=True)
@@ -81,14 +81,14 @@ def _show_sirius(example: Path, output: Path) -> bool:
     _tica_fn("calibrate", raw, "--caldir", example, "--outdir", output, "--overwrite")
     result = output / f"{_SIRIUS}.cal.fits"
     ours, theirs = fits.getdata(result, 1)["FLUX"], fits.getdata(raw, 1)["FLUX"]
-    print("\ncolumn 675 against the mission's own FLUX, rows near the sky:")
+    print("\ncolumn 675 against the mission's own FLUX, rows near the sky level:")
     print("cadence     slope   offset [e-/s]   scatter (MAD) [e-/s]")
     good = True
     for cadence, mine, flux in zip(fits.getdata(raw, 1)["CADENCENO"], ours, theirs, strict=True):
         slope, offset, scatter = slope_and_scatter(mine[:, 0], flux[:, 0])
         good = good and abs(slope - 1.0) < 1e-3 and scatter < 1.5
         print(f"{cadence:7d}  {slope:8.5f}   {offset:13.1f}   {scatter:20.2f}")
-    print("(the offset is the smear, which both pipelines take too large: Sirius bleeds into it)")
+    print("(the offset is due to the smear, which is too large in both: Sirius bleeds into it)")
     picture = _draw_sirius(raw, example, output)
     print(f"picture: {picture}\n")
     return good
@@ -120,17 +120,17 @@ def _draw_sirius(raw: Path, example: Path, output: Path) -> Path:
         print(f"{words}: {negative:.0%} of the pixels are negative ({seconds:.0f} s exposures)")
     figure.suptitle("Sirius, sector 6, first cadence: electrons per second after calibration")
     figure.supxlabel(
-        "Sirius bleeds into the masked rows that measure the smear: the standard smear (TICA's and "
-        "the\nmission's alike) takes too much, and whole columns turn negative. The robust smear "
-        "takes it from the sky.",
+        "Sirius bleeds into the masked rows that measure the smear: the standard smear, like "
+        "TICA's and the\nmission's, is too large, and whole columns become negative. The robust "
+        "smear is measured on the sky.",
         fontsize=9,
     )
     return save_figure(figure, output / "sirius.png")
 
 
 def _show_full_frame(example: Path, models: Models, output: Path, seed: int) -> bool:
-    print("2. A full frame with known truth: the stars of sector 6, camera 2, CCD 3, through the")
-    print("   calibration steps backwards with the same real models, Poisson and read noise\n")
+    print("2. A full frame with known truth: the stars of sector 6, camera 2, CCD 3, with Poisson")
+    print("   and read noise, through the inverse calibration steps with the same real models\n")
     made = full_frame(models, sector=6, exposure_s=1800.0, seed=seed)
     raw = write_spoc_raw(made.frame, output)
     print(f"{len(made.stars)} stars, raw frame: {raw}")
@@ -138,12 +138,12 @@ def _show_full_frame(example: Path, models: Models, output: Path, seed: int) -> 
     calibrated = read(output / f"{raw.stem}.cal.fits")
     science = np.s_[SCIENCE_ROWS[0] : SCIENCE_ROWS[1], SCIENCE_COLUMNS[0] : SCIENCE_COLUMNS[1]]
     truth = made.truth.pixels[science]
-    # Bleeding stars falsify the smear of their whole column, as they do in flight.
+    # Bleeding stars contaminate the smear of their whole column, as they do in flight.
     full = truth > _SATURATED * made.truth.coadds
     usable = ~np.broadcast_to(full.any(axis=0), truth.shape)
     sigma = np.sqrt(expected_variance(made.truth, models)[science])
     pull = ((calibrated.pixels[science] - truth) / sigma)[usable]
-    print("\ncalibrated less truth, in units of the noise:")
+    print("\ncalibrated minus truth, in units of the noise:")
     print(f"  mean {pull.mean():+.4f}   standard deviation {pull.std():.4f}   ", end="")
     print(f"robust {robust_scatter(pull):.4f}   within 3 sigma {np.mean(abs(pull) < 3):.4%}")
     print(f"  ({usable.mean():.1%} of the science pixels; columns with a saturated star left out)")
@@ -155,7 +155,7 @@ def _show_full_frame(example: Path, models: Models, output: Path, seed: int) -> 
 
 
 def _draw_full_frame(frame: Frame, output: Path) -> Path:
-    """The frame with its grid in the sky, and the residuals of its solution's stars."""
+    """Draw the frame with its sky coordinates, and the residuals of its solution's stars."""
     from matplotlib.figure import Figure
 
     path = output / frame.source.name if frame.source else output
@@ -181,15 +181,15 @@ def _draw_full_frame(frame: Frame, output: Path) -> Path:
     ax.quiverkey(arrows, 0.85, 1.03, 10.0, "0.01 pixel", labelpos="E")
     ax.set(xlabel="column (from 0)", ylabel="row (from 0)", aspect="equal")
     ax.set_title(f"residuals of {len(x)} stars", loc="left")
-    figure.suptitle("A simulated frame of known truth, calibrated, with its solution")
+    figure.suptitle("A simulated frame with known truth, calibrated, with its solution")
     return save_figure(figure, output / "full_frame.png")
 
 
 def _show_transit(models: Models, output: Path, seed: int) -> bool:
-    """Frames of a star that dims by a known part, to a light curve."""
+    """Make a light curve from frames of a star that dims by a known fraction."""
     from matplotlib.figure import Figure
 
-    print("\n3. A transit: ten simulated raw frames, calibrated, cut out around one star\n")
+    print("\n3. A transit: ten simulated raw frames, calibrated and cut out around one star\n")
     stars = full_frame(models, sector=6, exposure_s=1800.0, seed=seed).stars
     inside = (abs(stars.columns - 1068) < 600) & (abs(stars.rows - 1024) < 600)
     star = int(np.argmin(np.where(inside, abs(stars.tmag - 9.0), 99.0)))

@@ -1,4 +1,4 @@
-"""Electrons that the sky frees in each pixel: stars, background, straps, hot and dead pixels."""
+"""Electrons in each pixel from stars, background, straps, hot and dead pixels."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from tica_fn.simulate.stars import Stars
 __all__ = ["Blemishes", "live_seconds", "sky_electrons", "strap_columns"]
 
 _EXPOSURE_S = 2.0
-"""Length of one exposure, of which many are summed, seconds."""
+"""Length of one of the exposures that are summed, seconds."""
 _LARGEST_REACH = 300
 
 
 @attrs.frozen(kw_only=True)
 class Blemishes:
-    """Pixels that are not like the others.
+    """Hot and dead pixels, and straps.
 
     Parameters
     ----------
     hot : float
-        Share of the science pixels that have a dark current.
+        Fraction of the science pixels with a dark current.
     hot_electrons_per_s : float
-        Mean dark current of a hot pixel, electron per second; it varies exponentially.
+        Mean dark current of hot pixels, electron per second, with an exponential distribution.
     dead : float
-        Share of the science pixels that see only a tenth of the light or less.
+        Fraction of the science pixels that detect a tenth of the light or less.
     straps : float
-        Part by which columns above the metal straps are more sensitive than others.
+        Relative excess sensitivity of columns above the metal straps.
     seed : int
-        Which pixels are bad and how: the same seed gives the same detector for every frame.
+        Seed for the choice of pixels: the same seed gives the same detector for every frame.
 
     Raises
     ------
     ValueError
-        If a share is not between 0 and 1.
+        If a fraction is not between 0 and 1, or `straps` is -1 or less.
     """
 
     hot: float = 0.0
@@ -55,19 +55,19 @@ class Blemishes:
     seed: int = 0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse shares that are none."""
+        """Refuse impossible fractions."""
         if not (0 <= self.hot <= 1 and 0 <= self.dead <= 1 and self.straps > -1):
-            raise ValueError(f"shares of bad pixels lie between 0 and 1: {self}")
+            raise ValueError(f"hot and dead must be from 0 to 1, straps above -1: {self}")
 
     def act_on(self, electrons: Array, seconds: float) -> None:
-        """Change the electrons of a full readout, in place.
+        """Apply the blemishes to the electrons of a full readout, in place.
 
         Parameters
         ----------
         electrons : ndarray
-            (2078, 2136) float64, changed.
+            (2078, 2136) float64; modified.
         seconds : float
-            Time in which light was collected.
+            Time for which light was collected.
         """
         science = electrons[slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)]
         if self.straps:
@@ -95,7 +95,7 @@ def strap_columns() -> Array:
 
     Notes
     -----
-    Source: the strap list of TESSreduce, whose 1-based science column 874 stands for 974.
+    Source: the strap list of TESSreduce, with its 1-based science column 874 corrected to 974.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def strap_columns() -> Array:
 
 
 def live_seconds(coadds: float) -> float:
-    """Time in which the light of a frame was collected.
+    """Time for which the light of a frame was collected.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def live_seconds(coadds: float) -> float:
     Returns
     -------
     float
-        Seconds: 1.98 for each.
+        Seconds: 1.98 per exposure.
     """
     return coadds * _EXPOSURE_S * LIVE_FRACTION
 
@@ -139,14 +139,14 @@ def sky_electrons(
     blemishes: Blemishes | None = None,
     jitter: float = 0.0,
 ) -> Array:
-    """Electrons that the sky frees in each pixel of a CCD, expected, without any noise.
+    """Expected electrons from the sky in each pixel of a CCD, without noise.
 
     Parameters
     ----------
     stars : Stars
         The stars.
     ccd : int
-        Number 1 to 4; it tells where the optical axis is.
+        Number 1 to 4; it determines where the optical axis is.
     coadds : float
         Number of 2 s exposures that are summed.
     psf : Psf, optional
@@ -195,7 +195,7 @@ def sky_electrons(
 
 
 def _reach(electrons: Array, offsets: Array, widths: Array) -> Array:
-    """Pixels around a star beyond which it leaves less than about a tenth of an electron."""
+    """Distance in pixels beyond which a star gives less than about a tenth of an electron."""
     depth = np.sqrt(2.0 * np.log1p(10.0 * electrons))
     extent = np.max(np.abs(offsets).max(axis=2) + widths * depth[:, None], axis=1, initial=0.0)
     return np.asarray(np.minimum(np.ceil(extent).astype(np.int64) + 1, _LARGEST_REACH))

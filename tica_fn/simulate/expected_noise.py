@@ -1,4 +1,4 @@
-"""The noise that a calibrated simulated frame has, for tests that ask for chi-square."""
+"""Expected noise of a calibrated simulated frame, for tests with chi-square."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tica_fn.simulate.instrument import Instrument
 __all__ = ["expected_variance"]
 
 _VARIANCE_OF_MEDIAN_OF_7 = 0.2104
-"""Variance of the median of seven normal numbers, of variance 1 (order statistics)."""
+"""Variance of the median of seven normal numbers of variance 1 (order statistics)."""
 _ROUNDING = 1.0 / 12.0
 
 
 def expected_variance(truth: Frame, models: Models, instrument: Instrument | None = None) -> Array:
     """Variance of calibrated pixels about the truth.
 
-    Counting and trimming of electrons, noise of the reads, rounding, and the noise of the smear
-    that was subtracted; what the pedestals add is less than a thousandth of it.
+    It includes shot noise and its trimming, read noise, rounding, and the noise of the subtracted
+    smear.  The contribution of the pedestals is less than a thousandth.
 
     Parameters
     ----------
     truth : Frame
         Truth of a simulated frame.
     models : Models
-        Models it was made with.
+        Models that it was made with.
     instrument : Instrument, optional
-        Instrument it was made with.
+        Instrument that it was made with.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def expected_variance(truth: Frame, models: Models, instrument: Instrument | Non
         reads = reads + _ROUNDING * gain**2
     counted = spread if detector.shot_noise else 0.0
     held = truth.pixels * models.flat + smear
-    # How much faster corrected electrons grow than those that were read.
+    # Derivative of the corrected electrons with respect to those read.
     x = (held / (truth.coadds * LIVE_FRACTION * gain) - constants.lin_origin[amplifier]) * (
         constants.lin_scale[amplifier]
     )

@@ -1,4 +1,4 @@
-"""When a simulated frame was taken, in the clocks that headers state."""
+"""Times of a simulated frame in the time scales of headers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _LIGHT_DAYS_PER_KM = 1.0 / 299792.458 / DAY_S
 
 
 def frame_times(start_tjd: float, exposure_s: float, camera: int, ccd: int) -> Times:
-    """Start, middle and end of an exposure of one CCD, at the spacecraft."""
+    """Start, middle and end of one CCD's exposure, at the spacecraft."""
     start = start_tjd + readout_delay(camera, ccd) / DAY_S
     length = exposure_s / DAY_S
     return Times(start=start, mid=start + length / 2, end=start + length)
 
 
 def utc(tjd: float) -> Any:
-    """Clock time in UTC of a TDB date."""
+    """UTC of a TDB date."""
     return utc_moment(Times(start=tjd, mid=tjd, end=tjd), tjd)
 
 
 def barycentric_days(tjd: float, ra_deg: float, dec_deg: float) -> float:
-    """Time by which light reaches the solar system's barycentre after the Earth."""
+    """Light travel time in days from the Earth to the solar system's barycentre."""
     from astropy.coordinates import get_body_barycentric
     from astropy.time import Time
 

@@ -1,4 +1,4 @@
-"""What the detector and its electronics do to the electrons: wells, smear, noise, converter."""
+"""The detector and its electronics: full well, smear, noise, cosmic rays, converter."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def exposures_summed(exposure_s: float, mitigation: bool = True) -> float:
     exposure_s : float
         Interval from one frame to the next, seconds.
     mitigation : bool
-        Whether two of every ten are dropped on board against cosmic rays.
+        Whether two of every ten exposures are dropped on board to mitigate cosmic rays.
 
     Returns
     -------
     float
-        Exposures summed.
+        Number of exposures.
 
     Examples
     --------
@@ -50,17 +50,17 @@ def _four(value: ArrayLike) -> Array:
 
 @attrs.frozen(kw_only=True)
 class CosmicRays:
-    """Particles that strike the detector.
+    """Particles that hit the detector.
 
     Parameters
     ----------
     per_s : float
-        Particles per second on a whole readout; 0 for none.  A flux of 5 per second and square
-        centimetre is about 50.
+        Particles per second on a whole readout; 0 for none.  5 per second and square centimetre
+        correspond to about 50.
     depth : float
         Thickness of the silicon, pixels.
     electrons_per_pixel : float
-        Electrons freed along one pixel's length of track.
+        Electrons generated along one pixel of track.
 
     Raises
     ------
@@ -73,48 +73,50 @@ class CosmicRays:
     electrons_per_pixel: float = 1200.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what can't be."""
+        """Refuse impossible numbers."""
         if not (self.per_s >= 0 and self.depth > 0 and self.electrons_per_pixel >= 0):
-            raise ValueError(f"cosmic rays come in numbers of zero or more: {self}")
+            raise ValueError(
+                f"per_s and electrons_per_pixel must be 0 or more, depth positive: {self}"
+            )
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Instrument(Record):
-    """What a detector does to the electrons, and its electronics to the counts.
+    """Properties of a detector and its electronics.
 
     Parameters
     ----------
     read_noise : ndarray
-        (4,) float64: noise of one read of A, B, C and D, electron; one number stands for all.
+        (4,) float64: noise of one read of A, B, C and D, electron; a single number applies to all.
     full_well : float
-        What a pixel holds in one 2 s exposure, electron; `inf` for no saturation.
+        Capacity of a pixel in one 2 s exposure, electron; `inf` for no saturation.
     smear : float
-        Light that each row adds to all others of its column while the frame is shifted, as a
-        part of the light of an exposure: transfer time of a row over the exposure time.
+        Light that each row adds to all others of its column during frame transfer, as a fraction of
+        the light of an exposure: transfer time of a row divided by the exposure time.
     cosmic_rays : CosmicRays
-        Particles that strike.
+        Particles that hit the detector.
     mitigation : bool
-        Whether two of every ten exposures, the extremes of each pixel, are dropped on board.
+        Whether the lowest and highest of every ten exposures of each pixel are dropped on board.
     shot_noise : bool
-        Whether electrons are counted (Poisson) or take their expected number.
+        Whether electron numbers are drawn from a Poisson distribution or are the expected ones.
     digitize : bool
-        Whether the counts are rounded to whole numbers and clipped.
+        Whether the counts are rounded to integers and clipped.
     converter_limit : float
-        Largest count that the converter gives for one read, ADU.
+        Largest count of the converter for one read, ADU.
     black : ndarray
-        (4,) float64: mean count of a dark read of A, B, C and D, ADU; it leaves that much less
-        room below the converter's limit, and fills ``MEANBLC``.
+        (4,) float64: mean count of a dark read of A, B, C and D, ADU.  It lowers the limit of the
+        converter by that much, and is written as ``MEANBLC``.
 
     Raises
     ------
     ValueError
-        If a number can't be.
+        If a number is impossible.
 
     Notes
     -----
-    The read noise and black are those stated in headers of camera 2 CCD 3 in sector 6.  The
-    smear is that of the mission's instrument simulator (httm); it gives what real smear rows of
-    sector 6 show, about 5 electrons a read in columns of sky and faint stars.
+    Read noise and black are those in headers of camera 2 CCD 3 in sector 6.  The smear is that of
+    the mission's instrument simulator (httm); it agrees with real smear rows of sector 6, about 5
+    electrons per read in columns with sky and faint stars.
     """
 
     read_noise: Array = attrs.field(default=(9.87, 7.63, 7.72, 9.90), converter=_four)
@@ -128,15 +130,15 @@ class Instrument(Record):
     black: Array = attrs.field(default=(6812.0, 6724.0, 6753.0, 6433.0), converter=_four)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what can't be."""
+        """Refuse impossible numbers."""
         if not ((self.read_noise >= 0).all() and self.full_well > 0 and 0 <= self.smear <= 1):
             raise ValueError(
-                f"noise is zero or more, smear from 0 to 1, wells hold something: {self}"
+                f"read_noise must be 0 or more, smear from 0 to 1, full_well positive: {self}"
             )
 
     @property
     def spread(self) -> float:
-        """Factor on the standard deviation of the noise that the on-board trimming leaves."""
+        """Factor by which on-board trimming changes the standard deviation of the noise."""
         return math.sqrt(TRIMMED_VARIANCE) if self.mitigation else 1.0
 
     def noise_of_columns(self, first: int = 0, count: int = COLUMNS) -> Array:
@@ -145,7 +147,7 @@ class Instrument(Record):
         Parameters
         ----------
         first, count : int
-            Which columns of the full readout.
+            First of these columns of the full readout, and their number.
 
         Returns
         -------
@@ -155,7 +157,7 @@ class Instrument(Record):
         return np.asarray(self.read_noise[amplifier_of_columns(first, count)])
 
     def strike(self, signal: Array, coadds: float, seed: int, first_column: int = 0) -> Array:
-        """Electrons that cosmic rays leave in a frame.
+        """Electrons from cosmic rays in a frame.
 
         Parameters
         ----------
@@ -166,7 +168,7 @@ class Instrument(Record):
         seed : int
             Seed of the frame.
         first_column : int
-            Place of the frame's first column in the full readout.
+            Position of the frame's first column in the full readout.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Calibration models that look like real ones, for when there are none at hand."""
+"""Calibration models that resemble real ones, for use without real ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tica_fn.simulate.raw_file import save
 __all__ = ["folder_of", "make_models", "write_models"]
 
 FOLDERS = {1800: "30min", 600: "10min", 240: "04min", 120: "02min", 200: "200sec", 20: "20sec"}
-"""Exposure time by which a model folder is named."""
+"""Names of exposure times in the names of model folders."""
 
 
 def make_models(camera: int, ccd: int, exposure_s: float, seed: int = 0) -> Models:
@@ -33,16 +33,16 @@ def make_models(camera: int, ccd: int, exposure_s: float, seed: int = 0) -> Mode
     camera, ccd : int
         Numbers 1 to 4; gains and linearity are the real ones of that CCD.
     exposure_s : float
-        Exposure time that the bias is made for, seconds.
+        Exposure time for which the bias is made, seconds.
     seed : int
-        Seed of the pixels' individual values.
+        Seed of the random structure.
 
     Returns
     -------
     Models
-        A bias with ringing after the start of the frame, edges of the amplifiers and a pattern of
-        columns; a flat field with vignetting, and 0.55 % from pixel to pixel, that is exactly 1
-        outside the science pixels.
+        A bias with ringing after the start of the frame, edges of the amplifiers and a column
+        pattern; a flat field with vignetting and 0.55 % variation from pixel to pixel, which is
+        exactly 1 outside the science pixels.
     """
     random = np.random.default_rng([seed, camera, ccd])
     coadds = exposure_s * 0.4
@@ -80,35 +80,35 @@ def _flat(random: np.random.Generator, ccd: int) -> Array:
 
 
 def folder_of(exposure_s: float) -> str:
-    """Name of the folder of models of an exposure time; `ValueError` where there is none."""
+    """Name of the model folder for an exposure time; `ValueError` if there is none."""
     exposure = round(exposure_s)
     if exposure not in FOLDERS:
         raise ValueError(
-            f"no model folder is named for {exposure_s:g} s; there are names for "
+            f"no model folder for an exposure time of {exposure_s:g} s; there are folders for "
             f"{', '.join(f'{seconds} s' for seconds in FOLDERS)}"
         )
     return f"calibration_{FOLDERS[exposure]}"
 
 
 def write_models(models: Models, folder: Path) -> Path:
-    """Write models as a folder of the reference pipeline holds them.
+    """Write models in the folder layout of the reference pipeline.
 
     Parameters
     ----------
     models : Models
         Models with a bias per exposure.
     folder : Path
-        Where ``calibration_<exposure>`` is made, or added to.
+        Folder in which ``calibration_<exposure>`` is created, if it does not exist.
 
     Returns
     -------
     Path
-        That folder.
+        The folder ``calibration_<exposure>``.
 
     Raises
     ------
     ValueError
-        If there is no name for a folder of that exposure time.
+        If there is no folder for that exposure time.
     """
     from astropy.io import fits
 

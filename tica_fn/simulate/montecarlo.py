@@ -1,10 +1,11 @@
-"""Monte Carlo of the variance: single reads, drawn, trimmed, summed, requantised and calibrated.
+"""Monte Carlo test of the variance: reads are drawn, trimmed, summed, requantised and calibrated.
 
-Nothing of the variance's formulas is used here.  Electrons of each read are drawn from Poisson's
-distribution, made nonlinear by the inverse of the linearity step, given read noise; of every ten
-reads the highest and the lowest are dropped; the sums get pedestal and bias, are rounded to the
-table of the requantisation, and are calibrated like any frame.  The errors against the truth, over
-the standard deviations that `tica_fn.estimate_variance` states, should scatter by one.
+The formulas of the variance are not used here.  Electrons of each read are drawn from a Poisson
+distribution and made nonlinear by the inverse of the linearity step; read noise is added.  Of every
+ten reads the highest and the lowest are dropped.  Pedestal and bias are added to the sums, which
+are rounded to the requantisation table and calibrated like any frame.  The errors with respect to
+the truth, divided by the standard deviations from `tica_fn.estimate_variance`, should scatter by
+one.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ _FIXED_OFFSET = 209_700
 
 @attrs.frozen(kw_only=True)
 class Scatter:
-    """How errors scatter at one level of signal.
+    """Scatter of errors at one level of signal.
 
     Parameters
     ----------
     level : float
         Sky, electron per read.
     sigma : float
-        Median of the standard deviations stated, electron per exposure.
+        Median of the estimated standard deviations, electron per exposure.
     ratio : float
-        Root mean square of error over standard deviation stated: one if it is right.
+        Root mean square of error divided by estimated standard deviation; 1 if that is right.
     bias : float
-        Mean of error over standard deviation stated.
+        Mean of error divided by estimated standard deviation.
     pixels : int
         Number of errors.
     """
@@ -58,14 +59,14 @@ class Scatter:
 
 
 def requantised(adu: Array, quantum: float, growth: float) -> Array:
-    """Round values to a table whose steps grow with the signal.
+    """Round values to a table with steps that grow with the signal.
 
     Parameters
     ----------
     adu : ndarray
         Signal, ADU; float64.
     quantum : float
-        Step at no signal, ADU.
+        Step without signal, ADU.
     growth : float
         Square of the step per ADU of signal.
 
@@ -102,7 +103,7 @@ def _summed(
     column: int,
     random: np.random.Generator,
 ) -> Array:
-    """Electrons of an exposure whose reads were drawn one by one and trimmed."""
+    """Electrons of an exposure, with reads drawn one by one and trimmed."""
     total = np.zeros(per_read.shape)
     rows, columns = per_read.shape
     unlinear = inverse(correct_linearity(models))
@@ -136,12 +137,12 @@ def scatter_of_errors(
     trials: int = 10,
     seed: int = 1,
 ) -> tuple[Scatter, ...]:
-    """Scatter of calibrated pixels about the truth, over the standard deviation stated.
+    """Scatter of calibrated pixels about the truth, divided by the estimated standard deviation.
 
     Parameters
     ----------
     models : Models
-        Models good for any exposure time; their amplifier B is used.
+        Models for any exposure time; their amplifier B is used.
     levels : tuple of float
         Sky, electron per read.
     coadds : int
@@ -149,11 +150,11 @@ def scatter_of_errors(
     read_noise : float
         Noise of one read, electron.
     quantum, growth : float
-        Step of the requantisation at no signal, and the growth of its square, ADU.
+        Step of the requantisation without signal, and the growth of its square, ADU.
     smear : float
         Largest smear of a column, electron per read.
     trials : int
-        Number of exposures, each of 512 columns and 3 rows a level.
+        Number of exposures, each with 512 columns and 3 rows per level.
     seed : int
         Seed.
 
@@ -219,7 +220,7 @@ def _drawn(
     column: int,
     random: np.random.Generator,
 ) -> Array:
-    """Draw in strips whose ten reads fit into the rows of a readout."""
+    """Draw in strips, so that ten reads of a strip fit into the rows of a readout."""
     height = ROWS // _BLOCK
     strips = [
         _summed(per_read[k : k + height], models, read_noise, coadds, column, random)
@@ -237,7 +238,7 @@ def _counts(
     quantum: float,
     growth: float,
 ) -> Array:
-    """Raw counts of electrons read: gain, bias less the mean black, offset, requantisation."""
+    """Convert electrons to raw counts: gain, bias minus mean black, requantisation, offset."""
     rows, columns = electrons.shape
     factor = float(coadds) if models.bias_per_read else 1.0
     bias = models.bias[row : row + rows, column : column + columns].astype(np.float64) * factor

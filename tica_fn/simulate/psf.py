@@ -1,9 +1,9 @@
-"""The point spread function: how a star's light spreads, and how that varies over the field.
+"""The point spread function and its variation over the field.
 
-The light of a star is a core, a tail pulled away from the optical axis (coma), and a wide halo,
-each a Gaussian.  Width and pull grow with the square of the distance from the axis.  The three are
-placed so that the centroid of all the light is the star's position: what a centroid finds can be
-compared with the truth directly.
+The image of a star is the sum of three Gaussians: a core, a tail directed away from the optical
+axis (coma), and a wide halo.  Their widths, and the distance of the tail, grow with the square of
+the distance from the axis.  The centroid of all the light is the star's position, so measured
+centroids can be compared directly with the truth.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tica_fn.immutable import Array
 __all__ = ["Psf"]
 
 _AXIS_ROW = 2099.0
-"""Row at which the optical axis lies, beyond the last science row of every CCD."""
+"""Row of the optical axis, beyond the last science row of every CCD."""
 _AXIS_SCIENCE_COLUMN = {1: 2107.0, 2: -57.0, 3: 2107.0, 4: -57.0}
-"""Science column, by CCD, at which the optical axis lies: the middle of a camera's four CCDs."""
+"""Science column of the optical axis, by CCD: the centre of a camera's four CCDs."""
 _FIELD_RADIUS = 2100.0 * np.sqrt(2.0)
 """Distance of a CCD's far corner from the optical axis, pixels."""
 
@@ -33,20 +33,20 @@ class Psf:
     sigma : float
         Width of the core on the optical axis, pixels.
     growth : float
-        Part by which widths have grown in the far corner of the field.
+        Relative growth of the widths in the far corner of the field.
     coma : float
         Distance of the tail from the core in the far corner, pixels.
     coma_share : float
-        Share of the light in the tail.
+        Fraction of the light in the tail.
     halo_share : float
-        Share of the light in the halo.
+        Fraction of the light in the halo.
     halo_sigma : float
         Width of the halo on the optical axis, pixels.
 
     Raises
     ------
     ValueError
-        If a width is not positive or the shares do not leave light for the core.
+        If a width is not positive, or the fractions leave no light for the core.
 
     Examples
     --------
@@ -62,40 +62,42 @@ class Psf:
     halo_sigma: float = 2.2
 
     def __attrs_post_init__(self) -> None:
-        """Refuse shapes that are none."""
+        """Refuse impossible shapes."""
         if not (self.sigma > 0 and self.halo_sigma > 0 and self.growth > -1):
-            raise ValueError(f"the widths of a point spread function must be positive: {self}")
+            raise ValueError(f"sigma and halo_sigma must be positive, growth above -1: {self}")
         if not (self.coma_share >= 0 and self.halo_share >= 0 and self.core_share > 0):
-            raise ValueError(f"the shares of tail and halo must leave light for the core: {self}")
+            raise ValueError(
+                f"coma_share and halo_share must be 0 or more and leave light for the core: {self}"
+            )
 
     @property
     def core_share(self) -> float:
-        """Share of the light in the core."""
+        """Fraction of the light in the core."""
         return 1.0 - self.coma_share - self.halo_share
 
     @property
     def weights(self) -> Array:
-        """Share of the light in core, tail and halo, (3,) float64."""
+        """Fractions of the light in core, tail and halo, (3,) float64."""
         return np.array([self.core_share, self.coma_share, self.halo_share])
 
     def shapes(
         self, columns: Array, rows: Array, ccd: int, jitter: float = 0.0
     ) -> tuple[Array, Array]:
-        """Place and width of core, tail and halo for stars at some places.
+        """Positions and widths of core, tail and halo for stars.
 
         Parameters
         ----------
         columns, rows : ndarray
-            (stars,) float64: places in the full readout, 0-based.
+            (stars,) float64: pixels of the full readout, 0-based.
         ccd : int
-            Number 1 to 4; it tells where the optical axis is.
+            Number 1 to 4; it determines where the optical axis is.
         jitter : float
             Standard deviation of the pointing within the exposure, pixels.
 
         Returns
         -------
         offsets : ndarray
-            (stars, 3, 2) float64: centres from the star's place, column and row, pixels.
+            (stars, 3, 2) float64: centres relative to the star, column and row, pixels.
         widths : ndarray
             (stars, 3) float64: standard deviations, pixels.
         """
@@ -106,7 +108,7 @@ class Psf:
         square = (distance / _FIELD_RADIUS) ** 2
         grown = 1.0 + self.growth * square
         widths = grown[:, None] * np.array([self.sigma, self.sigma, self.halo_sigma])
-        # The tail lies outwards, the core as much inwards as keeps the centroid in place.
+        # The tail is shifted outwards, the core inwards so that the centroid stays in place.
         pull = self.coma * square
         shares = np.array([-self.coma_share, self.core_share, 0.0])
         shares /= self.core_share + self.coma_share

@@ -1,4 +1,4 @@
-"""Simulated files: made in memory, then written whole or not at all."""
+"""Write simulated files: made in memory, then written completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEVEL = 1
 
 
 def fill_header(header: Any, cards: list[Card]) -> None:
-    """Put cards into a header of astropy, in place."""
+    """Put cards into an astropy header, in place."""
     from astropy.io import fits
 
     for one in cards:
@@ -35,10 +35,10 @@ def fill_header(header: Any, cards: list[Card]) -> None:
 
 
 def save(hdus: Any, path: Path) -> Path:
-    """Write a FITS file with checksums, packed where its name ends in ``.gz``."""
+    """Write a FITS file with checksums, gzipped if its name ends in ``.gz``."""
     memory = io.BytesIO()
     for hdu in hdus:
-        # The usual comment tells the time: the same frame would give another file every time.
+        # astropy's default comment holds the time, so the same frame would give different files.
         hdu.add_checksum(when="of this HDU")
     hdus.writeto(memory)
     content: Any = memory.getbuffer()
@@ -49,9 +49,9 @@ def save(hdus: Any, path: Path) -> Path:
 
 
 def check_counts(frame: Frame) -> None:
-    """Refuse a frame that a raw file can't hold."""
+    """Refuse a frame that is not raw counts."""
     if frame.unit != ADU or frame.pixels.dtype != np.int32:
         raise FrameError(
-            f"a raw file holds whole counts, not {frame.pixels.dtype} in {frame.unit}; simulate "
-            "with Instrument(digitize=True)"
+            f"a raw file holds int32 counts in adu, not {frame.pixels.dtype} in {frame.unit}; "
+            "simulate with Instrument(digitize=True)"
         )

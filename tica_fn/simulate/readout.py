@@ -1,9 +1,9 @@
-"""From expected electrons to a raw readout: the calibration backwards, with noise where it arises.
+"""From expected electrons to a raw readout: the inverse calibration, with noise where it arises.
 
-The inverse of each calibration step is what the instrument did: the flat field multiplies, the
-smear is added, the amplifiers are not quite linear, the gain divides, pedestal and 2-D bias are
-added.  Between them stand the things that can't be undone: bleeding, the counting of electrons,
-cosmic rays, the noise of the amplifier, and rounding.
+The inverse of each calibration step describes the instrument: multiply by the flat field, add the
+smear, apply the nonlinearity of the amplifiers, divide by the gain, add pedestal and 2-D bias.
+Between these come effects that cannot be inverted: bleeding, shot noise, cosmic rays, read noise
+and rounding.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from tica_fn.steps.table import STANDARD_ORDER
 __all__ = ["FIXED_OFFSET", "Readout", "collect", "read_out", "usual_pedestals"]
 
 FIXED_OFFSET = 209_700.0
-"""Count that on-board compression adds to the sum less its mean black (``FXDOFF``)."""
+"""Count that on-board compression adds to the sum minus its mean black (``FXDOFF``)."""
 
 _SHOT_PURPOSE, _READ_PURPOSE = 1, 2
 _BELOW_BLACK = 5.0
-"""ADU per read by which real overclocks lie below the black that is taken off on board."""
+"""ADU per read by which real overclocks are below the black that is subtracted on board."""
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Readout(Record):
-    """A raw readout and what it should be calibrated to.
+    """A raw readout and the truth.
 
     Parameters
     ----------
     frame : Frame
-        Raw counts, ADU; int32 where they are digitized.
+        Raw counts, ADU; int32 if digitized.
     truth : Frame
-        Expected electrons per exposure, (2078, 2136) float64: what a perfect calibration of a
-        frame without noise gives, with its pedestals and smear.
+        Expected electrons per exposure, (2078, 2136) float64: the result of a perfect calibration
+        of the frame without noise, with its pedestals and smear.
     cosmic_rays : ndarray, optional
-        (2078, 2136) float64, electron: what cosmic rays left in the frame; not part of the truth.
+        (2078, 2136) float64, electron: cosmic rays in the frame; not part of the truth.
     lost : float
         Electrons that bled over the edges of the CCD.
     clipped : int
@@ -71,10 +71,10 @@ class Readout(Record):
 def collect(
     sky: Array, models: Models, instrument: Instrument, coadds: float
 ) -> tuple[Array, Array, float]:
-    """Electrons that the pixels hold at the end: seen through the flat field, smeared, bled.
+    """Electrons in the pixels after the flat field and bleeding, the smear, and the lost electrons.
 
-    `sky`: (2078, 2136) float64; gives `truth` (2078, 2136) float64, electron; `smear` (2136,)
-    float64, electron.
+    `sky`: (2078, 2136) float64; returns `truth`, (2078, 2136) float64, electron; `smear`, (2136,)
+    float64, electron; and the electrons that bled over the edges.
     """
     held = sky * models.flat
     smear = instrument.smear * held.sum(axis=0)
@@ -93,22 +93,22 @@ def read_out(
     instrument: Instrument | None = None,
     **known: Any,
 ) -> Readout:
-    """Raw readout of a sky.
+    """Simulate a raw readout.
 
     Parameters
     ----------
     sky : ndarray
-        (2078, 2136) float64: electrons per exposure that the sky frees, from `sky_electrons`.
+        (2078, 2136) float64: electrons per exposure from the sky, from `sky_electrons`.
     models : Models
-        The calibration models that undo the readout.
+        The calibration models to be inverted.
     exposure_s : float
         Interval from one frame to the next, seconds.
     seed : int
         Seed of all noise.
     instrument : Instrument, optional
-        Wells, smear, noise, converter.
+        Full well, smear, noise, converter.
     **known
-        More that is known of the frame: `sector`, `cadence`, `times`, `header`.
+        Other fields of the frame: `sector`, `cadence`, `times`, `header`.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def read_out(
         smear=smear,
         **known,
     )
-    # Noise comes in before and after the amplifier, the one step that is not linear.
+    # Noise is added before and after the amplifier, the only nonlinear step.
     steps = standard_steps(models).steps
     place = STANDARD_ORDER.index("correct_linearity")
     counts, amplifier, light = compose(*steps[:place]), steps[place], compose(*steps[place + 1 :])
@@ -162,9 +162,9 @@ def read_out(
 
 
 def usual_pedestals(models: Models, instrument: Instrument, coadds: float) -> Array:
-    """Pedestals that put the overclock pixels of the raw frame where real ones are.
+    """Pedestals that give the overclock pixels of the raw frame the level of real ones.
 
-    Gives (4,) float64, ADU.
+    Returns (4,) float64, ADU.
     """
     bias = models.bias * (coadds if models.bias_per_read else 1.0)
     amplifier = amplifier_of_columns(OVERCLOCK_COLUMNS[0], COLUMNS - OVERCLOCK_COLUMNS[0])

@@ -1,4 +1,4 @@
-"""Whole frames: a sky, an instrument, a seed, and out comes a raw readout with its truth."""
+"""Simulated full frames: from sky, instrument and seed to a raw readout with the truth."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _FIRST_OF_SERIES = 9000
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Simulated(Readout):
-    """A simulated frame with everything that was put into it.
+    """A simulated frame with the truth and its stars.
 
     Parameters
     ----------
     frame : Frame
         Raw counts, ADU.
     truth : Frame
-        Electrons per exposure that calibration should find, (2078, 2136) float64.
+        Electrons per exposure that calibration should give, (2078, 2136) float64.
     cosmic_rays : ndarray, optional
-        (2078, 2136) float64, electron: what cosmic rays left; not part of the truth.
+        (2078, 2136) float64, electron: cosmic rays in the frame; not part of the truth.
     lost : float
         Electrons that bled over the edges of the CCD.
     clipped : int
         Pixels at a limit of the converter.
     stars : Stars
-        The stars, where they fell on this frame.
+        The stars, with their positions in this frame.
     """
 
     stars: Stars
@@ -50,7 +50,7 @@ class Simulated(Readout):
 
 @attrs.frozen(kw_only=True)
 class Motion:
-    """How the pointing moves from frame to frame.
+    """Motion of the pointing from frame to frame.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Motion:
     drift_columns, drift_rows : float
         Motion from one frame to the next, pixels.
     roll_deg : float
-        Turn from one frame to the next, degrees.
+        Rotation from one frame to the next, degrees.
     blur : float
         Standard deviation of the pointing within an exposure, in each direction, pixels.
 
@@ -78,15 +78,15 @@ class Motion:
     def __attrs_post_init__(self) -> None:
         """Refuse negative deviations."""
         if not (self.jitter >= 0 and self.blur >= 0):
-            raise ValueError(f"a standard deviation is zero or more: {self}")
+            raise ValueError(f"jitter and blur must be 0 or more: {self}")
 
     def applied(self, stars: Stars, number: int, seed: int) -> Stars:
-        """Stars as they fall on a frame of a series.
+        """Move the stars to their positions in a frame of a series.
 
         Parameters
         ----------
         stars : Stars
-            Where they fall at rest.
+            The stars without motion.
         number : int
             Number of the frame in its series, from 0 on.
         seed : int
@@ -120,12 +120,12 @@ def full_frame(
     number: int = 0,
     start_tjd: float | None = None,
 ) -> Simulated:
-    """Simulate a raw full frame of the CCD that the models are of.
+    """Simulate a raw full frame of the models' CCD.
 
     Parameters
     ----------
     models : Models
-        Calibration models; they decide camera and CCD.
+        Calibration models; they determine camera and CCD.
     sector : int
         Sector, for the pointing, the time and the stars.
     exposure_s : float
@@ -133,7 +133,7 @@ def full_frame(
     seed : int
         Seed of all noise; the same seed gives the same frame, bit for bit.
     stars : Stars, optional
-        The stars; those of the catalogue at that pointing by default.
+        The stars; by default those of the catalogue at that pointing.
     psf : Psf, optional
         Shape of the stars.
     background : Background, optional
@@ -141,14 +141,14 @@ def full_frame(
     blemishes : Blemishes, optional
         Straps, hot and dead pixels.
     instrument : Instrument, optional
-        Wells, smear, cosmic rays, noise, converter.
+        Full well, smear, cosmic rays, noise, converter.
     motion : Motion, optional
         Jitter and drift.
     number : int
-        Number of the frame in a series, from 0 on: noise, time and pointing go with it.
+        Number of the frame in a series, from 0 on; noise, time and pointing depend on it.
     start_tjd : float, optional
-        Start of the series, TDB at the spacecraft, days after JD 2457000; the sector's middle by
-        default.
+        Start of the series, TDB at the spacecraft, days after JD 2457000; by default the middle of
+        the sector.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def full_frame(
 
 
 def series(models: Models, count: int, **knobs: Any) -> Iterator[Simulated]:
-    """Simulate frames that follow each other.
+    """Simulate a series of frames.
 
     Parameters
     ----------
@@ -210,24 +210,24 @@ def series(models: Models, count: int, **knobs: Any) -> Iterator[Simulated]:
     count : int
         Number of frames.
     **knobs
-        What `full_frame` takes.
+        Arguments of `full_frame`.
 
     Yields
     ------
     Simulated
-        One frame after the other, each made when it is asked for.
+        One frame after the other, each made when requested.
     """
     for number in range(count):
         yield full_frame(models, number=number, **knobs)
 
 
 def _frame_seed(seed: int, number: int) -> int:
-    """Different numbers for every frame of a series."""
+    """A different seed for every frame of a series."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint32)[0])
 
 
 def _known_of(instrument: Instrument) -> dict[str, Any]:
-    """Header values that only the instrument knows."""
+    """Header values from the instrument."""
     known: dict[str, Any] = {"SIMDATA": True, "CRMITEN": instrument.mitigation}
     known["FXDOFF"] = round(FIXED_OFFSET)
     for k, x in enumerate("ABCD"):

@@ -1,7 +1,7 @@
-"""The headers of a raw full-frame image as the mission's archive holds it.
+"""Headers of a raw full-frame image in the mission's format.
 
 Order, types and comments follow the Science Data Products Description Document (EXP-TESS-ARC-ICD-
-TM-0014) and the headers of collateral files of sector 6.
+TM-0014) and headers of collateral files of sector 6.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _OF_ROWS = {"SCI": "science", "V": "virtual", "SM": "smear", "BF": "buffer"}
 
 
 def times_or_zero(frame: Frame) -> Times:
-    """Times of a frame, or those of day zero where it has none."""
+    """Times of a frame, or times from day 0 if it has none."""
     length = frame.exposure_s / DAY_S
     return frame.times or Times(start=0.0, mid=length / 2, end=length)
 
 
 def raw_primary_cards(frame: Frame) -> list[Card]:
-    """Cards of the primary HDU, the structure left out."""
+    """Cards of the primary HDU, except structural keywords."""
     times = times_or_zero(frame)
     return [
         ("NEXTEND", 1, "number of standard extensions"),
@@ -67,7 +67,7 @@ def raw_primary_cards(frame: Frame) -> list[Card]:
 
 
 def detector_cards(frame: Frame, outputs: str = "ABCD") -> list[Card]:
-    """Cards of exposure, amplifiers and the layout of the readout."""
+    """Cards of exposure, amplifiers and layout of the readout."""
     constants = amplifiers(frame.camera, frame.ccd)
     interval = frame.exposure_s
     cards: list[Card] = [
@@ -108,7 +108,7 @@ def detector_cards(frame: Frame, outputs: str = "ABCD") -> list[Card]:
 
 
 def raw_image_cards(frame: Frame) -> list[Card]:
-    """Cards of the image HDU, the structure left out."""
+    """Cards of the image HDU, except structural keywords."""
     times = times_or_zero(frame)
     wcs = sip_cards(frame.sector, frame.camera, frame.ccd) if frame.sector else ()
     sky = {name: value for name, value, _ in wcs}
@@ -117,7 +117,7 @@ def raw_image_cards(frame: Frame) -> list[Card]:
         late = barycentric_days(times.mid, sky["CRVAL1"], sky["CRVAL2"])
     start, end = times.start + late, times.end + late
     live = frame.coadds * EXPOSED_S / DAY_S
-    # Readers take the interval from this, as of a frame with on-board mitigation.
+    # Readers compute the interval from this as for a frame with on-board mitigation.
     exposure = frame.exposure_s * KEPT_FRACTION * LIVE_FRACTION / DAY_S
     cards: list[Card] = [
         ("INHERIT", True, "inherit the primary header"),

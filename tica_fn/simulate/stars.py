@@ -1,4 +1,4 @@
-"""The stars of a simulated sky: where they fall and how bright they are."""
+"""Stars of a simulated sky: positions and magnitudes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ELECTRONS_PER_S_AT_TMAG_10 = 15_000.0
 
 
 def electrons_per_s(tmag: ArrayLike) -> Array:
-    """Light that a star of some TESS magnitude gives.
+    """Convert TESS magnitudes to electrons per second.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ class Stars(Record):
     Parameters
     ----------
     columns, rows : ndarray
-        (stars,) float64: places in the full readout, 0-based, whole at the centre of a pixel.
-        The place is where the centroid of the star's light falls.
+        (stars,) float64: position of the centroid of the star's light in the full readout, 0-based;
+        integers are centres of pixels.
     tmag : ndarray
         (stars,) float64: TESS magnitudes.
     ra, dec : ndarray
-        (stars,) float64: ICRS, degrees, at the epoch of the frame; NaN where there is no sky.
+        (stars,) float64: ICRS, degrees, at the epoch of the frame; NaN if not known.
     identifier : ndarray
-        (stars,) int64: catalogue numbers; 0 where there are none.
+        (stars,) int64: catalogue numbers; 0 if there is none.
 
     Raises
     ------
@@ -100,7 +100,7 @@ class Stars(Record):
         """Refuse columns of different length."""
         lengths = {field.name: getattr(self, field.name).shape for field in attrs.fields(Stars)}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"the columns of a star table differ in length: {lengths}")
+            raise ValueError(f"columns of stars differ in length: {lengths}")
 
     def __len__(self) -> int:
         return int(self.columns.size)
@@ -111,19 +111,19 @@ class Stars(Record):
         return electrons_per_s(self.tmag)
 
     def shifted(self, column_shift: float, row_shift: float, roll_deg: float = 0.0) -> Self:
-        """Stars as they fall when the pointing is off.
+        """Move the stars by a change of the pointing.
 
         Parameters
         ----------
         column_shift, row_shift : float
-            Pixels by which every star moves.
+            Shift of every star, pixels.
         roll_deg : float
-            Angle by which the field turns about the middle of the science pixels, degrees.
+            Rotation of the field about the centre of the science pixels, degrees.
 
         Returns
         -------
         Stars
-            The same stars elsewhere.
+            The moved stars.
         """
         middle_column = 0.5 * (SCIENCE_COLUMNS[0] + SCIENCE_COLUMNS[1] - 1)
         middle_row = 0.5 * (SCIENCE_ROWS[0] + SCIENCE_ROWS[1] - 1)
@@ -136,7 +136,7 @@ class Stars(Record):
         return attrs.evolve(self, **changes)
 
     def chosen(self, which: ArrayLike) -> Self:
-        """Some of the stars.
+        """Select some of the stars.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Stars(Record):
         Returns
         -------
         Stars
-            Those stars.
+            The selected stars.
         """
         names = [field.name for field in attrs.fields(type(self))]
         index = np.asarray(which)
@@ -156,7 +156,7 @@ class Stars(Record):
 
 
 def random_stars(count: int, seed: int, faintest: float = 15.0) -> Stars:
-    """Stars evenly strewn over the science pixels, more of them the fainter they are.
+    """Random stars over the science pixels, with more faint than bright ones.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def random_stars(count: int, seed: int, faintest: float = 15.0) -> Stars:
     seed : int
         Seed of the random numbers.
     faintest : float
-        TESS magnitude of the faintest; the number of stars grows by 2.5 a magnitude up to it.
+        TESS magnitude of the faintest; the number of stars grows by a factor of 2.5 per magnitude.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def random_stars(count: int, seed: int, faintest: float = 15.0) -> Stars:
         The stars.
     """
     random = np.random.default_rng(seed)
-    # Counts that grow as 10**(0.4 m): the distance from the faintest is exponential.
+    # For counts that grow as 10**(0.4 m), the difference from the faintest is exponential.
     tmag = faintest - random.exponential(1.0 / (0.4 * np.log(10.0)), count)
     return Stars(
         columns=random.uniform(SCIENCE_COLUMNS[0] - 0.5, SCIENCE_COLUMNS[1] - 0.5, count),

@@ -1,7 +1,7 @@
-"""Target pixel files with their collateral, as the mission's archive holds them.
+"""Write target pixel files with their collateral in the mission's format.
 
-The raw counts of a stamp, cadence by cadence, and beside them the pixels of the same readouts that
-the stamp's pedestal and smear are measured on, one file for each amplifier and kind.
+One file holds the raw counts of a stamp, cadence by cadence.  Others, one per amplifier and kind,
+hold the pixels of the same readouts on which pedestal and smear are measured.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TWO_MINUTES = 120
 
 @attrs.frozen(kw_only=True)
 class Stamp:
-    """Which pixels of the readout a target has.
+    """The pixels of a target.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Stamp:
             and self.column + self.width <= last
         )
         if not inside:
-            raise FrameError(f"a target's pixels lie in science columns and imaging rows: {self}")
+            raise FrameError(f"a target must lie in science columns and imaging rows: {self}")
 
     @property
     def here(self) -> tuple[slice, slice]:
@@ -89,7 +89,7 @@ class Stamp:
 
     @property
     def amplifiers(self) -> str:
-        """Letters of the amplifiers that read the stamp."""
+        """Letters of the stamp's amplifiers."""
         found = np.unique(amplifier_of_columns(self.column, self.width))
         return "".join(AMPLIFIERS[k] for k in found)
 
@@ -113,17 +113,17 @@ def write_target(frames: Iterable[Frame], stamp: Stamp, folder: str | Path) -> l
     Parameters
     ----------
     frames : iterable of Frame
-        Raw full frames of one CCD, one after the other; they need not be in memory at once.
+        Raw full frames of one CCD in order of time; they need not be in memory at once.
     stamp : Stamp
         The target's pixels.
     folder : path
-        Where the files are made.
+        Folder for the files.
 
     Returns
     -------
     list of pathlib.Path
         The target pixel file, then leading and trailing virtual columns, smear rows and virtual
-        rows of each amplifier that reads the stamp.
+        rows of each of the stamp's amplifiers.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def write_target(frames: Iterable[Frame], stamp: Stamp, folder: str | Path) -> l
         check_counts(frame)
         for key, here in places.items():
             cut[key].append(np.array(frame.pixels[here]))
-        # What is known of a frame stays; its pixels do not.
+        # Keep the frame's metadata without its pixels.
         known.append(attrs.evolve(frame, pixels=frame.pixels[:1, :1], row=0, column=0))
     if not known:
         raise FrameError("a target pixel file needs at least one frame")

@@ -1,4 +1,4 @@
-"""The truth of a simulated frame, in a file beside it."""
+"""Write the truth of a simulated frame to a file beside it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {"columns": "pixel", "rows": "pixel", "tmag": "mag", "ra": "deg", "dec"
 
 
 def truth_name(raw: Path) -> str:
-    """Name of the truth that belongs to a raw file.
+    """Name of the truth file of a raw file.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def truth_name(raw: Path) -> str:
 
 
 def write_truth(made: Simulated, path: str | Path) -> Path:
-    """Write what a simulated frame should be calibrated to, and what was put into it.
+    """Write the truth of a simulated frame.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def write_truth(made: Simulated, path: str | Path) -> Path:
     Returns
     -------
     pathlib.Path
-        The file.  HDU 1 ``ELECTRONS`` is the image that calibration should find, float32,
-        electron per exposure; ``SMEAR`` the smear of each column; ``STARS`` a table of the
-        stars, places 0-based; ``COSMIC_RAYS``, where there are any, what they left.
+        The file.  HDU 1 ``ELECTRONS`` is the image that calibration should give, float32, electron
+        per exposure; ``SMEAR`` the smear of each column; ``STARS`` a table of the stars with
+        0-based pixels; ``COSMIC_RAYS`` the electrons of cosmic rays, if there are any.
     """
     from astropy.io import fits
 

@@ -1,4 +1,4 @@
-"""The steps, one module each, what they have in common, and the table of them all."""
+"""The steps, one module each, with their common base and the table of all steps."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ __all__ = ["STANDARD_ORDER", "TABLE", "Inverse", "Step"]
 
 
 def __getattr__(name: str) -> Any:
-    """Functions that bind the steps, and their classes, imported when they are asked for."""
+    """Import functions that make steps, and their classes, on first use."""
     if name in ("Inverse", "Step"):
         from tica_fn.steps import step
 

@@ -1,4 +1,4 @@
-"""Smear read off the background of contaminated columns and their neighbours."""
+"""Smear measured on the background of contaminated columns and their neighbours."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tica_fn.steps.undo import electrons_before_smear
 __all__ = ["baseline", "smear_of_run"]
 
 _REFERENCES = 12
-"""Unspoilt columns on either side whose sky a column is compared with."""
+"""Number of clean columns on either side whose sky a column is compared with."""
 _NEIGHBOURS = 16
 _FEWEST_ROWS = 30
 _BRIGHT = 0.3
-"""Part of the range of the linearity model above which a pixel is not background."""
+"""Fraction of the linearity model's range above which a pixel is not background."""
 _LOW_QUANTILE = 0.2
 _MEDIAN_EFFICIENCY = np.pi / 2.0
 
 
 def baseline(smear: Array, good: Array, columns: Array) -> tuple[Array, Array]:
-    """Smear of columns as their unspoilt neighbours have it.
+    """Smear of columns, interpolated between their clean neighbours.
 
-    `smear`: (2136,) float64; `good`: (2136,) bool; `columns`: (n,) int64; gives `level` (n,)
+    `smear`: (2136,) float64; `good`: (2136,) bool; `columns`: (n,) int64; returns `level` (n,)
     float64; `variance` (n,) float64.
     """
     known = np.flatnonzero(good)
@@ -55,8 +55,8 @@ def smear_of_run(
 ) -> tuple[Array, Array]:
     """Smear of a run of contaminated columns from a piece's science rows.
 
-    `smear`: (2136,) float64; `good`: (2136,) bool; gives `level` (last - first,) float64, electron;
-    `variance` (last - first,) float64, electron squared.
+    `smear`: (2136,) float64; `good`: (2136,) bool; returns `level` (last - first,) float64,
+    electron; `variance` (last - first,) float64, electron squared.
     """
     left, right = _references(piece, first, last, good)
     start, stop = min([first, *left]), max([last, *(right + 1)])
@@ -83,13 +83,13 @@ def smear_of_run(
         difference = electrons[:, c] - flat[:, c] * sky[:, c]
         level[k], variance[k] = _level(difference[background[:, c]])
         if np.isnan(level[k]):
-            # Beside a star that fills its column there is nothing better.
+            # Beside a star that fills its column there are no better pixels.
             level[k], variance[k] = _level(difference[dark[:, c]])
     return level, variance + shared
 
 
 def _level(values: Array) -> tuple[float, float]:
-    """Level of the background, and its variance; NaN where there are too few values."""
+    """Level of the background, and its variance; NaN if there are too few values."""
     found = np.empty(2)
     count = kernels.background_level(np.sort(values), found)
     if count < _FEWEST_ROWS:
@@ -98,7 +98,7 @@ def _level(values: Array) -> tuple[float, float]:
 
 
 def _references(piece: Frame, first: int, last: int, good: Array) -> tuple[Array, Array]:
-    """Nearest unspoilt science columns of the piece, left and right of a run."""
+    """Nearest clean science columns of the piece, left and right of a run."""
     start = max(piece.column, SCIENCE_COLUMNS[0])
     stop = min(piece.column + piece.pixels.shape[1], SCIENCE_COLUMNS[1])
     known = np.flatnonzero(good)
@@ -107,7 +107,7 @@ def _references(piece: Frame, first: int, last: int, good: Array) -> tuple[Array
 
 
 def _background(electrons: Array, models: Models, piece: Frame, start: int) -> tuple[Array, Array]:
-    """Pixels without a bright star, and of these the ones that have none beside them either."""
+    """Pixels without a bright star, and those of them without one in the next columns either."""
     amplifier = amplifier_of_columns(start, electrons.shape[1])
     constants = models.amplifiers
     range_of_model = constants.max_domain_adu * constants.gain * piece.coadds * LIVE_FRACTION
@@ -121,7 +121,7 @@ def _background(electrons: Array, models: Models, piece: Frame, start: int) -> t
 def _sky(
     electrons: Array, flat: Array, smear: Array, left: Array, right: Array, start: int
 ) -> Array:
-    """Sky of every pixel: row by row the median of either side, between them in proportion."""
+    """Sky of every pixel: in each row, interpolated between the medians of either side."""
     columns = np.arange(electrons.shape[1], dtype=np.float64)
     sides = []
     for side in (left, right):
@@ -137,7 +137,7 @@ def _sky(
 
 
 def _darkest(light: Array, background: Array) -> int:
-    """Column with the least light in its darkest rows, where there are enough of them."""
+    """Column with the least light in its darkest rows, among columns with enough rows."""
     levels = np.full(light.shape[1], np.inf)
     for k in range(light.shape[1]):
         values = light[background[:, k], k]

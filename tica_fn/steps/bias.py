@@ -40,7 +40,7 @@ class SubtractBias(Step):
 
 
 def subtract_bias(models: Models) -> SubtractBias:
-    """Bind the step that subtracts the 2-D bias from all pixels.
+    """Make the step that subtracts the 2-D bias from all pixels.
 
     ``v - bias[r, c]``, times the number of coadds for a bias per read.
 

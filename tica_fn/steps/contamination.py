@@ -1,4 +1,4 @@
-"""Columns whose smear rows hold more than smear: stars that bleed over the buffer into them."""
+"""Columns whose smear rows are contaminated by stars that bleed over the buffer into them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READ_NOISE_E = 10.0
 _QUANTUM_ADU = 8.0
 _ROWS_OF_MEAN = 3
 _HIGHEST_SMEAR_E = 5000.0
-"""Electrons per read that no star's smear reaches: Sirius gives 2,400 in its brightest column."""
+"""Electrons per read above any star's smear: Sirius gives 2,400 in its brightest column."""
 _LARGEST_GAP = 3
 _FEWEST_FOR_OFFSET = 100
 
@@ -29,7 +29,7 @@ _FEWEST_FOR_OFFSET = 100
 def contaminated_in_readout(frame: Frame, models: Models) -> Array:
     """Tell for each column of the readout whether its smear rows are contaminated.
 
-    Gives (2136,) bool.
+    Returns (2136,) bool.
     """
     found = np.zeros(COLUMNS, dtype=bool)
     for piece in frame.pieces():
@@ -79,15 +79,15 @@ def _closed(marked: Array) -> Array:
 def find_contaminated_columns(frame: Frame, models: Models) -> Array:
     """Find the columns whose smear rows are contaminated by a bleeding star.
 
-    The true smear is the same in all smear rows of a column.  A column is contaminated where the
-    first three of its rows lie more than five standard deviations above the last three, or hold
-    more than any star's smear, or where a value is missing; gaps of up to two columns and one
+    The true smear is the same in all smear rows of a column.  A column is contaminated if the first
+    three of its rows are more than five standard deviations above the last three, if its level is
+    higher than any star's smear, or if a value is missing.  Gaps of up to two columns and one
     neighbour on either side count too.
 
     Parameters
     ----------
     frame : Frame
-        Frame whose pedestals were subtracted, calibrated as far as it may be, with smear rows in
+        Frame whose pedestals were subtracted, with or without later steps, and with smear rows in
         its pixels or collateral; not modified.
     models : Models
         Models that it was calibrated with.

@@ -33,7 +33,7 @@ class DivideFlat(Step):
 
 
 def divide_flat(models: Models) -> DivideFlat:
-    """Bind the step that divides all pixels by the flat field.
+    """Make the step that divides all pixels by the flat field.
 
     Parameters
     ----------

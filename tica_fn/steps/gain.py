@@ -19,7 +19,7 @@ __all__ = ["ApplyGain", "apply_gain", "gain_of_columns"]
 def gain_of_columns(models: Models, piece: Frame | Place) -> Array:
     """Gain of each column of a piece.
 
-    Gives (columns,) float64, electron per ADU.
+    Returns (columns,) float64, electron per ADU.
     """
     columns = amplifier_of_columns(piece.column, piece.shape[1])
     out: Array = models.amplifiers.gain[columns]
@@ -44,7 +44,7 @@ class ApplyGain(Step):
 
 
 def apply_gain(models: Models) -> ApplyGain:
-    """Bind the step that turns ADU into electrons.
+    """Make the step that turns ADU into electrons.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ __all__ = ["CorrectLinearity", "correct_linearity", "linearity_of_runs"]
 def linearity_of_runs(models: Models, piece: Frame | Place) -> tuple[Array, Array]:
     """Runs of science columns of a piece, amplifier by amplifier, and their coefficients.
 
-    Gives `runs` (n, 2) int64; `coefficients` (n, 5) float64.
+    Returns `runs` (n, 2) int64; `coefficients` (n, 5) float64.
     """
     constants = models.amplifiers
     runs, coefficients = [], []
@@ -60,7 +60,7 @@ class CorrectLinearity(Step):
 
 
 def correct_linearity(models: Models) -> CorrectLinearity:
-    """Bind the step that corrects the fall-off of the response with the signal.
+    """Make the step that corrects the nonlinear response.
 
     ``x = (e / N / 0.99 / gain - lin_origin) * lin_scale`` and
     ``e * (lin_c0 + lin_c1 * x + lin_c2 * x**2)`` in the science columns, all rows.
@@ -77,10 +77,10 @@ def correct_linearity(models: Models) -> CorrectLinearity:
 
     Notes
     -----
-    Source: Fausnaugh et al. 2020 (RNAAS 4, 251).  The polynomial is TICA's integral of linearity
-    model 41006_100 of the mission, which itself applies that in another way: see
+    Source: Fausnaugh et al. 2020 (RNAAS 4, 251).  The polynomial is TICA's integral of the
+    mission's linearity model 41006_100; SPOC applies the model differently, see
     `tica_fn.correct_mission_linearity`.  The inverse solves the cubic equation by Newton's method,
-    to 1e-12 relative up to `max_domain_adu`.
+    to a relative precision of 1e-12 up to `max_domain_adu`.
 
     Examples
     --------

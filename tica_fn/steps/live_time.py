@@ -32,10 +32,10 @@ class DivideLiveTime(Step):
 
 
 def divide_live_time(models: Models | None = None) -> DivideLiveTime:
-    """Bind the step that turns electrons per exposure into electrons per second.
+    """Make the step that turns electrons per exposure into electrons per second.
 
-    The live time is the number of coadds times 1.98 s, `Frame.live_s`: the time that SPOC divides
-    by.  `Frame.smear` stays in electrons per exposure.
+    The live time is the number of coadds times 1.98 s (`Frame.live_s`), as in SPOC.  `Frame.smear`
+    stays in electrons per exposure.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ __all__ = ["CorrectMissionLinearity", "correct_mission_linearity", "mission_line
 def mission_linearity_of_runs(models: Models, piece: Frame) -> tuple[Array, Array]:
     """Runs of science columns of a piece, amplifier by amplifier, and their coefficients.
 
-    Gives `runs` (n, 2) int64; `coefficients` (n, 6) float64.
+    Returns `runs` (n, 2) int64; `coefficients` (n, 6) float64.
     """
     runs, _ = linearity_of_runs(models, piece)
     a = amplifier_of_columns(piece.column, piece.shape[1])[runs[:, 0]]
@@ -61,11 +61,11 @@ class CorrectMissionLinearity(Step):
 
 
 def correct_mission_linearity(models: Models) -> CorrectMissionLinearity:
-    """Bind the step that corrects the response as the mission's pipeline does.
+    """Make the step that corrects the response as SPOC does.
 
-    ``x = (min(v / N, max_domain_adu) - lin_origin) * lin_scale`` and ``v * (spoc_c0 + spoc_c1 * x
-    + spoc_c2 * x**2)`` in the science columns, all rows, with v in ADU after the blacks.  It
-    stands before the gain, in place of `correct_linearity`, which integrates the polynomial and
+    ``x = (min(v / N, max_domain_adu) - lin_origin) * lin_scale`` and ``v * (spoc_c0 + spoc_c1 * x +
+    spoc_c2 * x**2)`` in the science columns, all rows, with v in ADU after subtracting the blacks.
+    It comes before the gain and replaces `correct_linearity`, which integrates the polynomial and
     differs from this by up to 1.8 % (``docs/mission.md``).
 
     Parameters
@@ -80,8 +80,8 @@ def correct_mission_linearity(models: Models) -> CorrectMissionLinearity:
 
     Notes
     -----
-    Source: real raw and calibrated pixels of sector 6 (camera 2, CCD 3, amplifier B), of which all
-    127,413 agree to 0.0094 electron/s; linearity model 41006_100 of the mission.  The inverse
+    Source: real raw and calibrated pixels of sector 6 (camera 2, CCD 3, amplifier B), all 127,413
+    of which agree to 0.0094 electron/s; linearity model 41006_100 of the mission.  The inverse
     solves the cubic equation by Newton's method.
 
     Examples

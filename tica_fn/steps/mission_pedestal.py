@@ -1,13 +1,13 @@
-"""The mission's 1-D black: a fixed profile over the rows of an amplifier, and one number a frame.
+"""SPOC's 1-D black: a fixed row profile of an amplifier, and one number per frame.
 
     pedestal[r] = N profile[r] + mean over all rows and all 11 overclock columns of (v - N profile)
 
-with v in ADU after the 2-D bias.  Where a frame brings the mission's own calibrated overclocks
-(``TVCOL_CAL`` beside ``TVCOL_RAW``), the two differ by the very black that the mission took off:
+with v in ADU after subtracting the 2-D bias.  If a frame includes SPOC's calibrated overclocks
+(``TVCOL_CAL`` beside ``TVCOL_RAW``), the black that SPOC subtracted is known exactly:
 ``v - N * 1.98 s * TVCOL_CAL``, the same in all 11 columns.
 
 Source: real raw and calibrated overclock columns of sector 6: the profile is the same in every
-cadence to 2e-8 ADU a read, the number is that mean to 0.0027 ADU a read.
+cadence to 2e-8 ADU per read, and the number agrees with that mean to 0.0027 ADU per read.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ __all__ = ["SubtractMissionPedestal", "measure_mission_pedestals", "subtract_mis
 def measure_mission_pedestals(frame: Frame, models: Models) -> tuple[Array, Array]:
     """Black of each amplifier in each row.
 
-    Gives `pedestals` (4, 2078) float64, ADU, read-only, NaN for amplifiers that read nothing of
-    the frame; `dropped` (4,) float64, overclock pixels that were left out.
+    Returns `pedestals`, (4, 2078) float64, ADU, read-only, NaN for amplifiers without pixels in the
+    frame; `dropped`, (4,) float64, number of overclock pixels left out.
     """
     out, dropped = np.full((len(AMPLIFIERS), ROWS), np.nan), np.zeros(len(AMPLIFIERS))
     amplifiers = {a for p in frame.pieces() for a in amplifiers_of_columns(p.column, p.shape[1])}
@@ -64,7 +64,7 @@ def measure_mission_pedestals(frame: Frame, models: Models) -> tuple[Array, Arra
 
 
 def _black_told(piece: Frame, values: Array, across: slice) -> Array | None:
-    """Black that the mission took off, where its calibrated overclocks are at hand."""
+    """Black that SPOC subtracted; None if the piece has no calibrated overclocks."""
     if piece.calibrated is None:
         return None
     black = values - piece.live_s * piece.calibrated[:, across]
@@ -79,8 +79,8 @@ def _profile(models: Models, amplifier: int) -> Array:
     if profile is None or not np.isfinite(profile).all():
         raise ModelError(
             f"the row profile of amplifier {AMPLIFIERS[amplifier]} of {models.name} is not known: "
-            "make it (tica-fn models build black) and put it into the folder of the models, or "
-            "give overclock columns that hold TVCOL_CAL as collateral"
+            "make it (tica-fn models build black) and copy it to the folder of the models, or give "
+            "overclock columns with TVCOL_CAL as collateral"
         )
     return np.asarray(profile)
 
@@ -109,17 +109,17 @@ class SubtractMissionPedestal(Step):
 
 
 def subtract_mission_pedestal(models: Models) -> SubtractMissionPedestal:
-    """Bind the step that subtracts each amplifier's black as the mission's pipeline does.
+    """Make the step that subtracts each amplifier's black as SPOC does.
 
-    A fixed profile over the rows (`Models.row_profile`) and one number for each amplifier and
-    frame, the mean of all its overclock pixels.  Frames of target pixels whose collateral holds
-    the mission's calibrated overclocks get the black that was taken off there.  It stands in for
+    The black is a fixed row profile (`Models.row_profile`) plus one number per amplifier and frame,
+    the mean of all its overclock pixels.  If the collateral of target pixels includes SPOC's
+    calibrated overclocks, the black that SPOC subtracted is used.  The step replaces
     `subtract_pedestal`.
 
     Parameters
     ----------
     models : Models
-        Models of the CCD; those read from a folder with a row profile have one.
+        Models of the CCD with a row profile, unless the collateral gives the black.
 
     Returns
     -------

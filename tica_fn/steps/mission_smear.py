@@ -1,4 +1,4 @@
-"""The mission's smear: see `tica_fn.kernels.mission_smear` for the fit."""
+"""SPOC's smear: see `tica_fn.kernels.mission_smear` for the fit."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from tica_fn.steps.undo import undone
 __all__ = ["FITTED_ROWS", "SubtractMissionSmear", "mission_variance", "subtract_mission_smear"]
 
 FITTED_ROWS = (SMEAR_ROWS[0] + 1, SMEAR_ROWS[1])
-"""Rows that the smear is fitted to; the first smear row is left out."""
+"""Rows used in the fit of the smear, all smear rows but the first."""
 _READ_NOISE_E = 8.5
-"""Where the header does not tell the read noise: it makes little of the weights."""
+"""Read noise if the header has none; it has little effect on the weights."""
 _QUANTUM_ADU = 8.0
 _QUANTUM_GROWTH = 0.1397
 _FIXED_OFFSET = 209_700.0
 
 
 def mission_variance(piece: Frame, models: Models, rows: slice) -> Array:
-    """Variance of pixels before the smear is subtracted, as the mission states it.
+    """SPOC's variance of pixels before the smear is subtracted.
 
     ``max(e, 0) + (g f)**2 (N r**2 / g**2 + N / 12 + q**2 / 12 + N b**2)``: shot noise, read
     noise, digitisation, requantisation and the error of the 2-D black; `f` is the factor of the
-    linearity.  Gives (rows, columns) float64, electron squared.
+    linearity.  Returns (rows, columns) float64, electron squared.
     """
     if models.black_sigma is None:
         raise ModelError(
-            f"the mission's smear is weighted by the error of the 2-D black of {models.name}, "
-            "which the models lack: it is in HDU 2 of the mission's 2dblack files, and "
-            "load_models(..., errors=True) reads it"
+            f"the mission's smear needs the error of the 2-D black of {models.name}, which the "
+            "models lack: load_models(..., errors=True) reads it from HDU 2 of the mission's "
+            "2dblack files"
         )
     reads = float(piece.coadds)
     counts = undone(piece, models, "linearity", rows)
@@ -59,7 +59,7 @@ def mission_variance(piece: Frame, models: Models, rows: slice) -> Array:
 
 
 def _read_noise(piece: Frame) -> Array:
-    """Read noise of each column, electron: the header's."""
+    """Read noise of each column from the header, electron."""
     said = [float(piece.header.get(f"READNOI{x}") or _READ_NOISE_E) for x in AMPLIFIERS]
     return np.array(said)[amplifier_of_columns(piece.column, piece.shape[1])]
 
@@ -99,10 +99,10 @@ class SubtractMissionSmear(Step):
 
 
 def subtract_mission_smear(models: Models) -> SubtractMissionSmear:
-    """Bind the step that subtracts each column's smear as the mission's pipeline measures it.
+    """Make the step that subtracts each column's smear as measured by SPOC.
 
-    A robust fit of a constant to rows 2059 to 2067, each weighted by the mission's own variance
-    of it.  It stands in for `subtract_smear`.
+    The smear is a robust fit of a constant to rows 2059 to 2067, weighted by SPOC's own variances.
+    The step replaces `subtract_smear`.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def subtract_mission_smear(models: Models) -> SubtractMissionSmear:
 
     Notes
     -----
-    Source: real raw and calibrated smear rows of sector 6 (camera 2, CCD 3, amplifier B), of
-    which 98.7 % of the ordinary columns agree to 0.004 electron/s.
+    Source: real raw and calibrated smear rows of sector 6 (camera 2, CCD 3, amplifier B); 98.7 % of
+    the ordinary columns agree to 0.004 electron/s.
 
     Examples
     --------

@@ -40,13 +40,14 @@ _NO_BIAS = freeze(np.zeros((1, 1), dtype=np.float32))
 
 _LOW_SIGMAS, _LEAST_LOW_ADU = 100.0, 400.0
 _HIGH_SIGMAS, _LEAST_HIGH_ADU = 1000.0, 32_000.0
-"""Nothing lowers a count; cosmic rays and bleeding stars raise it."""
+"""Upper limits are wider: cosmic rays and bleeding stars raise counts, nothing lowers them."""
 
 
 def measure_pedestals(frame: Frame, models: Models | None = None) -> dict[str, Array]:
     """Mean of each amplifier's overclock pixels after the 2-D bias, and how many were left out.
 
-    Gives `pedestals` (4,) float64, ADU; `overclocks_dropped` (4,) float64, where any were.
+    Returns `pedestals`, (4,) float64, ADU; and, if any pixels were left out, `overclocks_dropped`,
+    (4,) float64.
     """
     amplifiers: set[int] = set()
     for piece in frame.pieces():
@@ -79,16 +80,16 @@ def measure_pedestals(frame: Frame, models: Models | None = None) -> dict[str, A
 
 
 def told(*, dropped: Array, **measured: Array) -> dict[str, Array]:
-    """What was measured, with the overclock pixels left out where there were any."""
+    """Measured values, with the number of overclock pixels left out if there are any."""
     return measured | ({"overclocks_dropped": freeze(dropped)} if dropped.any() else {})
 
 
 def good_overclocks(values: Array) -> Array:
-    """Tell which overclock pixels hold counts: not those without a number, or far off.
+    """Tell which overclock pixels are usable: finite, and not far from the others.
 
-    Far is a hundred standard deviations under the median (real ones of the first rows reach 52), or
-    a thousand over it, where no cosmic ray reaches: what is there was not downlinked, or is
-    broken.  Gives bool of the same shape.
+    Far is a hundred standard deviations below the median (real pixels in the first rows reach 52),
+    or a thousand above it, more than any cosmic ray gives.  Such pixels were not downlinked, or are
+    corrupt.  Returns bool of the same shape.
     """
     if _near_their_median(values):
         return np.ones(values.shape, dtype=np.bool_)
@@ -112,7 +113,7 @@ def _near_their_median(values: Array) -> bool:
 
 
 def _overclocks_of(amplifier: int) -> tuple[int, int]:
-    """Columns of the mean of an amplifier, half-open."""
+    """Overclock columns used for an amplifier's pedestal, half-open."""
     last = OVERCLOCK_COLUMNS[0] + (amplifier + 1) * VIRTUAL_COLUMNS
     return last - PEDESTAL_COLUMNS, last
 
@@ -127,14 +128,14 @@ def _piece_with_overclocks(frame: Frame, amplifier: int) -> Frame:
             return piece
     raise MissingCollateralError(
         f"the overclock columns of amplifier {AMPLIFIERS[amplifier]} of {frame.name} are missing: "
-        "give the trailing virtual columns (tvcol) as collateral, or go without the pedestal"
+        "give the trailing virtual columns (tvcol) as collateral, or leave out the pedestal"
     )
 
 
 def pedestal_of_columns(pedestals: Array, piece: Frame | Place) -> Array:
     """Pedestal of each column of a piece.
 
-    `pedestals`: (4,) float64, ADU; gives (columns,) float64, ADU.
+    `pedestals`: (4,) float64, ADU; returns (columns,) float64, ADU.
     """
     out: Array = pedestals[amplifier_of_columns(piece.column, piece.shape[1])]
     return out
@@ -164,17 +165,17 @@ class SubtractPedestal(Step):
 
 
 def subtract_pedestal(models: Models | None = None) -> SubtractPedestal:
-    """Bind the step that subtracts each amplifier's pedestal.
+    """Make the step that subtracts each amplifier's pedestal.
 
-    The mean of the amplifier's overclock pixels, rows 750 on and last 8 of 11 columns, is
-    subtracted from all its pixels.  The frame keeps the four numbers in `Frame.pedestals`: they
-    are the best sign of a saturated or broken frame.  Overclock pixels that hold no number, or one
-    that no noise reaches, are left out, and counted in `Frame.overclocks_dropped`.
+    The mean of the amplifier's overclock pixels, in rows from 750 on and the last 8 of 11 columns,
+    is subtracted from all its pixels.  The frame keeps the four numbers in `Frame.pedestals`: they
+    are the best indicator of a saturated or corrupt frame.  Overclock pixels that are not finite,
+    or far outside the noise, are left out and counted in `Frame.overclocks_dropped`.
 
     Parameters
     ----------
     models : Models, optional
-        Not needed, as the numbers come from the frame; when given, the frame must be of their
+        Not needed, as pedestals are measured on the frame; if given, the frame must be of their
         camera, CCD and exposure time, as in the other steps.
 
     Returns

@@ -21,7 +21,7 @@ __all__ = ["CorrectPocLinearity", "correct_poc_linearity", "poc_linearity_of_run
 def poc_linearity_of_runs(models: Models, piece: Frame) -> tuple[Array, Array]:
     """Runs of science columns of a piece, amplifier by amplifier, and their coefficients.
 
-    Gives `runs` (n, 2) int64; `coefficients` (n, 2) float64.
+    Returns `runs` (n, 2) int64; `coefficients` (n, 2) float64.
     """
     runs, _ = linearity_of_runs(models, piece)
     read_by = amplifier_of_columns(piece.column, piece.shape[1])[runs[:, 0]]
@@ -50,10 +50,10 @@ class CorrectPocLinearity(Step):
 
 
 def correct_poc_linearity(models: Models) -> CorrectPocLinearity:
-    """Bind the step that corrects linearity by the older POC model, in place of TICA's.
+    """Make the step that corrects linearity with the older POC model, in place of TICA's.
 
     ``e / ((1 + e gg / (N 0.99)) (1 - e gl / (N 0.99)))`` in the science columns, all rows, with N
-    coadds (720 in half an hour).
+    coadds (720 in 30 minutes).
 
     Parameters
     ----------
@@ -67,8 +67,7 @@ def correct_poc_linearity(models: Models) -> CorrectPocLinearity:
 
     Notes
     -----
-    Source: the older linearity tables of the Payload Operations Center, as TICA 1.4 tabulates
-    them.
+    Source: the older linearity tables of the Payload Operations Center, as tabulated in TICA 1.4.
 
     Examples
     --------

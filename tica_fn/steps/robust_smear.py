@@ -1,4 +1,4 @@
-"""Smear that survives bright stars: see `tica_fn.kernels.robust_smear` for the idea."""
+"""Smear that is robust to bright stars: see `tica_fn.kernels.robust_smear` for the method."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["SubtractRobustSmear", "measure_robust_smear", "subtract_robust_smear
 
 
 def measure_robust_smear(frame: Frame, models: Models) -> tuple[Array, Array]:
-    """Smear of every column at hand: the median, or the background's where that is spoilt.
+    """Smear of every column: the median, or from the background if the median is contaminated.
 
-    Gives `smear` (2136,) float64, electron; `variance` (2136,) float64, electron squared.
+    Returns `smear`, (2136,) float64, electron; `variance`, (2136,) float64, electron squared.
     """
     smear, variance = np.full(COLUMNS, np.nan), np.full(COLUMNS, np.nan)
     for column, rows in smear_rows(frame):
@@ -59,13 +59,13 @@ def _runs(marked: Array) -> list[tuple[int, int]]:
 
 
 def _bridge(smear: Array, variance: Array, known: Array, missing: Array) -> None:
-    """Give columns without background what lies between their neighbours, in place."""
+    """Interpolate columns without background between their neighbours, in place."""
     for first, last in _runs(missing):
         columns = np.arange(first, last)
         beside = [c for c in (first - 1, last) if 0 <= c < COLUMNS and known[c]]
         if beside:
             smear[columns] = np.interp(columns, beside, smear[beside])
-            # The peak of a star that fills its columns may lie between them.
+            # There may be the peak of a star that fills its columns.
             variance[columns] = smear[columns] ** 2
         else:
             smear[columns], variance[columns] = baseline(smear, known, columns)
@@ -83,7 +83,7 @@ class SubtractRobustSmear(Step):
     models: Models
 
     def measure(self, frame: Frame) -> dict[str, Array]:  # noqa: D102
-        # The median refuses a frame whose smear rows are missing; so does this step.
+        # Raises if smear rows are missing.
         smear_of_readout(smear_rows(frame), frame)
         smear, variance = measure_robust_smear(frame, self.models)
         return {"smear": smear, "smear_variance": variance}
@@ -96,13 +96,14 @@ class SubtractRobustSmear(Step):
 
 
 def subtract_robust_smear(models: Models) -> SubtractRobustSmear:
-    """Bind the step that subtracts each column's smear, bleeding stars or not.
+    """Make the step that subtracts each column's smear even if stars bleed.
 
-    Where a star bleeds into the smear rows of a column (`find_contaminated_columns`), its smear is
-    read off the background: pixels of the column without a bright star, against the sky of the
-    nearest unspoilt columns in the same rows.  A stamp whose columns are all spoilt is compared
-    with its darkest column, which is given the smear of its unspoilt neighbours in the smear rows.
-    All other columns get the median of rows 2061 to 2067, bit for bit that of `subtract_smear`.
+    If a star bleeds into the smear rows of a column (`find_contaminated_columns`), the smear is
+    measured on the background: pixels of the column without a bright star are compared with the sky
+    of the nearest clean columns in the same rows.  If all columns of a stamp are contaminated, they
+    are compared with its darkest column, whose smear is interpolated between clean columns in the
+    smear rows.  All other columns get the median of rows 2061 to 2067, bit for bit that of
+    `subtract_smear`.
 
     Parameters
     ----------
@@ -112,12 +113,12 @@ def subtract_robust_smear(models: Models) -> SubtractRobustSmear:
     Returns
     -------
     SubtractRobustSmear
-        Step from a frame in electrons to a frame in electrons, with `Frame.smear` and, for the
-        columns that were spoilt, `Frame.smear_variance`; the input is not modified.
+        Step from a frame in electrons to a frame in electrons, with `Frame.smear` and, for
+        contaminated columns, `Frame.smear_variance`; the input is not modified.
 
     Notes
     -----
-    Source: the idea of White and Pope's recalibration of bright TESS stars (``mundey``).
+    Source: the method follows White and Pope's recalibration of bright TESS stars (``mundey``).
 
     Examples
     --------

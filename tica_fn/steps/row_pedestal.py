@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 HIGHEST_ORDER = 10
-"""Highest order in row that a pedestal may have."""
+"""Highest order of the polynomial in row."""
 
 _CLIP = 5.0
 _MOST_TURNS = 10
@@ -45,8 +45,8 @@ _MOST_TURNS = 10
 def measure_row_pedestals(frame: Frame, highest: int = HIGHEST_ORDER) -> tuple[Array, Array, Array]:
     """Smooth pedestal of each amplifier in each row.
 
-    Gives `pedestals` (4, 2078) float64, ADU, read-only; `orders` (4,) int64; `dropped` (4,)
-    float64, overclock pixels whose rows were left out of the fit as they hold no counts.
+    Returns `pedestals`, (4, 2078) float64, ADU, read-only; `orders`, (4,) int64; `dropped`, (4,)
+    float64, number of unusable overclock pixels, whose rows were left out of the fit.
     """
     pedestals, orders, dropped = np.full((4, ROWS), np.nan), np.full(4, -1), np.zeros(4)
     amplifiers = {
@@ -72,7 +72,7 @@ def measure_row_pedestals(frame: Frame, highest: int = HIGHEST_ORDER) -> tuple[A
 
 
 def _fit(values: Array, highest: int, out: Array) -> int:
-    """Fit rows but for outliers: cosmic rays, bleeding stars."""
+    """Fit rows without outliers such as cosmic rays and bleeding stars."""
     known = np.isfinite(values)
     if not known.any():
         return -1
@@ -93,7 +93,7 @@ def _fit(values: Array, highest: int, out: Array) -> int:
 
 
 def piece_with_overclocks(frame: Frame, amplifier: int, first: int, last: int) -> Frame:
-    """Piece that holds all rows of the overclock columns from `first` to `last`."""
+    """Piece with all rows of the overclock columns from `first` to `last`."""
     for piece in frame.pieces():
         rows, columns = piece.pixels.shape
         if rows == ROWS and piece.column <= first and last <= piece.column + columns:
@@ -135,16 +135,16 @@ def table_of(piece: Frame) -> tuple[Array, Array]:
 
 
 def subtract_row_pedestal(models: Models | None = None) -> SubtractRowPedestal:
-    """Bind the step that subtracts a pedestal that changes smoothly with the row.
+    """Make the step that subtracts a pedestal that changes smoothly with the row.
 
-    It stands in for `subtract_pedestal`: in each amplifier a polynomial in row, of the order that
-    the data ask for (up to 10), is fitted to the means of the overclock columns and subtracted
-    from all columns.  Rows with cosmic rays are left out of the fit.
+    It replaces `subtract_pedestal`.  For each amplifier a polynomial in row is fitted to the means
+    of the overclock columns and subtracted from all columns; its order, up to 10, is chosen from
+    the data.  Rows with cosmic rays are left out of the fit.
 
     Parameters
     ----------
     models : Models, optional
-        Not needed, as the numbers come from the frame; when given, the frame must be of their
+        Not needed, as pedestals are measured on the frame; if given, the frame must be of their
         camera, CCD and exposure time, as in the other steps.
 
     Returns
@@ -156,8 +156,8 @@ def subtract_row_pedestal(models: Models | None = None) -> SubtractRowPedestal:
     Notes
     -----
     Source: TESS Instrument Handbook ("1-D black"); the order is chosen by the Akaike criterion,
-    corrected for small samples.  The mission's own black is a fixed profile and one number a
-    frame: see `tica_fn.subtract_mission_pedestal`.
+    corrected for small samples.  SPOC's own black is a fixed profile and one number per frame: see
+    `tica_fn.subtract_mission_pedestal`.
 
     Examples
     --------

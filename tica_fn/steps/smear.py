@@ -29,7 +29,7 @@ SmearRows = tuple[tuple[int, Array], ...]
 
 
 def smear_rows(frame: Frame) -> SmearRows:
-    """Rows whose median is the smear, of every piece that has them."""
+    """Rows whose median is the smear, for every piece that has them."""
     return tuple(
         (piece.column, rows_of_median(piece).astype(np.float64))
         for piece in frame.pieces()
@@ -46,16 +46,16 @@ def covers_smear_rows(piece: Frame) -> bool:
 def rows_of_median(piece: Frame) -> Array:
     """Rows 2061 to 2067 of a piece.
 
-    Gives (7, columns) view of its pixels.
+    Returns a (7, columns) view of its pixels.
     """
     first, last = (row - piece.row for row in SMEAR_MEDIAN_ROWS)
     return piece.pixels[first:last]
 
 
 def smear_of_readout(rows: SmearRows, frame: Frame) -> Array:
-    """Median of the smear rows in each column at hand; refused where a piece lacks some.
+    """Median of the smear rows in each column; refuse a frame that lacks some.
 
-    Gives (2136,) float64, electron; NaN in columns that are not at hand.
+    Returns (2136,) float64, electron; NaN in columns outside the frame.
     """
     smear = np.full(COLUMNS, np.nan)
     seen = np.zeros(COLUMNS, dtype=bool)
@@ -68,14 +68,14 @@ def smear_of_readout(rows: SmearRows, frame: Frame) -> Array:
 
 
 def refuse_missing(seen: Array, frame: Frame) -> None:
-    """Refuse a frame with columns whose smear rows are not at hand.  `seen`: (2136,) bool."""
+    """Refuse a frame with columns whose smear rows are missing.  `seen`: (2136,) bool."""
     for piece in (*frame.collateral, frame):
         first, last = piece.column, piece.column + piece.shape[1]
         if not seen[first:last].all():
             raise MissingCollateralError(
                 f"the smear rows of column {first + int(np.argmin(seen[first:last]))} of "
-                f"{piece.name} are missing: give the smear rows (smrow) as collateral, or go "
-                "without the smear"
+                f"{piece.name} are missing: give the smear rows (smrow) as collateral, or leave "
+                "out the smear"
             )
 
 
@@ -100,15 +100,15 @@ class SubtractSmear(Step):
 
 
 def subtract_smear(models: Models | None = None) -> SubtractSmear:
-    """Bind the step that subtracts each column's smear.
+    """Make the step that subtracts each column's smear.
 
-    The median of rows 2061 to 2067 of a column is subtracted from all its rows, virtual columns
-    included.  The frame keeps the numbers in `Frame.smear`.
+    The median of rows 2061 to 2067 of a column is subtracted from all its rows, including those of
+    virtual columns.  The frame keeps the medians in `Frame.smear`.
 
     Parameters
     ----------
     models : Models, optional
-        Not needed, as the numbers come from the frame; when given, the frame must be of their
+        Not needed, as the smear is measured on the frame; if given, the frame must be of their
         camera, CCD and exposure time, as in the other steps.
 
     Returns

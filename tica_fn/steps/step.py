@@ -1,8 +1,8 @@
-"""What every step is: a frozen value, called with a frame, that gives a new frame.
+"""The base of all steps: immutable values that are called with a frame and return a new one.
 
-A step checks what it needs of the frame (its unit, the models' camera, CCD and exposure time,
-that neither it nor a later step was applied before), acts on the pixels and on the collateral
-alike, and appends its name to the frame's `steps`.
+A step checks the frame (its unit; camera, CCD and exposure time of the models; that neither the
+step nor a later one was applied before), acts on the pixels and on the collateral, and appends its
+name to the frame's `steps`.
 """
 
 from __future__ import annotations
@@ -23,37 +23,36 @@ from tica_fn.steps.table import check_order, steps_so_far
 __all__ = ["Inverse", "Step", "filled", "keep", "window"]
 
 _SAME_EXPOSURE = 0.01
-"""Relative difference up to which two exposure times are the same one, differently rounded."""
+"""Relative difference up to which two exposure times count as equal, because of rounding."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Step(Record, abc.ABC):
-    """A step of the calibration; subclasses say what it does to one piece of a readout.
+    """A step of the calibration; subclasses define how it acts on one piece of a readout.
 
     Parameters
     ----------
     models : Models, optional
-        What the step needs to know of the CCD.
+        Models of the CCD.
     """
 
     name: ClassVar[str]
     needs: ClassVar[str]
     """Unit of the pixels it takes."""
     gives: ClassVar[str]
-    """Unit of the pixels it makes."""
+    """Unit of the pixels it returns."""
     bound: ClassVar[bool] = True
-    """Whether it can't do without models."""
+    """Whether it requires models."""
     measures: ClassVar[tuple[str, ...]] = ()
-    """Fields of the frame that keep what the step measured, the one it can't be undone without
-    first."""
+    """Fields of the frame with the measured values; the first is required to undo the step."""
 
     models: Models | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what are no models."""
+        """Refuse models that are not `Models`."""
         if not isinstance(self.models, Models) and (self.bound or self.models is not None):
             raise TypeError(
-                f"{self.name} needs models, as tica_fn.load_models gives them, not "
+                f"{self.name} needs models such as those of tica_fn.load_models, not "
                 f"{type(self.models).__name__}"
             )
 
@@ -66,7 +65,7 @@ class Step(Record, abc.ABC):
         return self.name if self.models is None else f"{self.name}({self.models.name})"
 
     def check(self, frame: Frame) -> None:
-        """Refuse a frame that this step can't be applied to.
+        """Refuse a frame to which this step can't be applied.
 
         Parameters
         ----------
@@ -76,9 +75,9 @@ class Step(Record, abc.ABC):
         Raises
         ------
         FrameError
-            If the unit is wrong, or this or a later step was applied already.
+            If the unit is wrong, or this or a later step was applied before.
         ModelError
-            If the models are of another CCD or exposure time.
+            If the models are for another CCD or exposure time.
         """
         if not isinstance(frame, Frame):
             raise TypeError(f"{self.name} takes a Frame, not {type(frame).__name__}")
@@ -104,16 +103,16 @@ class Step(Record, abc.ABC):
         if models is None:
             return
         if (frame.camera, frame.ccd) != (models.camera, models.ccd):
-            raise ModelError(f"the frame is of {frame.name}, the models are of {models.name}")
+            raise ModelError(f"the frame is of {frame.name}, but the models are for {models.name}")
         wanted = models.exposure_s
         if wanted is not None and not abs(frame.exposure_s - wanted) <= _SAME_EXPOSURE * wanted:
             raise ExposureMismatchError(
-                f"the frame's exposure time is {frame.exposure_s:g} s, the models were made for "
-                f"{models.exposure_s:g} s"
+                f"the frame's exposure time is {frame.exposure_s:g} s, but the models were made "
+                f"for {models.exposure_s:g} s"
             )
 
     def measure(self, frame: Frame) -> Mapping[str, Array]:  # noqa: ARG002
-        """Measure on a frame and its collateral what the step takes off.
+        """Measure the values that the step subtracts, on a frame and its collateral.
 
         Parameters
         ----------
@@ -123,13 +122,13 @@ class Step(Record, abc.ABC):
         Returns
         -------
         mapping
-            One array for each name in `measures`, of the whole readout: (2136,) float64 for
-            values per column, of which each piece keeps its own.
+            One array for each name in `measures`, for the whole readout: (2136,) float64 for values
+            per column, of which each piece keeps its own.
         """
         return {}
 
     def apply(self, frame: Frame) -> Frame:
-        """Do what the step does to the frame and its collateral.
+        """Apply the step to the frame and its collateral, without checks.
 
         Parameters
         ----------
@@ -144,14 +143,14 @@ class Step(Record, abc.ABC):
         return self.apply_measured(frame, self.measure(frame))
 
     def apply_measured(self, frame: Frame, found: Mapping[str, Array]) -> Frame:
-        """Do what the step does with what it measured, on this frame or on more of its readout.
+        """Apply the step with values measured on this frame or on more of its readout.
 
         Parameters
         ----------
         frame : Frame
             A frame that passed `check`.
         found : mapping
-            What `measure` gives.
+            Result of `measure`.
 
         Returns
         -------
@@ -162,7 +161,7 @@ class Step(Record, abc.ABC):
         return attrs.evolve(self._after(keep(frame, found)), collateral=pieces)
 
     def undo(self, frame: Frame) -> Frame:
-        """Do the opposite.
+        """Undo the step, without checks of the frame's steps.
 
         Parameters
         ----------
@@ -177,7 +176,7 @@ class Step(Record, abc.ABC):
         Raises
         ------
         FrameError
-            If a piece lacks what the step measured.
+            If a piece lacks the values that the step measured.
         """
         if not all(self.keeps_what_it_measured(piece) for piece in frame.pieces()):
             word = self.measures[0].removeprefix("row_")
@@ -187,7 +186,7 @@ class Step(Record, abc.ABC):
         return attrs.evolve(self._before(frame), collateral=pieces)
 
     def keeps_what_it_measured(self, piece: Frame) -> bool:
-        """Tell whether a piece has the numbers that undoing the step takes.
+        """Tell whether a piece has the measured values needed to undo the step.
 
         Parameters
         ----------
@@ -197,7 +196,7 @@ class Step(Record, abc.ABC):
         Returns
         -------
         bool
-            True for steps that measure nothing, too.
+            True also for steps that measure nothing.
         """
         return not self.measures or getattr(piece, self.measures[0]) is not None
 
@@ -256,7 +255,7 @@ class Step(Record, abc.ABC):
 
 @attrs.frozen(eq=False, repr=False)
 class Inverse(Record):
-    """The opposite of a step, itself a step.
+    """The inverse of a step, itself a callable from `Frame` to `Frame`.
 
     Parameters
     ----------
@@ -268,7 +267,7 @@ class Inverse(Record):
 
     @property
     def name(self) -> str:
-        """Name for messages and listings."""
+        """Name in messages and listings."""
         return f"inverse({self.step.name})"
 
     def __call__(self, frame: Frame) -> Frame:
@@ -289,7 +288,7 @@ class Inverse(Record):
 
 
 def keep(piece: Frame, found: Mapping[str, Array]) -> Frame:
-    """Give a piece what was measured of the readout, for its own columns."""
+    """Store values measured on the readout in a piece, for its own columns."""
     if not found:
         return piece
     here = slice(piece.column, piece.column + piece.shape[1])
@@ -300,7 +299,7 @@ def keep(piece: Frame, found: Mapping[str, Array]) -> Frame:
 def filled(kernel: Callable[..., Any], piece: Frame, *arguments: object) -> Array:
     """Call a kernel of the form ``kernel(pixels, *arguments, out)`` on a piece's pixels.
 
-    Gives (rows, columns) float64.
+    Returns (rows, columns) float64.
     """
     pixels = piece.pixels.astype(np.float64, copy=False)
     out = np.empty(pixels.shape, dtype=np.float64)
@@ -311,7 +310,7 @@ def filled(kernel: Callable[..., Any], piece: Frame, *arguments: object) -> Arra
 def window(image: Array, piece: Frame | Place) -> Array:
     """Cut an image model to the pixels of a piece.
 
-    `image`: (2078, 2136), a model of the full readout; gives (rows, columns), C-contiguous and
+    `image`: (2078, 2136), a model of the full readout; returns (rows, columns), C-contiguous and
     read-only.
     """
     rows, columns = piece.shape

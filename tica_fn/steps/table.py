@@ -1,7 +1,8 @@
-"""The table of all steps: what each is called, where it is found, and where it acts.
+"""The table of all steps: their names, modules and places in the order.
 
-All else that knows steps by name is derived from it: the order that is checked, the six standard
-steps, the choices of the command line, the run that one sweep does.  It imports nothing heavy.
+Everything else that refers to steps by name is derived from it: the check of the order, the six
+standard steps, the choices of the command line, the steps that one sweep does.  The module imports
+quickly.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ __all__ = [
 
 
 class Row(NamedTuple):
-    """One step; its place in the order is that of its row.
+    """One step; the order of steps is that of the rows.
 
-    `name`: of the step, and of the function that binds it.  `module`: where in the package both
-    are.  `place`: steps of one place stand in for each other.  `choice`: the word that an option
-    of the place's name chooses it by, where there is a choice.  `standard`: one of the six.
-    `swept`: the sweep can do it, in one pass with others.  `stripped`: rows go through it by
-    themselves once it has measured what it needs on the overclocks and smear rows
-    (`tica_fn.pipeline.strips`); the swept ones do.
+    `name`: name of the step, and of the function that makes it.  `module`: module of both.
+    `place`: steps with the same place replace each other.  `choice`: the step's value for the
+    option named after the place, if there is a choice.  `standard`: whether it is one of the six.
+    `swept`: whether the sweep can do it, in one pass with others.  `stripped`: whether it can act
+    on a few rows alone, after measuring overclocks and smear rows (`tica_fn.pipeline.strips`);
+    swept steps can too.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Row(NamedTuple):
 
     @property
     def maker(self) -> Any:
-        """The function that binds the step to models."""
+        """The function that makes the step from models."""
         return getattr(import_module(f"tica_fn.{self.module}"), self.name)
 
     @property
@@ -81,24 +82,24 @@ TABLE = (
     Row("divide_live_time", "steps.live_time", "live_time", stripped=True),
     Row("estimate_variance", "uncertainty.estimate_variance", "variance"),
 )
-"""All steps in the order they act."""
+"""All steps in their order."""
 
 STANDARD_ORDER = tuple(row.name for row in TABLE if row.standard)
-"""Names of the six steps in the order they act."""
+"""Names of the six standard steps in their order."""
 
 STANDARD_PLACES = tuple(row.place for row in TABLE if row.standard)
-"""Places of the six steps: what the command line calls them."""
+"""Places of the six standard steps, which are their names on the command line."""
 
 _ROWS = {row.name: (number, row) for number, row in enumerate(TABLE)}
 
 
 def row_of(name: str) -> Row | None:
-    """Row of a step; None for one that is not of this package."""
+    """Row of a step; None for a step of another package."""
     return _ROWS[name][1] if name in _ROWS else None
 
 
 def choices_at(place: str) -> tuple[str, ...]:
-    """Words that an option chooses the step of a place by, the standard one first."""
+    """Values of an option for the step at a place, the standard one first."""
     rows = [row for row in TABLE if row.place == place]
     return tuple(row.choice for row in sorted(rows, key=lambda row: not row.standard))
 
@@ -117,7 +118,7 @@ def check_order(name: str, done: tuple[str, ...]) -> None:
     number, row = _ROWS[name]
     other = step_at(row.place, done)
     if other is not None:
-        raise FrameError(f"{name} stands in for {other}, which was applied; {steps_so_far(done)}")
+        raise FrameError(f"{name} replaces {other}, which was applied; {steps_so_far(done)}")
     for later in TABLE[number + 1 :]:
         if later.name in done:
             raise FrameError(
@@ -126,5 +127,5 @@ def check_order(name: str, done: tuple[str, ...]) -> None:
 
 
 def steps_so_far(steps: tuple[str, ...]) -> str:
-    """Words for a message."""
+    """List of applied steps for a message."""
     return "steps so far: " + (", ".join(steps) or "none")

@@ -21,7 +21,7 @@ __all__ = ["CorrectUndershoot", "correct_undershoot", "undershoot_of_runs"]
 def undershoot_of_runs(models: Models, piece: Frame) -> tuple[Array, Array]:
     """Runs of science columns of a piece in the order they are read, and their undershoot.
 
-    Gives `runs` (n, 2) int64; `fractions` (n,) float64.
+    Returns `runs` (n, 2) int64; `fractions` (n,) float64.
     """
     runs, _ = linearity_of_runs(models, piece)
     read_by = amplifier_of_columns(piece.column, piece.shape[1])[runs[:, 0]]
@@ -49,12 +49,12 @@ class CorrectUndershoot(Step):
 
 
 def correct_undershoot(models: Models) -> CorrectUndershoot:
-    """Bind the step that gives back what each pixel lacks after a bright one.
+    """Make the step that corrects the undershoot of pixels read after bright ones.
 
     ``true[i] = measured[i] + undershoot * true[i - 1]`` along each row of an amplifier's science
-    columns, in the order they are read: A and C rising, B and D falling.  It stands between
-    linearity and smear.  Real ``FLUX`` of sector 6 has no such correction: fitted to it, the
-    fraction is under 1e-7, where the model says 1.84e-3.
+    columns, in the order they are read: increasing for A and C, decreasing for B and D.  The step
+    comes between linearity and smear.  SPOC's ``FLUX`` of sector 6 is not corrected for undershoot:
+    the fraction fitted to it is below 1e-7, the model's is 1.84e-3.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def correct_undershoot(models: Models) -> CorrectUndershoot:
 
     Notes
     -----
-    The first column read of a piece has no neighbour at hand and stays as it is.  Source:
-    undershoot model of the mission (MAST).
+    The first column read of a piece has no known neighbour and stays as it is.  Source: undershoot
+    model of the mission (MAST).
 
     Examples
     --------

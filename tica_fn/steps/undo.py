@@ -1,4 +1,4 @@
-"""A region of a frame as it was before some of its steps, whatever came after."""
+"""Reconstruct a region of a frame as it was before some of its steps."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def undone(
     rows: slice = slice(None),
     columns: slice = slice(None),
 ) -> Frame:
-    """Region of a frame, without its collateral, as it was before the step of a place.
+    """Region of a frame, without its collateral, as it was before the step at a place.
 
-    Slices count from the region's first pixel and have no stride.  What no step of this package
-    did stays, and so does a pedestal or smear that the frame does not keep.
+    Slices count from the frame's first pixel and have no stride.  Effects of steps outside this
+    package stay, and so does a pedestal or smear that the frame does not keep.
     """
     first = min(k for k, row in enumerate(TABLE) if row.place == place)
     later = {row.name for row in TABLE[first:]}
@@ -43,7 +43,7 @@ def undone(
 
 
 def can_be_undone(frame: Frame, models: Models) -> bool:
-    """Tell whether all that a frame's steps did to its pixels can be undone."""
+    """Tell whether all steps of a frame can be undone."""
     rows = [row_of(name) for name in frame.steps]
     steps = [None if row is None else row.maker(models) for row in rows]
     known = [step for step in steps if isinstance(step, Step)]
@@ -74,9 +74,9 @@ def _cut(frame: Frame, rows: slice, columns: slice) -> Frame:
 def electrons_before_smear(
     piece: Frame, models: Models, rows: slice = slice(None), columns: slice = slice(None)
 ) -> Array:
-    """Electrons per exposure of a region, smear included, flat field not divided by.
+    """Electrons per exposure of a region, including the smear, before the flat field.
 
-    Gives (rows, columns) float64, electron.
+    Returns (rows, columns) float64, electron.
     """
     region = undone(piece, models, "smear", rows, columns)
     if region.unit == ADU:

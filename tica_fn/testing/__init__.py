@@ -1,6 +1,6 @@
-"""For tests of steps, one's own included: strategies to draw from, and laws to hold them to.
+"""Tests for steps, including your own: strategies that draw frames, and laws that steps must obey.
 
-Names load at use: only the strategies need hypothesis.
+Names are loaded on first use; only the strategies need hypothesis.
 """
 
 import lazy_loader

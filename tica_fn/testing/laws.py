@@ -1,7 +1,7 @@
-"""The laws that every step owes, each as one assertion.
+"""Laws that every step must obey, each as one assertion.
 
-A step is any callable from `Frame` to `Frame`.  The laws hold for the six steps, for their
-inverses and for pipelines of them, and can be asked of anybody's own step.
+A step is any callable from `Frame` to `Frame`.  The laws hold for the six steps, for their inverses
+and for pipelines of them; use them to test your own steps too.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ __all__ = [
 
 
 def assert_pure(step: AnyStep, frame: Frame) -> None:
-    """Assert that a step changes nothing it is given, and gives the same for the same.
+    """Assert that a step does not modify its input, and that its result is reproducible.
 
-    The frame, its collateral and every array that the step holds (its models) are byte for byte
-    as before; calling it again gives the same bytes; what it gives is frozen and float64.
+    The frame, its collateral and every array of the step (its models) must be byte for byte as
+    before; a second call must give the same bytes; arrays of the result must be frozen, and its
+    pixels floats.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def assert_pure(step: AnyStep, frame: Frame) -> None:
     Raises
     ------
     AssertionError
-        If the law is broken; the message says how.
+        If the step breaks this law; the message says how.
 
     Examples
     --------
@@ -60,14 +61,16 @@ def assert_pure(step: AnyStep, frame: Frame) -> None:
     """
     before = _fingerprint(frame), _fingerprint(step)
     first, second = step(frame), step(frame)
-    assert isinstance(first, Frame), f"{step!r} gives {type(first).__name__}, not a Frame"
-    assert _fingerprint(frame) == before[0], f"{step!r} changed the frame it was given"
-    assert _fingerprint(step) == before[1], f"{step!r} changed an array that it holds"
-    assert _fingerprint(first) == _fingerprint(second), f"{step!r} gives another frame each time"
+    assert isinstance(first, Frame), f"{step!r} returns {type(first).__name__}, not a Frame"
+    assert _fingerprint(frame) == before[0], f"{step!r} modified its input frame"
+    assert _fingerprint(step) == before[1], f"{step!r} modified one of its own arrays"
+    assert _fingerprint(first) == _fingerprint(second), (
+        f"{step!r} returns a different frame each time"
+    )
     for array in _arrays(first):
-        assert is_frozen(array), f"{step!r} gives an array that can be changed"
+        assert is_frozen(array), f"{step!r} returns an array that can be modified"
     for piece in first.pieces():
-        assert piece.pixels.dtype.kind == "f", f"{step!r} gives {piece.pixels.dtype} pixels"
+        assert piece.pixels.dtype.kind == "f", f"{step!r} returns {piece.pixels.dtype} pixels"
     shapes = [piece.pixels.shape for piece in first.pieces()]
     assert shapes == [p.pixels.shape for p in frame.pieces()], f"{step!r} changed the shape"
 
@@ -75,7 +78,7 @@ def assert_pure(step: AnyStep, frame: Frame) -> None:
 def assert_reversible(
     step: AnyStep, frame: Frame, *, undo: AnyStep | None = None, rtol: float = 1e-12
 ) -> None:
-    """Assert that the inverse of a step gives the frame back.
+    """Assert that the inverse of a step restores the frame.
 
     Parameters
     ----------
@@ -84,15 +87,15 @@ def assert_reversible(
     frame : Frame
         A frame that the step can be applied to.
     undo : callable, optional
-        The step that undoes it; ``tica_fn.inverse(step)`` by default.
+        The step that undoes it; by default ``tica_fn.inverse(step)``.
     rtol : float
-        Largest difference of a pixel, as a part of the largest pixel before or after the step.
+        Largest difference of a pixel, relative to the largest pixel before or after the step.
 
     Raises
     ------
     AssertionError
-        If a pixel or anything else of the frame does not come back; only `Frame.provenance`
-        may go on telling which models were used.
+        If a pixel or another field of the frame is not restored; only `Frame.provenance` may still
+        name the models that were used.
     """
     back_step = inverse(step) if undo is None else undo
     after = step(frame)
@@ -106,27 +109,27 @@ def assert_reversible(
             atol=rtol * scale,
             err_msg=f"{back_step!r} does not undo {step!r}",
         )
-        # Which models were used stays known, though their effect is gone.
+        # The provenance of the models may stay, though their effect is undone.
         restored = attrs.evolve(
             now, pixels=was.pixels, collateral=was.collateral, provenance=was.provenance
         )
-        assert restored == was, f"{back_step!r} gives back {restored!r}, it was {was!r}"
+        assert restored == was, f"{back_step!r} returns {restored!r} instead of {was!r}"
 
 
 def assert_neutral(step: AnyStep, frame: Frame) -> None:
-    """Assert that a step, bound to a model that should change nothing, changes no pixel.
+    """Assert that a step with a neutral model changes no pixel.
 
     Parameters
     ----------
     step : callable
-        Step with a neutral model.
+        Step with a model that should change nothing.
     frame : Frame
         A frame that the step can be applied to.
 
     Raises
     ------
     AssertionError
-        If any pixel is not the same number (a zero may lose its sign, as in -0.0 + 0.0).
+        If a pixel changes (the sign of a zero may change, as in -0.0 + 0.0).
     """
     after = step(frame)
     for was, now in zip(frame.pieces(), after.pieces(), strict=True):
@@ -139,21 +142,21 @@ def assert_neutral(step: AnyStep, frame: Frame) -> None:
 def assert_tiling_independent(
     step: AnyStep, frame: Frame, *, height: int = 3, width: int | None = 4
 ) -> None:
-    """Assert that a pixel's value does not depend on the tile or thread that it is made in.
+    """Assert that a pixel's value does not depend on the tile or thread in which it is computed.
 
-    Each tile is given the whole frame as collateral, as a target pixel stamp is given the
-    overclock columns and smear rows of its CCD.
+    Each tile gets the whole frame as collateral, just as a target pixel stamp gets the overclock
+    columns and smear rows of its CCD.
 
     Parameters
     ----------
     step : callable
-        From `Frame` to `Frame`; where it takes `threads`, their number is varied too.
+        From `Frame` to `Frame`; if it takes `threads`, their number is varied too.
     frame : Frame
         A frame that the step can be applied to.
     height : int
         Rows of a tile.
     width : int, optional
-        Columns of a tile; None for whole rows, for steps in which pixels of a row act on each
+        Columns of a tile; None for whole rows, for steps in which pixels of a row depend on each
         other.
 
     Raises
@@ -178,18 +181,18 @@ def assert_tiling_independent(
             )
             expected = np.ascontiguousarray(whole.pixels[here]).tobytes()
             assert step(tile).pixels.tobytes() == expected, (
-                f"{step!r} gives other values in the tile from row {r}, column {c} on"
+                f"{step!r} returns other values in the tile that starts at row {r}, column {c}"
             )
     if "threads" in inspect.signature(step).parameters:
         for threads in (2, 3):
             threaded = step(frame, threads=threads)  # type: ignore[call-arg]
             assert _fingerprint(threaded) == _fingerprint(whole), (
-                f"{step!r} gives other values with {threads} threads"
+                f"{step!r} returns other values with {threads} threads"
             )
 
 
 def assert_checked(step: AnyStep, frame: Frame) -> None:
-    """Assert that a step refuses the wrong unit, and to be applied twice.
+    """Assert that a step refuses the wrong unit and a second application.
 
     Parameters
     ----------
@@ -201,19 +204,19 @@ def assert_checked(step: AnyStep, frame: Frame) -> None:
     Raises
     ------
     AssertionError
-        If it does not raise `ValueError` then.
+        If it does not raise `ValueError` in these cases.
     """
     wrong = attrs.evolve(frame, unit=ELECTRON if frame.unit == ADU else ADU)
-    for refused, why in ((wrong, f"pixels in {wrong.unit}"), (step(frame), "a second time")):
+    for refused, why in ((wrong, f"to pixels in {wrong.unit}"), (step(frame), "a second time")):
         try:
             step(refused)
         except ValueError:
             continue
-        raise AssertionError(f"{step!r} lets itself be applied to {why}")
+        raise AssertionError(f"{step!r} can be applied {why}")
 
 
 def assert_same_frame(left: Frame, right: Frame) -> None:
-    """Assert that two frames are the same, bit for bit, with all that is known of them.
+    """Assert that two frames are identical, bit for bit, in all fields.
 
     Parameters
     ----------
@@ -236,7 +239,7 @@ def _largest(pixels: Array) -> float:
 
 
 def _parts(thing: Any) -> list[Any]:
-    """What a record, a container, a partial or a closure holds."""
+    """Contents of a record, a container, a partial or a closure."""
     if isinstance(thing, Mapping):
         return [*thing.keys(), *thing.values()]
     if isinstance(thing, tuple | list):
@@ -254,11 +257,11 @@ def _parts(thing: Any) -> list[Any]:
 
 
 def _leaves(thing: Any, above: tuple[int, ...] = ()) -> Iterator[Any]:
-    """Everything that a thing is made of, down to arrays, numbers and words."""
+    """All contents of an object, down to arrays, numbers and strings."""
     parts = _parts(thing)
     if not parts:
         yield thing
-    elif id(thing) not in above:  # a function may hold itself
+    elif id(thing) not in above:  # A function may refer to itself.
         for part in parts:
             yield from _leaves(part, (*above, id(thing)))
 
@@ -272,7 +275,7 @@ def _fingerprint(thing: Any) -> str:
     for leaf in _leaves(thing):
         if isinstance(leaf, np.ndarray):
             digest.update(f"{leaf.dtype}{leaf.shape}".encode())
-            # A checksum is enough to see a change, and quicker than a hash of a whole model.
+            # A checksum suffices to detect changes, and is faster than a hash of a whole model.
             digest.update(zlib.crc32(np.ascontiguousarray(leaf).data).to_bytes(4, "little"))
         else:
             digest.update(repr(leaf).encode())

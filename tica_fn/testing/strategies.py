@@ -1,7 +1,7 @@
-"""Hypothesis strategies: frames, models, headers and star fields to try steps on.
+"""Hypothesis strategies: frames, models, headers and star fields for testing steps.
 
-Small pieces of a readout, with the overclock columns and smear rows that belong to them as
-collateral, let every step run in microseconds; whole readouts are drawn from a seed.
+Frames are small pieces of a readout, with their overclock columns and smear rows as collateral, so
+that every step runs in microseconds; whole readouts are generated from a seed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ EXPOSURES_S = (1800, 600, 200, 120, 20)
 """Exposure times of the mission, seconds."""
 
 _SEEDS = 4
-"""So many different models of a CCD are drawn; each is made once."""
+"""Number of different models per CCD; each is made once."""
 
 _EDGES = sorted(
     {
@@ -52,11 +52,11 @@ _EDGES = sorted(
         *(OVERCLOCK_COLUMNS[0] + k * VIRTUAL_COLUMNS for k in range(4)),
     }
 )
-"""Columns where an amplifier's part begins: where mistakes sit."""
+"""First columns of an amplifier's parts, where mistakes are likely."""
 
 
 def _counts(unit: str, dtype: np.dtype[Any], coadds: float) -> Any:
-    """Values that pixels take: none, ordinary, near full well, a little below zero."""
+    """Pixel values: zero, ordinary, near full well, a little below zero."""
     full = int((60_000 if unit == ADU else 250_000) * coadds)
     if dtype.kind == "i":
         return st.integers(-1000, full) | st.integers(0, 200)
@@ -107,9 +107,9 @@ def frames(
 
 
 def _collateral(frame: Frame, seed: int) -> tuple[Frame, ...]:
-    """Overclock columns of the amplifiers that read a piece, and smear rows of its columns.
+    """Overclock columns of the amplifiers of a piece, and smear rows of its columns.
 
-    All are cut from one readout, so that pieces that overlap agree.
+    All are cut from one readout, so that overlapping pieces agree.
     """
     random = np.random.default_rng(seed)
     height, width = frame.pixels.shape
@@ -117,7 +117,7 @@ def _collateral(frame: Frame, seed: int) -> tuple[Frame, ...]:
     for k in np.unique(amplifier_of_columns(frame.column, width)):
         last = OVERCLOCK_COLUMNS[0] + (int(k) + 1) * VIRTUAL_COLUMNS
         places.append(np.s_[PEDESTAL_FIRST_ROW:ROWS, last - PEDESTAL_COLUMNS : last])
-    # Memory that is never touched is never made: the whole readout costs nothing.
+    # Memory that is never touched is never allocated, so the whole readout costs nothing.
     readout = np.zeros(SHAPE, dtype=frame.pixels.dtype)
     for place in places:
         shape = readout[place].shape
@@ -134,7 +134,7 @@ def _collateral(frame: Frame, seed: int) -> tuple[Frame, ...]:
 
 @functools.lru_cache(maxsize=4)
 def _pattern(seed: int) -> Array:
-    """Full readout of numbers in [0, 1), heavily skewed to small ones."""
+    """Full readout of numbers in [0, 1), most of them small."""
     return np.random.default_rng(seed).random(SHAPE, dtype=np.float32) ** 8
 
 
@@ -155,17 +155,17 @@ def models(
     Parameters
     ----------
     camera, ccd : int, optional
-        Drawn where they are not given.
+        Drawn if not given.
     exposure_s : float, optional
-        Exposure time that frames must have; by default models are good for any.
+        Exposure time that frames must have; by default any.
     neutral : bool
-        Models that change nothing.
+        Whether to draw models that change nothing.
 
     Returns
     -------
     strategy of Models
-        Gains and linearity are the real ones of the CCD; bias and flat have structure along
-        rows, columns and amplifiers.  Models are made once and drawn again and again.
+        Gains and linearity are the real ones of the CCD; bias and flat have structure along rows
+        and columns.  Models are made once and reused.
     """
     numbers = st.integers(1, 4)
     return st.builds(
@@ -180,7 +180,7 @@ def models(
 
 @functools.lru_cache(maxsize=_SEEDS)
 def _images(seed: int) -> tuple[Array, Array]:
-    """Bias and flat: sums and products of a row and a column, as varied as pixels."""
+    """Bias and flat: sum and product of a random row and a random column."""
     random = np.random.default_rng(seed)
     bias = random.normal(0, 40, (ROWS, 1)) + random.normal(0, 40, (1, COLUMNS))
     flat = random.normal(1, 0.03, (ROWS, 1)) * random.normal(1, 0.03, (1, COLUMNS))
@@ -192,7 +192,7 @@ def _made_models(
     seed: int, camera: int, ccd: int, exposure_s: float | None, neutral: bool
 ) -> Models:
     if neutral:
-        # The same arrays for all CCDs: a readout is 18 MB.
+        # The same arrays for all CCDs, since a readout is 18 MB.
         return attrs.evolve(_neutral(), camera=camera, ccd=ccd, exposure_s=exposure_s)
     bias, flat = _images(seed)
     return Models(
@@ -233,8 +233,8 @@ def headers(max_size: int = 12) -> Any:
     -------
     strategy of dict
         Keywords of up to eight letters, digits, ``-`` and ``_``; values are booleans, integers
-        of up to 64 bits, finite numbers, and words of printable ASCII without ``'/``, which
-        astropy 7 writes but does not read.
+        of up to 64 bits, finite floats, and printable ASCII strings without ``'/``, which astropy
+        7 writes but cannot read.
     """
     keyword = st.from_regex(r"[A-Z][A-Z0-9_-]{0,7}", fullmatch=True)
     taken = {"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "END", "COMMENT", "HISTORY", "CONTINUE"}

@@ -1,1 +1,1 @@
-"""Noise of the detector, the variance of sums of pixels, and a Monte Carlo of it."""
+"""Noise of the detector, and the variance of pixels and of their sums."""

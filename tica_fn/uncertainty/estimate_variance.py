@@ -29,7 +29,7 @@ from tica_fn.uncertainty.noise import Noise, measure_noise
 __all__ = ["EstimateVariance", "VariancePlan", "estimate_variance", "linearity_of_columns"]
 
 _LARGEST_ORDER = 10
-"""Highest order in row of a pedestal; its variance grows with it."""
+"""Highest order of a row pedestal's polynomial; its variance grows with it."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -41,18 +41,18 @@ class EstimateVariance(Record):
 
     @property
     def name(self) -> str:
-        """Name for messages and for the steps of a frame."""
+        """Name in messages and among a frame's steps."""
         return "estimate_variance"
 
     def __repr__(self) -> str:
         return f"{self.name}({self.models.name})"
 
     def __call__(self, frame: Frame) -> Frame:
-        """Give a frame its variance."""
+        """Add the variance to a frame."""
         check_order(self.name, frame.steps)
         if step_at("pedestal", frame.steps) is None:
             raise FrameError(
-                f"{self.name} needs a frame whose pedestals were subtracted: they are no signal"
+                f"{self.name} needs a frame whose pedestals were subtracted: they are not signal"
             )
         DivideFlat(self.models).check_models(frame)
         noise = measure_noise(frame, self.models) if self.noise is None else self.noise
@@ -60,7 +60,7 @@ class EstimateVariance(Record):
         return attrs.evolve(self._with_variance(frame, noise), collateral=pieces)
 
     def inverse(self, frame: Frame) -> Frame:
-        """Take a frame's variance away again."""
+        """Remove a frame's variance."""
         if frame.steps[-1:] != (self.name,):
             raise FrameError(f"inverse({self.name}) needs a frame whose last step is {self.name}")
         pieces = tuple(_without_variance(piece) for piece in frame.collateral)
@@ -81,10 +81,10 @@ class EstimateVariance(Record):
 
 @attrs.frozen(eq=False)
 class VariancePlan:
-    """What the variance of a piece's pixels follows from, worked out once.
+    """Arguments for the variance of a piece's pixels, computed once.
 
-    `planes`: flat field, its error, bias, and its error in one read; what they and the others are
-    is told by `tica_fn.kernels.pixel_variance`.
+    `planes`: flat field, its error, bias, and its error in one read;
+    `tica_fn.kernels.pixel_variance` explains them and the other fields.
     """
 
     planes: tuple[Array, Array, Array, Array]
@@ -103,12 +103,12 @@ class VariancePlan:
     def of(
         cls, piece: Frame, models: Models, noise: Noise, place: Frame | Place | None = None
     ) -> VariancePlan:
-        """Plan for a piece, or for another place whose pixels went through the same steps."""
+        """Plan for a piece, or for another rectangle whose pixels went through the same steps."""
         place = place or piece
         columns = place.shape[1]
         divided = "divide_flat" in piece.steps
         biased = "subtract_bias" in piece.steps
-        # The bias tells how high the raw count was, where the step depends on that.
+        # The quantisation step depends on the raw count, which takes the bias to reconstruct.
         level_counts = biased and bool(noise.quantum_growth)
         factor = bias_factor(models, piece)
         runs, numbers = _runs(piece, models, noise, factor if level_counts else 0.0)
@@ -180,9 +180,9 @@ def _plane(image: Array | None, neutral: float, place: Frame | Place) -> Array:
 
 
 def _runs(piece: Frame, models: Models, noise: Noise, factor: float) -> tuple[Array, Array]:
-    """Runs of columns that one amplifier reads, with or without linearity, and their numbers.
+    """Runs of columns with the same amplifier and linearity, and their numbers.
 
-    `factor`: that of the bias.
+    `factor`: factor of the bias.
     """
     columns = piece.pixels.shape[1]
     amplifier = amplifier_of_columns(piece.column, columns)
@@ -225,7 +225,7 @@ def _pedestal_variance(piece: Frame, of_overclock: Array) -> Array:
 
 
 def linearity_of_columns(models: Models, piece: Frame) -> Array:
-    """Model of linearity that was applied to each column, and its coefficients."""
+    """Linearity model that was applied to each column, and its coefficients."""
     out = np.zeros((piece.pixels.shape[1], 6))
     if "correct_linearity" in piece.steps:
         kind, (runs, coefficients) = 1, linearity_of_runs(models, piece)
@@ -242,9 +242,9 @@ def linearity_of_columns(models: Models, piece: Frame) -> Array:
 
 
 def _as_electrons(models: Models, piece: Frame) -> tuple[Array, Array]:
-    """The mission's linearity as a function of electrons, without the end of its range.
+    """SPOC's linearity as a function of electrons, without the end of its range.
 
-    Beyond that end the read noise, of which it is a factor, is nothing beside the shot noise.
+    Beyond that end only the read noise would change, which is negligible there beside shot noise.
     """
     runs, table = mission_linearity_of_runs(models, piece)
     gain = models.amplifiers.gain[amplifier_of_columns(piece.column, piece.shape[1])[runs[:, 0]]]
@@ -253,18 +253,19 @@ def _as_electrons(models: Models, piece: Frame) -> tuple[Array, Array]:
 
 
 def estimate_variance(models: Models, noise: Noise | None = None) -> EstimateVariance:
-    """Bind the step that gives a calibrated frame the variance of its pixels.
+    """Make the step that adds the variance of its pixels to a calibrated frame.
 
-    Shot noise, read noise, on-board trimming of cosmic rays, requantisation, the smear's own noise
-    and, where the models know them, errors of flat field and 2-D bias, in one pass over the result
-    of any of the other steps; the pixels stay as they are.  It comes last.
+    The variance includes shot noise, read noise, the on-board trimming of cosmic rays,
+    requantisation, the noise of the smear and, if the models hold them, errors of flat field and
+    2-D bias.  It takes one pass over the result of the other steps and comes last; the pixels stay
+    as they are.
 
     Parameters
     ----------
     models : Models
         Models that the frame was calibrated with.
     noise : Noise, optional
-        Noise of the frame; measured in its overclock pixels where not given.
+        Noise of the frame; by default it is measured in the overclock pixels.
 
     Returns
     -------
@@ -275,7 +276,7 @@ def estimate_variance(models: Models, noise: Noise | None = None) -> EstimateVar
     Notes
     -----
     Pixels of one column share the error of its smear: see `tica_fn.variance_of_sum`.
-    An error of gain or linearity model scales all pixels of an amplifier and is not part of it.
+    Errors of the gain and linearity models scale all pixels of an amplifier; they are not included.
 
     Examples
     --------

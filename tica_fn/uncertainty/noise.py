@@ -1,8 +1,8 @@
-"""Noise of the detector, and what it makes of sums of pixels.
+"""Noise of the detector.
 
-`measure_noise` finds the noise in a frame's own overclock pixels, which see no light: what they
-scatter by is read noise and requantisation.  `tica_fn.estimate_variance` turns it into the variance
-of each pixel, `tica_fn.variance_of_sum` into that of a sum of pixels.
+`measure_noise` measures it in a frame's overclock pixels: they see no light, so their scatter is
+read noise and requantisation.  `tica_fn.estimate_variance` computes the variance of each pixel from
+it, `tica_fn.variance_of_sum` that of a sum of pixels.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ __all__ = [
 ]
 
 TRIMMED_VARIANCE = 0.8413
-"""Variance of a sum of reads of which the extremes of every ten were dropped, over that of as many
-independent reads (order statistics of the normal distribution)."""
+"""Variance of a sum of reads from which the lowest and highest of every ten were dropped, relative
+to as many independent reads (order statistics of the normal distribution)."""
 
 _QUANTUM_GROWTH = 0.1397
 _FEWEST_ROWS = 100
 _CLIP = 6.0
 _DENSE = 1 << 20
-"""Range of counts in which those that occur are ticked off instead of sorted."""
+"""Range of counts below which a table of occurring values is faster than sorting."""
 
 
 def _four(value: ArrayLike) -> Array:
@@ -58,24 +58,24 @@ def _four(value: ArrayLike) -> Array:
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Noise(Record):
-    """Noise of a frame, from which the variance of its pixels follows.
+    """Noise of a frame, from which the variance of its pixels is computed.
 
     Parameters
     ----------
     read_noise : ndarray
-        (4,) float64: noise of one read of A, B, C and D, electron; one number stands for all; NaN
-        for amplifiers that read nothing of the frame.
+        (4,) float64: noise of one read of A, B, C and D, electron; a single number applies to all;
+        NaN for amplifiers without pixels in the frame.
     trimming : float
-        What the on-board trimming of cosmic rays leaves of the variance: `TRIMMED_VARIANCE`, or 1
-        where nothing was trimmed.
+        Factor of the variance due to the on-board trimming of cosmic rays: `TRIMMED_VARIANCE`, or 1
+        if nothing was trimmed.
     quantum_adu : float
         Smallest step between the values that raw pixels can take, ADU: 8 in 2-minute data, 1
         without requantisation.
     quantum_growth : float
-        How the square of the step grows with the raw count: the step is the larger of
+        Growth of the square of the step with the raw count, ADU: the step is the larger of
         `quantum_adu` and ``sqrt(quantum_growth * (raw - quantum_zero))``.
     quantum_zero : float
-        Raw count that the growth starts from, ADU: the fixed offset ``FXDOFF``.
+        Raw count at which the growth starts, ADU: the fixed offset ``FXDOFF``.
 
     Raises
     ------
@@ -96,20 +96,20 @@ class Noise(Record):
     quantum_zero: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what can't be."""
+        """Refuse impossible numbers."""
         lowest = min(self.quantum_adu, self.quantum_growth)
         if (self.read_noise < 0).any() or lowest < 0 or not 0 < self.trimming <= 1:
-            raise ValueError(f"noise is zero or more, trimming between 0 and 1: {self}")
+            raise ValueError(f"noise must be 0 or more, trimming above 0 and up to 1: {self}")
 
 
 def trimming_of(frame: Frame) -> float:
-    """Part of the variance that the on-board trimming of cosmic rays leaves.
+    """Factor of the variance due to the on-board trimming of cosmic rays.
 
     Parameters
     ----------
     frame : Frame
-        A frame; two of ten exposures were dropped if it sums only eight tenths of those that its
-        exposure time holds.
+        A frame; two of ten exposures were dropped if it sums only eight tenths of those that fit
+        into its exposure time.
 
     Returns
     -------
@@ -135,9 +135,9 @@ def measure_noise(
 ) -> Noise:
     """Measure read noise and requantisation step in a frame's overclock pixels.
 
-    The overclocks' counts are found again, whatever was done to the frame since.  The read noise
-    comes from the differences of successive rows, so that slow changes along the rows do not
-    count; ``var = trimming * coadds * read_noise**2 / gain**2 + quantum**2 / 12``.
+    In a calibrated frame, raw counts of the overclocks are reconstructed first.  The read noise is
+    measured on the differences of successive rows, so that slow changes along the rows do not
+    count: ``var = trimming * coadds * read_noise**2 / gain**2 + quantum**2 / 12``.
 
     Parameters
     ----------
@@ -147,26 +147,27 @@ def measure_noise(
     models : Models
         Models of its CCD.
     rows_of : callable, optional
-        Where the frame is a part of a readout: from first row and one past the last to a frame of
-        these rows, from which the growth of the step is found.
+        For a frame that is only a part of a readout: a function that takes the first row and one
+        past the last and returns a frame of these rows, to find out whether the step grows.
 
     Returns
     -------
     Noise
-        Read noise of the amplifiers at hand (those of the header, ``READNOIA`` to ``READNOID``,
-        where fewer than 100 rows are), and the step with its growth from ``FXDOFF`` on, or from
-        the overclocks' own level where the header has none.
+        Read noise of the frame's amplifiers, and the requantisation step with its growth.  For
+        amplifiers with fewer than 100 rows of overclocks, the read noise is that of the header
+        (``READNOIA`` to ``READNOID``).  The growth starts at ``FXDOFF``, or at the level of the
+        overclocks if the header has no such keyword.
 
     Raises
     ------
     MissingCollateralError
-        If neither overclock pixels nor header tell the noise of an amplifier.
+        If neither overclock pixels nor header give the noise of an amplifier.
 
     Notes
     -----
-    The step's growth, 0.1397 ADU, is that of real 2-minute data wherever the overclocks show a
-    step of more than 1 ADU, and 0 where the frame's bright pixels lie on the overclocks' grid:
-    measured on the distances of raw values of Sirius in sector 6, 0.137 to 0.140 from 5,000 to
+    The growth is 0.1397 ADU, as in real 2-minute data, if the overclocks show a step of more than
+    1 ADU; it is 0 if bright pixels of the frame lie on the overclocks' grid.  The value was
+    measured on the distances of Sirius' raw values in sector 6: 0.137 to 0.140 from 5,000 to
     2,300,000 ADU above the fixed offset.
 
     Examples
@@ -201,8 +202,8 @@ def measure_noise(
         value = found.get(amplifier, frame.header.get(f"READNOI{letter}"))
         if value is None:
             raise MissingCollateralError(
-                f"neither overclock columns nor a keyword READNOI{letter} tell the read noise of "
-                f"amplifier {letter} of {frame.name}: give the noise"
+                f"{frame.name} has neither overclock columns nor a keyword READNOI{letter} for the "
+                f"read noise of amplifier {letter}: give the noise"
             )
         read_noise[amplifier] = float(value)
     quantum = min(quanta) if quanta else 1.0
@@ -221,9 +222,9 @@ def measure_noise(
 def _overclock_counts(
     frame: Frame, models: Models, wanted: set[int]
 ) -> dict[int, tuple[Array, Array]]:
-    """Raw counts of the pixels that pedestals are measured on, and these less the 2-D bias.
+    """Raw counts of the pixels used for pedestals, before and after subtracting the 2-D bias.
 
-    Amplifiers of which there are none are left out.
+    Amplifiers without such pixels are left out.
     """
     left, found = set(wanted), {}
     for piece in frame.pieces():
@@ -252,7 +253,7 @@ def _overclock_counts(
 
 
 def _counts(piece: Frame, models: Models, rows: slice, columns: slice) -> tuple[Array, Array]:
-    """Counts of a region given by rows and columns of the readout, and these less the 2-D bias."""
+    """Counts of a region of the readout, before and after subtracting the 2-D bias."""
     along = slice(rows.start - piece.row, rows.stop - piece.row)
     across = slice(columns.start - piece.column, columns.stop - piece.column)
     if "subtract_bias" in piece.steps:
@@ -265,7 +266,7 @@ def _counts(piece: Frame, models: Models, rows: slice, columns: slice) -> tuple[
 
 
 def counts_of_virtual_columns(frame: Frame, models: Models, first: int, last: int) -> Array | None:
-    """Raw counts of virtual columns of one amplifier, found again after calibration.
+    """Raw counts of virtual columns of one amplifier, reconstructed from a calibrated frame.
 
     Parameters
     ----------
@@ -279,7 +280,7 @@ def counts_of_virtual_columns(frame: Frame, models: Models, first: int, last: in
     Returns
     -------
     ndarray or None
-        (rows, columns) float64, ADU; None where the columns are not at hand.
+        (rows, columns) float64, ADU; None if the frame does not have the columns.
     """
     for piece in frame.pieces():
         rows, columns = piece.pixels.shape
@@ -289,7 +290,7 @@ def counts_of_virtual_columns(frame: Frame, models: Models, first: int, last: in
 
 
 def _quantum(counts: Array) -> float:
-    """Smallest distance of the values that occur."""
+    """Smallest distance between values that occur."""
     values = np.rint(counts)
     lowest, highest = float(values.min()), float(values.max())
     if highest - lowest < _DENSE:
@@ -302,7 +303,7 @@ def _quantum(counts: Array) -> float:
 
 
 def _scatter(counts: Array) -> float:
-    """Variance of the counts along the rows, half that of their differences, outliers clipped."""
+    """Variance of the counts: half that of the differences of rows, with outliers clipped."""
     differences = np.diff(counts, axis=0).ravel()
     squares = differences**2
     kept = squares
@@ -311,5 +312,5 @@ def _scatter(counts: Array) -> float:
         if not kept.size:
             return 0.0
         if kept.size == before.size:
-            break  # The same ones, and so they would stay.
+            break  # Nothing more was clipped.
     return float(kept.mean() / 2.0)

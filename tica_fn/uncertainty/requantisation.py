@@ -1,7 +1,7 @@
-"""Whether the step of the on-board requantisation grows with the signal.
+"""Find out whether the step of the on-board requantisation grows with the signal.
 
-The raw values of faint pixels lie on a grid, 8 ADU apart in 2-minute data.  Where the step grows,
-those of bright pixels leave that grid; where it does not, all lie on it.
+The raw values of faint pixels lie on a grid, 8 ADU apart in 2-minute data.  If the step grows,
+bright pixels do not lie on that grid; if it does not, all pixels do.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ _STRIPS, _ROWS_OF_STRIP = 16, 4
 _FEWEST = 20
 _NEAR = 0.125
 _ON_THE_GRID = 0.8
-"""Values of a growing step are near the grid by chance: three in eight, for one of 8 ADU."""
+"""Fraction of values near the grid if the step is constant; with a growing step three in eight are
+near it by chance, for a grid of 8 ADU."""
 _WHOLE = 2.0**19
-"""Steps up to which counts that were float32 once are known to a sixteenth of a step."""
+"""Counts, in steps, up to which float32 resolves a sixteenth of a step."""
 
 
 def raw_counts(frame: Frame, models: Models, first: int, last: int) -> Array | None:
-    """Raw counts of some rows of a frame, found again after calibration.
+    """Raw counts of some rows of a frame, reconstructed after calibration.
 
-    Gives (last - first, columns) float64, ADU; None where not all that was done can be undone.
+    Returns (last - first, columns) float64, ADU; None if a step cannot be undone.
     """
     known = tuple(name for name in frame.steps if not name.startswith(CORRECTION_STEP))
     if not can_be_undone(attrs.evolve(frame, steps=known), models):
@@ -48,9 +49,9 @@ def step_grows(
     bright: float,
     rows_of: Callable[[int, int], Frame] | None = None,
 ) -> bool:
-    """Tell whether bright pixels have left the grid of the faint ones.
+    """Tell whether bright pixels lie off the grid of the faint ones.
 
-    `rows_of` gives rows of the whole readout where the frame is only a part of it.
+    `rows_of` returns rows of the whole readout if the frame is only a part of it.
     """
     rows = SCIENCE_ROWS[1]
     if rows_of is None:

@@ -1,4 +1,4 @@
-"""Variance of sums of pixels, which share the smear of their columns and their pedestals."""
+"""Variance of sums of pixels, including errors that they share: smear and pedestals."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from tica_fn.uncertainty.estimate_variance import linearity_of_columns
 __all__ = ["variance_of_sum"]
 
 _BEFORE_LINEARITY = 9
-"""Numbers of a run that stand before those of its linearity."""
+"""How many of a run's numbers precede those of its linearity."""
 
 
 def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
-    """Variance of the sum of some pixels, with the smear and the pedestal that they share.
+    """Variance of the sum of some pixels, including the errors of smear and pedestal they share.
 
-    ``sum of var y + sum over columns of var M ((sum 1/(f s))**2 - sum 1/(f s)**2)``: all pixels of
-    a column had the same smear subtracted, and its error is in each of them with the same sign.
-    The same over amplifiers for the pedestal, of which a pixel has ``(D - D_M) g``: the smear rows
-    have it too, so that only the slopes D of the linearity correction make a difference.
+    It is ``sum of var y + sum over columns of var M ((sum 1/(f s))**2 - sum 1/(f s)**2)``: the same
+    smear was subtracted from all pixels of a column, so its error has the same sign in each.  A
+    like term is added per amplifier for the pedestal, whose error enters a pixel with the factor
+    ``(D - D_M) g``: the smear rows have the same pedestal, so only the difference between the
+    slopes D of the linearity correction remains.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
     models : Models
         Models that it was calibrated with.
     mask : array_like
-        (rows, columns) bool, or weights: which pixels are summed.
+        (rows, columns) bool or weights: the pixels to sum.
 
     Returns
     -------
@@ -45,13 +46,13 @@ def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
     Raises
     ------
     FrameError
-        If the frame has no variance, the mask another shape, or the pixels share errors that the
-        frame does not tell: it was read from a product without the table ``SHARED_VARIANCE``, or
-        from one of another maker.
+        If the frame has no variance, if the mask has another shape, or if the pixels share errors
+        that the frame lacks because it was read from a product without the table
+        ``SHARED_VARIANCE`` or made by other software.
 
     Notes
     -----
-    Pixels in the rows that the smear is the median of are meant to stay out.
+    Leave out pixels in the rows whose median is the smear.
 
     Examples
     --------
@@ -70,7 +71,7 @@ def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
     weights = np.asarray(mask, dtype=np.float64)
     if frame.variance is None or weights.shape != frame.pixels.shape:
         raise FrameError(
-            f"the sum needs a frame with variance and a mask of its shape {frame.pixels.shape}"
+            f"variance_of_sum needs a frame with variance, and a mask of shape {frame.pixels.shape}"
         )
     rows, columns = np.nonzero(weights)
     weight = weights[rows, columns]
@@ -103,7 +104,7 @@ def variance_of_sum(frame: Frame, models: Models, mask: ArrayLike) -> float:
 
 
 def _shared(places: Array, lever: Array, count: int) -> Array:
-    """What pixels that share an error add to the variance of their sum, by what they share."""
+    """Covariance that shared errors add to a sum, for each column or amplifier in `places`."""
     sums = np.bincount(places, lever, count)
     return np.asarray(sums**2 - np.bincount(places, lever**2, count))
 
@@ -112,14 +113,14 @@ def _refuse_unknown(frame: Frame, places: Array, what: str) -> None:
     """Refuse a sum whose pixels share an error that is not known."""
     if np.unique(places).size < places.size:
         raise FrameError(
-            f"{frame.name}: the variance of a sum needs that of the {what}, which its pixels "
-            "share, and the frame does not tell it: it was read from a product that has no table "
+            f"{frame.name}: the variance of a sum needs the variance of the {what}, an error that "
+            "its pixels share, and the frame lacks it: it was read from a product without a table "
             "SHARED_VARIANCE. Calibrate the raw file again with uncertainties"
         )
 
 
 def _slopes(models: Models, frame: Frame, electrons: Array, columns: Array) -> Array:
-    """Derivative of the linearity correction where it gave so many electrons."""
+    """Derivative of the linearity correction at its result in electrons."""
     table = linearity_of_columns(models, frame)[columns]
     out = np.ones(electrons.shape)
     for numbers in np.unique(table, axis=0):

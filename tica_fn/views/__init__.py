@@ -1,7 +1,7 @@
-"""What astropy, matplotlib and notebooks make of a frame.
+"""Frames as astropy objects, as pictures and in notebooks.
 
-Frames are below files and astropy, and stay so: `tica_fn.Frame` reaches this room through the
-package itself, when it is first used.
+`tica_fn.Frame` loads this subpackage on first use, so that frames themselves depend on neither
+files nor astropy.
 """
 
 from tica_fn.views.ccddata import from_ccddata, to_ccddata

@@ -43,7 +43,7 @@ _STRUCTURE = (
 
 
 def to_ccddata(frame: Frame) -> CCDData:
-    """Make a `CCDData` of a frame: standard deviations, a mask of unusable pixels, its WCS."""
+    """Make a `CCDData` from a frame, with standard deviations, a mask of bad pixels and the WCS."""
     unusable = ~np.isfinite(frame.pixels)
     if frame.quality is not None:
         unusable |= (frame.quality & _BAD) != 0
@@ -60,7 +60,7 @@ def to_ccddata(frame: Frame) -> CCDData:
 
 
 def _meta(frame: Frame) -> fits.Header:
-    """Header of a frame without the file's structure, with what a frame knows of itself."""
+    """Header of a frame without the file's structure, plus the fields of the frame."""
     meta = fits.Header()
     maps = map_header(frame)
     for keyword in frame.header:
@@ -81,7 +81,7 @@ def _meta(frame: Frame) -> fits.Header:
 
 
 def from_ccddata(ccd: CCDData, /, **given: Any) -> Frame:
-    """Make a frame of a `CCDData`; what its header does not say is given by name."""
+    """Make a frame from a `CCDData`; fields missing in its header are given by name."""
     meta: Any = ccd.header
     facts: dict[str, Any] = {}
     for name, (keyword, _) in _FACTS.items():
@@ -92,7 +92,7 @@ def from_ccddata(ccd: CCDData, /, **given: Any) -> Frame:
     missing = [name for name in ("camera", "ccd", "exposure_s", "coadds") if name not in facts]
     if missing:
         raise FrameError(
-            f"the header of this CCDData does not say {', '.join(missing)}: "
+            f"the header of this CCDData does not say {', '.join(missing)}: use "
             f"Frame.from_ccddata(ccd, {missing[0]}=...)"
         )
     if _TIMES["start"] in meta and "times" not in facts:
@@ -109,7 +109,7 @@ def from_ccddata(ccd: CCDData, /, **given: Any) -> Frame:
 
 
 def _masked(ccd: CCDData) -> tuple[Array, Array | None]:
-    """Pixels and flags; what is masked and carries no flag gets NO_DATA."""
+    """Pixels and flags; masked pixels without a flag get NO_DATA."""
     pixels = np.asarray(ccd.data)
     quality = None if ccd.flags is None else np.array(ccd.flags, dtype=np.int32)
     if ccd.mask is None:

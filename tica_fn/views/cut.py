@@ -43,7 +43,7 @@ def cut_frame(frame: Frame, key: object) -> Frame:
 
 
 def _ranges(frame: Frame, key: object) -> tuple[slice, slice]:
-    """Rows and columns that a key names, as slices with a start and a stop."""
+    """Rows and columns of a key as slices with a start and a stop."""
     both = key if isinstance(key, tuple) else (key, slice(None))
     if len(both) == 2 and both[0] is Ellipsis:
         both = (slice(None), both[1])
@@ -60,7 +60,9 @@ def _range(key: object, size: int, what: str) -> slice:
     if isinstance(key, slice):
         start, stop, step = key.indices(size)
         if step != 1:
-            raise FrameError(f"a frame holds every {what} of a rectangle; it has no step {step}")
+            raise FrameError(
+                f"a frame contains every {what} of a rectangle; use step 1, not {step}"
+            )
         if stop <= start:
             raise IndexError(f"no {what}s from {key.start} to {key.stop} in a frame of {size}")
         return slice(start, stop)
@@ -77,7 +79,7 @@ def _range(key: object, size: int, what: str) -> slice:
 
 
 def _moved(frame: Frame, rows: slice, columns: slice) -> Mapping[str, Any]:
-    """Header of a piece: its size, and its reference pixels counted from its first pixel."""
+    """Header of a piece, with its size and reference pixels relative to its first pixel."""
     header = frame.header
     row, column = frame.row + rows.start, frame.column + columns.start
     before = origin_of(header)

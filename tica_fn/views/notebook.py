@@ -1,4 +1,4 @@
-"""What a notebook shows of a frame: a small picture, facts and steps."""
+"""How notebooks show a frame: a small picture, facts and steps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tica_fn.views.sky import time_of, wcs_of
 __all__ = ["html_of"]
 
 _SIDE = 320
-"""Pixels of the picture's longer side, about."""
+"""Approximate length of the picture's longer side, pixels."""
 
 
 def html_of(frame: Frame) -> str:
-    """HTML of a frame: nothing in it comes from outside the frame."""
+    """HTML of a frame, without external resources."""
     rows = "".join(
         f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
         f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
@@ -35,7 +35,7 @@ def html_of(frame: Frame) -> str:
 
 
 def facts_shown(frame: Frame) -> list[tuple[str, str]]:
-    """What is known of a frame, in words."""
+    """Facts about a frame, in words."""
     known = [
         ("pixels", f"{frame.shape[0]} rows x {frame.shape[1]} columns, {frame.pixels.dtype}"),
         ("unit", frame.unit if "/" in frame.unit else f"{frame.unit} per exposure"),
@@ -61,7 +61,7 @@ def facts_shown(frame: Frame) -> list[tuple[str, str]]:
 
 
 def _picture(frame: Frame) -> str:
-    """PNG of the pixels, maxima of blocks, base64."""
+    """PNG of the pixels in base64; large frames show the maxima of blocks."""
     from PIL import Image
 
     pixels: Any = np.asarray(frame.pixels, dtype=np.float64)

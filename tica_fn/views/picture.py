@@ -26,7 +26,7 @@ _INTERVALS = ("zscale", "minmax")
 
 
 def norm_of(frame: Frame, stretch: str = "asinh", interval: str = "zscale") -> ImageNormalize:
-    """How brightness is drawn: zscale with room above it for stars, or from end to end."""
+    """Brightness scale: zscale with room above it for stars, or from minimum to maximum."""
     if stretch not in _STRETCHES:
         raise ValueError(f"stretch is one of {', '.join(_STRETCHES)}, not {stretch!r}")
     if interval not in _INTERVALS:
@@ -58,7 +58,7 @@ def draw_frame(
     """Draw a frame: see `tica_fn.frame.Frame.plot`."""
     world = wcs_of(frame) if sky or (sky is None and ax is None) else None
     if sky and world is None:
-        raise ValueError(f"{frame.name}: there is no WCS in the header")
+        raise ValueError(f"{frame.name}: no WCS in the header")
     if ax is None:
         from matplotlib import pyplot
 
@@ -93,7 +93,7 @@ def draw_frame(
 
 
 def label_evenly(bar: Any) -> None:
-    """Put round numbers at about even distances along a colour bar, whatever its stretch."""
+    """Put round numbers at nearly even distances along a colour bar, for any stretch."""
     norm = bar.mappable.norm
     if not isinstance(norm, ImageNormalize):
         return
@@ -101,8 +101,8 @@ def label_evenly(bar: Any) -> None:
     low, high = norm.inverse(np.array([0.0, 1.0]))
     levels = []
     for place in places:
-        # The roundest number that is nearer to this place than a third of the way to the next;
-        # at the ends as much room lies on one side.
+        # The roundest number within a third of the distance to the next place; at the ends, the
+        # same width on one side.
         middle, *near = norm.inverse(np.clip(place, 0.07, 0.93) + np.array([0.0, -0.07, 0.07]))
         unit = 10.0 ** math.floor(math.log10(near[1] - near[0])) if near[1] > near[0] else 1.0
         for step in (10.0 * unit, 5.0 * unit, 2.0 * unit, unit):
@@ -116,7 +116,7 @@ def label_evenly(bar: Any) -> None:
 
 
 def title_of(frame: Frame) -> str:
-    """Which frame this is, in one line."""
+    """One line that identifies the frame."""
     parts = [f"sector {frame.sector}"] if frame.sector is not None else []
     parts.append(frame.name)
     if frame.cadence is not None:
@@ -125,7 +125,7 @@ def title_of(frame: Frame) -> str:
 
 
 def mark_amplifiers(ax: Any, frame: Frame, right: int = 0, up: int = 0) -> None:
-    """Draw the bounds of the science pixels and of the amplifiers, as far as they are in view."""
+    """Draw the visible boundaries of the science pixels and of the amplifiers."""
     rows, columns = frame.shape
     edges = [SCIENCE_COLUMNS[0] + k * AMPLIFIER_COLUMNS for k in range(len(AMPLIFIERS) + 1)]
     line = {"color": "tab:orange", "linewidth": 0.6, "linestyle": ":"}
@@ -143,8 +143,8 @@ def mark_amplifiers(ax: Any, frame: Frame, right: int = 0, up: int = 0) -> None:
 
 
 def _draw_flags(ax: Any, frame: Frame, flags: int, left: int, bottom: int) -> None:
-    """Mark pixels that carry one of some bits."""
+    """Mark pixels that have any of the bits in `flags`."""
     if frame.quality is None:
-        raise ValueError("the frame has no flags: tica_fn.flag_pixels finds them")
+        raise ValueError("the frame has no flags: apply tica_fn.flag_pixels first")
     rows, columns = np.nonzero(frame.quality & int(flags))
     ax.plot(columns + left, rows + bottom, ",", color="tab:red", alpha=0.6)

@@ -1,4 +1,4 @@
-"""The WCS, the times and the pixels of a frame as astropy's objects."""
+"""The WCS, the times and the pixels of a frame as astropy objects."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _MAP = re.compile(
 
 
 def map_header(frame: Frame, origin: tuple[int, int] | None = None) -> fits.Header:
-    """Cards of the celestial WCS, counted from a pixel of the readout; empty without one.
+    """Cards of the celestial WCS relative to a pixel of the readout; empty without a WCS.
 
-    `origin` is that pixel's row and column, by default those of the frame's first.
+    `origin` is that pixel's row and column, by default those of the frame's first pixel.
     """
     header = frame.header
     found = fits.Header()
@@ -46,10 +46,10 @@ def map_header(frame: Frame, origin: tuple[int, int] | None = None) -> fits.Head
 def wcs_of(
     frame: Frame, origin: tuple[int, int] | None = None, shape: tuple[int, int] | None = None
 ) -> WCS | None:
-    """The celestial WCS in a frame's header; None where there is none.
+    """The celestial WCS in a frame's header, or None.
 
-    It counts from the frame's first pixel, or from the `origin` in the readout of a rectangle of
-    some `shape`.
+    Pixels count from the frame's first pixel, or from `origin` in the readout for a rectangle of
+    that `shape`.
     """
     header = map_header(frame, origin)
     if not header:
@@ -71,7 +71,7 @@ class ExposureTime(Time):  # type: ignore[misc]
     start, mid, end : astropy.time.Time
         Moments of the exposure, in the same scale.
     place : str
-        ``"spacecraft"``, or ``"barycenter"`` where the light travel time has been taken out.
+        ``"spacecraft"``, or ``"barycenter"`` if the times include the light travel time.
     """
 
     start: Time
@@ -81,14 +81,14 @@ class ExposureTime(Time):  # type: ignore[misc]
 
     @classmethod
     def of(cls, start: Time, mid: Time, end: Time, place: str) -> Self:
-        """Put three moments together."""
+        """Make the object from three moments."""
         made = cls(mid)
         made.start, made.mid, made.end, made.place = start, mid, end, place
         return made
 
 
 def time_of(frame: Frame) -> ExposureTime | None:
-    """The time of a frame: None where its header tells none."""
+    """The time of a frame, or None if its header has none."""
     times = frame.times
     if times is None:
         return None
@@ -100,5 +100,5 @@ def time_of(frame: Frame) -> ExposureTime | None:
 
 
 def quantity_of(frame: Frame) -> Quantity:
-    """The pixels with their unit; they are shared, and read-only."""
+    """The pixels with their unit; the array is shared and read-only."""
     return Quantity(frame.pixels, frame.unit, copy=False, dtype=frame.pixels.dtype)

@@ -1,4 +1,4 @@
-"""World Coordinate Solutions: reference stars, centroids, fit, comparison; names load at use."""
+"""World coordinate solutions: reference stars, centroids, fit and comparison."""
 
 import lazy_loader
 

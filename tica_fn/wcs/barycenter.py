@@ -1,6 +1,7 @@
-"""What time it is at the barycentre for light that a frame caught.
+"""Barycentric times of the light in a frame.
 
-Light from direction n that arrives at place r at time t passes the barycentre at ``t + r . n / c``.
+Light from direction n that arrives at position r at time t passes the barycentre at
+``t + r . n / c``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ STATE_KEYS = ("TESS_X", "TESS_Y", "TESS_Z", "TESS_VX", "TESS_VY", "TESS_VZ")
 
 
 def state_of_header(header: Mapping[str, Any]) -> Array | None:
-    """Position and velocity that a header holds.
+    """Position and velocity of the spacecraft in a header.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def state_of_header(header: Mapping[str, Any]) -> Array | None:
 
 
 def barycentric_correction(ra: ArrayLike, dec: ArrayLike, state: ArrayLike | Frame) -> Array:
-    """Light travel time from a frame to the barycentre for directions in the sky.
+    """Light travel time from a frame to the barycentre for directions on the sky.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def barycentric_correction(ra: ArrayLike, dec: ArrayLike, state: ArrayLike | Fra
         (n,) degrees, ICRS.
     state : array_like or Frame
         (3,) or (6,) position of the spacecraft, km from the barycentre, at mid exposure; or a
-        frame whose header has it.
+        frame with the position in its header.
 
     Returns
     -------
@@ -82,25 +83,25 @@ def barycentric_correction(ra: ArrayLike, dec: ArrayLike, state: ArrayLike | Fra
 def barycentric_time(
     frame: Frame, ra: ArrayLike, dec: ArrayLike, state: ArrayLike | None = None
 ) -> Array:
-    """Barycentric time of the middle of a frame for directions in the sky.
+    """Barycentric time of the middle of a frame for directions on the sky.
 
     Parameters
     ----------
     frame : Frame
-        With times at the spacecraft, or at the barycentre with the light travel time that was
-        added (SPOC's ``BARYCORR``), which is taken out again.
+        Frame with times at the spacecraft; or at the barycentre, if its light travel time is known
+        (SPOC's ``BARYCORR``), which is subtracted first.
     ra, dec : array_like
         (n,) degrees, ICRS.
     state : array_like, optional
-        Position of the spacecraft from the barycentre, km; that of the frame's header by default,
-        and where it has none, as SPOC's, the Earth's, moved along the direction that ``BARYCORR``
-        is of until the light travel times agree.
+        Position of the spacecraft from the barycentre, km; by default that in the frame's header.
+        If the header has none, as in SPOC's files, it is the Earth's, moved along the direction of
+        the reference pixel until its light travel time is ``BARYCORR``.
 
     Returns
     -------
     ndarray
-        (n,) float64: Julian date TDB at the barycentre.  By the Earth's position it is within
-        0.5 s over a CCD.
+        (n,) float64: Julian date TDB at the barycentre.  With the Earth's position it is accurate
+        to 0.5 s over a CCD.
 
     Raises
     ------
@@ -127,7 +128,7 @@ def barycentric_time(
 
 
 def _place(frame: Frame, times: Times) -> Array | Frame:
-    """Where a frame was taken, by its header, else by the Earth and the light travel time."""
+    """Position from a frame's header, else from the Earth and the light travel time."""
     if state_of_header(frame.header) is not None or times.place == "spacecraft":
         return frame
     ra, dec = frame.header.get("CRVAL1"), frame.header.get("CRVAL2")

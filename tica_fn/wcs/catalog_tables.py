@@ -1,4 +1,4 @@
-"""Star catalogues from tables: any that astropy reads, named as in TIC, Gaia, or plainly."""
+"""Star catalogues from tables that astropy can read, with columns as in TIC or Gaia."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_catalog(path: str | os.PathLike[str], epoch: float | None = None) -> St
     path : path-like
         Any table that astropy recognizes: FITS, VOTable, ECSV, HDF5, CSV, plain text.
     epoch : float, optional
-        Julian year of the positions; by default what the table says, see `catalog_of_table`.
+        Julian year of the positions; by default that in the table, see `catalog_of_table`.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def read_catalog(path: str | os.PathLike[str], epoch: float | None = None) -> St
     Raises
     ------
     BadFileError
-        If it is no table, or columns are missing.
+        If it is not a table, or columns are missing.
     OSError
         If it can't be read.
     """
@@ -79,7 +79,7 @@ def read_catalog(path: str | os.PathLike[str], epoch: float | None = None) -> St
 
 
 def read_table(path: str | os.PathLike[str]) -> Any:
-    """Read a table of any kind that astropy knows."""
+    """Read a table in any format that astropy knows."""
     before = identity_of(path)
     check_table(path)
     table = _read(path)
@@ -96,7 +96,7 @@ def _read(path: str | os.PathLike[str]) -> Any:
     with Path(path).open("rb") as file:
         is_hdf5 = file.read(8) == MAGIC
     with warnings.catch_warnings():
-        # Tables carry units that astropy does not know; none of those is used here.
+        # Some tables have units that astropy does not know; they are not used here.
         warnings.simplefilter("ignore")
         if is_hdf5:
             with open_hdf5(path) as opened:
@@ -104,34 +104,34 @@ def _read(path: str | os.PathLike[str]) -> Any:
                     return Table.read(opened, format="hdf5")
                 except Exception as error:
                     reason = str(error).strip().split("\n")[0]
-                    raise ValueError(f"no table that astropy can read: {reason}") from error
+                    raise ValueError(f"not a table that astropy can read: {reason}") from error
         try:
             return Table.read(path)
-        except Exception:  # every reader raises errors of its own kind
+        except Exception:  # Every reader raises its own kinds of errors.
             try:
                 return Table.read(path, format="ascii")
             except Exception as error:
                 reason = str(error).strip().split("\n")[0]
-                raise ValueError(f"no table that astropy can read: {reason}") from error
+                raise ValueError(f"not a table that astropy can read: {reason}") from error
 
 
 def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table") -> StarCatalog:
-    """Make a star catalogue of a table.
+    """Make a star catalogue from a table.
 
     Parameters
     ----------
     table : astropy.table.Table or pandas.DataFrame
-        Columns by their names, in upper or lower case: an identifier (``ID``, ``TIC``,
-        ``source_id``, ``Source``; a star without one gets 0), ``ra`` and ``dec`` in degrees or
-        sexagesimal (hours and degrees), ``Tmag`` or Gaia's ``phot_g_mean_mag`` (best with
-        ``bp_rp``), and ``pmRA`` and ``pmDEC`` in mas/yr, taken as 0 and as unknown where missing,
-        with their errors (``e_pmRA``, ``pmra_error``) where there are any.  Columns that carry
-        other units are converted.  Stars without position or magnitude are left out.
+        Columns, with names in upper or lower case: an identifier (``ID``, ``TIC``, ``source_id``,
+        ``Source``; a star without one gets 0), ``ra`` and ``dec`` in degrees or sexagesimal (hours
+        and degrees), ``Tmag`` or Gaia's ``phot_g_mean_mag`` (preferably with ``bp_rp``), ``pmRA``
+        and ``pmDEC`` in mas/yr (missing ones count as 0 and unknown), and optionally their errors
+        (``e_pmRA``, ``pmra_error``).  Columns with other units are converted.  Stars without
+        position or magnitude are left out.
     epoch : float, optional
-        Julian year of the positions.  By default that of a column ``ref_epoch`` or ``epoch`` or
-        of the table's metadata of these names; else 2000.0 for a table written as the TIC is
-        (``Tmag``, ``pmRA``), and 2016.0, as Gaia DR3 has, for others, as a first guess that the
-        search for reference stars corrects by the stars' own motion.
+        Julian year of the positions.  By default that of a column ``ref_epoch`` or ``epoch``, or
+        of the table's metadata under these names.  Else it is 2000.0 for a table with columns like
+        the TIC's (``Tmag``, ``pmRA``), and 2016.0, as in Gaia DR3, for others: a first guess that
+        the search for reference stars corrects by the motion of the stars.
     name : str
         Name of the catalogue.
 
@@ -165,12 +165,12 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     if "tmag" not in found and "g" not in found:
         missing.append("tmag (or phot_g_mean_mag)")
     if missing:
-        has = f"it has {', '.join(table.colnames)}" if table.colnames else "it is empty"
+        has = f"there are {', '.join(table.colnames)}" if table.colnames else "the table is empty"
         raise ValueError(f"no column {', '.join(missing)}; {has}")
     for key in found.values():
         if np.ndim(table[key]) != 1:
             shape = np.shape(table[key])[1:]
-            raise ValueError(f"column {key} has {shape} values a row, not one")
+            raise ValueError(f"column {key} has {shape} values per row, not one")
 
     def numbers(field: str, empty: float) -> Array:
         if field not in found:
@@ -207,7 +207,7 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
     if not fine.any():
         raise ValueError("no star has position and magnitude")
     common = float(np.median(years[fine]))
-    # Stars of other epochs are moved to the one that most have.
+    # Stars of other epochs are moved to the median epoch.
     shift = (common - years) / 3.6e6
     ra = ra + pm_ra * shift / np.maximum(np.cos(np.deg2rad(np.nan_to_num(dec))), 1e-9)
     dec = dec + pm_dec * shift
@@ -226,18 +226,20 @@ def catalog_of_table(table: Any, epoch: float | None = None, name: str = "table"
 
 
 def _as_table(table: Any) -> Any:
-    """A plain astropy table of one of any kind: with quantities, or of pandas."""
+    """Convert a table with quantities, or from pandas, to a plain astropy table."""
     from astropy.table import QTable, Table
 
     if not hasattr(table, "colnames"):
         if not hasattr(table, "columns"):
-            raise ValueError(f"an astropy table or a pandas.DataFrame, not {type(table).__name__}")
+            raise ValueError(
+                f"give an astropy table or a pandas.DataFrame, not {type(table).__name__}"
+            )
         table = Table.from_pandas(table)
     return Table(table) if isinstance(table, QTable) else table
 
 
 def _numbers_of_text(column: Any, field: str, name: str) -> Array:
-    """Numbers of a column of text, where positions may be sexagesimal; NaN where it is empty."""
+    """Numbers in a column of text, with positions possibly sexagesimal; NaN for empty entries."""
     import astropy.units as u
     from astropy.coordinates import Angle
 
@@ -267,12 +269,12 @@ def _text(value: Any) -> str:
 
 
 def _factor(column: Any, wanted: str | None) -> float:
-    """What takes a column's own unit to the one wanted; 1 where it has none, or one of no use."""
+    """Factor from a column's unit to the wanted one; 1 if it has none or an unsuitable one."""
     import astropy.units as u
 
     unit = getattr(column, "unit", None)
     if wanted == "deg" and unit is not None and u.Unit(unit) == u.hour:
-        return 15.0  # of right ascension
+        return 15.0  # Hours of right ascension.
     if wanted is None or unit is None or not u.Unit(unit).is_equivalent(wanted):
         return 1.0
     return float(u.Unit(unit).to(wanted))
@@ -284,5 +286,5 @@ def _told_epoch(table: Any) -> float | None:
             try:
                 return float(str(value).strip().lstrip("Jj"))
             except ValueError as error:
-                raise ValueError(f"its epoch {value!r} is no Julian year") from error
+                raise ValueError(f"epoch {value!r} is not a Julian year") from error
     return None

@@ -1,8 +1,7 @@
-"""Where stars are: precise centroids tied to the flux centroid, and TICA's for comparison.
+"""Star positions: precise centroids tied to the flux centroid, and TICA's for comparison.
 
-The Gaussian-windowed centroid of a star is good to a few thousandths of a pixel;
-`tica_fn.wcs.flux_tie` brings all of them to the flux centroid, which is what photometry calls the
-place of a star.
+The Gaussian-windowed centroid of a star is precise to a few thousandths of a pixel.
+`tica_fn.wcs.flux_tie` shifts all of them to the flux centroid, the position that photometry uses.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ FLAGS = {
 """Bits of `StarPositions.flags`."""
 
 HALF = 5
-"""Stamps for centroid and isolation are 11 x 11 pixels, as TICA's."""
+"""Stamps for centroid and isolation are 11 x 11 pixels, as in TICA."""
 WINDOW = 1.5
 ELECTRONS_PER_ADU = 5.2
 FULL_WELL = 150000.0
-"""Electrons in one 2 s exposure from which on a pixel may bleed."""
+"""Electrons in one 2 s exposure above which a pixel may bleed."""
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -57,17 +56,17 @@ class StarPositions(Record):
         (n,) float64: pixels of the full readout, the first one's centre at 1; NaN where flagged
         ``edge``, ``missing``, ``faint`` or ``unsettled``.
     flux, background : ndarray
-        (n,) float64: sum of the inner 5 x 5 pixels less background, and background a pixel, in
+        (n,) float64: sum of the inner 5 x 5 pixels minus background, and background per pixel, in
         the unit of the pixels.
     error : ndarray
         (n,) float64: standard error expected from the noise of the background and the star,
         pixels.
     contrast_columns, contrast_rows : ndarray
-        (n,) float64: peak over wing of the two profiles.
+        (n,) float64: ratio of peak to wing of the two profiles.
     flags : ndarray
         (n,) int64: sum of `FLAGS`; 0 for a good star.
     tie_degree : int
-        Degree of the field that ties windowed to flux centroids; -1 where none was made.
+        Degree of the field that ties windowed to flux centroids; -1 if there is none.
     """
 
     columns: Array = attrs.field(converter=frozen_floats)
@@ -87,7 +86,7 @@ class StarPositions(Record):
 
 
 def saturation_level(exposure_s: float | None, unit: str = ELECTRON) -> float:
-    """Pixel value from which on a star may bleed."""
+    """Pixel value above which a star may bleed."""
     if exposure_s is None or unit not in (ELECTRON, ADU):
         return float("inf")
     return FULL_WELL * exposure_s * 0.8 / 2.0 / (ELECTRONS_PER_ADU if unit == ADU else 1.0)
@@ -102,25 +101,26 @@ def measure_stars(
     wing_factor: float = 0.9,
     apertures: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> StarPositions:
-    """Measure stars near predicted places.
+    """Measure stars near predicted positions.
 
     Parameters
     ----------
     pixels : ndarray
         (2078, 2136) int32, float32 or float64: a full readout; not modified.
     columns, rows : array_like
-        (n,) predicted places within a pixel or so, the first pixel's centre at 1.
+        (n,) predicted positions, good to about a pixel, the first pixel's centre at 1.
     method : str
         ``"precise"``: Gaussian-windowed, tied to the flux centroid.  ``"tica"``: flux-weighted
         mean of 5 x 5 pixels in a fixed aperture.
     saturation : float
-        Pixel value from which on a star counts as saturated.
+        Pixel value above which a star counts as saturated.
     wing_factor : float
-        Of the isolation test: how far the wings of a profile must lie below its peak, up to 1; or,
-        from 3 to 11, half the side of the square that is looked at (5, with a factor of 0.9).
+        Isolation test of a star's profiles.  Up to 1: both wings must lie below the peak by this
+        fraction of its height over the lower wing, in a square of half side 5.  From 3 to 11: half
+        the side of the square, with a fraction of 0.9.
     apertures : tuple of array_like, optional
-        (n,) int columns and rows of the stamps' middle pixels, counted from 1; the predicted
-        places rounded by default.
+        (n,) int columns and rows of the stamps' middle pixels, counted from 1; by default the
+        predicted positions, rounded.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def measure_stars(
     (1000.3, 500.8, 0)
     """
     if method not in METHODS:
-        raise ValueError(f"no centroid called {method!r}: use one of {', '.join(METHODS)}")
+        raise ValueError(f"method is {method!r}: use one of {', '.join(METHODS)}")
     half, factor = isolation_square(wing_factor)
     x0, y0 = _apertures(columns, rows, apertures)
     outside = (
@@ -193,19 +193,19 @@ def measure_stars(
 
 
 def isolation_square(wing: float) -> tuple[int, float]:
-    """Half side and factor of the isolation test that one number says."""
+    """Half side and factor of the isolation test, which are given as one number."""
     if 0.0 < wing < 3.0:
         return HALF, wing
     if wing in range(3, 12):
         return int(wing), 0.9
     raise ValueError(
-        f"{wing:g} says no isolation test: give a factor up to 1, or half the side of a square, "
-        "3 to 11 pixels"
+        f"isolation is {wing:g}: give a factor up to 1, or half the side of a square, 3 to 11 "
+        "pixels"
     )
 
 
 def _isolate(found: Array, pixels: Array, x0: Array, y0: Array, half: int, factor: float) -> None:
-    """Judge in a square of another size which stars stand alone."""
+    """Repeat the isolation test in a square of another size."""
     stamps = cut_stamps(pixels, x0, y0, half, *SCIENCE_COLUMNS, SCIENCE_ROWS[1])
     rows = [star.ISOLATED, star.CONTRAST_X, star.CONTRAST_Y]
     for k in np.flatnonzero(np.isfinite(found[star.BACKGROUND])):
@@ -215,7 +215,7 @@ def _isolate(found: Array, pixels: Array, x0: Array, y0: Array, half: int, facto
 def _apertures(
     columns: ArrayLike, rows: ArrayLike, apertures: tuple[ArrayLike, ArrayLike] | None
 ) -> tuple[Array, Array]:
-    """Middle pixels, 0-based; places that are not finite go far outside."""
+    """Middle pixels, 0-based; positions that are not finite are put far outside."""
     x, y = (np.atleast_1d(np.asarray(axis, float)) for axis in apertures or (columns, rows))
     lost = ~(np.isfinite(x) & np.isfinite(y)) | (np.abs(x) > 1e6) | (np.abs(y) > 1e6)
     x, y = np.where(lost, -1e6, x), np.where(lost, -1e6, y)
@@ -233,8 +233,8 @@ def _background_slopes(pixels: Array, x0: Array, y0: Array) -> tuple[Array, Arra
     padded = np.pad(grid, 1, mode="edge")
     grid = np.median([padded[1:-1, j : j + count] for j in range(3)], axis=0)
     rise_y, rise_x = np.gradient(grid, cell, edge_order=2)
-    # Between four cells, from the middle of the pixels that were taken of each; a spline would
-    # carry the step at the edge of a saturated area far into the rest.
+    # Bilinear between four cells, centred on the pixels sampled in each; a spline would spread the
+    # step at the edge of a saturated area far into the rest.
     middle = 0.5 * (cell - step)
     v = np.clip((y0 - SCIENCE_ROWS[0] - middle) / cell, -0.5, count - 0.5)
     u = np.clip((x0 - SCIENCE_COLUMNS[0] - middle) / cell, -0.5, count - 0.5)
@@ -251,12 +251,12 @@ def _background_slopes(pixels: Array, x0: Array, y0: Array) -> tuple[Array, Arra
 
 
 def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, int]:
-    """Tie of the windowed centroids of good stars to the flux centroid, at each star."""
+    """Offset from windowed centroids to flux centroids at each star, learnt from good stars."""
     windowed = found[star.WINDOW_X : star.WINDOW_Y + 1]
     sizes = len(star.APERTURES)
     means = found[star.FLUX_X : star.FLUX_X + 2 * sizes].reshape(sizes, 2, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Noise of the moment: 127 is the root of the sum of x**2 over 21 x 21 pixels.
+        # Noise of the first moment: 127 is the root of the sum of x**2 over 21 x 21 pixels.
         noise = 127.0 * found[star.SCATTER] / found[star.FLUX]
     u, v = (x0 - 1068.0) / 1024.0, (y0 - 1023.0) / 1024.0
     return tie_to_flux(windowed, means, u, v, noise, flags == 0)
@@ -265,9 +265,9 @@ def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, int]:
 def _expected_error(flux: Array, scatter: Array) -> Array:
     """Estimate the standard error of a windowed centroid on each axis, pixels.
 
-    For a Gaussian star of width s in noise n a pixel the least error is
-    ``sqrt(8 pi) s**2 n / flux``, with s = 1 here; the noise of the star's own light is
-    spread over a dozen pixels.
+    For a Gaussian star of width s and noise n per pixel the least error is
+    ``sqrt(8 pi) s**2 n / flux``, with s = 1 here; the star's own shot noise is spread over a dozen
+    pixels.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         noise = np.sqrt(scatter**2 + np.maximum(flux, 0.0) / 12.0)

@@ -1,4 +1,4 @@
-"""Two solutions side by side: how far apart they put the same star, over the CCD."""
+"""Compare two solutions: the distance between their positions of the same star, over the CCD."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ SIDE = 41
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Comparison(Record):
-    """Differences of two solutions, second less first.
+    """Differences of two solutions, second minus first.
 
     Parameters
     ----------
     columns, rows : ndarray
-        (n,) float64: pixels compared at, the first one's centre at 1.
+        (n,) float64: pixels that are compared, the first one's centre at 1.
     ra, dec : ndarray
-        (n,) float64: where the first solution puts them, degrees.
+        (n,) float64: their positions in the first solution, degrees.
     d_ra, d_dec : ndarray
-        (n,) float64: difference on the sky, arcsec, that in right ascension times cos(dec).
+        (n,) float64: difference on the sky, arcsec; in right ascension times cos(dec).
     d_columns, d_rows : ndarray
-        (n,) float64: how far apart the same place of the sky lies on the CCD, pixels.
+        (n,) float64: difference of the pixels that show the same point of the sky.
     """
 
     columns: Array = attrs.field(converter=frozen_floats)
@@ -82,15 +82,15 @@ def compare_solutions(
     Parameters
     ----------
     first, second : Solution
-        The maps.
+        The solutions.
     columns, rows : array_like, optional
-        (n,) pixels to compare at, such as those of stars; a grid of 41 x 41 over the science area
-        by default, its edges included.
+        (n,) pixels to compare, such as those of stars; by default a grid of 41 x 41 over the
+        science area including its edges.
 
     Returns
     -------
     Comparison
-        Differences, second less first.
+        Differences, second minus first.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def compare_solutions(
     turn = (other_ra - ra + 180.0) % 360.0 - 180.0
     fine = np.isfinite(back_columns)
     if not fine.all():
-        raise AstrometryError("the two solutions are of fields that do not overlap")
+        raise AstrometryError("the fields of the two solutions do not overlap")
     return Comparison(
         columns=columns,
         rows=rows,
@@ -135,7 +135,7 @@ def comparison_table(comparison: Comparison) -> Any:
     Returns
     -------
     astropy.table.Table
-        One row a place; the numbers are in its metadata.
+        One row per pixel; the summary numbers are in its metadata.
     """
     from astropy.table import Table
 
@@ -148,25 +148,25 @@ def comparison_table(comparison: Comparison) -> Any:
 
 
 def solution_of_map(sky: Callable[[Array, Array], Any], what: str = "the map") -> Solution:
-    """Make a solution that follows any smooth map from pixels to the sky.
+    """Fit a solution to any smooth map from pixels to the sky.
 
     Parameters
     ----------
     sky : callable
-        Takes columns and rows (the first pixel's centre at 1), gives right ascension and
+        Takes columns and rows (the first pixel's centre at 1), returns right ascension and
         declination in degrees.
     what : str
-        What to call it in messages.
+        Name of the map for messages.
 
     Returns
     -------
     Solution
-        Fitted at 41 x 41 places.
+        Fitted at 41 x 41 pixels.
 
     Raises
     ------
     AstrometryError
-        If the map is not finite, or a solution follows it only to worse than a tenth of a pixel.
+        If the map is not finite, or the fit is off by more than a tenth of a pixel.
     """
     side = np.linspace(0.0, 2048.0, SIDE)
     columns, rows = (axis.ravel() for axis in np.meshgrid(44.5 + side, 0.5 + side))
@@ -179,14 +179,14 @@ def solution_of_map(sky: Callable[[Array, Array], Any], what: str = "the map") -
     worst = float(np.hypot(fit.residual_ra, fit.residual_dec).max())
     if worst > 0.1 * PIXEL_ARCSEC:
         raise AstrometryError(
-            f"{what} is no smooth map of this CCD: a polynomial of degree {HIGHEST_DEGREE} "
-            f"follows it to {worst:.2g} arcsec only"
+            f"{what} is not a smooth map of this CCD: a polynomial of degree {HIGHEST_DEGREE} "
+            f"is off by {worst:.2g} arcsec"
         )
     return fit.solution
 
 
 def solution_of_pointing(pointing: Pointing) -> Solution:
-    """Make a solution of tess-point's prediction.
+    """Make a solution from tess-point's prediction.
 
     Parameters
     ----------
@@ -196,30 +196,31 @@ def solution_of_pointing(pointing: Pointing) -> Solution:
     Returns
     -------
     Solution
-        That follows it.
+        A fit to the prediction.
     """
     return solution_of_map(pointing.sky, "the prediction")
 
 
 def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solution:
-    """Make a solution of the WCS in a header.
+    """Make a solution from the WCS in a header.
 
     Parameters
     ----------
     header : mapping
-        TAN-SIP, of any degree and reference pixel: SPOC's, TICA's or this package's.
+        Header of SPOC's, TICA's or this package's: TAN-SIP of any degree and reference pixel, or
+        another projection.
     name : str
-        What to call it in messages.
+        Name of the header for messages.
 
     Returns
     -------
     Solution
-        The same map, coefficient by coefficient; other projections are followed by a fit.
+        For TAN and TAN-SIP, with the coefficients of the header; for other projections, a fit.
 
     Raises
     ------
     AstrometryError
-        If the header holds no celestial WCS.
+        If the header has no celestial WCS.
     """
     import warnings
 
@@ -227,12 +228,12 @@ def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solut
     from astropy.wcs import WCS
 
     if not str(header.get("CTYPE1", "")).startswith("RA--"):
-        raise AstrometryError(f"{name}: the header holds no WCS (no CTYPE1 of right ascension)")
+        raise AstrometryError(f"{name}: the header has no WCS (no CTYPE1 of right ascension)")
     exact = _sip_of_header(header)
     if exact is not None:
         return exact
     with warnings.catch_warnings():
-        # Dates that astropy mends are of no matter here.
+        # Dates that astropy corrects do not matter here.
         warnings.simplefilter("ignore")
         plain = {key: header[key] for key in header if key not in ("COMMENT", "HISTORY", "")}
         wcs = WCS(fits.Header([(key, value) for key, value in plain.items() if len(key) < 9]))
@@ -240,7 +241,7 @@ def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solut
 
 
 def _sip_of_header(header: Mapping[str, Any]) -> Solution | None:
-    """Take the coefficients of a plain TAN-SIP or TAN header as they are; None for others."""
+    """Take over the coefficients of a plain TAN-SIP or TAN header; None for other headers."""
     kinds = (str(header.get("CTYPE1", "")).strip(), str(header.get("CTYPE2", "")).strip())
     sip = kinds == ("RA---TAN-SIP", "DEC--TAN-SIP")
     plain = float(header.get("LONPOLE", 180.0)) == 180.0
@@ -267,7 +268,7 @@ def _sip_of_header(header: Mapping[str, Any]) -> Solution | None:
 
 
 def linear_terms(header: Mapping[str, Any]) -> list[list[float]]:
-    """The CD matrix of a header, [degree a pixel], be it written as CD or as PC and CDELT."""
+    """The CD matrix of a header, degrees per pixel, written as CD or as PC and CDELT."""
     pairs = [[(i, j) for j in (1, 2)] for i in (1, 2)]
     if any(f"CD{i}_{j}" in header for row in pairs for i, j in row):
         return [[float(header.get(f"CD{i}_{j}", 0.0)) for i, j in row] for row in pairs]
@@ -291,14 +292,14 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     Returns
     -------
     Solution
-        The map.
+        The solution.
 
     Raises
     ------
     AstrometryError
-        If there is none.
+        If the file has no WCS.
     BadFileError
-        If it is no FITS file.
+        If it is not a FITS file.
     OSError
         If it can't be read.
     """

@@ -1,4 +1,4 @@
-"""Solutions of many frames: residuals, good stars and drift against time."""
+"""Solutions of many frames as a table: residuals, good stars and drift against time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def diagnose_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Any, list[E
     table : astropy.table.Table
         See `diagnose_headers`.
     errors : list of Exception
-        What was wrong with files that are not in the table.
+        The error of each file that is not in the table.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def diagnose_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Any, list[E
             continue
         names.append(os.fspath(path))
     if not headers:
-        raise AstrometryError(f"none of {len(errors)} files has a solution; {errors[0]}")
+        raise AstrometryError(f"none of {len(errors)} files has a solution: {errors[0]}")
     return diagnose_headers(headers, names), errors
 
 
@@ -74,7 +74,7 @@ def header_of_solution(path: str | os.PathLike[str]) -> Any:
     try:
         drift_of([found])
     except (ValueError, TypeError, KeyError) as error:
-        raise AstrometryError(f"{path}: its solution can't be used ({error})") from error
+        raise AstrometryError(f"{path}: the solution can't be used ({error})") from error
     return found
 
 
@@ -84,19 +84,19 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
     Parameters
     ----------
     headers : sequence of mapping
-        With the keywords of a solution; those that others do not write become NaN.
+        Headers with the keywords of a solution; keywords that are missing become NaN.
     names : sequence of str
         Names of the frames.
 
     Returns
     -------
     astropy.table.Table
-        One row a frame, in order of time: `name`, `tjd` (middle, TDB), the keywords `RMSA` to
-        `RMSX3` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and `drift_rows` (where the
-        median frame's direction of the reference pixel lies, less the reference pixel, pixels),
-        `roll` (arcsec against the median frame), `scale` (relative to it) and `flagged` (no good
-        star, or residual or drift off by more than five robust standard deviations).  The median
-        frame is that of the same sector, camera and CCD, as far as the headers name them.
+        One row per frame, in order of time: `name`, `tjd` (mid-exposure, TDB), the keywords `RMSA`
+        to `RMSX3` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and `drift_rows` (pixel that
+        shows the direction of the median frame's reference pixel, minus the reference pixel),
+        `roll` (arcsec relative to the median frame), `scale` (relative to it) and `flagged` (no
+        good star, or residual or drift off by more than five robust standard deviations).  The
+        median is taken over frames of the same sector, camera and CCD, as far as headers name them.
     """
     from astropy.table import Table
 
@@ -144,7 +144,7 @@ def _series(headers: Sequence[Any]) -> list[Any]:
 
 
 def drift_of(headers: Sequence[Any]) -> dict[str, Any]:
-    """Pointing of frames against that of the median frame."""
+    """Pointing of frames relative to the median frame."""
     from tica_fn.wcs.sphere import angles_of_vectors, sky_to_plane, unit_vectors
 
     crval = np.array([[float(header["CRVAL1"]), float(header["CRVAL2"])] for header in headers])
@@ -154,7 +154,7 @@ def drift_of(headers: Sequence[Any]) -> dict[str, Any]:
     ) - np.array(CRPIX)
     vectors = unit_vectors(crval[:, 0], crval[:, 1])
     middle = angles_of_vectors(np.median(vectors, axis=0))
-    # North differs between tangent points: turn by the convergence of the meridians.
+    # North differs between tangent points: correct for the convergence of the meridians.
     plane = np.stack(sky_to_plane(crval[:, 0], crval[:, 1], float(middle[0]), float(middle[1])))
     turn = (crval[:, 0] - float(middle[0]) + 180.0) % 360.0 - 180.0
     meridian = np.deg2rad(turn * np.sin(np.deg2rad(float(middle[1]))))

@@ -1,10 +1,10 @@
-"""Where the spacecraft is.
+"""Ephemerides of the spacecraft.
 
-An ephemeris is a table of times with position and velocity from the solar-system barycentre on
-the axes of J2000.  Between its rows a cubic through positions and velocities (Hermite) is used for
-the position, and a cubic through the four nearest velocities for the velocity: the slope of
-positions that are rounded to 100 km, as TICA's are, would be wrong by 0.2 km/s.  Outside of the
-table nothing is used: a guess there would be wrong by minutes unnoticed.
+An ephemeris is a table of times, positions and velocities relative to the solar-system barycentre,
+on the J2000 axes.  Positions are interpolated by a cubic through positions and velocities
+(Hermite), velocities by a cubic through the four nearest ones: the slope of positions rounded to
+100 km, as TICA's are, would be wrong by 0.2 km/s.  There is no extrapolation, whose times could be
+wrong by minutes unnoticed.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["Ephemeris", "LkSpacecraft", "read_ephemeris"]
 TJD_ZERO = 2457000.0
 AU_KM = 149597870.7
 LARGEST_GAP = 0.5
-"""Days between two rows beyond which nothing is said of the time between them."""
+"""Largest distance in days between two rows for interpolation."""
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class Ephemeris(Record):
-    """Positions and velocities of the spacecraft at rising times.
+    """Positions and velocities of the spacecraft, in order of time.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class Ephemeris(Record):
     velocities: Array = attrs.field(converter=frozen_floats)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse times that do not rise."""
+        """Refuse times that are not in increasing order."""
         if self.julian_dates.size < 2 or not np.all(np.diff(self.julian_dates) > 0):
-            raise FrameError("an ephemeris needs two or more times, each later than the one before")
+            raise FrameError("an ephemeris needs two or more times in increasing order")
 
     def state(self, julian_date: float) -> Array:
         """Position and velocity at one time.
@@ -88,7 +88,7 @@ class Ephemeris(Record):
         if end - start > LARGEST_GAP:
             raise FrameError(
                 f"JD {julian_date:.4f} lies in a gap of the ephemeris, {start:.4f} to {end:.4f}: "
-                "rows must be half a day apart at most"
+                "rows must be at most half a day apart"
             )
         span = (end - start) * 86400.0
         s = (julian_date - start) / (end - start)
@@ -98,7 +98,7 @@ class Ephemeris(Record):
         return np.concatenate([place, self._velocity(julian_date, right)])
 
     def _velocity(self, julian_date: float, right: int) -> Array:
-        """Cubic through the velocities of up to four rows without a gap, `right` the third."""
+        """Cubic through the velocities of up to four rows without a gap; `right` is the third."""
         rows = np.arange(max(right - 2, 0), min(right + 2, self.julian_dates.size))
         times = self.julian_dates[rows]
         rows = rows[np.abs(times - julian_date) <= 2.0 * LARGEST_GAP]
@@ -117,11 +117,11 @@ def read_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
     Parameters
     ----------
     path : path-like
-        Either plain numbers as TICA's ``tess_ephem.txt`` (time as TJD, x, y, z in km, vx, vy, vz
+        Either plain numbers as in TICA's ``tess_ephem.txt`` (time as TJD; x, y, z in km; vx, vy, vz
         in km/s), or any table that astropy reads with columns for the time (``JD``, ``JDTDB``,
-        ``datetime_jd`` as astroquery has it, ``TJD``, ``time``), ``x y z`` and, where there are
-        any, ``vx vy vz``.  Units are those of the columns; without, positions below 10 are
-        astronomical units (and velocities au/d), as JPL Horizons writes them.
+        ``datetime_jd`` as in astroquery, ``TJD``, ``time``), ``x y z`` and optionally
+        ``vx vy vz``.  Units are those of the columns.  Without units, positions below 10 are
+        astronomical units (and velocities au/d), as in JPL Horizons; others are km (and km/s).
 
     Returns
     -------
@@ -131,7 +131,7 @@ def read_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
     Raises
     ------
     BadFileError
-        If it is no such table.
+        If it is not such a table.
     OSError
         If it can't be read.
     """
@@ -147,7 +147,7 @@ def read_ephemeris(path: str | os.PathLike[str]) -> Ephemeris:
             return _ephemeris(rows[:, 0], rows[:, 1:4], rows[:, 4:7])
         return _of_table(path)
     except ValueError as error:
-        raise BadFileError(f"{path}: no table of positions ({error})") from error
+        raise BadFileError(f"{path}: not a table of positions ({error})") from error
 
 
 def _is_numbers(line: str) -> bool:
@@ -165,7 +165,7 @@ def _of_table(path: Path) -> Ephemeris:
     names = ("jdtdb", "datetime_jd", "jd", "jd_tdb", "tjd", "btjd", "time")
     time = next((lower[name] for name in names if name in lower), None)
     if time is None or not {"x", "y", "z"} <= set(lower):
-        raise ValueError(f"columns {', '.join(table.colnames)} lack a time or x, y, z")
+        raise ValueError(f"columns {', '.join(table.colnames)}: no time or no x, y, z")
     places = [table[lower[key]] for key in ("x", "y", "z")]
     plain = all(_unit(column) is None for column in places)
     lengths = np.linalg.norm([np.asarray(column, np.float64) for column in places], axis=0)
@@ -180,13 +180,13 @@ def _of_table(path: Path) -> Ephemeris:
     if {"vx", "vy", "vz"} <= set(lower):
         velocity = vectors("vx vy vz", "km/s", AU_KM / 86400.0 if in_au else 1.0)
     dates = table[time]
-    if hasattr(dates, "tdb"):  # a column of times, with its scale
+    if hasattr(dates, "tdb"):  # A column of times with their scale.
         return _ephemeris(np.asarray(dates.tdb.jd, np.float64), position, velocity)
     return _ephemeris(_in_unit(dates, "d", 1.0), position, velocity)
 
 
 def _unit(column: Any) -> Any:
-    """Unit of a column, None where it has none."""
+    """Unit of a column, or None."""
     import astropy.units as u
 
     unit = getattr(column, "unit", None)
@@ -194,13 +194,13 @@ def _unit(column: Any) -> Any:
 
 
 def _in_unit(column: Any, unit: str, otherwise: float) -> Array:
-    """Numbers of a column in a unit, by the column's own or, without, by a factor."""
+    """Numbers of a column converted to a unit; without a unit, multiplied by `otherwise`."""
     own = _unit(column)
     values = np.ma.filled(np.ma.asarray(getattr(column, "value", column), np.float64), np.nan)
     try:
         return np.asarray(values * (otherwise if own is None else own.to(unit)))
     except ValueError as error:  # astropy's UnitConversionError is one
-        raise ValueError(f"column {column.name} is in {own}, which is no {unit}") from error
+        raise ValueError(f"column {column.name} is in {own}, not {unit}") from error
 
 
 def _ephemeris(time: Array, position: Array, velocity: Array | None) -> Ephemeris:
@@ -218,13 +218,14 @@ def _ephemeris(time: Array, position: Array, velocity: Array | None) -> Ephemeri
 
 
 class LkSpacecraft:
-    """Positions and velocities from the kernels of the package ``lkspacecraft`` (optional).
+    """Positions and velocities from the kernels of the optional package ``lkspacecraft``.
+
+    On first use the package downloads about 1 GB of kernels.
 
     Raises
     ------
     ImportError
-        If the package is not installed (``pip install 'tica-fn[ephemeris]'``); it fetches about
-        1 GB of kernels at its first use.
+        If the package is not installed (``pip install 'tica-fn[ephemeris]'``).
     """
 
     def __init__(self) -> None:
@@ -260,6 +261,6 @@ class LkSpacecraft:
         try:
             place = self._craft.get_spacecraft_position(time)
             speed = self._craft.get_spacecraft_velocity(time)
-        except Exception as error:  # an error of its own kind, under Exception alone
+        except Exception as error:  # Its own error class derives from Exception alone.
             raise FrameError(f"lkspacecraft has no position for JD {julian_date:.4f}") from error
         return np.concatenate([np.ravel(place)[:3], np.ravel(speed)[:3]]).astype(np.float64)

@@ -1,8 +1,8 @@
-"""How long a catalogue's stars have moved, told by the stars of an image.
+"""Epoch of a catalogue, measured from the stars of an image.
 
-Stars that were moved for d years too few lie off by d times their proper motion.  A solution
-fitted to them takes up what is smooth over the field; the rest of the residuals, against the rest
-of the proper motions, gives d.
+If a catalogue's epoch is wrong by d years, its stars are off by d times their proper motion.  A
+fitted solution absorbs the part that is smooth over the field; comparing the remaining residuals
+with the remaining proper motions gives d.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["likeliest_motion", "settle_motion", "years_of_motion"]
 
 FEWEST = 60
 SURE = 6.0
-"""Standard errors that a measured number of years must be different from 0 by."""
+"""Least number of standard errors by which a measured number of years must differ from 0."""
 TELLING = 3.0
-"""Standard errors between moved and not moved from which on the nearer of the two is believed;
-the unknown true motions of real stars leave less than two."""
+"""Least number of standard errors between moved and not moved to choose the nearer of the two; the
+unknown true motions of real stars leave less than two."""
 
 
 def years_of_motion(stars: StarCatalog, columns: Array, rows: Array) -> tuple[float, float]:
-    """Years of proper motion that catalogue places lack.
+    """Years of proper motion missing in catalogue positions, and their standard error.
 
     `columns, rows`: (n,) float64.
     """
@@ -50,7 +50,7 @@ def years_of_motion(stars: StarCatalog, columns: Array, rows: Array) -> tuple[fl
     weight = float(np.sum(rough**2))
     if weight <= 0.0:
         return 0.0, np.inf
-    # Residuals are catalogue less image: places that moved too little lag behind.
+    # Residuals are catalogue minus image, so stars that were moved too little lag behind.
     years = -float(np.sum(residual * rough)) / weight
     return years, float(np.std(residual + years * rough) / np.sqrt(weight))
 
@@ -58,7 +58,7 @@ def years_of_motion(stars: StarCatalog, columns: Array, rows: Array) -> tuple[fl
 def settle_motion(
     stars: StarCatalog, picked: Array, places: StarPositions, epoch: float
 ) -> StarCatalog:
-    """Correct the date of an undated catalogue, or believe doubtful motions that are confirmed."""
+    """Correct the epoch of an undated catalogue, or apply doubtful motions that are confirmed."""
     if stars.motion == TOLD:
         return stars
     year = stars.epoch
@@ -81,10 +81,10 @@ def settle_motion(
 def likeliest_motion(
     versions: Sequence[StarCatalog], picked: Array, places: StarPositions, years: float
 ) -> StarCatalog:
-    """Of catalogues moved in different ways over some years, the first that the image follows.
+    """First of several catalogues, with different motions over some years, that fits the image.
 
-    The last stands where it follows none, the first where that can't be told.  Simulated skies may
-    hold the stars still, or move them by columns that are no motions.
+    Without a fitting one it is the last; if the image can't distinguish them, the first.  Stars of
+    simulated skies may not move, or move by columns that are not proper motions.
     """
     columns, rows, which = (
         places.columns[places.good],

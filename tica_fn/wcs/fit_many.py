@@ -1,4 +1,4 @@
-"""Solutions for many files, some at a time."""
+"""Solutions for many files, several at once."""
 
 from __future__ import annotations
 
@@ -53,38 +53,38 @@ def fit_files(
     paths : sequence of path-like
         Images; updated in place unless `output_dir` is given.
     refstars : path-like
-        Reference stars; or a folder of them, named as at MAST or as TICA's: each image has those
-        of its own sector, camera and CCD.
+        File of reference stars; or a folder of such files with names as at MAST or in TICA: each
+        image uses those of its own sector, camera and CCD.
     jobs : int
-        Frames solved at a time; as many threads and one more write those that are solved.
+        Number of frames solved at once; as many threads and one more read and write files.
     output_dir : path-like, optional
-        Folder that updated copies are written to.
+        Folder for updated copies.
     method : str
         ``"precise"`` or ``"tica"``.
     ephemeris : path-like, optional
-        Table of the spacecraft's positions, or the word ``lkspacecraft``.
+        Table of the spacecraft's positions, or ``"lkspacecraft"``.
     degree : int
         Degree of the polynomials, 1 to 9.
 
     Yields
     ------
     path : str
-        The file; they come as they are done.
+        The file; files are yielded as they are done.
     line : str
-        What was found, in one line.
+        Summary of the solution in one line.
     error : BaseException or None
-        What went wrong with it; the others go on.
+        Error of this file; the other files are solved all the same.
 
     Raises
     ------
     ValueError
-        If copies in `output_dir` would replace their images or one another, `jobs` is less than 1,
-        there is no such degree, or a file of reference stars or positions is none.
+        If copies in `output_dir` would replace their images or one another, if `jobs` is less than
+        1, if there is no such degree, or if the reference stars or positions are not valid.
     OSError
         If the reference stars or the ephemeris can't be read.
     """
     if jobs < 1:
-        raise ValueError(f"jobs is {jobs}; it must be 1 or more")
+        raise ValueError(f"jobs must be 1 or more, not {jobs}")
     for outcome in fit_outcomes(paths, refstars, jobs, output_dir, method, ephemeris, degree):
         line = "; ".join((*(outcome.lines or ()), *outcome.notes))
         yield str(outcome.source), line, outcome.error
@@ -99,7 +99,7 @@ def fit_outcomes(
     ephemeris: str | os.PathLike[str] | None = None,
     degree: int = DEGREE,
 ) -> Iterator[Outcome]:
-    """Fit and write the solution of each of many files, and say what became of it."""
+    """Fit and write the solution of each of many files, and yield the outcomes."""
     check_degree(degree)
     names = list(dict.fromkeys(Path(path) for path in paths))
     if output_dir is not None:
@@ -115,7 +115,7 @@ def fit_outcomes(
         target = None if output_dir is None else Path(output_dir) / path.name
         if target is None and path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(EACCES, "is read-only; use --outdir", str(path))
-        # Which CCD it is of is of no matter where there is one file of stars.
+        # With a single file of stars the header need not name the CCD.
         image = read_image(path, anonymous=folder is None)
         own = stars
         if folder is not None:
@@ -136,7 +136,7 @@ def fit_outcomes(
             lines=(describe_solution(found),),
         )
 
-    # Others read and write meanwhile: that is mostly the system's work, and the disk's.
+    # More threads than `jobs`, since reading and writing is mostly waiting for the disk.
     yield from run_batch(names, fit, 2 * jobs + 1, spare=0)
 
 
@@ -146,33 +146,33 @@ def _check_targets(paths: Sequence[Path], folder: Path) -> None:
     for path in paths:
         target = folder / path.name
         if count[path.name] > 1:
-            raise ValueError(f"several images would be written to {target}; fit them apart")
+            raise ValueError(f"several images would be written to {target}; fit them separately")
         if target.resolve() == path.resolve():
             raise ValueError(f"{path}: the copy would replace the image; give another folder")
 
 
 def _check_copy(image: ImageFile, target: Path) -> None:
-    """Refuse to replace a file that holds more than the copy that would be written there."""
+    """Refuse to replace a file that has extensions which the copy would lack."""
     if not target.exists():
         return
     there = {extension_name(hdu) for hdu in open_hdus(target)[0][1:]}
     lost = there - {extension_name(hdu) for hdu in image.hdus} - {STARS_NAME, "COMPRESSED_IMAGE"}
     if lost:
         raise FrameError(
-            f"{target}: is there already and holds what {image.path} does not "
-            f"({', '.join(sorted(lost))}), which would be lost; give another folder"
+            f"{target}: exists already with extensions that {image.path} does not have and that "
+            f"would be lost ({', '.join(sorted(lost))}); give another folder"
         )
 
 
 def describe_solution(found: FrameSolution) -> str:
-    """Put a solution in one line."""
+    """Summarise a solution in one line."""
     good, total = int((found.valid == 1).sum()), found.valid.size
     line = (
         f"{good} of {total} stars, residual {found.rms['RMSA']:.4f} arcsec, "
         f"shift {found.shift[0]:+.3f} {found.shift[1]:+.3f} pixel"
     )
     if found.good_fraction == 0.0:
-        return "no star can be measured: the pointing of the reference image is kept"
+        return "no star can be measured; kept the pointing of the reference image"
     if found.bad_blocks:
         line += f", {found.bad_blocks} bad blocks"
     return line
@@ -186,7 +186,7 @@ def fit_file(
     target: str | os.PathLike[str] | None = None,
     degree: int = DEGREE,
 ) -> FrameSolution:
-    """Fit the solution of one file and write it there.
+    """Fit the solution of one file and write it.
 
     Parameters
     ----------
@@ -199,14 +199,14 @@ def fit_file(
     ephemeris : Ephemeris or LkSpacecraft, optional
         Positions of the spacecraft.
     target : path-like, optional
-        File to write instead.
+        File to write instead of updating the image.
     degree : int
         Degree of the polynomials, 1 to 9.
 
     Returns
     -------
     FrameSolution
-        What was found.
+        The solution.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def solve_file(
     target: str | os.PathLike[str] | None = None,
     degree: int = DEGREE,
 ) -> tuple[FrameSolution, Callable[[], Path]]:
-    """Fit the solution of one file, to be written later."""
+    """Fit the solution of one file; return it with a function that writes it."""
     image = read_image(path, anonymous=True)
     return solve_image(image, stars, method, ephemeris, target, degree)
 
@@ -241,7 +241,7 @@ def solve_image(
     target: str | os.PathLike[str] | None,
     degree: int,
 ) -> tuple[FrameSolution, Callable[[], Path]]:
-    """Fit the solution of an image that was read, to be written later."""
+    """Fit the solution of an image; return it with a function that writes it."""
     try:
         found = fit_frame(image.frame, stars, method, degree)
         state = None
@@ -264,7 +264,7 @@ def solve_image(
 
 
 def _counted_from(found: FrameSolution, column: int, row: int) -> FrameSolution:
-    """The solution in the pixels of an image that begins at a column and row of the readout."""
+    """The solution in pixels of an image that begins at a column and row of the readout."""
     if not (column or row):
         return found
     solution = found.solution

@@ -1,18 +1,18 @@
-"""Tying precise centroids to the flux centroid, smoothly over the field.
+"""Tie of precise centroids to the flux centroid, smooth over the field.
 
-The Gaussian-windowed centroid hardly sees neighbours and noise, but where a star's image is
-lopsided it is not where its light is on average.  The flux-weighted mean over a wide square is,
-but it is noisier by far.  Their difference belongs to the optics:
+The Gaussian-windowed centroid is insensitive to neighbours and noise, but for an asymmetric star
+image it differs from the mean position of the light.  The flux-weighted mean over a wide square
+measures that position, but is far noisier.  Their difference is a property of the optics:
 
-* a smooth function of the field, as rough as the stars say, in which unseen neighbours count
-  little (`tica_fn.kernels.stars.field_evidence`);
-* where stars are narrower than the pixels, a wave of the place within the pixel as well, which
-  the windowed centroid feels and the sum of light does not.
+* a smooth function of the field, whose roughness is learnt from the stars and in which undetected
+  neighbours count little (`tica_fn.kernels.stars.field_evidence`);
+* if stars are narrower than the pixels, also a periodic function of the position within the pixel,
+  which affects the windowed centroid but not the sum of light.
 
-The mean is taken in nested apertures: what each ring adds to the one within is a field of its own,
-and the tie is the sum of all.  A neighbour spoils the rings that it lies in and no other, so that
-most stars tell of each ring; and where a ring holds no light of stars the evidence leaves nothing
-of it.  An answer that is uncertain by more than a twentieth of a pixel counts for less.
+The mean is taken in nested apertures.  The contribution of each ring is a field of its own, and the
+tie is the sum of all.  A neighbour affects only the rings in which it lies, so most stars
+contribute to each ring; if a ring contains no light of stars, the evidence reduces its field to
+zero.  A tie that is uncertain by more than a twentieth of a pixel is reduced.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RING_WIDTHS = np.array([0.2, 0.2, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01]
 ROUNDS, LAST = 3, 3
 SETTLED = 1e-4
 FLOOR = 0.005
-"""Pixels added to the error of any star's mean."""
+"""Error in pixels added in quadrature to that of any star's mean."""
 PHASE_DEGREE = 2
 LARGEST_TIE = 0.05
 
@@ -40,7 +40,7 @@ LARGEST_TIE = 0.05
 def tie_to_flux(
     windowed: Array, means: Array, u: Array, v: Array, noise: Array, good: Array
 ) -> tuple[Array, int]:
-    """Fit flux centroids less windowed ones.
+    """Fit the difference between flux centroids and windowed ones.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def tie_to_flux(
         (sizes, 2, n) float64: flux-weighted means in apertures around the star, the largest first,
         each within the one before it.
     u, v : ndarray
-        (n,) float64: place in the field, -1 to 1.
+        (n,) float64: position in the field, -1 to 1.
     noise : ndarray
         (n,) float64: standard error of the largest aperture's mean, pixels.
     good : ndarray
@@ -59,10 +59,10 @@ def tie_to_flux(
     Returns
     -------
     tie : ndarray
-        (2, n) float64: what to add to the windowed centroids, pixels.
+        (2, n) float64: correction to add to the windowed centroids, pixels.
     degree : int
-        Highest degree that stands out of the noise in the innermost aperture; -1 when nothing could
-        be learnt (`tie` is 0 then).
+        Highest degree of the field above the noise in the innermost aperture; -1 if nothing could
+        be learnt (`tie` is then 0).
     """
     errors = np.where(good, np.hypot(noise, FLOOR), np.nan)
     tie, wave, risk, degree = np.zeros_like(windowed), np.zeros_like(windowed), 0.0, -1
@@ -72,7 +72,7 @@ def tie_to_flux(
         field, spread, its_degree, weights = fit_field_by_evidence(
             u, v, mean - inner, errors, own, own.size - 1, ROUNDS, LAST, SETTLED
         )
-        if its_degree < 0:  # too few stars have it whole
+        if its_degree < 0:  # Too few stars have the whole aperture.
             break
         if k == 0:
             degree = its_degree
@@ -83,7 +83,7 @@ def tie_to_flux(
 
 
 def _phase_wave(windowed: Array, rest: Array, weights: Array, u: Array, v: Array) -> Array:
-    """Fit what is left as waves of the place within the pixel; 0 where they explain nothing."""
+    """Fit the rest as waves of the position within the pixel; 0 if they explain nothing."""
     out = np.zeros_like(rest)
     use = weights > 0.0
     count = int(np.count_nonzero(use))
@@ -91,7 +91,7 @@ def _phase_wave(windowed: Array, rest: Array, weights: Array, u: Array, v: Array
     for axis in range(2):
         turn = 2.0 * np.pi * np.nan_to_num(windowed[axis])
         waves = np.stack([np.sin(turn), np.cos(turn), np.sin(2.0 * turn), np.cos(2.0 * turn)])
-        # Column order: all waves constant over the field first, then those that vary.
+        # Order of the columns: first the waves that are constant over the field, then the others.
         terms = np.ascontiguousarray((field.T[:, None, :] * waves[None]).reshape(-1, u.size).T)
         gram, right = normal_equations(terms, weights, rest[axis : axis + 1])
         total = float(np.sum(weights[use] * rest[axis, use] ** 2))

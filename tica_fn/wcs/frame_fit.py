@@ -1,9 +1,9 @@
 """The solution of one frame: measure the reference stars, judge them block by block, fit.
 
-A block of the CCD with too few good stars (saturated, swamped by scattered light) is bad: its
-stars go in where the reference image had them, moved by the smooth offset of the others, to hold
-the polynomials down there, and are flagged.  A frame without a single good block keeps the
-pointing of the reference image, degree 4, and says so by a good-star fraction of 0.
+A block of the CCD with too few good stars (saturated, or lost in scattered light) is bad.  Its
+stars are *held*: they are flagged, and the fit uses their positions in the reference image, moved
+by the smooth offset of the other stars, to constrain the polynomials there.  A frame without a good
+block keeps the pointing of the reference image, with degree 4 and a good-star fraction of 0.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ _CORNER_OF_BLOCK = np.array(
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class FrameSolution(Record):
-    """A frame's solution, its stars, and how good it is.
+    """A frame's solution with its stars and residuals.
 
     Parameters
     ----------
     solution : Solution
-        The map between pixels and sky.
+        The solution.
     ids : ndarray
-        (n,) int64: the reference stars.
+        (n,) int64: identifiers of the reference stars.
     columns, rows : ndarray
-        (n,) float64: their pixels, the first one's centre at 1; where the star was held, the
-        place that was used; NaN where none was measured.
+        (n,) float64: their pixels, the first one's centre at 1; for held stars, the position that
+        was used; NaN if not measured.
     flux, background : ndarray
-        (n,) float64: counts in 5 x 5 pixels, and a pixel.
+        (n,) float64: counts in 5 x 5 pixels, and background per pixel.
     valid : ndarray
         (n,) int64: 1 good, 0 not measured, -1 clipped, -2 held because its block is bad.
     residual_ra, residual_dec : ndarray
@@ -71,7 +71,7 @@ class FrameSolution(Record):
     shift : tuple of float
         Median offset from the reference image, columns and rows, pixels.
     bad_blocks : int
-        Blocks that had too few good stars, or no reference stars at all.
+        Number of blocks with too few good stars, or no reference stars at all.
     degree : int
         Degree of the polynomials.
     """
@@ -92,7 +92,7 @@ class FrameSolution(Record):
 
     @property
     def good_fraction(self) -> float:
-        """Part of the reference stars that are good: the keyword WCSGDF."""
+        """Fraction of reference stars that are good: the keyword WCSGDF."""
         return float(np.count_nonzero(self.valid == 1) / max(self.valid.size, 1))
 
 
@@ -105,9 +105,9 @@ def fit_frame(
     ----------
     frame : Frame
         Full readout, or its science pixels, of the sector, camera and CCD of the reference stars;
-        not modified.  The solution is one of the full readout.
+        not modified.  The solution is in pixels of the full readout.
     stars : ReferenceStars
-        Control stars.
+        Reference stars.
     method : str
         ``"precise"`` or ``"tica"``, see `tica_fn.wcs.measure_stars`.
     degree : int
@@ -121,13 +121,13 @@ def fit_frame(
     Raises
     ------
     AstrometryError
-        If the frame shows none of the stars though it should, being of another field.
+        If there are too few reference stars, or the frame shows another field.
     ValueError
         If there is no such degree.
     """
     frame = whole_readout(frame)
     if len(stars) < 30:
-        raise AstrometryError(f"{len(stars)} reference stars are too few to fit a solution to")
+        raise AstrometryError(f"{len(stars)} reference stars are too few to fit a solution")
     places, dx, dy = _measure(frame, stars, method)
     good, expected, shift = _judge(stars, places, dx, dy)
     bad = _bad_blocks(stars.blocks, good)
@@ -169,10 +169,10 @@ def fit_frame(
 def _measure(
     frame: Frame, stars: ReferenceStars, method: str
 ) -> tuple[StarPositions, float, float]:
-    """Measure the stars where the reference image has them, or that much off.
+    """Measure the stars at their positions in the reference image, with the offset of the frame.
 
-    Frames of a sector lie within a fraction of a pixel of each other; only when most stars are
-    not there is the offset searched for, and a frame of another field refused.
+    Frames of a sector differ by a fraction of a pixel.  A larger offset is searched only if most
+    stars are not found there; a frame of another field is refused.
     """
     saturation = saturation_level(frame.exposure_s, frame.unit)
 
@@ -191,13 +191,13 @@ def _measure(
             _check_visible(frame, stars, near)
         return places, 0.0, 0.0
     places = measure(dx, dy)
-    if not _median_offset(stars, places)[2]:  # the search alone is good to a pixel only
+    if not _median_offset(stars, places)[2]:  # The search alone is accurate to only a pixel.
         dx, dy = 0.0, 0.0
     return places, dx, dy
 
 
 def _median_offset(stars: ReferenceStars, places: StarPositions) -> tuple[float, float, int]:
-    """Median offset of the good stars, and how many of them share it to half a pixel."""
+    """Median offset of the good stars, and how many of them agree with it to half a pixel."""
     offset = np.stack([places.columns - stars.columns, places.rows - stars.rows])[:, places.good]
     if offset.shape[1] == 0:
         return 0.0, 0.0, 0
@@ -207,14 +207,14 @@ def _median_offset(stars: ReferenceStars, places: StarPositions) -> tuple[float,
 
 
 def _check_visible(frame: Frame, stars: ReferenceStars, near: int) -> None:
-    """Refuse a frame in which the stars could be seen but are not there."""
+    """Refuse a frame in which the stars should be visible but are not there."""
     few = slice(0, SHIFT_STARS)
     x, y = (np.rint(axis[few]).astype(np.int64) - 1 for axis in (stars.columns, stars.rows))
     level, scatter = ring_background(cut_stamps(frame.pixels, x, y, 5, 44, 2092, 2048), 2)
-    # A tenth of a star's light falls on its brightest pixel, or more.
+    # At least a tenth of a star's light falls on its brightest pixel.
     electrons = 15000.0 * 10 ** (-0.4 * (stars.tmag[few] - 10.0)) * 0.8 * frame.exposure_s
     peak = 0.1 * electrons / (ELECTRONS_PER_ADU if frame.unit == ADU else 1.0)
-    # Where the CCD is saturated as a whole the noise is small, and nothing is seen.
+    # If the whole CCD is saturated the noise is small, but no star is visible.
     full = level >= 0.5 * saturation_level(frame.exposure_s, frame.unit)
     known = np.isfinite(scatter) & np.isfinite(peak) & ~full
     if (
@@ -223,19 +223,19 @@ def _check_visible(frame: Frame, stars: ReferenceStars, near: int) -> None:
         and np.median(peak[known] / np.maximum(scatter[known], 1e-9)) > 30.0
     ):
         raise AstrometryError(
-            f"{frame.name}: {near} of {len(stars)} reference stars are where they should be, "
-            f"whatever the pointing within {REACH} pixels, though the image is clear enough to "
-            "see them: it shows another field, or nothing"
+            f"{frame.name}: {near} of {len(stars)} reference stars are where they should be, with "
+            f"any offset up to {REACH} pixels, though they should be bright enough to be seen: "
+            "the image shows another field, or nothing"
         )
 
 
 def _judge(
     stars: ReferenceStars, places: StarPositions, dx: float, dy: float
 ) -> tuple[Array, Array, tuple[float, float]]:
-    """Good stars, where each star is expected, and the median offset.
+    """Good stars, the expected position of each star, and the median offset.
 
-    The offset from the reference image is smooth over the field: a star that departs from it by
-    half a pixel is another one.
+    The offset from the reference image is smooth over the field: a star that differs from it by
+    half a pixel is a different star.
     """
     offset = np.stack([places.columns - stars.columns, places.rows - stars.rows])
     usable = places.good & np.isfinite(offset).all(axis=0)
@@ -257,7 +257,7 @@ def _judge(
 
 
 def _bad_blocks(blocks: Array, good: Array) -> Array:
-    """Blocks with too few good stars, those without any reference star too, (25,) bool."""
+    """Blocks with too few good stars, including those without reference stars, (25,) bool."""
     total = np.bincount(blocks, minlength=BLOCKS * BLOCKS)
     fine = np.bincount(blocks[good], minlength=BLOCKS * BLOCKS)
     return np.asarray(fine < np.clip(np.ceil(total / 4.0), 1, FEWEST_IN_BLOCK))

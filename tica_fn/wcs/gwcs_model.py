@@ -1,6 +1,6 @@
-"""The solution as a `gwcs` object: forward model, its inverse, frames; serialisable to ASDF.
+"""Solutions as `gwcs` objects: forward model, inverse and frames, which can be written to ASDF.
 
-Pixels are counted from 0 there, as gwcs does: column 1068 is CRPIX1 = 1069.
+gwcs counts pixels from 0: its column 1068 is CRPIX1 = 1069.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ __all__ = ["solution_from_gwcs", "solution_to_gwcs"]
 
 
 def solution_to_gwcs(solution: Solution) -> Any:
-    """Make a gwcs object of a solution.
+    """Make a gwcs object from a solution.
 
     Parameters
     ----------
     solution : Solution
-        The map.
+        The solution.
 
     Returns
     -------
     gwcs.WCS
-        From pixels ``(column, row)`` of the full readout, counted from 0, to ICRS.  Its analytic
-        inverse is that of the header (AP and BP, good to some thousandths of a pixel);
-        `Solution.sky_to_pixel` is exact.
+        Map from pixels ``(column, row)`` of the full readout, counted from 0, to ICRS.  Its
+        analytic inverse is that of the header (AP and BP, accurate to some thousandths of a
+        pixel); `Solution.sky_to_pixel` is exact.
 
     Examples
     --------
@@ -88,12 +88,12 @@ def solution_to_gwcs(solution: Solution) -> Any:
 
 
 def solution_from_gwcs(model: Any) -> Solution:
-    """Make a solution of a gwcs object, by fitting one to it.
+    """Fit a solution to a gwcs object.
 
     Parameters
     ----------
     model : gwcs.WCS
-        From pixels of the full readout, counted from 0, to ICRS.
+        Map from pixels of the full readout, counted from 0, to ICRS.
 
     Returns
     -------

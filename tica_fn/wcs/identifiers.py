@@ -1,4 +1,4 @@
-"""Identifiers of stars in tables: whole numbers, however they are written."""
+"""Identifiers of stars in tables: integers in various notations."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from tica_fn.immutable import Array
 __all__ = ["NO_IDENTIFIER", "identifiers"]
 
 NO_IDENTIFIER = 0
-"""Identifier of a star that has none."""
+"""Identifier of stars without one."""
 
 _WHOLE = 2**53
-"""Reals above this one do not hold every whole number."""
+"""Integers above this are not all exact in float64."""
 _LARGEST = 2**63 - 1
 _LAST_NUMBER = re.compile(r"(?:(?<=\s)|^)(\d+\.?\d*(?:[eE][+-]?\d+)?)$|(\d+)$")
 
 
 def identifiers(column: Any) -> Array:
-    """Identifiers of a table's column, int64; `NO_IDENTIFIER` where there is none.
+    """Identifiers in a table's column, int64; `NO_IDENTIFIER` where there is none.
 
-    Whole numbers, reals that are whole, or names such as ``Gaia DR3 4472832130942575872``, of which
-    the last number is taken.
+    They may be integers, floats with integer values, or names such as
+    ``Gaia DR3 4472832130942575872``, of which the last number is used.
     """
     column = np.ma.asarray(column)
     missing = np.ma.getmaskarray(column)
     values = np.ma.getdata(column)
     if values.dtype.kind in "iu":
         if values.size and (values[~missing] > _LARGEST).any():
-            raise ValueError("identifiers above 2^63 - 1 are not those of stars")
+            raise ValueError("identifiers must not be above 2^63 - 1")
         return np.where(missing, NO_IDENTIFIER, values).astype(np.int64)
     if values.dtype.kind == "f":
         return _of_reals(np.where(missing, np.nan, values.astype(np.float64)))
@@ -45,16 +45,16 @@ def _of_reals(values: Array) -> Array:
     known = values[np.isfinite(values)]
     if (np.abs(known) > _WHOLE).any():
         raise ValueError(
-            "its identifiers are real numbers above 2^53, which have lost their last digits; "
-            "write them as whole numbers or as text"
+            "identifiers are floats above 2^53, which have lost their last digits; write them as "
+            "integers or text"
         )
     if (known != np.rint(known)).any():
-        raise ValueError("its identifiers are no whole numbers")
+        raise ValueError("identifiers are not integers")
     return np.where(np.isfinite(values), values, NO_IDENTIFIER).astype(np.int64)
 
 
 def _of_one(value: Any) -> int:
-    """Identifier that one object or text holds."""
+    """Identifier in one object or text."""
     if isinstance(value, float | np.floating):
         return int(_of_reals(np.array([value]))[0])
     if isinstance(value, bool) or value is None:

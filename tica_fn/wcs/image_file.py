@@ -1,4 +1,4 @@
-"""Images in and out of the solutions, for those who look for them here."""
+"""Images for solutions; kept here for imports of this name."""
 
 from tica_fn.fits.image_file import ImageFile, read_image
 

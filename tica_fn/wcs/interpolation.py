@@ -1,7 +1,7 @@
-"""Solutions between frames: at any time from those of its neighbours, and stars' motion with them.
+"""Interpolate solutions between frames, and follow stars through frames.
 
-From frame to frame the field moves by hundredths of a pixel, smoothly in time: pointing, roll,
-scale and distortion of the frames before and after are mixed in proportion to the time.
+From frame to frame the field moves by hundredths of a pixel, smoothly in time, so the solutions of
+the frames before and after are interpolated linearly in time.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ __all__ = ["interpolate_solution", "position_corrections"]
 def interpolate_solution(
     solutions: Sequence[Solution], times: ArrayLike, time: float, longest: float = 0.5
 ) -> Solution:
-    """Solution at any time, between those of the frames before and after.
+    """Solution at any time, interpolated between the frames before and after.
 
     Parameters
     ----------
     solutions : sequence of Solution
         Solutions of frames of one sector, camera and CCD, in any order.
     times : array_like
-        (n,) their times, days; those that are NaN do not count.
+        (n,) times of the frames, days; frames with NaN are ignored.
     time : float
-        When, on the same scale.
+        Time of the wanted solution, on the same scale.
     longest : float
-        Longest gap between the two frames, days.
+        Longest allowed gap between the two frames, days.
 
     Returns
     -------
     Solution
-        The mean direction of every pixel, weighted by nearness in time; at the time of a frame
-        that frame's own solution.
+        Directions of all pixels interpolated in time; at the time of a frame, that frame's own
+        solution.
 
     Raises
     ------
     AstrometryError
-        If the time lies outside of the frames', or in a longer gap.
+        If the time lies outside the frames' times, or in a longer gap.
     ValueError
-        If there are not as many times as solutions.
+        If the numbers of times and solutions differ.
 
     Examples
     --------
@@ -59,17 +59,17 @@ def interpolate_solution(
     """
     when = np.asarray(times, float)
     if when.shape != (len(solutions),):
-        raise ValueError(f"{len(solutions)} solutions need as many times, not {when.shape}")
+        raise ValueError(f"{len(solutions)} solutions need as many times, not shape {when.shape}")
     order = [int(k) for k in np.argsort(when) if np.isfinite(when[k])]
     sorted_times = when[order]
     if not order or not sorted_times[0] <= time <= sorted_times[-1]:
-        raise AstrometryError(f"no frames before and after the time {time}")
+        raise AstrometryError(f"the time {time} does not lie between frames")
     right = int(np.searchsorted(sorted_times, time))
     if sorted_times[right] == time:
         return solutions[order[right]]
     start, end = sorted_times[right - 1], sorted_times[right]
     if end - start > longest:
-        raise AstrometryError(f"the time {time} lies in a gap of frames, {start} to {end}")
+        raise AstrometryError(f"the time {time} lies in a gap between frames, {start} to {end}")
     share = (time - start) / (end - start)
     before, after = solutions[order[right - 1]], solutions[order[right]]
     same = ("crval", "crpix", "order")
@@ -93,7 +93,7 @@ def position_corrections(
     reference: Solution,
     times: ArrayLike | None = None,
 ) -> Any:
-    """Offset of a star from its place in a reference frame, in every frame.
+    """Offset of stars from their positions in a reference frame, for every frame.
 
     Parameters
     ----------
@@ -109,9 +109,9 @@ def position_corrections(
     Returns
     -------
     astropy.table.Table
-        One row a frame: ``TIME`` where told, ``POS_CORR1`` and ``POS_CORR2``, pixels along columns
-        and rows as in the mission's light curves and target pixel files; for more than one star
-        each holds (stars,) values.
+        One row per frame: ``TIME`` if `times` is given, ``POS_CORR1`` and ``POS_CORR2``, pixels
+        along columns and rows as in the mission's light curves and target pixel files; for more
+        than one star each holds (stars,) values.
 
     Examples
     --------

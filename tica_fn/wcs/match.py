@@ -1,8 +1,8 @@
-"""Finding the field: how far the image lies from where the stars were predicted.
+"""Find the offset of an image from the predicted positions of its stars.
 
-First the common shift: boxes around the predicted places are stacked, so that the stars' common
-offset stands out even when each single box holds other stars too.  Then the smooth part of the
-rest (roll, scale, distortion), from the stars one by one.
+First the common shift is found.  Boxes around the predicted positions are stacked, so that the
+common offset stands out even if each box contains other stars too.  Then the smooth part of the
+rest (roll, scale, distortion) is fitted to single stars.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
 __all__ = ["FieldMatch", "find_shift", "match_field"]
 
 BRIGHT_SHOWN = 20.0
-"""A star counts as seen when its brightest pixel stands this many times the scatter above."""
+"""A star counts as seen if its brightest pixel exceeds the background by this many times the
+scatter."""
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -35,11 +36,11 @@ class FieldMatch(Record):
     shift : tuple of float
         Offset in the middle of the CCD: columns, rows.
     matched, tried : int
-        Stars that agree with the offset to half a pixel, and stars tried.
+        Number of stars that agree with the offset to half a pixel, and of stars tried.
     scatter : float
-        Robust scatter of those stars about it, pixels.
+        Robust scatter of the stars about the offset, pixels.
     contrast : float
-        Height of the stack's peak over its surroundings, in their standard deviations.
+        Height of the stack's peak over the median, in robust standard deviations.
     """
 
     coefficients: Array = attrs.field(converter=frozen_array)
@@ -51,11 +52,11 @@ class FieldMatch(Record):
 
     @property
     def fraction(self) -> float:
-        """Part of the stars tried that agree."""
+        """Fraction of the stars tried that agree."""
         return self.matched / max(self.tried, 1)
 
     def apply(self, columns: Array, rows: Array) -> tuple[Array, Array]:
-        """Move predicted places to where the image has them.
+        """Add the offset to predicted positions.
 
         Parameters
         ----------
@@ -76,7 +77,7 @@ class FieldMatch(Record):
 def find_shift(
     pixels: Array, columns: Array, rows: Array, reach: int, blur: int = 2
 ) -> tuple[float, float, float]:
-    """Offset that most of the predicted places have in common.
+    """Offset that most of the predicted positions have in common.
 
     Parameters
     ----------
@@ -85,14 +86,14 @@ def find_shift(
     columns, rows : ndarray
         (n,) predicted pixels, the first one's centre at 1.
     reach : int
-        Largest offset looked for, pixels.
+        Largest offset to search, pixels.
     blur : int
-        Offsets that differ by so many pixels between stars still add up.
+        Offsets of stars that differ by up to this many pixels still add up.
 
     Returns
     -------
     shift_columns, shift_rows : float
-        Pixels, to about one.
+        Pixels, accurate to about one.
     contrast : float
         Height of the peak over the stack's median, in robust standard deviations of the stack.
     """
@@ -114,7 +115,7 @@ def find_shift(
     spread = 1.4826 * np.median(np.abs(blurred - middle))
     top = np.unravel_index(np.argmax(blurred), blurred.shape)
     contrast = (blurred[top] - middle) / max(spread, 1e-6)
-    # The middle of the light in the window that won.
+    # Centre of light in the best window.
     piece = windows[top] - np.min(windows[top])
     offset = np.arange(width) - blur
     total = max(float(piece.sum()), 1e-12)
@@ -127,18 +128,18 @@ def find_shift(
 def match_field(
     pixels: Array, columns: Array, rows: Array, reach: int = 30, most: int = 600
 ) -> FieldMatch:
-    """Find the smooth offset of an image from predicted places of its stars.
+    """Find the smooth offset of an image from predicted positions of its stars.
 
     Parameters
     ----------
     pixels : ndarray
         (2078, 2136) int32, float32 or float64; not modified.
     columns, rows : ndarray
-        (n,) predicted pixels of stars, the brightest that do not saturate first.
+        (n,) predicted pixels of stars, in order of brightness, without stars that saturate.
     reach : int
-        Largest offset looked for, pixels.
+        Largest offset to search, pixels.
     most : int
-        Use so many of the stars.
+        Largest number of stars to use.
 
     Returns
     -------
@@ -165,7 +166,7 @@ def match_field(
     coefficients = np.zeros((2, 10))
     coefficients[:, 0] = first_x, first_y
     scatter, matched = np.inf, np.zeros(columns.size, dtype=bool)
-    # Each round looks closer around a better prediction, with a smoother field first.
+    # Each round searches more closely around a better prediction, with a more flexible field.
     for degree, near in ((1, 5), (1, 3), (2, 2), (3, 2)):
         u, v = (columns - 1069.0) / 1024.0, (rows - 1024.0) / 1024.0
         dx, dy = polynomial_values(coefficients, u, v, 3)

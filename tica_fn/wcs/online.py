@@ -1,6 +1,6 @@
-"""Star catalogues over the network: the TIC and Gaia DR3, by ``astroquery`` (optional).
+"""Star catalogues over the network: the TIC and Gaia DR3, through ``astroquery`` (optional).
 
-Nothing here is used unless it is asked for by name; everything else works without a network.
+They are used only if requested by name; everything else works without a network.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SOURCES = ("tic", "gaia")
 def fetch_catalog(
     source: str, ra: float, dec: float, radius: float = 9.0, faintest: float = 12.0
 ) -> StarCatalog:
-    """Fetch the stars around a direction.
+    """Download the stars around a direction.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def fetch_catalog(
         If the service can't be reached.
     """
     if source not in SOURCES:
-        raise ValueError(f"no catalogue {source!r} on the network: use one of {', '.join(SOURCES)}")
+        raise ValueError(f"no online catalogue {source!r}: use one of {', '.join(SOURCES)}")
     try:
         table = (
             _tic(ra, dec, radius, faintest) if source == "tic" else _gaia(ra, dec, radius, faintest)
@@ -56,8 +56,10 @@ def fetch_catalog(
         raise ImportError(
             "the package astroquery is not installed: pip install 'tica-fn[catalogs]'"
         ) from error
-    except Exception as error:  # the services raise errors of their own kinds
-        raise OSError(f"the {source} service can't be reached or refuses ({error})") from error
+    except Exception as error:  # Services raise their own kinds of errors.
+        raise OSError(
+            f"the {source} service can't be reached or refused the request ({error})"
+        ) from error
     epoch = 2000.0 if source == "tic" else 2016.0
     return catalog_of_table(table, epoch, name=source)
 

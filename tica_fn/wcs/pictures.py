@@ -1,4 +1,4 @@
-"""Pictures of solutions: differences over the CCD, and histories of many frames."""
+"""Pictures of solutions: differences over the CCD, and time series of many frames."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw_comparison(
     comparison : Comparison
         The differences.
     folder : path-like
-        Where the pictures go; made if needed.
+        Folder for the pictures; created if needed.
     names : tuple of str
         Names of the two solutions.
 
@@ -81,7 +81,7 @@ def draw_comparison(
 
 
 def _grid(comparison: Comparison) -> tuple[Any, Any] | None:
-    """Columns and rows of a full grid, row by row; None for scattered places such as stars."""
+    """Columns and rows of a full grid, row by row; None for scattered points such as stars."""
     columns, rows = np.unique(comparison.columns), np.unique(comparison.rows)
     full = np.meshgrid(columns, rows)
     if full[0].size != comparison.columns.size:
@@ -91,7 +91,7 @@ def _grid(comparison: Comparison) -> tuple[Any, Any] | None:
 
 
 def _some(comparison: Comparison) -> Any:
-    """Some four hundred of the places, evenly over the CCD, that there is room for arrows at."""
+    """About four hundred of the points, evenly over the CCD, so that arrows do not overlap."""
     grid = _grid(comparison)
     if grid is None:
         return slice(None, None, max(1, comparison.columns.size // 400))
@@ -101,14 +101,14 @@ def _some(comparison: Comparison) -> Any:
 
 
 def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
-    """Draw the history of many frames.
+    """Draw the solutions of many frames against time.
 
     Parameters
     ----------
     table : astropy.table.Table
         From `tica_fn.wcs.diagnose_headers`.
     folder : path-like
-        Where the picture goes; made if needed.
+        Folder for the picture; created if needed.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
     made = []
     for name, (keys, label) in pictures.items():
         figure, axes, place = _new(folder, 1)
-        # Where all stars are bright ones the second lies on the first.
+        # Smaller markers on top: if all stars are bright, the second series hides the first.
         for key, size in zip(keys, (8, 5, 3), strict=False):
             values = np.asarray(table[key], float)
             if key == "scale":
@@ -148,27 +148,27 @@ def draw_diagnostics(table: Any, folder: str | os.PathLike[str]) -> list[Path]:
 def draw_reference_stars(
     pixels: Array, stars: ReferenceStars, folder: str | os.PathLike[str], name: str = ""
 ) -> Path:
-    """Draw reference stars on the image that they were found in, with its 5 x 5 blocks.
+    """Draw reference stars on their reference image, with its 5 x 5 blocks.
 
     Parameters
     ----------
     pixels : ndarray
-        (2078, 2136) the image; not modified.
+        (2078, 2136) image; not modified.
     stars : ReferenceStars
         The stars.
     folder : path-like
-        Where the picture goes; made if needed.
+        Folder for the picture; created if needed.
     name : str
-        Name of the image, for the title and, with `wcs_refstars_`, of the picture.
+        Name of the image, for the title and the file name.
 
     Returns
     -------
     pathlib.Path
-        ``wcs_refstars.png``, or with the name.
+        ``wcs_refstars.png``, or ``wcs_refstars_<name>.png``.
     """
     figure, axes, place = _new(folder, 1)
     science = np.asarray(pixels[:2048, 44:2092], float)
-    # Eight pixels become one, by the brightest of them: stars stay to be seen.
+    # Blocks of 8 x 8 pixels are shown as their maximum, so that stars stay visible.
     shown = np.nanmax(np.where(np.isfinite(science), science, -np.inf).reshape(256, 8, 256, 8), 3)
     shown = shown.max(axis=1)
     fine = shown[np.isfinite(shown)]
@@ -222,5 +222,5 @@ def _frame(axes: Any, title: str) -> None:
 
 
 def _save(figure: Any, path: Path) -> Path:
-    # Without the program's version and date, equal pictures are equal files.
+    # Without matplotlib's version in the file, equal pictures are equal files.
     return save_figure(figure, path, dpi=DPI, metadata={"Software": None})

@@ -1,9 +1,9 @@
-"""Where a star should fall: the prediction of ``tess-point``, for many stars at once.
+"""Predicted pixels of stars: those of ``tess-point``, for many stars at once.
 
-tess-point walks through stars one by one in Python, at about a millisecond each.  Its map from
-sky to pixel is smooth, so here it is asked for one grid of places on the CCD and two polynomials
-are fitted to them, once; they follow it to a few thousandths of a pixel.  Aberration is applied
-here for the very time of the frame (tess-point has one time a sector).
+tess-point processes stars one by one in Python, at about a millisecond each.  Its map from sky to
+pixel is smooth, so two polynomials are fitted once to its results on a grid over the CCD; they
+agree with it to a few thousandths of a pixel.  Aberration is applied here for the time of the
+frame, while tess-point uses one time per sector.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Pointing(Record):
     Parameters
     ----------
     sector, camera, ccd : int
-        What it is a prediction for.
+        Sector, camera and CCD of the prediction.
     ra, dec : float
-        Direction that the polynomials are projected around, degrees (aberrated).
+        Tangent point of the polynomials, degrees (aberrated).
     velocity_km_s : ndarray
         (3,) float64: velocity of the observer, for the aberration.
     to_pixel, to_plane : ndarray
@@ -60,7 +60,7 @@ class Pointing(Record):
         Parameters
         ----------
         ra, dec : array_like
-            (n,) degrees, ICRS, proper motion applied.
+            (n,) degrees, ICRS, with proper motion applied.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class Pointing(Record):
         """
         columns, rows = self.pixels(ra, dec)
         across = np.abs(columns - 1068.5) <= 1024.0 + margin
-        # Far from the CCD the polynomials mean nothing: a cone around it counts first.
+        # Far from the CCD the polynomials are meaningless, so only a cone around it counts.
         near = separation(ra, dec, *(float(angle[0]) for angle in self.sky(1068.5, 1024.5))) < 10.0
         return np.asarray(across & (np.abs(rows - 1024.5) <= 1024.0 + margin) & near)
 
@@ -113,7 +113,7 @@ class Pointing(Record):
             DEGREE,
         )
         seen = plane_to_sky(xi, eta, self.ra, self.dec)
-        # The opposite velocity undoes the aberration to 0.002 arcsec; a second round is exact.
+        # The opposite velocity undoes the aberration to 0.002 arcsec; a second round is precise.
         ra, dec = aberrate(*seen, -self.velocity_km_s)
         again = aberrate(ra, dec, self.velocity_km_s)
         off = (seen[0] - again[0] + 180.0) % 360.0 - 180.0
@@ -121,14 +121,14 @@ class Pointing(Record):
 
 
 def sector_mid_time(sector: int) -> float:
-    """Middle of a sector as tess-point has it."""
+    """Middle of a sector, from tess-point."""
     return float(_sector_data(sector).midtimes[0])
 
 
 def earth_velocity(julian_date: float) -> Array:
-    """Velocity of the Earth about the barycentre: TESS moves within 4 km/s of it.
+    """Velocity of the Earth about the barycentre; that of TESS is within 4 km/s of it.
 
-    Gives (3,) km/s, equatorial axes of J2000.
+    Returns (3,) km/s, equatorial J2000 axes.
     """
     from astropy.coordinates import get_body_barycentric_posvel
     from astropy.time import Time
@@ -145,21 +145,21 @@ def predict_pointing(
     julian_date: float | None = None,
     velocity_km_s: ArrayLike | None = None,
 ) -> Pointing:
-    """Predict where stars of one sector, camera and CCD fall.
+    """Predict the pixels of stars for one sector, camera and CCD.
 
     Parameters
     ----------
     sector, camera, ccd : int
-        What to predict for.
+        Sector, camera and CCD.
     julian_date : float, optional
-        Time of the frame, TDB; the middle of the sector by default.
+        Time of the frame, TDB; by default the middle of the sector.
     velocity_km_s : array_like, optional
-        (3,) km/s: velocity of the spacecraft about the barycentre; the Earth's by default.
+        (3,) km/s: velocity of the spacecraft about the barycentre; by default the Earth's.
 
     Returns
     -------
     Pointing
-        The prediction, a pixel or so off, as tess-point is.
+        The prediction, accurate to about a pixel, like tess-point.
 
     Raises
     ------
@@ -195,18 +195,18 @@ def _sector_data(sector: int) -> Any:
     from tess_stars2px import TESS_Spacecraft_Pointing_Data
 
     known = [int(number) for number in TESS_Spacecraft_Pointing_Data.sectors]
-    # tess-point would print and end the process.
+    # tess-point itself would print a message and end the process.
     if int(sector) not in known:
         raise FrameError(
-            f"the installed tess-point knows no sector {sector} (it has {min(known)} to "
-            f"{max(n for n in known if n < 1000)}): give the right sector or update tess-point"
+            f"the installed tess-point does not know sector {sector}, only {min(known)} to "
+            f"{max(n for n in known if n < 1000)}: give the right sector or update tess-point"
         )
     return TESS_Spacecraft_Pointing_Data(trySector=int(sector))
 
 
 @cache
 def _fit_transform(sector: int, camera: int, ccd: int) -> tuple[float, float, Array, Array]:
-    """Ask tess-point for a grid of places, once, and fit polynomials both ways."""
+    """Fit polynomials in both directions to tess-point's results on a grid."""
     optics = _sector_data(sector).fpgObjs[0]
 
     def sky(column: float, row: float) -> tuple[float, float]:
@@ -221,7 +221,7 @@ def _fit_transform(sector: int, camera: int, ccd: int) -> tuple[float, float, Ar
     ra0, dec0 = sky(*REFERENCE_PIXEL)
     corners = [(1.0, 1.0), (2136.0, 1.0), (1.0, 2078.0), (2136.0, 2078.0)]
     plane = np.array([sky_to_plane(*sky(*corner), ra0, dec0) for corner in corners])
-    # A grid of 17 x 17 places that covers the CCD and a little more, between its corners.
+    # A grid of 17 x 17 points that covers the CCD and a little more.
     side = np.linspace(-0.02, 1.02, 17)
     u, v = (axis.ravel() for axis in np.meshgrid(side, side))
     weights = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])

@@ -1,12 +1,13 @@
-"""The fit of a solution to measured stars: robust, linear, its tangent point moved to CRPIX.
+"""Fit of a solution to measured stars: robust and linear, with the tangent point at CRPIX.
 
-The polynomials are sums of products of Chebyshev polynomials over the science area.  Those of
-degree five and more are held near zero, the more firmly the less the stars tell: a thousand
-stars do not feel it, and corners without stars stay sane.  (Held powers would bend the corners.)
+The polynomials are sums of products of Chebyshev polynomials over the science area.  Terms of
+degree five and more are constrained towards zero by a prior.  With a thousand stars it has no
+effect; with few it keeps corners without stars reasonable.  (A prior on powers would bend the
+corners.)
 
-Every round judges all stars afresh against others as bright, so that one that a worse fit had
-left out comes back.  Whole blocks are left out only if their stars disagree among themselves:
-where they agree, it is the polynomial that is wrong.
+In every round all stars are compared anew with others of similar brightness, so that a star left
+out by a worse fit can come back.  Whole blocks are left out only if their stars disagree with each
+other: if they agree, the polynomial is wrong.
 """
 
 from __future__ import annotations
@@ -33,38 +34,38 @@ from tica_fn.wcs.star_blocks import BLOCKS, block_of
 __all__ = ["DEGREE", "HIGHEST_DEGREE", "PlateFit", "check_degree", "fit_plate"]
 
 DEGREE = 7
-"""Degree that follows TESS's optics to some milliarcseconds; 6 is off by up to 0.4 arcsec."""
+"""Degree that fits TESS's optics to some milliarcseconds; 6 is off by up to 0.4 arcsec."""
 HIGHEST_DEGREE = 9
-"""The SIP convention has coefficients of one digit."""
+"""Highest degree of the SIP convention, whose keywords have one-digit powers."""
 CLIP_ARCSEC = 25.0
 CLIP_SIGMA = 5.0
 HUBER_SIGMA = 2.0
 MAGNITUDE_BINS = 30
 ROUNDS = 15
 SETTLED_DEG = 1e-12
-"""Constant of the polynomials from which on the tangent point is where it should be."""
+"""Constant term of the polynomials below which the tangent point has converged."""
 FLOOR_PIXELS = 0.005
-"""Added to every star's error, so that the brightest do not rule alone."""
+"""Added in quadrature to every star's error, so that the brightest stars do not dominate."""
 PRIOR_PIXELS = {5: 0.05, 6: 0.015, 7: 0.004, 8: 0.002, 9: 0.001}
-"""Sizes that Chebyshev coefficients are held to: some times those of TESS's optics."""
+"""Standard deviations of the prior on Chebyshev coefficients: a few times those of the optics."""
 AGREE_PIXELS = 0.02
-"""Scatter of a block's stars among themselves up to which they always agree."""
+"""Scatter of a block's stars below which they count as agreeing."""
 MIDDLE, HALF = (1068.5, 1024.5), 1024.0
 DEG_PER_PIXEL = PIXEL_ARCSEC / 3600.0
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class PlateFit(Record):
-    """A solution and how the stars lie about it.
+    """A solution and the residuals of its stars.
 
     Parameters
     ----------
     solution : Solution
-        The map.
+        The solution.
     used : ndarray
         (n,) bool: stars that were not clipped.
     residual_ra, residual_dec : ndarray
-        (n,) float64: catalogue less solution at the measured place, arcsec on the tangent plane.
+        (n,) float64: catalogue minus solution at the measured pixel, arcsec on the tangent plane.
     degree : int
         Degree that was fitted.
     """
@@ -92,30 +93,30 @@ def fit_plate(
     Parameters
     ----------
     columns, rows : array_like
-        (n,) measured pixels, the first one's centre at 1; NaN for stars that do not count.
+        (n,) measured pixels, the first one's centre at 1; NaN for stars to be ignored.
     ra, dec : array_like
-        (n,) catalogue, degrees, at the frame's date.
+        (n,) catalogue positions, degrees, at the frame's date.
     tmag : array_like
-        (n,) TESS magnitudes: residuals are clipped against those of stars as bright.
+        (n,) TESS magnitudes; clipping compares stars of similar magnitude.
     error : array_like
-        (n,) standard error of the places, pixels.
+        (n,) standard error of the measured pixels.
     hold : array_like, optional
         (n,) bool: stars that are never clipped.
     degree : int
-        Degree of the polynomials, 1 to 9; lowered when there are too few stars for it, or none
-        in a whole row or column of the 5 x 5 blocks.
+        Degree of the polynomials, 1 to 9; lowered if there are too few stars for it, or none in a
+        whole row or column of the 5 x 5 blocks.
     clip : bool
-        Whether to clip: at 25 arcsec, then at 5 robust standard deviations, round by round.
+        Whether to clip stars, in every round at 25 arcsec and at 5 robust standard deviations.
 
     Returns
     -------
     PlateFit
-        Solution and residuals; the SIP has the degree asked for, or 6 if that is more.
+        Solution and residuals; its SIP polynomials have the requested degree, but at least 6.
 
     Raises
     ------
     ValueError
-        If fewer than 6 stars have places, or there is no such degree.
+        If fewer than 6 stars are measured, or there is no such degree.
     """
     check_degree(degree)
     columns, rows = np.asarray(columns, float), np.asarray(rows, float)
@@ -125,7 +126,7 @@ def fit_plate(
     fine = np.isfinite(columns) & np.isfinite(rows) & np.isfinite(ra) & np.isfinite(dec)
     fine &= np.isfinite(error)
     if np.count_nonzero(fine) < 6:
-        raise ValueError(f"{np.count_nonzero(fine)} stars are too few to fit a solution to")
+        raise ValueError(f"{np.count_nonzero(fine)} stars are too few to fit a solution")
     order = max(degree, 6)
     blocks = block_of(np.where(fine, columns, CRPIX[0]), np.where(fine, rows, CRPIX[1]))
     degree = min(degree, _highest_degree(blocks[fine & ~held] if clip else blocks[fine]))
@@ -138,7 +139,10 @@ def fit_plate(
     centre = angles_of_vectors(unit_vectors(ra[fine], dec[fine]).mean(axis=0))
     crval = (float(centre[0]), float(centre[1]))
     crval, _ = _touch(terms[:, :3], weights, ra, dec, crval, 1, _prior(1), 2)
-    used, prior = fine, np.zeros(terms.shape[1])  # what is not to be judged is a map
+    used, prior = (
+        fine,
+        np.zeros(terms.shape[1]),
+    )  # Without clipping the points are a map to be followed.
     if clip:
         aim = np.stack(sky_to_plane(ra, dec, *crval))
         used, prior = _judge(terms, weights, aim, fine, held, tmag, blocks, degree)
@@ -156,9 +160,9 @@ def fit_plate(
 
 
 def check_degree(degree: int) -> None:
-    """Refuse what is no degree of SIP polynomials."""
+    """Refuse a degree that SIP polynomials cannot have."""
     if not 1 <= degree <= HIGHEST_DEGREE:
-        raise ValueError(f"no degree {degree}: SIP polynomials have 1 to {HIGHEST_DEGREE}")
+        raise ValueError(f"degree of SIP polynomials must be 1 to {HIGHEST_DEGREE}, not {degree}")
 
 
 def _judge(
@@ -171,7 +175,7 @@ def _judge(
     blocks: Array,
     degree: int,
 ) -> tuple[Array, Array]:
-    """Stars to be kept, and the prior as firm as their scatter makes it."""
+    """Stars to keep, and the prior scaled to their scatter."""
     used, soft, prior = fine, np.ones(fine.size), _prior(degree)
     seen: list[Array] = []
     for _ in range(ROUNDS):
@@ -186,7 +190,7 @@ def _judge(
         keep = _clip(residual * 3600.0, fine, held, tmag, blocks)
         if np.count_nonzero(keep) < 2 * terms.shape[1]:
             break
-        # Where it goes round in circles, any of the sets will do.
+        # If the rounds cycle between sets, any of them will do.
         if any(np.array_equal(keep, before) for before in seen):
             used = keep
             break
@@ -211,7 +215,7 @@ def _touch(
     prior: Array,
     rounds: int,
 ) -> tuple[tuple[float, float], Array]:
-    """Weighted least squares, moving the tangent point to where CRPIX looks."""
+    """Weighted least squares that moves the tangent point to the direction of CRPIX."""
     to_powers = _powers(degree)
     plane = np.zeros((2, terms.shape[1]))
     for k in range(rounds):
@@ -226,21 +230,21 @@ def _touch(
 
 
 def _highest_degree(blocks: Array) -> int:
-    """Degree that may be fitted where whole rows or columns of blocks are empty."""
+    """Highest degree to fit, given how many whole rows or columns of blocks are empty."""
     count = np.bincount(blocks, minlength=BLOCKS * BLOCKS).reshape(BLOCKS, BLOCKS)
     empty = max(int(BLOCKS - np.count_nonzero(count.any(axis=axis))) for axis in (0, 1))
     return (HIGHEST_DEGREE, 6, 5, 4, 3)[min(empty, 4)]
 
 
 def _prior(degree: int) -> Array:
-    """Inverse variances that hold the highest terms near zero, on the scale of the weights."""
+    """Inverse variances of the prior on the highest terms, on the scale of the weights."""
     width = [PRIOR_PIXELS.get(d, np.inf) for d in range(degree + 1) for _ in range(d + 1)]
     return (1.0 / (np.array(width) * DEG_PER_PIXEL)) ** 2
 
 
 @cache
 def _powers(degree: int) -> Array:
-    """Matrix that takes Chebyshev coefficients to those of powers of ``(pixel - CRPIX) / SCALE``.
+    """Matrix from Chebyshev coefficients to those of powers of ``(pixel - CRPIX) / SCALE``.
 
     (terms, terms) float64.
     """
@@ -256,7 +260,7 @@ def _powers(degree: int) -> Array:
 
 
 def _clip(arcsec: Array, fine: Array, held: Array, tmag: Array, blocks: Array) -> Array:
-    """Stars within 25 arcsec, and within 5 robust sigma of stars of like magnitude."""
+    """Stars within 25 arcsec, and within 5 robust sigma of stars of similar magnitude."""
     keep: Array = fine & ((np.hypot(*arcsec) < CLIP_ARCSEC) | held)
     free = np.flatnonzero(keep & ~held)
     if free.size < 20:
@@ -269,7 +273,7 @@ def _clip(arcsec: Array, fine: Array, held: Array, tmag: Array, blocks: Array) -
 
 
 def _restore_blocks(keep: Array, arcsec: Array, free: Array, blocks: Array) -> None:
-    """Take stars back into blocks that would lose most, where they agree among themselves."""
+    """Restore clipped stars of blocks that would lose most of theirs, if these agree."""
     total = np.bincount(blocks[free], minlength=BLOCKS * BLOCKS)
     kept = np.bincount(blocks[free], keep[free], minlength=BLOCKS * BLOCKS)
     for block in np.flatnonzero((total >= 4) & (kept < 0.5 * total)):

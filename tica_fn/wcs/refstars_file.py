@@ -1,4 +1,4 @@
-"""Files of reference stars: the HDF5 of TICA, as published at MAST, and ECSV."""
+"""Files of reference stars: TICA's HDF5, as published at MAST; and tables for ECSV."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DATASETS = {
     "aperturerows": "aperture_rows",
 }
 _ERROR = "position_error_arcsec"
-"""Attribute of ``ras``: other readers see the datasets that they know."""
+"""Attribute of the dataset ``ras``, so that other readers find only the datasets they know."""
 _SINCE_1_1 = ("aperturecols", "aperturerows")
 
 
@@ -43,8 +43,8 @@ def read_reference_stars(path: str | os.PathLike[str]) -> ReferenceStars:
     Parameters
     ----------
     path : path-like
-        HDF5 of this package or of TICA; files older than TICA 1.1 lack the apertures and the
-        limits of the isolation test, which become the rounded places and TICA's limits.
+        HDF5 file of this package or of TICA.  Files older than TICA 1.1 lack the apertures and the
+        limits of the isolation test; rounded positions and TICA's limits are used instead.
 
     Returns
     -------
@@ -72,16 +72,16 @@ def read_reference_stars(path: str | os.PathLike[str]) -> ReferenceStars:
             raise BadFileError(f"{path}: damaged HDF5 file ({error})") from error
     for key, column in found.items():
         if column.dtype.kind not in "iuf":
-            raise BadFileError(f"{path}: {key} holds no numbers ({column.dtype})")
+            raise BadFileError(f"{path}: {key} does not hold numbers, but {column.dtype}")
     missing = [key for key in _DATASETS if key not in found and key not in _SINCE_1_1]
     if missing:
-        raise BadFileError(f"{path}: no reference stars, it lacks {', '.join(missing)}")
+        raise BadFileError(f"{path}: not a file of reference stars: no {', '.join(missing)}")
     for new, old in zip(_SINCE_1_1, ("obscols", "obsrows"), strict=True):
         found.setdefault(new, np.rint(found[old]))
     shapes = {array.shape for array in found.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) != 1:
-        raise BadFileError(f"{path}: its columns of reference stars differ in length")
-    # A star without any wing, on a background of nothing, has an infinite contrast.
+        raise BadFileError(f"{path}: columns of reference stars differ in length")
+    # A star without wings on a background of 0 has an infinite contrast.
     broken = [
         key
         for key, array in found.items()
@@ -101,14 +101,14 @@ def read_reference_stars(path: str | os.PathLike[str]) -> ReferenceStars:
 
 
 def write_reference_stars(stars: ReferenceStars, path: str | os.PathLike[str]) -> None:
-    """Write reference stars as TICA does, whole or not at all.
+    """Write reference stars in TICA's format, completely or not at all.
 
     Parameters
     ----------
     stars : ReferenceStars
         The stars.
     path : path-like
-        File to make; one that is there is replaced.
+        File to write; an existing file is replaced.
 
     Raises
     ------
@@ -117,9 +117,9 @@ def write_reference_stars(stars: ReferenceStars, path: str | os.PathLike[str]) -
     """
     import h5py
 
-    # Files in memory that are open at a time, by threads, must differ in name.
+    # In-memory files that threads have open at once must differ in name.
     name = f"stars-{threading.get_ident()}"
-    # In memory: what is written is the whole file, and no lock is asked of its file system.
+    # In memory, so that the file is written in one go and HDF5 does not lock it.
     with h5py.File(name, "w", driver="core", backing_store=False, track_order=False) as file:
         for key, field in _DATASETS.items():
             file.create_dataset(key, data=_plain(getattr(stars, field)), compression="gzip")
@@ -143,8 +143,8 @@ def reference_stars_table(stars: ReferenceStars) -> Any:
     Returns
     -------
     astropy.table.QTable or astropy.table.Table
-        One row a star, columns named as the fields of `ReferenceStars`; ``write(path,
-        format="ascii.ecsv")`` keeps everything.
+        One row per star, with columns named like the fields of `ReferenceStars`; ``write(path,
+        format="ascii.ecsv")`` keeps all of it.
     """
     from astropy.table import Table
 

@@ -1,9 +1,9 @@
-"""A World Coordinate Solution: tangent plane, linear terms and SIP polynomials.
+"""A world coordinate solution: tangent plane, linear terms and SIP polynomials.
 
 ``u = column - CRPIX1``, ``v = row - CRPIX2`` (pixels of the full readout, the first one's centre at
 1); ``U = u + sum A_ij u**i v**j``, ``V = v + sum B_ij u**i v**j``; intermediate coordinates
-``CD @ (U, V)`` in degrees on the plane that touches the sky at CRVAL.  Shupe et al. 2005 (ASPC
-347, 491); Calabretta & Greisen 2002 (A&A 395, 1077).
+``CD @ (U, V)`` in degrees on the plane tangent to the sky at CRVAL.  Sources: Shupe et al. 2005
+(ASPC 347, 491); Calabretta & Greisen 2002 (A&A 395, 1077).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["CRPIX", "PIXEL_ARCSEC", "SCALE", "Solution", "make_solution", "sip_s
 CRPIX = (1069.0, 1024.0)
 PIXEL_ARCSEC = 21.0
 SCALE = 1060.0
-"""Pixels from the reference pixel are divided by this before they are raised to powers."""
+"""Pixel offsets are divided by this before they are raised to powers."""
 
 
 def _pair(value: ArrayLike) -> tuple[float, float]:
@@ -43,11 +43,11 @@ class Solution(Record):
     crpix : tuple of float
         Reference pixel, the first pixel's centre at 1.
     cd : ndarray
-        (2, 2) float64: degrees a pixel.
+        (2, 2) float64: degrees per pixel.
     a, b : ndarray
         (order + 1, order + 1) float64: ``A_i_j`` and ``B_i_j``, zero for i + j below 2.
     ap, bp : ndarray
-        (order + 1, order + 1) float64: the inverse's ``AP_i_j`` and ``BP_i_j``, zero at i = j = 0.
+        (order + 1, order + 1) float64: ``AP_i_j`` and ``BP_i_j`` of the inverse, zero at i = j = 0.
     """
 
     crval: tuple[float, float] = attrs.field(converter=_pair)
@@ -94,7 +94,7 @@ class Solution(Record):
         -------
         columns, rows : ndarray
             (n,) float64: pixels of the full readout, the first one's centre at 1; NaN for
-            directions more than some degrees off the CCD, where the polynomials mean nothing.
+            directions more than some degrees off the CCD, where the polynomials are meaningless.
         """
         plane = np.stack(sky_to_plane(np.atleast_1d(ra), np.atleast_1d(dec), *self.crval))
         bent = np.linalg.solve(self.cd, plane)
@@ -116,12 +116,12 @@ class Solution(Record):
         return np.asarray(polynomial_values(np.stack(terms), u / SCALE, v / SCALE, n))
 
     def to_astropy(self) -> Any:
-        """Make the same solution as `astropy.wcs.WCS`.
+        """Convert the solution to `astropy.wcs.WCS`.
 
         Returns
         -------
         astropy.wcs.WCS
-            With SIP; its shape is the full readout.
+            The same solution with SIP; its shape is the full readout.
         """
         from astropy.wcs import WCS, Sip
 
@@ -156,7 +156,7 @@ def _square(flat: Array, order: int) -> Array:
 
 
 def make_solution(crval: ArrayLike, plane: Array, order: int, crpix: ArrayLike = CRPIX) -> Solution:
-    """Make a solution of fitted polynomials of the tangent plane.
+    """Make a solution from fitted polynomials of the tangent plane.
 
     `crval`: (2,) tangent point, degrees; `plane`: (2, terms) float64; `crpix`: (2,) reference
     pixel.
@@ -170,9 +170,9 @@ def make_solution(crval: ArrayLike, plane: Array, order: int, crpix: ArrayLike =
 
 
 def sip_solution(crval: ArrayLike, crpix: ArrayLike, cd: Array, a: Array, b: Array) -> Solution:
-    """Make a solution of its forward map; the inverse polynomials are fitted to it.
+    """Make a solution from its forward map, to which the inverse polynomials are fitted.
 
-    `crval, crpix`: (2,); `cd`: (2, 2) degrees a pixel; `a, b`: (order + 1, order + 1) float64.
+    `crval, crpix`: (2,); `cd`: (2, 2) degrees per pixel; `a, b`: (order + 1, order + 1) float64.
     """
     order = a.shape[0] - 1
     inverse = _invert(np.stack([_flat(a, order), _flat(b, order)]), order)
@@ -190,7 +190,7 @@ def sip_solution(crval: ArrayLike, crpix: ArrayLike, cd: Array, a: Array, b: Arr
 def _invert(distortion: Array, order: int) -> Array:
     """Polynomials of (U, V) that give u - U and v - V, over the readout and a little more."""
     side = 27
-    # Chebyshev places: the fit's largest error, not its mean one, is what is kept small.
+    # At Chebyshev nodes the least-squares fit keeps the largest error small.
     place = np.cos(np.pi * (np.arange(side) + 0.5) / side) * 1.01
     u, v = (axis.ravel() for axis in np.meshgrid(place, place))
     bent = polynomial_values(distortion, u, v, order) / SCALE

@@ -1,7 +1,6 @@
-"""Which cards and which table of a file change as a solution is put in it.
+"""Write a solution into a file: header cards and table of stars.
 
-Nothing in it depends on the clock or on what an earlier run left, so a second run makes the same
-bytes.
+The result does not depend on the clock or on earlier runs, so a second run writes the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from tica_fn.fits.image_file import ImageFile
 from tica_fn.fits.update import extension_name, update_file
 from tica_fn.immutable import Array
 
-if TYPE_CHECKING:  # `calibrate` has no use for the fit that these bring along.
+if TYPE_CHECKING:  # These import the fit, which `calibrate` does not need.
     from tica_fn.wcs.cards import Card
     from tica_fn.wcs.frame_fit import FrameSolution
 
@@ -64,7 +63,7 @@ def update_image(
     *,
     fitted: FrameSolution | None = None,
 ) -> Path:
-    """Write an image file with a solution in its header and a table of stars at its end.
+    """Write an image file with a solution in its header and a table of stars at the end.
 
     Parameters
     ----------
@@ -73,15 +72,15 @@ def update_image(
     cards : sequence of tuple
         Keyword, value and comment, for the header of the image.
     stars : mapping of str to ndarray
-        Columns of the table ``WCS_STARS``, which replaces one that is there.
+        Columns of the table ``WCS_STARS``, which replaces an existing one.
     history : sequence of str
-        HISTORY lines, for the primary header; they replace those of an earlier run.  COMMENT
-        lines where the image is there, and what was said of it before is no HISTORY either.
+        HISTORY lines for the primary header, which replace those of an earlier run.  If the primary
+        HDU holds the image and has no HISTORY, they are written as COMMENT.
     target : path-like, optional
-        File to write; the image's own by default.
+        File to write; by default the image's own.
     fitted : FrameSolution, optional
-        What was fitted: the cards are read back from the bytes that are to be written, and must
-        give it at its stars and over a grid to 0.001 arcsec.
+        The fitted solution: the cards are read back from the bytes to be written, and must agree
+        with it to 0.001 arcsec at its stars and over a grid.
 
     Returns
     -------
@@ -91,8 +90,8 @@ def update_image(
     Raises
     ------
     BadFileError
-        If what was written is not what it should be, or the cards would not give the solution
-        that was fitted; the old file is untouched then.
+        If the written file is not as it should be, or the cards do not agree with the fitted
+        solution; the old file is then unchanged.
     OSError
         If it can't be written.
     """
@@ -105,7 +104,7 @@ def update_image(
         table=_table(stars),
     )
     changes = put_solution(made, image.hdus, image.image)
-    # A tile-compressed or plain file is written as it is, one that was gzipped is so again.
+    # Tile compression and gzip compression of the file are kept.
     zipped = image.gzipped if target is None else is_gzip_name(path)
 
     def check(number: int, header: bytes) -> None:
@@ -130,7 +129,7 @@ def update_image(
 
 @attrs.frozen(kw_only=True, eq=False)
 class WrittenSolution:
-    """A solution as it stands in a file: cards of the two headers, history, table of stars."""
+    """A solution as stored in a file: cards of the two headers, history, table of stars."""
 
     here: Cards
     primary: Cards
@@ -139,7 +138,7 @@ class WrittenSolution:
 
 
 def written_solution(hdus: Sequence[RawHDU], image: int) -> WrittenSolution | None:
-    """Find the solution that a file holds; None where none was fitted."""
+    """Find the solution in a file; None if there is none."""
     table = next((hdu for hdu in hdus if extension_name(hdu) == STARS_NAME), None)
     if table is None:
         return None
@@ -159,7 +158,7 @@ def written_solution(hdus: Sequence[RawHDU], image: int) -> WrittenSolution | No
 def put_solution(
     solution: WrittenSolution, hdus: Sequence[RawHDU], image: int
 ) -> dict[int, Callable[[Cards], Cards]]:
-    """What becomes of the headers of a file that takes over a solution."""
+    """Changes to the headers of a file, by HDU, that put a solution in it."""
     cards = {0: solution.primary, image: solution.here}
     bare = not hdus[0].header["NAXIS"]
     return {
@@ -171,10 +170,10 @@ def put_solution(
 def _places(image: ImageFile, cards: Sequence[Card]) -> tuple[list[Card], list[Card]]:
     """Cards for the image's header, and those for the primary header.
 
-    Products in SPOC's layout have one list of cards in the image's header, whatever the degree:
-    coefficients beyond it are 0, and what has no place there goes in the primary header, but for
-    the map itself.  They are told by what only they have: the steps in the primary header, and a
-    place for the degree before anything was fitted.
+    The image's header of products in SPOC's layout has the same keywords for every degree:
+    coefficients beyond it are 0.  Cards without a keyword there go to the primary header, except
+    those of the map itself.  Such products are recognised by the number of steps in the primary
+    header and a keyword for the degree in the image's header.
     """
     header = image.hdus[image.image].header
     if not image.image or "NSTEPS" not in image.hdus[0].header or "WCSDEG" not in header:
@@ -188,7 +187,7 @@ def _places(image: ImageFile, cards: Sequence[Card]) -> tuple[list[Card], list[C
 
 
 def _changed(kept: Cards, cards: Cards, history: Sequence[str], bare: bool) -> Cards:
-    """Cards of a header with some set and the history of earlier runs replaced."""
+    """Set cards of a header, and replace the history of earlier runs."""
     if cards:
         kept = _set_cards(kept, cards)
     if history:
@@ -200,17 +199,17 @@ def _changed(kept: Cards, cards: Cards, history: Sequence[str], bare: bool) -> C
 
 
 def _set_cards(kept: Cards, cards: Cards) -> Cards:
-    """Replace cards where they stand and append new ones.
+    """Replace cards in place and append new ones.
 
-    The cards of the map itself stand together, WCSAXES first as the standard wants; unless all
-    of them are there already they are taken out and appended.
+    The cards of the map stay together, with WCSAXES first as the standard requires; unless all of
+    them exist already, they are removed and appended.
     """
     texts = dict(cards)
     present = {key for key, _ in kept}
     unwanted = set()
-    if "DATE-OBS" in present:  # SPOC's headers have dates of their own, in UTC
+    if "DATE-OBS" in present:  # SPOC's headers have their own dates, in UTC.
         unwanted |= {"DATE-BEG", "DATE-END"}
-    if not present & {"INT_TIME", "EXPOSURE", "EXPTIME"}:  # the exposure is not known
+    if not present & {"INT_TIME", "EXPOSURE", "EXPTIME"}:  # The exposure is not known.
         unwanted.add("EXPTIME")
     texts = {key: text for key, text in texts.items() if key not in unwanted}
     if not all(key in present for key in texts if _MAP.fullmatch(key)):
@@ -226,7 +225,7 @@ def _set_cards(kept: Cards, cards: Cards) -> Cards:
         else:
             out.append((key, text))
     added = [(key, text) for key, text in texts.items() if key not in seen]
-    # WCSAXES comes before all other keywords of a WCS, those of the physical one included.
+    # WCSAXES must precede all other WCS keywords, including those of the physical one.
     place = next((n for n, (key, _) in enumerate(out) if _PHYSICAL.fullmatch(key)), len(out))
     return [*out[:place], *added, *out[place:]]
 

@@ -24,9 +24,9 @@ LIGHT_KM_S = 299792.458
 
 
 def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> Array:
-    """Make unit vectors of directions.
+    """Unit vectors of directions.
 
-    `ra, dec`: (n,) degrees; gives (n, 3) float64.
+    `ra, dec`: (n,) degrees; returns (n, 3) float64.
     """
     a, d = np.deg2rad(np.asarray(ra, float)), np.deg2rad(np.asarray(dec, float))
     return np.stack([np.cos(a) * np.cos(d), np.sin(a) * np.cos(d), np.sin(d)], axis=-1)
@@ -35,7 +35,7 @@ def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> Array:
 def angles_of_vectors(vectors: Array) -> tuple[Array, Array]:
     """Right ascension and declination of vectors of any length.
 
-    `vectors`: (n, 3) float64; gives `ra, dec` (n,) degrees.
+    `vectors`: (n, 3) float64; returns `ra, dec`, (n,) degrees.
     """
     x, y, z = np.moveaxis(np.asarray(vectors, float), -1, 0)
     ra = np.rad2deg(np.arctan2(y, x)) % 360.0
@@ -43,13 +43,13 @@ def angles_of_vectors(vectors: Array) -> tuple[Array, Array]:
 
 
 def separation(ra_a: ArrayLike, dec_a: ArrayLike, ra_b: ArrayLike, dec_b: ArrayLike) -> Array:
-    """Angle between directions, good for small angles too."""
+    """Angle between directions in degrees, accurate for small angles too."""
     chord = np.linalg.norm(unit_vectors(ra_a, dec_a) - unit_vectors(ra_b, dec_b), axis=-1)
     return np.asarray(np.rad2deg(2.0 * np.arcsin(np.clip(chord / 2.0, 0.0, 1.0))))
 
 
 def sky_to_plane(ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float) -> tuple[Array, Array]:
-    """Project directions on the plane that touches the sphere at (ra0, dec0)."""
+    """Project directions on the plane tangent to the sphere at (ra0, dec0)."""
     a = np.deg2rad(np.asarray(ra, float) - ra0)
     d, d0 = np.deg2rad(np.asarray(dec, float)), np.deg2rad(dec0)
     cos_d = np.cos(d)
@@ -73,8 +73,8 @@ def plane_to_sky(xi: ArrayLike, eta: ArrayLike, ra0: float, dec0: float) -> tupl
 def aberrate(ra: ArrayLike, dec: ArrayLike, velocity_km_s: ArrayLike) -> tuple[Array, Array]:
     """Directions as a moving observer sees them.
 
-    `ra, dec`: (n,) degrees, as seen by an observer at rest in the barycentre; `velocity_km_s`: (3,)
-    km/s; gives `ra, dec` (n,) degrees.
+    `ra, dec`: (n,) degrees, as seen by an observer at rest at the barycentre; `velocity_km_s`: (3,)
+    km/s; returns `ra, dec`, (n,) degrees.
     """
     n = unit_vectors(ra, dec)
     beta = np.asarray(velocity_km_s, float) / LIGHT_KM_S

@@ -1,4 +1,4 @@
-"""The 5 x 5 blocks that the science area is divided in."""
+"""The 5 x 5 blocks of the science area."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ BLOCKS = 5
 
 
 def block_of(columns: ArrayLike, rows: ArrayLike) -> Array:
-    """Block of the science area that a pixel lies in, 5 * row block + column block.
+    """Block of the science area in which a pixel lies, 5 * row block + column block.
 
-    `columns, rows`: (n,) pixels of the full readout, the first one's centre at 1; gives (n,) int64.
+    `columns, rows`: (n,) pixels of the full readout, first centre at 1; returns (n,) int64.
     """
     across = np.floor((np.asarray(columns, float) - 44.5) / 2048.0 * BLOCKS)
     up = np.floor((np.asarray(rows, float) - 0.5) / 2048.0 * BLOCKS)

@@ -1,4 +1,4 @@
-"""Reference stars of many CCDs in one folder, named as at MAST or as TICA names them."""
+"""Reference stars of many CCDs in one folder, with file names as at MAST or in TICA."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _NAMES = (
 
 
 def stars_name(sector: int, camera: int, ccd: int) -> str:
-    """Name of a file of reference stars, as at MAST."""
+    """Name of a file of reference stars at MAST."""
     return f"hlsp_tica_tess_ffi_s{sector:04d}-cam{camera}-ccd{ccd}_tess_v01_cat.h5"
 
 
 class StarFolder:
-    """Reference stars of frames' own CCDs, each file read once, by threads too."""
+    """Finds the reference stars of a frame's CCD; reads each file once; safe for threads."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
@@ -44,8 +44,8 @@ class StarFolder:
                     self._files.setdefault((sector, camera, ccd), []).append(path)
         if not self._files:
             raise AstrometryError(
-                f"{self.folder}: no reference stars named as at MAST (such as "
-                f"{stars_name(35, 1, 1)}) or as TICA's (reftica_s35_1-1.h5) in this folder"
+                f"{self.folder}: no reference stars in this folder, with names as at MAST "
+                f"({stars_name(35, 1, 1)}) or in TICA (reftica_s35_1-1.h5)"
             )
 
     def path_for(self, frame: Frame) -> Path:
@@ -62,7 +62,7 @@ class StarFolder:
             raise FrameError(f"no reference stars of {what} in {self.folder}")
         if len(of_ccd) > 1:
             raise FrameError(
-                f"its sector is not known, and {self.folder} has reference stars of {what} of "
+                f"the sector is not known, and {self.folder} has reference stars of {what} for "
                 f"sectors {', '.join(map(str, sorted(of_ccd)))}"
             )
         (paths,) = of_ccd.values()

@@ -1,7 +1,7 @@
-"""Corrections of a frame's times, each by name and recorded; the raw values stay in its header.
+"""Corrections of a frame's times; the frame records their names, and its header the raw values.
 
-What they are stands in `tica_fn.clock`.  The light travel time is that of the direction that the
-CCD's reference pixel looks in.  Over a CCD it varies by minutes: for one star use
+`tica_fn.clock` explains them.  The light travel time is that for the direction of the CCD's
+reference pixel.  It varies by minutes over a CCD: for a single star use
 `tica_fn.wcs.barycentric_time`.
 """
 
@@ -30,23 +30,23 @@ def correct_times(frame: Frame, names: Iterable[str], state: Any = None) -> Fram
     frame : Frame
         Frame with its times; not modified.
     names : iterable of str
-        Corrections, of ``"spoc"``, ``"poc"``, ``"poc-documented"``, ``"ccd"``, ``"barycenter"``;
-        the last always acts last.
+        Corrections: ``"spoc"``, ``"poc"``, ``"poc-documented"``, ``"ccd"`` or ``"barycenter"``,
+        which is always applied last.
     state : array_like, optional
-        (3,) or (6,) position of the spacecraft from the barycentre, km, at mid exposure; that of
-        the frame's header (``TESS_X``...) by default.
+        (3,) or (6,) position of the spacecraft from the barycentre, km, at mid exposure; by default
+        that in the frame's header (``TESS_X``...).
 
     Returns
     -------
     Frame
-        New frame with corrected `times`; its `steps` name the corrections, and its header, with
-        the raw values, is the same.
+        New frame with corrected `times`, and with the corrections among its `steps`; its header
+        keeps the raw values.
 
     Raises
     ------
     FrameError
-        If the frame has no times, a correction was made before, is not for this kind of file or
-        not needed by it, or position or direction are not known.
+        If the frame has no times; if a correction was made before, is not for this kind of file, or
+        is not needed; or if position or direction are not known.
 
     Notes
     -----
@@ -67,7 +67,7 @@ def correct_times(frame: Frame, names: Iterable[str], state: Any = None) -> Fram
     unknown = wanted - set(TIME_CORRECTIONS)
     if unknown:
         raise ValueError(
-            f"no such correction of times: {', '.join(sorted(unknown))}; there are "
+            f"no such time correction: {', '.join(sorted(unknown))}; use "
             f"{', '.join(TIME_CORRECTIONS)}"
         )
     for name in (name for name in TIME_CORRECTIONS if name in wanted):
@@ -78,7 +78,7 @@ def correct_times(frame: Frame, names: Iterable[str], state: Any = None) -> Fram
 def _corrected(frame: Frame, name: str, state: Any) -> Frame:
     times = frame.times
     if times is None:
-        raise FrameError(f"{frame.name}: the frame has no times that could be corrected")
+        raise FrameError(f"{frame.name}: the frame has no times to correct")
     correction = TIME_CORRECTIONS[name]
     check_correction(frame.name, name, frame.steps, frame.header)
     if name == "barycenter":
@@ -100,11 +100,11 @@ def _corrected(frame: Frame, name: str, state: Any) -> Frame:
 def check_correction(
     file: str, name: str, steps: tuple[str, ...], header: Mapping[str, Any]
 ) -> None:
-    """Refuse a correction that was made before, or that a file's header has no need of."""
+    """Refuse a correction that was made before or that a file does not need."""
     correction = TIME_CORRECTIONS[name]
     for made in (name, *correction.instead):
         if CORRECTION_STEP + made in steps:
-            raise FrameError(f"{file}: its times were corrected for {made} before")
+            raise FrameError(f"{file}: times were corrected for {made} before")
     if why := correction.refused(header):
         raise FrameError(f"{file}: correction {name} {why}")
 
@@ -127,12 +127,14 @@ def _barycentric(frame: Frame, times: Times, state: Any) -> Times:
 
 
 def _direction(frame: Frame) -> tuple[float, float]:
-    """Where the CCD's reference pixel looks: by its WCS, else by its sector's pointing."""
+    """Direction of the CCD's reference pixel from its WCS, else from the sector's pointing."""
     ra, dec = frame.header.get("CRVAL1"), frame.header.get("CRVAL2")
     if isinstance(ra, int | float) and isinstance(dec, int | float):
         return float(ra), float(dec)
     if frame.sector is None:
-        raise FrameError(f"{frame.name}: neither a WCS nor the sector tell where the CCD looks")
+        raise FrameError(
+            f"{frame.name}: neither WCS nor sector give the direction for the light travel time"
+        )
     from tica_fn.wcs.pointing import predict_pointing
 
     right, up = predict_pointing(frame.sector, frame.camera, frame.ccd).sky(

@@ -2,7 +2,7 @@
 
 A module here offers ``add(subparsers)``, which declares its arguments and names the function to
 run with ``parser.set_defaults(run=...)``; that function takes the parsed arguments and returns
-the exit code.  Modules import what they need inside that function, so that ``--help`` is quick.
+the exit code.  Modules import what they need inside that function, so that ``--help`` is fast.
 """
 
 __all__ = ["NAMES"]
@@ -28,4 +28,4 @@ NAMES = (
     "demo",
     "info",
 )
-"""Order in which ``tica-fn --help`` lists them."""
+"""Names of the modules, in the order of ``tica-fn --help``."""

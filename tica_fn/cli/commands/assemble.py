@@ -14,25 +14,23 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "assemble",
-        help="put the CCDs of cameras together",
-        description="Put files of single CCDs, raw (<stem>_ccd<d>.fits) or calibrated "
-        "(<stem>_ccd<d>.cal.fits), together to camera frames <stem>.fits and <stem>.cal.fits. "
-        "All four CCDs of each are wanted.",
+        help="join single CCDs to camera frames",
+        description="Join files of single CCDs, raw (<stem>_ccd<d>.fits) or calibrated "
+        "(<stem>_ccd<d>.cal.fits), to camera frames <stem>.fits and <stem>.cal.fits. "
+        "Each needs all four CCDs.",
     )
     add_files(parser, "CCDs in any order")
     add_outdir(parser)
     parser.add_argument(
-        "--compress", choices=("none", "gzip"), default="none", help="how outputs are packed"
+        "--compress", choices=("none", "gzip"), default="none", help="compression of the outputs"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace outputs that are there already"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     add_jobs(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Assemble the files and say what became of them."""
+    """Assemble the files and report the outcomes."""
     from tica_fn.products.split import Assembly, assemble_file, sorted_by_camera
 
     inputs = inputs_of(

@@ -26,7 +26,7 @@ def add(subparsers: Any) -> None:
         "calibrate",
         help="calibrate raw full-frame images and target pixel files",
         description="Calibrate raw files. Each FILE gives <stem>.cal.fits in the output folder, "
-        "whole or not at all. Exit code 0 only if every file was done or was done before.",
+        "complete or not at all. Exit code 0 only if every file is done, now or earlier.",
     )
     add_files(parser, "raw FITS files")
     add_outdir(parser)
@@ -37,7 +37,7 @@ def add(subparsers: Any) -> None:
 
 
 def add_batch_options(parser: Any) -> None:
-    """Declare which models are taken, and how many files are done by whom."""
+    """Declare the options of models, jobs, cluster, compression and existing outputs."""
     parser.add_argument(
         "--caldir", type=local, required=True, metavar="DIR", help="folder of calibration models"
     )
@@ -45,14 +45,14 @@ def add_batch_options(parser: Any) -> None:
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="let the workers of a dask.distributed cluster do it, which see the same folders",
+        help="use the workers of a dask.distributed cluster, which must see the same folders",
     )
     parser.add_argument(
         "--compress",
         choices=("none", "gzip", "rice", "gzip2"),
         default="none",
-        help="how outputs are packed: gzip whole, or tile-compressed FITS (.fz), rice with the "
-        "pixels rounded to a sixteenth of the read noise, gzip2 lossless (none)",
+        help="compression of the outputs: none (default), gzip (whole file), or tile-compressed "
+        "FITS (.fz): rice rounds pixels to a sixteenth of the read noise, gzip2 is lossless",
     )
     parser.add_argument(
         "--without",
@@ -60,21 +60,19 @@ def add_batch_options(parser: Any) -> None:
         choices=STANDARD_PLACES,
         default=[],
         metavar="STEP",
-        help=f"leave a step out ({', '.join(STANDARD_PLACES)}); may be given several times",
+        help=f"leave a step out ({', '.join(STANDARD_PLACES)}); can be repeated",
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="make outputs anew that are there already"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="make existing outputs again")
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="read outputs that are there already whole, those too that nobody touched since they "
-        "were made or verified",
+        help="verify every existing output completely, even if neither it nor its input changed "
+        "since it was made or verified",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Calibrate the files and say what became of them."""
+    """Calibrate the files and report the outcomes."""
     from tica_fn.products.known import KnownProducts
 
     files = () if args.ephemeris is None else (args.ephemeris,)
@@ -105,7 +103,7 @@ _NOT_OF_PRODUCTS = {
     *("files", "list", "jobs", "scheduler", "overwrite", "verify", "debug", "run", "parser"),
     *("outdir", "caldir"),
 }
-"""Arguments that do not change what the product of a file is."""
+"""Arguments that do not affect the product of a file."""
 
 
 def _calibrated(
@@ -122,11 +120,11 @@ def _calibrated(
     from tica_fn.fits.model_files import check_folder
     from tica_fn.fits.provenance import date_card
 
-    date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
+    date_card()  # Refuses a bad SOURCE_DATE_EPOCH before other packages fail on it.
     from tica_fn.products.raw_files import calibrate_file
 
     job = job_of(args)
-    if any(source.exists() for source in left):  # Else that is what there is to say.
+    if any(source.exists() for source in left):  # Otherwise the missing files are the error.
         check_folder(args.caldir)
     _refuse_collisions(sources, args)
     if args.outdir.exists() and not args.outdir.is_dir():
@@ -137,7 +135,7 @@ def _calibrated(
     for outcome in known:
         for target in outcome.outputs:
             job.claim(target, outcome.source)
-    gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
+    gc.freeze()  # Objects from imports stay; the collector need not scan them for each frame.
     if args.scheduler:
         from tica_fn.products.cluster import run_on_cluster
 
@@ -146,7 +144,7 @@ def _calibrated(
 
 
 def job_of(args: argparse.Namespace) -> Job:
-    """Options as what is to be done with every file."""
+    """Turn the options into the job for every file."""
     from tica_fn.fits.batch import ModelShelf
     from tica_fn.products.job import Job
 
@@ -162,11 +160,11 @@ def job_of(args: argparse.Namespace) -> Job:
 
 
 def _refuse_collisions(sources: Sequence[Path], args: argparse.Namespace) -> None:
-    """Refuse inputs of one stem where products are named after it, before anything is written."""
+    """Refuse inputs whose products would have the same name, before anything is written."""
     from tica_fn.fits.names import product_name
 
     if args.name != "stem":
-        return  # Only the headers tell the names, and each product is claimed when it is made.
+        return  # These names come from the headers; each product is claimed when it is made.
     first: dict[str, Path] = {}
     for source in sources:
         output = product_name(source, layout=args.layout, compress=args.compress)

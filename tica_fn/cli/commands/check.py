@@ -1,4 +1,4 @@
-"""``tica-fn check``: everything that is wrong with a delivery."""
+"""``tica-fn check``: the faults of a delivery."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "check",
         help="check a delivery: folders, names, checksums, cadences, solutions, stars",
-        description="Check a delivery and name every file with a fault. Exit code 0 if there is "
-        "none.",
+        description="Check a delivery and name every file with a fault. Exit code 0 if there are "
+        "no faults.",
     )
     parser.add_argument("delivery", type=Path, metavar="DELIVERY")
     add_jobs(parser)
     parser.add_argument(
-        "--allow-gaps", action="store_true", help="cadences that no CCD has are no fault"
+        "--allow-gaps", action="store_true", help="accept cadences that are missing on all CCDs"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check and tell."""
+    """Check, and print the faults."""
     from tica_fn.run.check import check_delivery
 
     checked: list[Path] = []

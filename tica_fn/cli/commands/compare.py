@@ -1,4 +1,4 @@
-"""``tica-fn compare``: hold products to gold ones."""
+"""``tica-fn compare``: compare products with gold ones."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     from tica_fn.fits.outcome import Outcome
 
 _MOST = 20
-"""Differences that are printed of many files."""
-_EXIT = """exit code: 0 nothing differs that must not, 1 something does or could not be read."""
+"""Differences printed for many files, without ``--all``."""
+_EXIT = """exit code: 0 no failures, 1 a forbidden difference or a file that could not be read."""
 
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "compare",
-        help="hold products to gold ones: pixels, keywords, tables",
-        description="Compare FITS files or files of reference stars (.h5), or all of two folders. "
-        "Pixels and table "
-        "columns must be equal (NaN equals NaN) or within --ulp; numbers in headers equal, with "
-        "a warning up to --relative; dates, checksums and versions may differ.",
+        help="compare products with gold ones: pixels, keywords, tables",
+        description="Compare two FITS files, two files of reference stars (.h5), or all files of "
+        "two folders. Pixels and table columns must be equal (NaN equals NaN) or within --ulp. "
+        "Numbers in headers must be equal; differences up to --relative give a warning. Dates, "
+        "checksums and versions may differ.",
         epilog=_EXIT,
     )
-    parser.add_argument("gold", metavar="GOLD", type=local, help="file or folder as it should be")
+    parser.add_argument("gold", metavar="GOLD", type=local, help="the correct file or folder")
     parser.add_argument(
-        "test", metavar="TEST", type=local, nargs="?", help="file or folder as it is"
+        "test", metavar="TEST", type=local, nargs="?", help="the file or folder to test"
     )
     parser.add_argument(
         "--ulp",
@@ -59,7 +59,7 @@ def add(subparsers: Any) -> None:
         type=within(0, math.inf),
         default=1e-8,
         metavar="X",
-        help="relative difference of keywords that only warns (default 1e-8)",
+        help="relative difference of keywords up to which there is only a warning (default 1e-8)",
     )
     parser.add_argument(
         "--except",
@@ -67,16 +67,14 @@ def add(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="KEYWORD",
-        help="another keyword that may differ; an asterisk stands for anything; may be given again",
+        help="another keyword that may differ; * is a wildcard; can be repeated",
     )
-    parser.add_argument(
-        "--strict", action="store_true", help="fail also for what is new or slightly different"
-    )
+    parser.add_argument("--strict", action="store_true", help="treat warnings as failures")
     parser.add_argument(
         "--sky",
         type=within(0, math.inf),
         metavar="ARCSEC",
-        help="let solutions differ that put no pixel further apart than this on the sky",
+        help="accept solutions that put no pixel further apart than this on the sky",
     )
     add_jobs(parser)
     parser.add_argument(
@@ -92,43 +90,46 @@ def add(subparsers: Any) -> None:
         "--mission",
         action="store_true",
         help="GOLD is the mission's calibrated frame (ffic) and TEST ours of the same raw file: "
-        "tell ratio, offset and scatter by amplifier and brightness; taken for granted where "
-        "GOLD's header names SPOC and TEST's does not",
+        "report ratio, offset and scatter by amplifier and brightness; the default if GOLD's "
+        "header names SPOC and TEST's does not",
     )
     parser.add_argument(
-        "--all", action="store_true", help=f"of many files print all differences, not {_MOST}"
+        "--all", action="store_true", help=f"for many files print all differences, not {_MOST}"
     )
-    parser.add_argument("--quiet", action="store_true", help="print nothing; see the exit code")
+    parser.add_argument(
+        "--quiet", action="store_true", help="print nothing; only set the exit code"
+    )
     anew = parser.add_argument_group("instead of TEST")
     anew.add_argument(
         "--calibrate",
         nargs="*",
         type=local,
         metavar="RAW",
-        help="raw files to calibrate, or folders of them; the results are held to the folder GOLD",
+        help="raw files to calibrate, or folders of them; the results are compared with the folder "
+        "GOLD",
     )
     add_list(anew)
     anew.add_argument(
         "--refstars",
         type=Path,
         metavar="FOLDER",
-        help="with --calibrate: fit the WCS of the results with these reference stars, too",
+        help="with --calibrate: also fit the WCS of the results with these reference stars",
     )
     anew.add_argument(
-        "--degree", type=whole(1, 9), default=6, metavar="N", help="of that fit's polynomials (6)"
+        "--degree", type=whole(1, 9), default=6, metavar="N", help="degree of that fit (6)"
     )
     anew.add_argument("--caldir", type=Path, metavar="DIR", help="models for --calibrate")
     anew.add_argument(
         "--wrong-caldir",
         type=Path,
         metavar="DIR",
-        help="models of another exposure time, with which the raw files must be refused",
+        help="models of another exposure time, which must cause the raw files to be refused",
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare, tell, draw."""
+    """Compare, print and draw the differences."""
     import tempfile
 
     from rich.console import Console
@@ -148,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
         found = _anew(args, rules, Path(folder)) if _is_anew(args) else _given(args, rules)
         undrawn = _draw(found, args) if args.picture else 0
     if not args.quiet:
-        # Files and pipes have no width; a table squeezed into 80 columns can't be searched.
+        # In files and pipes a table squeezed into 80 columns could not be searched.
         most = None if args.all or len(found) == 1 else _MOST
         print_table(found, Console() if sys.stdout.isatty() else Console(width=240), most)
     if args.table:
@@ -157,17 +158,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _is_anew(args: argparse.Namespace) -> bool:
-    """Tell whether what is compared is to be calibrated first."""
+    """Tell whether raw files are calibrated first."""
     return args.calibrate is not None or args.list is not None
 
 
 def _with_mission(args: argparse.Namespace) -> bool:
-    """Tell whether the mission's own frame is to be compared with ours."""
+    """Tell whether GOLD is the mission's frame and TEST ours."""
     from tica_fn.compare.mission import is_mission_product
 
     pair = (args.gold, args.test)
     if args.mission and args.test is None:
-        raise UsageError("--mission wants two files, GOLD and TEST")
+        raise UsageError("--mission needs two files, GOLD and TEST")
     if args.mission:
         return True
     if _is_anew(args) or not all(path is not None and path.is_file() for path in pair):
@@ -212,7 +213,7 @@ def _given(args: argparse.Namespace, rules: Rules) -> list[Comparison]:
 
 
 def _folders(args: argparse.Namespace, test: Path, rules: Rules) -> list[Comparison]:
-    """Compare two folders and tell at once of files that can't be compared."""
+    """Compare two folders; files that can't be compared are reported at once."""
     from tica_fn.compare.folders import each_of, match
 
     matched = match(args.gold, test)
@@ -222,7 +223,7 @@ def _folders(args: argparse.Namespace, test: Path, rules: Rules) -> list[Compari
 def tell_comparisons(
     comparisons: Iterable[Comparison], total: int, args: argparse.Namespace
 ) -> list[Comparison]:
-    """Tell of files that can't be compared as they come, and list all in the order of names."""
+    """Report files that can't be compared as they come; return all in the order of names."""
     from tica_fn.fits.outcome import DONE, FAILED, Outcome
 
     found = []
@@ -241,11 +242,11 @@ def tell_comparisons(
 
 
 def _anew(args: argparse.Namespace, rules: Rules, folder: Path) -> list[Comparison]:
-    """Calibrate, and compare what came out."""
+    """Calibrate raw files and compare the results."""
     from tica_fn.compare.rerun import calibrate_anew, expect_refusal, fit_anew
 
     if args.test is not None or args.caldir is None:
-        raise UsageError("--calibrate stands instead of TEST, and needs --caldir")
+        raise UsageError("--calibrate replaces TEST, and needs --caldir")
     if not args.gold.is_dir():
         raise UsageError(f"{args.gold}: with --calibrate GOLD is a folder of products")
     args.files = args.calibrate or []
@@ -262,7 +263,7 @@ def _anew(args: argparse.Namespace, rules: Rules, folder: Path) -> list[Comparis
 
 
 def _draw(found: list[Comparison], args: argparse.Namespace) -> int:
-    """Draw where pixels differ, file by file; give 0 where all was drawn."""
+    """Draw where pixels differ, file by file; return 0 if all were drawn."""
     from tica_fn.compare import draw_differences
     from tica_fn.fits.batch import DONE, Outcome, attempt
 

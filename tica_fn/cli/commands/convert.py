@@ -1,4 +1,4 @@
-"""``tica-fn convert``: products in TICA's layout to SPOC's."""
+"""``tica-fn convert``: from TICA's layout to SPOC's."""
 
 from __future__ import annotations
 
@@ -14,44 +14,42 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "convert",
-        help="put calibrated frames in the layout that today's tools read",
-        description="Write calibrated frames in TICA's layout, TICA's own from MAST among them, "
-        "as the mission's ffic files: image and uncertainty in extensions, electrons per second, "
-        "which astrocut and others read. The WCS and the table of its stars come along.",
+        help="convert calibrated frames to the layout that current tools read",
+        description="Convert calibrated frames in TICA's layout, also TICA's own from MAST, to the "
+        "layout of the mission's ffic files: image and uncertainty in extensions, electrons per "
+        "second, which astrocut and others read. The WCS and the table of its stars are kept.",
     )
     add_files(parser, "calibrated frames in TICA's layout")
     parser.add_argument(
         "--caldir",
         type=local,
         metavar="DIR",
-        help="folder of the models that they were calibrated with: lets the uncertainties of "
-        "frames that have none be estimated",
+        help="folder of the models that the frames were calibrated with, to estimate missing "
+        "uncertainties",
     )
     add_outdir(parser)
     add_jobs(parser)
     parser.add_argument(
-        "--compress", choices=("none", "gzip"), default="none", help="how outputs are packed"
+        "--compress", choices=("none", "gzip"), default="none", help="compression of the outputs"
     )
     parser.add_argument(
         "--name",
         choices=("stem", "spoc"),
         default="stem",
-        help="name outputs <stem>_ffic.fits after the input (default), or as SPOC's",
+        help="names of outputs: <stem>_ffic.fits after the input (default), or like SPOC's",
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="make outputs anew that are there already"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="make existing outputs again")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert the files and say what became of them."""
+    """Convert the files and report the outcomes."""
     from tica_fn.fits.batch import ModelShelf
     from tica_fn.fits.model_files import check_folder
     from tica_fn.fits.provenance import date_card
     from tica_fn.products.convert import Conversion, convert_file
 
-    date_card()  # Of no date, before the first file.
+    date_card()  # Refuses a bad SOURCE_DATE_EPOCH before the first file.
     inputs = inputs_of(args, "frames to convert", lambda kind: "converted" in kind.becomes)
     if args.caldir:
         check_folder(args.caldir)

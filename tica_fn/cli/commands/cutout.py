@@ -1,4 +1,4 @@
-"""``tica-fn cutout``: a target pixel file around a place in the sky, from many frames."""
+"""``tica-fn cutout``: a target pixel file around a sky position, from many frames."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "cutout",
         help="cut a target pixel file out of calibrated frames",
-        description="Cut the pixels around a place in the sky out of calibrated frames of one CCD "
+        description="Cut the pixels around a sky position out of calibrated frames of one CCD "
         "into a target pixel file, with errors, flags and barycentric times, which lightkurve "
-        "opens. The place is found by the WCS of the middle frame.",
+        "opens. The WCS of the middle frame gives the pixels.",
         epilog="example: tica-fn cutout out/*.fits --ra 100 --dec -12 --size 11 -o star_tp.fits",
     )
     add_files(parser, "calibrated frames")
@@ -38,12 +38,12 @@ def add(subparsers: Any) -> None:
         "--ephemeris", type=Path, metavar="FILE",
         help="positions of the spacecraft; by default those in the headers",
     )  # fmt: skip
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Cut, write, and say what it is."""
+    """Cut, write, and print what was written."""
     if len(args.size) > 2:
         args.parser.error("--size takes one number, or rows and columns")
     import numpy as np
@@ -67,5 +67,5 @@ def run(args: argparse.Namespace) -> int:
     if np.isnan(found.flux_error).all():
         print("note: no uncertainties in these frames: calibrate with --uncertainty")
     if found.place != "barycenter":
-        print("note: the headers do not tell where the spacecraft was: give --ephemeris")
+        print("note: the headers lack the spacecraft's position: give --ephemeris")
     return 0

@@ -1,4 +1,4 @@
-"""``tica-fn demo``: the main job on real and simulated pixels, with what came out."""
+"""``tica-fn demo``: calibrate real and simulated pixels and show the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add(subparsers: Any) -> None:
         "then simulate a full frame, calibrate it, and compare it with the truth.",
     )
     parser.add_argument(
-        "--outdir", type=Path, default=Path("demo"), metavar="DIR", help="results (demo)"
+        "--outdir", type=Path, default=Path("demo"), metavar="DIR", help="output folder (demo)"
     )
     synonym(parser, "--output-dir", "outdir", type=Path)
     parser.add_argument(

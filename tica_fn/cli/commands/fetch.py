@@ -19,7 +19,7 @@ _EXAMPLES = """examples:
   tica-fn fetch raw --sector 6 --camera 2 --ccd 3 --from 2018-12-20 --to 2018-12-21 --list-only
   tica-fn fetch raw --sector 6 --kind tp --tic 322899250 --collateral --outdir raw
 
-exit code: 0 every file is there and whole, 1 something failed, 2 wrong arguments."""
+exit code: 0 every file is there and complete, 1 something failed, 2 wrong arguments."""
 
 
 def add(subparsers: Any) -> None:
@@ -29,9 +29,9 @@ def add(subparsers: Any) -> None:
     raw = actions.add_parser(
         "raw",
         help="raw full frames, target pixels and collateral",
-        description="Download what is asked for of MAST's script of a sector, several files at a "
-        "time. Each is verified by its FITS checksums before it gets its name; interrupted "
-        "downloads go on where they stopped, and files that are there and whole are left alone.",
+        description="Download selected files from MAST's script of a sector, several at a time. "
+        "Each is verified by its FITS checksums before it gets its name. Interrupted downloads "
+        "continue where they stopped; complete files are left alone.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,7 +42,7 @@ def add(subparsers: Any) -> None:
         "--kind",
         choices=("ffir", "tp", "col"),
         default="ffir",
-        help="full frames (default), target pixel files, collateral of the targets",
+        help="full frames (default), target pixel files, or collateral of the targets",
     )
     raw.add_argument(
         "--tic",
@@ -50,12 +50,12 @@ def add(subparsers: Any) -> None:
         action="append",
         default=[],
         metavar="ID",
-        help="this star only, of target pixel files; may be given again",
+        help="target pixel files of this star only; can be repeated",
     )
     raw.add_argument(
         "--collateral",
         action="store_true",
-        help="with target pixel files, the collateral of their CCDs too: gigabytes a file",
+        help="with target pixel files: also the collateral of their CCDs (gigabytes per file)",
     )
     raw.add_argument(
         "--first", type=positive, metavar="N", help="the first N of each CCD (or star)"
@@ -65,21 +65,23 @@ def add(subparsers: Any) -> None:
         "--to",
         dest="stop",
         metavar="T",
-        help="up to this time, UTC: 2018-12-15T18:24:59, 2018349182459 as in names, or TJD",
+        help="up to this time, UTC: 2018-12-15T18:24:59, 2018349182459 as in file names, or TJD",
     )
-    raw.add_argument("--list-only", action="store_true", help="print the names, load nothing")
-    raw.add_argument("--outdir", type=Path, default=Path(), metavar="DIR", help="where to (here)")
+    raw.add_argument("--list-only", action="store_true", help="print the names, download nothing")
+    raw.add_argument(
+        "--outdir", type=Path, default=Path(), metavar="DIR", help="output folder (default: .)"
+    )
     raw.add_argument("--remote", metavar="URL", help="folder of the scripts (default: MAST's)")
     raw.add_argument("--jobs", type=positive, default=4, metavar="N", help="files at a time (4)")
     raw.add_argument(
-        "--timeout", type=more_than_zero, default=30.0, metavar="S", help="seconds (30)"
+        "--timeout", type=more_than_zero, default=30.0, metavar="S", help="seconds to wait (30)"
     )
-    raw.add_argument("--tries", type=positive, default=4, metavar="N", help="tries in a row (4)")
+    raw.add_argument("--tries", type=positive, default=4, metavar="N", help="attempts (4)")
     raw.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List, and load unless only the list is wanted."""
+    """List the files, and download them unless ``--list-only`` is given."""
     from tica_fn.errors import UsageError
     from tica_fn.remote.address import clean_url
     from tica_fn.remote.cache import Remote
@@ -88,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     from tica_fn.remote.scripts import Choice, moment
 
     if args.kind == "tp" and (args.camera or args.ccd):
-        raise UsageError("names of target pixel files tell no CCD: choose stars by --tic")
+        raise UsageError("names of target pixel files do not give the CCD: choose stars by --tic")
     if args.tic and args.kind != "tp":
         raise UsageError("--tic goes with --kind tp")
     if (args.collateral and not (args.kind == "tp" and args.tic)) or (
@@ -121,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
 def _load(
     files: list[RemoteFile], kind: str, args: argparse.Namespace, remote: Remote
 ) -> tuple[int, list[Path]]:
-    """Download, tell what failed and how many there are; exit code and what is there."""
+    """Download, and report failures and counts; the exit code and the complete files."""
     from collections import Counter
 
     from tica_fn.errors import describe
@@ -137,13 +139,13 @@ def _load(
             paths.append(found.path)
     told = [f"{states[state]} {state}" for state in ("fetched", "there already", "failed")]
     if states["not begun"]:
-        told.append(f"{states['not begun']} not begun, as none came")
+        told.append(f"{states['not begun']} not begun, because no download succeeded")
     say_line(f"{args.outdir}: {', '.join(told)}")
     return int(bool(states["failed"] or states["not begun"])), paths
 
 
 def _ccd_of(path: Path) -> tuple[int, int]:
-    """Camera and CCD that a target pixel file says."""
+    """Camera and CCD in the header of a target pixel file."""
     from tica_fn.errors import BadFileError
     from tica_fn.remote.first_sight import check_whole
 
@@ -151,4 +153,4 @@ def _ccd_of(path: Path) -> tuple[int, int]:
     try:
         return int(header["CAMERA"]), int(header["CCD"])
     except (KeyError, ValueError, TypeError):
-        raise BadFileError(f"{path}: its header says no CAMERA and CCD") from None
+        raise BadFileError(f"{path}: its header lacks CAMERA or CCD") from None

@@ -1,4 +1,4 @@
-"""``tica-fn info``: what files are and what was done to them; or versions, processors, folders."""
+"""``tica-fn info``: what files are and what was done to them, or versions and folders."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "info",
-        help="what a file is, what was done to it, with what; or versions and folders",
-        description="Tell of each FILE what it is, what was done to it and with what; without a "
-        "FILE, what a bug report needs.",
+        help="show what a file is, what was done to it and with what; or versions and folders",
+        description="Show what each FILE is, what was done to it and with what. Without a FILE, "
+        "print what a bug report needs.",
     )
     add_files(parser, "FITS files")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print it."""
+    """Print the facts of files, or versions."""
     if not args.files and args.list is None:
         _print_versions()
         return 0

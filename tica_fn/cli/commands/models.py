@@ -48,12 +48,14 @@ def _add_pointers(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="folder whose .dvc files say which versions to use; default: calibration_models in "
-        "the current folder where it has such files, else the versions built in",
+        "the current folder if it has such files, else the versions built in",
     )
 
 
 def _add_list(actions: Any) -> None:
-    parser = actions.add_parser("list", help="what is there, what is missing, how large")
+    parser = actions.add_parser(
+        "list", help="list which models are installed and which are missing"
+    )
     _add_place(parser)
     _add_pointers(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -63,10 +65,10 @@ def _add_list(actions: Any) -> None:
 def _add_fetch(actions: Any) -> None:
     parser = actions.add_parser(
         "fetch",
-        help="download models, verified and resumable",
+        help="download and verify models",
         description="Download just the model files that are needed, verify them, and install "
-        "them as calibration_<exposure>/twodbias and /flatfields. Interrupted downloads go on "
-        "where they stopped; nothing is installed before all of it is complete and right.",
+        "them as calibration_<exposure>/twodbias and /flatfields. An interrupted download "
+        "continues where it stopped. Files are installed only once all are complete and verified.",
     )
     parser.add_argument(
         "exposure",
@@ -78,13 +80,13 @@ def _add_fetch(actions: Any) -> None:
     which = {"type": int, "choices": (1, 2, 3, 4), "metavar": "N"}
     parser.add_argument("--camera", help="1 to 4; default: all", **which)
     parser.add_argument("--ccd", help="1 to 4; default: all", **which)
-    parser.add_argument("--remote", metavar="URL", help="another server with the same objects")
+    parser.add_argument("--remote", metavar="URL", help="another server with the same files")
     parser.add_argument(
         "--pin",
         action="append",
         default=[],
         metavar="HASH",
-        help="another version: the hash in a .dvc file, of biases or of flats; may be repeated",
+        help="use another version: the hash in a .dvc file, of biases or flats; can be repeated",
     )
     parser.add_argument("--source", choices=("tica", "mast"), default="tica", help="default: tica")
     _add_place(parser)
@@ -97,14 +99,16 @@ def _add_fetch(actions: Any) -> None:
         type=more_than_zero,
         default=30,
         metavar="S",
-        help="seconds to wait for a byte (30)",
+        help="seconds to wait for data (30)",
     )
-    parser.add_argument("--tries", type=positive, default=4, metavar="N", help="tries in a row (4)")
+    parser.add_argument(
+        "--tries", type=positive, default=4, metavar="N", help="attempts per download (4)"
+    )
     parser.set_defaults(run=run_fetch)
 
 
 def _add_verify(actions: Any) -> None:
-    parser = actions.add_parser("verify", help="hash installed models again")
+    parser = actions.add_parser("verify", help="check that installed models are unchanged")
     parser.add_argument(
         "exposure",
         nargs="*",
@@ -136,7 +140,7 @@ def _outputs(args: argparse.Namespace) -> Any:
 
 
 def run_list(args: argparse.Namespace) -> int:
-    """Print what there is."""
+    """Print which models are installed."""
     import json
 
     import attrs
@@ -188,11 +192,14 @@ def run_fetch(args: argparse.Namespace) -> int:
     asked = {"camera": args.camera, "ccd": args.ccd, "jobs": args.jobs}
     if args.source == "mast":
         if args.pin or args.pointers or args.exposure:
-            raise UsageError("MAST's models serve any exposure and have no pins or pointers")
+            raise UsageError(
+                "--source mast takes no exposure, --pin or --pointers: MAST's models serve any "
+                "exposure"
+            )
         folder = fetch_mast(_place(args), remote=remote, cache=Cache(), **asked)
     else:
         if args.exposure is None:
-            raise UsageError("which exposure? for example: tica-fn models fetch 10min")
+            raise UsageError("name an exposure, for example: tica-fn models fetch 10min")
         folder = fetch_models(
             exposure(args.exposure),
             _place(args),
@@ -207,7 +214,7 @@ def run_fetch(args: argparse.Namespace) -> int:
 
 
 def run_verify(args: argparse.Namespace) -> int:
-    """Hash again; 1 unless all is as it was fetched."""
+    """Hash installed files again; return 1 unless all are as they were fetched."""
     from tica_fn.remote.exposures import exposure
     from tica_fn.remote.installed import model_folders, verify_folder
     from tica_fn.remote.mast import MAST_FOLDER

@@ -1,4 +1,4 @@
-"""``tica-fn models build``: models from frames of one's own."""
+"""``tica-fn models build``: make models from your own frames."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def add_build(actions: Any) -> None:
     parser = actions.add_parser(
         "build",
         help="make a model from your own frames",
-        description="Average a stack of raw frames of one CCD and exposure time, without the "
-        "values that are far off, in memory that does not grow with the stack. The file holds the "
-        "model, its uncertainty, and the number of frames each pixel comes from.",
+        description="Average a stack of raw frames of one CCD and exposure time, without "
+        "outliers. Memory does not grow with the stack. The file holds the model, its "
+        "uncertainty, and the number of frames in each pixel's mean.",
     )
     parser.add_argument(
         "kind",
         choices=("bias", "flat", "black", "badpixels"),
-        help="bias or flat, from dark or illuminated frames; black: the mission's 1-D black over "
-        "the rows, from any frames or from collateral files of overclock columns (tvcol); "
-        "badpixels: a map of hot and dead pixels, from any frames with light",
+        help="bias: from dark frames; flat: from illuminated frames; black: SPOC's 1-D black by "
+        "row, from any frames or from collateral files of overclock columns (tvcol); badpixels: "
+        "a map of hot and dead pixels, from any illuminated frames",
     )
     add_files(parser, "raw full-frame images", metavar="RAW")
     parser.add_argument(
@@ -39,19 +39,19 @@ def add_build(actions: Any) -> None:
     parser.add_argument(
         "--ccd", type=int, choices=(1, 2, 3, 4), metavar="N", help="which CCD of camera frames"
     )
-    parser.add_argument("--bias", type=Path, metavar="FILE", help="bias model, for a flat")
+    parser.add_argument("--bias", type=Path, metavar="FILE", help="bias model, for flat")
     parser.add_argument(
         "--caldir",
         type=Path,
         metavar="DIR",
-        help="folder of models with the bias, for a flat or a black; for badpixels all of them",
+        help="folder of models: with the bias for flat and black, complete for badpixels",
     )
     parser.add_argument(
         "--sigma",
         type=within(3, math.inf),
         default=5.0,
         metavar="S",
-        help="where to clip (5), at least 3",
+        help="clip values beyond S standard deviations (5), at least 3",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file")
     parser.set_defaults(run=run_build)
@@ -74,7 +74,7 @@ def run_build(args: argparse.Namespace) -> int:
         raise UsageError(f"{same[0]}: given more than once")
     args.files = all_inputs_of(args, "raw frames", lambda kind: kind.raw)
     if args.output.exists() and not args.overwrite:
-        raise FileExistsError(17, "it is there already; --overwrite replaces it", str(args.output))
+        raise FileExistsError(17, "exists already; --overwrite replaces it", str(args.output))
     if not args.output.parent.is_dir():
         raise FileNotFoundError(2, "no such folder", str(args.output.parent))
     if args.kind == "black":
@@ -83,7 +83,7 @@ def run_build(args: argparse.Namespace) -> int:
         return _build_bad_pixels(args)
     read = partial(tica_fn.read, ccd=args.ccd)
     if args.kind == "bias" and (args.bias or args.caldir):
-        raise UsageError("a bias is made without other models: leave out --bias and --caldir")
+        raise UsageError("building a bias needs no other models: leave out --bias and --caldir")
     with keep_notes() as notes:
         if args.kind == "bias":
             model = build_bias(args.files, read, limit=args.sigma)
@@ -110,7 +110,7 @@ def _build_black(args: argparse.Namespace) -> int:
     from tica_fn.fits.row_profile import overclocks_of_collateral, write_row_profile
 
     if args.bias or not args.caldir:
-        raise UsageError("a black needs the mission's 2-D black: give --caldir DIR, no --bias")
+        raise UsageError("black needs SPOC's 2-D black: give --caldir DIR, not --bias")
 
     def readouts() -> Any:
         for path in args.files:
@@ -127,13 +127,13 @@ def _build_black(args: argparse.Namespace) -> int:
     made = build_row_profile(itertools.chain([first], found), models, limit=args.sigma)
     write_row_profile(made, args.output, [path.name for path in args.files])
     said = [
-        f"{letter} {'told by' if exact else 'mean of'} {frames} readouts"
+        f"{letter} {'taken from' if exact else 'mean of'} {frames} readouts"
         for letter, frames, exact in zip(AMPLIFIERS, made.frames, made.exact, strict=True)
         if frames
     ]
     say_line(
         f"{args.output}: row profile of camera {made.camera} CCD {made.ccd}, {', '.join(said)}; "
-        "put it into the folder of the models as "
+        "copy it to the folder of the models as "
         f"row-profile-{made.camera}-{made.ccd}.fits"
     )
     return 0
@@ -147,7 +147,7 @@ def _build_bad_pixels(args: argparse.Namespace) -> int:
     from tica_fn.fits.bad_pixels import write_bad_pixels
 
     if args.bias or not args.caldir:
-        raise UsageError("bad pixels are looked for in calibrated frames: give --caldir DIR")
+        raise UsageError("badpixels needs all models, without --bias: give --caldir DIR only")
     read = partial(tica_fn.read, ccd=args.ccd)
     first = read(args.files[0])
     models = tica_fn.load_models(args.caldir, first.camera, first.ccd)
@@ -155,7 +155,7 @@ def _build_bad_pixels(args: argparse.Namespace) -> int:
     write_bad_pixels(made, args.output, [path.name for path in args.files])
     say_line(
         f"{args.output}: {made.hot} hot and {made.dead} dead pixels of camera {made.camera} CCD "
-        f"{made.ccd}, {made.frames} frames; put it into the folder of the models as "
+        f"{made.ccd}, {made.frames} frames; copy it to the folder of the models as "
         f"bad-pixels-{made.camera}-{made.ccd}.fits"
     )
     return 0
@@ -169,7 +169,7 @@ def _models_for_flat(args: argparse.Namespace, read: Any) -> Any:
     from tica_fn.fits.built_model import read_bias_image
 
     if (args.bias is None) == (args.caldir is None):
-        raise UsageError("a flat needs a bias: give either --bias FILE or --caldir DIR")
+        raise UsageError("a flat needs one bias: give either --bias FILE or --caldir DIR")
     first = read(args.files[0])
     camera, ccd = first.camera, first.ccd
     if args.caldir is not None:

@@ -1,4 +1,4 @@
-"""``tica-fn regtest``: TICA's regression test, from the fetching of its set to one verdict."""
+"""``tica-fn regtest``: TICA's regression test, from downloading its set to one verdict."""
 
 from __future__ import annotations
 
@@ -32,59 +32,69 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "regtest",
         help="TICA's regression test: fetch its set, calibrate, fit, compare",
-        description="Fetch TICA's regression set (raw files, gold products, reference stars) and "
-        "the models that it needs, calibrate with the models of the right exposure time, fit the "
-        "WCS, hold the results to the gold products, and see the models of another exposure time "
-        "refused. About 1.7 GB are loaded the first time.",
+        description="Download TICA's regression set (raw files, gold products, reference stars) "
+        "and the models that it needs, calibrate with the models of the right exposure time, fit "
+        "the WCS, compare the results with the gold products, and check that models of another "
+        "exposure time are refused. The first run downloads about 1.7 GB.",
         epilog=_EXIT,
     )
-    parser.add_argument("--remote", metavar="URL", help="DVC remote or a copy of it (TICA's)")
+    parser.add_argument(
+        "--remote", metavar="URL", help="DVC remote or a copy of it (default: TICA's)"
+    )
     parser.add_argument(
         "--pointers",
         type=Path,
         metavar="DIR",
-        help="folder of input.dvc, output_checks.dvc, ref_stars.dvc; default: reg_test in the "
-        "current folder where it has them, else those built in",
+        help="folder of input.dvc, output_checks.dvc, ref_stars.dvc (default: reg_test in the "
+        "current folder if it has them, else built-in pointers)",
     )
     parser.add_argument(
         "--model-pointers",
         type=Path,
         metavar="DIR",
-        help="folder of the models' .dvc files; default: calibration_models likewise",
+        help="folder of the models' .dvc files (default: calibration_models in the same way)",
     )
     parser.add_argument(
         "--right",
         type=exposure_name,
         default="10min",
         metavar="EXPOSURE",
-        help="of the set (10min)",
+        help="exposure time of the set (10min)",
     )
     parser.add_argument(
-        "--wrong", type=exposure_name, default="30min", metavar="EXPOSURE", help="to refuse (30min)"
+        "--wrong",
+        type=exposure_name,
+        default="30min",
+        metavar="EXPOSURE",
+        help="exposure time of models that must be refused (30min)",
     )
-    parser.add_argument("--degree", type=whole(1, 9), default=6, metavar="N", help="of the fit (6)")
+    parser.add_argument(
+        "--degree", type=whole(1, 9), default=6, metavar="N", help="degree of the fit (6)"
+    )
     parser.add_argument(
         "--sky",
         type=within(0, math.inf),
         default=1.0,
         metavar="ARCSEC",
-        help="how far a solution may be from the gold one anywhere on the sky, where it is not the "
-        "same (1.0, a twentieth of a pixel); 0: it must be the same",
+        help="largest allowed distance on the sky between a solution and the gold one (1.0, a "
+        "twentieth of a pixel); 0: they must be equal",
     )
     parser.add_argument(
-        "--outdir", type=Path, metavar="DIR", help="keep the set and the results there"
+        "--outdir", type=Path, metavar="DIR", help="keep the set and the results in this folder"
     )
-    parser.add_argument("--table", type=Path, metavar="FILE", help="differences as .ecsv or .csv")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="write the differences as .ecsv or .csv"
+    )
     add_jobs(parser)
     parser.add_argument(
-        "--timeout", type=more_than_zero, default=30.0, metavar="S", help="seconds (30)"
+        "--timeout", type=more_than_zero, default=30.0, metavar="S", help="seconds to wait (30)"
     )
-    parser.add_argument("--tries", type=positive, default=4, metavar="N", help="tries in a row (4)")
+    parser.add_argument("--tries", type=positive, default=4, metavar="N", help="attempts (4)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fetch, calibrate, fit, compare; one verdict."""
+    """Download, calibrate, fit and compare; print one verdict."""
     import tempfile
     from contextlib import ExitStack
 
@@ -109,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _test(args: argparse.Namespace, place: Path, rules: Rules) -> list[Comparison]:
-    """Do all of it in a folder."""
+    """Run the test in a folder; all comparisons."""
     from tica_fn.cli.commands.compare import tell_comparisons
     from tica_fn.compare.folders import each_of, match
     from tica_fn.compare.rerun import calibrate_anew, expect_refusal, fit_anew
@@ -117,7 +127,7 @@ def _test(args: argparse.Namespace, place: Path, rules: Rules) -> list[Compariso
     raw, gold, stars, right, wrong = _fetch(args, place)
     results = place / "results"
     if results.exists():
-        raise FileExistsError(17, "results of an earlier test are there; remove them", str(results))
+        raise FileExistsError(17, "contains results of an earlier test; remove it", str(results))
     print(f"calibrating {len(raw)} raw files", file=sys.stderr, flush=True)
     failed = calibrate_anew(raw, right, results, args.jobs)
     print("fitting their WCS", file=sys.stderr, flush=True)
@@ -130,7 +140,7 @@ def _test(args: argparse.Namespace, place: Path, rules: Rules) -> list[Compariso
 
 
 def _fetch(args: argparse.Namespace, place: Path) -> tuple[list[Path], Path, Path, Path, Path]:
-    """Have the set and its models: raw files; folders of gold, stars, right and wrong models."""
+    """Download the set: raw files; folders of gold, stars, right and wrong models."""
     from tica_fn.remote.address import clean_url
     from tica_fn.remote.cache import Cache, Remote
     from tica_fn.remote.exposures import exposure
@@ -148,7 +158,7 @@ def _fetch(args: argparse.Namespace, place: Path) -> tuple[list[Path], Path, Pat
         folder = place / name
         parts[name] = fetch_output(output, folder, remote=remote, cache=cache)
         if not parts[name]:
-            raise FileNotFoundError(2, "the set holds no files", output.name)
+            raise FileNotFoundError(2, "the set contains no files", output.name)
     raw = sorted(parts["input"])
     ccds = _ccds(raw)
     models = _pointers(args.model_pointers, Path("calibration_models"), "*.dvc") or None

@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from tica_fn.fits.batch import Outcome
 
 _WORTH_PROCESSES = 4
-"""Files from which on worker processes save more time than they take to start."""
+"""From this number of files, worker processes save more time than they take to start."""
 
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "report",
-        help="the page of a run, or picture and table of frames, raw or calibrated",
-        description="Of a run's folder OUT write OUT/report.html, which needs no network. Of "
-        "frames print a table of each frame's amplifiers and save a picture <stem>.png. Of "
-        "six or more calibrated frames of a CCD it says whose pedestals are out of family.",
+        help="write the page of a run, or a picture and a table of raw or calibrated frames",
+        description="For a run's folder OUT, write OUT/report.html, which needs no network. For "
+        "frames, print a table of each frame's amplifiers and save a picture <stem>.png. For "
+        "six or more calibrated frames of a CCD, name those whose pedestals are out of family.",
     )
     add_files(parser, "raw or calibrated frames")
     parser.add_argument(
-        "--outdir", type=Path, default=Path(), metavar="DIR", help="folder of the pictures (here)"
+        "--outdir", type=Path, default=Path(), metavar="DIR", help="picture folder (default: .)"
     )
     parser.add_argument(
         "--table",
         type=Path,
         metavar="FILE",
         help="write mean and scatter of every amplifier's science pixels and overclocks as ECSV; "
-        "raw and calibrated frames of a cadence are put side by side",
+        "raw and calibrated frames of a cadence share a row",
     )
     add_jobs(parser)
     parser.set_defaults(run=run)

@@ -25,34 +25,34 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "run",
-        help="calibrate many files, choose references, fit every frame, keep a record",
+        help="calibrate many files, choose reference frames, fit every WCS, keep a record",
         description="Calibrate raw files (CCD frames, camera frames, target pixel files), choose "
         "each CCD's reference frame, find its reference stars, and fit the WCS of every frame. "
-        "The same command goes on where an earlier one ended. Products are in "
-        "OUT/cam<c>-ccd<d>/, reference stars in OUT/ref-stars/, the record is OUT/run.sqlite, the "
-        "report OUT/report.html.",
-        epilog="exit code: 0 all was done, 1 something failed, 130 or 143 stopped by a signal",
+        "Repeat the command to resume a run. Products are in OUT/cam<c>-ccd<d>/, reference stars "
+        "in OUT/ref-stars/, the record is OUT/run.sqlite, the report OUT/report.html.",
+        epilog="exit code: 0 everything was done, 1 something failed, 2 wrong arguments, 128 + n "
+        "stopped by signal n (130 for Ctrl-C)",
     )
     add_files(parser, "raw files")
-    parser.add_argument("--outdir", type=Path, metavar="OUT", help="folder of the run's outputs")
+    parser.add_argument("--outdir", type=Path, metavar="OUT", help="output folder of the run")
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help="TOML file with options; those given here win, as --no-FLAG (--wcs of no-wcs) does "
-        "of a flag in it",
+        help="TOML file with options; the command line overrides it, and --no-FLAG (--wcs for "
+        "no-wcs) turns off a flag in it",
     )
     add_batch_options(parser)
     goes = parser.add_argument_group("run")
     goes.add_argument("--no-wcs", action="store_true", help="calibrate only")
-    goes.add_argument("--dry-run", action="store_true", help="say what would be done, do nothing")
-    goes.add_argument("--retry-failed", action="store_true", help="try again what failed before")
-    goes.add_argument("--no-report", action="store_true", help="write no OUT/report.html")
+    goes.add_argument("--dry-run", action="store_true", help="print what would be done, do nothing")
+    goes.add_argument("--retry-failed", action="store_true", help="retry files that failed before")
+    goes.add_argument("--no-report", action="store_true", help="do not write OUT/report.html")
     goes.add_argument(
         "--transients",
         action="store_true",
-        help="tell cosmic rays by what is bright in one frame and not in those before and after "
-        "it, in the flags of the products; implies --quality",
+        help="flag cosmic rays: pixels that are bright in one frame but not in those before and "
+        "after it; implies --quality",
     )
     add_log(goes)
     wcs = parser.add_argument_group("solutions")
@@ -60,18 +60,28 @@ def add(subparsers: Any) -> None:
         "--refstars",
         type=Path,
         metavar="FOLDER",
-        help="reference stars to take (*cam<c>-ccd<d>*.h5)",
+        help="folder of existing reference stars (*cam<c>-ccd<d>*.h5)",
     )
     wcs.add_argument(
         "--catalog", metavar="FILE", help="table of stars, or tic or gaia (default: built in)"
     )
-    wcs.add_argument("--centroid", choices=("precise", "tica"), default="precise")
     wcs.add_argument(
-        "--degree", type=whole(1, 9), default=7, metavar="N", help="of the polynomials, 1 to 9 (7)"
+        "--centroid",
+        choices=("precise", "tica"),
+        default="precise",
+        help="precise: windowed, tied to the flux centroid (default); tica: TICA's 5 x 5 mean",
+    )
+    wcs.add_argument(
+        "--degree",
+        type=whole(1, 9),
+        default=7,
+        metavar="N",
+        help="degree of the polynomials, 1 to 9 (7)",
     )
     add_options(parser)
     parser.set_defaults(run=run)
-    # What is not said must be told from what is: a configuration file stands between.
+    # A configuration file comes between defaults and command line, so the parser must show which
+    # options were given.
     for action in parser._actions:
         if action.dest not in ("help", "config"):
             _ACTIONS[action.dest] = action
@@ -83,7 +93,7 @@ def add(subparsers: Any) -> None:
 
 
 def _add_opposites(parser: argparse.ArgumentParser) -> None:
-    """Let the command line turn off a flag of the file: ``--no-quality``, or ``--wcs``."""
+    """Add the opposite of each flag, to turn off one in the file: ``--no-quality``, ``--wcs``."""
     for action in list(parser._actions):
         if not isinstance(action, argparse._StoreTrueAction):
             continue
@@ -99,7 +109,7 @@ def _add_opposites(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(args: argparse.Namespace) -> argparse.Namespace:
-    """Settings by default, then of the configuration file, then of the command line."""
+    """Merge defaults, configuration file and command line, the last taking precedence."""
     from tica_fn.run.settings import read_settings
 
     config = getattr(args, "config", None)
@@ -123,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     missing = [name for name in ("caldir", "outdir") if getattr(settings, name) is None]
     if missing:
-        raise UsageError(f"--{' and --'.join(missing)}: say it here or in the file of --config")
+        raise UsageError(f"--{' and --'.join(missing)}: give it here or in the --config file")
     settings.files = settings.files or []
     out = settings.outdir.absolute()
     known = _known_inputs(out)
@@ -138,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
     said = {name: value for name, value in vars(settings).items() if name != "run"}
     fingerprint = fingerprint_of(said)
     product = product_of(settings)
-    for name in ("pedestal", "linearity", "smear"):  # what --like decided is said in full
+    for name in ("pedestal", "linearity", "smear"):  # record what --like stands for
         said[name] = getattr(product, name)
     if settings.dry_run:
         from tica_fn.run.dry_run import dry_run_text
@@ -212,12 +222,12 @@ def _prepare(settings: argparse.Namespace, sources: list[Path]) -> None:
     from tica_fn.fits.model_files import check_folder
     from tica_fn.fits.provenance import date_card
 
-    date_card()  # Of no date, before other packages trip over SOURCE_DATE_EPOCH.
+    date_card()  # Refuses a bad SOURCE_DATE_EPOCH before other packages fail on it.
     from tica_fn.run import stars_work, work  # noqa: F401
 
-    if any(source.exists() for source in sources):  # Else that is what there is to say.
+    if any(source.exists() for source in sources):  # Otherwise the missing files are the error.
         check_folder(settings.caldir)
-    gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
+    gc.freeze()  # Objects from imports stay; the collector need not scan them for each frame.
 
 
 def _run(
@@ -240,7 +250,7 @@ def _run(
 
     if not settings.no_report:
         check_plots("; or --no-report")
-    if new:  # Else there may be nothing to do.
+    if new:  # Otherwise there may be nothing to do.
         _prepare(settings, sources)
     check_outputs(out)
     remove_left_scratch()
@@ -290,7 +300,7 @@ def _run(
 
 
 def _fleet(settings: argparse.Namespace) -> Any:
-    """Who does the work."""
+    """The threads or the cluster that do the work."""
     if settings.scheduler:
         from tica_fn.products.cluster import Cluster
 
@@ -301,7 +311,7 @@ def _fleet(settings: argparse.Namespace) -> Any:
 
 
 def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[str]) -> int:
-    """Do all stages, and tell how it ended and how to go on."""
+    """Run all stages, and print how it ended and how to resume."""
     import shlex
 
     from tica_fn.errors import describe, one_line
@@ -336,7 +346,7 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
 
 
 def _is_shown(out: Path) -> bool:
-    """Tell whether the report is of the record as it is."""
+    """Tell whether the report is newer than the record."""
     from tica_fn.run.database import record_path
 
     try:
@@ -346,7 +356,7 @@ def _is_shown(out: Path) -> bool:
 
 
 def _write_report(out: Path, same: bool) -> int:
-    """Write the report, where it is not the same; give the exit code."""
+    """Write the report unless nothing changed; return the exit code."""
     page = out / "report.html"
     if same:
         page.touch()

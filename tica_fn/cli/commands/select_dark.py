@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from tica_fn.run.choice_files import CameraChoices
 
 _OPTIONS = {
-    "pedestal_sigmas": ("X", more_than_zero, "robust sigmas from which on a pedestal is bad"),
-    "dark_factor": ("X", within(0, math.inf), "dark is under lowest mode + X sqrt(lowest mode)"),
-    "gap": ("N", not_negative, "gaps shorter than N frames are filled"),
-    "fewest_dark": ("N", not_negative, "with fewer dark frames take all under --dark-share"),
+    "pedestal_sigmas": ("X", more_than_zero, "robust sigmas beyond which a pedestal is bad"),
+    "dark_factor": ("X", within(0, math.inf), "dark is below lowest mode + X sqrt(lowest mode)"),
+    "gap": ("N", not_negative, "fill gaps shorter than N frames"),
+    "fewest_dark": ("N", not_negative, "with fewer dark frames use --dark-share instead"),
     "dark_share": (
         "X",
         within(0, math.inf),
-        "part of the lowest mode under which frames are dark then",
+        "then frames below X times the lowest mode are dark",
     ),
-    "levels": ("N", positive, "the reference list takes the N lowest modes"),
-    "fewest_references": ("N", not_negative, "more modes are taken until there are N frames"),
+    "levels": ("N", positive, "take the N lowest modes for the reference list"),
+    "fewest_references": ("N", not_negative, "take more modes until there are N frames"),
     "references": ("N", positive, "length of the reference list"),
     "ends": (
         "X",
         within(0, 0.49),
-        "part of the reference stretch left out at each end",
+        "fraction of the reference stretch to leave out at each end",
     ),
     "frames_per_day": (
         "X",
         more_than_zero,
-        "frames in a day (by the exposure time; of a file, 432)",
+        "frames per day (default: from the exposure time; for a file, 432)",
     ),
 }
 
@@ -51,7 +51,7 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "select-dark",
-        help="bad calibrations, dark time, reference frames and lists",
+        help="choose bad calibrations, dark time, reference frames and lists",
         description="Choose frames by TICA's rules from the record of a run, or from TICA's own "
         "cal_timeseries.txt. Writes one ECSV table, or TICA's files with --tica.",
     )
@@ -61,18 +61,18 @@ def add(subparsers: Any) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="cal_timeseries.txt, one a camera, instead of OUT",
+        help="cal_timeseries.txt files, one per camera, instead of OUT",
     )
     add_list(parser)
-    parser.add_argument("--tica", type=Path, metavar="DIR", help="write TICA's files there")
+    parser.add_argument("--tica", type=Path, metavar="DIR", help="write TICA's files into DIR")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="table to write (OUT/select_dark.ecsv)"
     )
-    parser.add_argument("--picture", type=Path, metavar="DIR", help="draw each camera there")
+    parser.add_argument("--picture", type=Path, metavar="DIR", help="draw each camera into DIR")
     parser.add_argument(
         "--one-list",
         action="store_true",
-        help="take the frames of camera 1, CCD 1's reference list on every CCD (with --tica)",
+        help="use camera 1, CCD 1's reference list for every CCD (with --tica)",
     )
     rules = parser.add_argument_group("rules")
     for name, (what, kind, text) in _OPTIONS.items():
@@ -81,7 +81,7 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Choose, write, and say what was chosen."""
+    """Choose, write, and print the choices."""
     from tica_fn.run.choice_files import choices_table, draw_choices, write_tica_files
     from tica_fn.run.choices import Rules
 
@@ -129,7 +129,7 @@ def _of_files(paths: list[Path], rules: Any) -> list[CameraChoices]:
         series = read_time_series(path)
         cameras = {camera_of_name(name) for name in series.names}
         if len(cameras) != 1 or None in cameras:
-            raise ValueError(f"{path}: the names in it do not say one camera")
+            raise ValueError(f"{path}: the names in it are not of one camera")
         camera = cameras.pop()
         if camera in found:
             raise ValueError(f"{path}: camera {camera} was given already")

@@ -18,33 +18,44 @@ def add(subparsers: Any) -> None:
         "simulate",
         help="make raw files whose truth is known",
         description="Simulate raw frames: a sky, the calibration backwards, and noise. The truth "
-        "is written beside each raw file. Without --caldir, models are made up and written into "
-        "the output folder.",
+        "is written beside each raw file. Without --caldir, artificial models are made and written "
+        "into the output folder.",
     )
     frame = parser.add_argument_group("frames")
-    frame.add_argument("--outdir", type=Path, default=Path(), metavar="DIR", help="where (here)")
-    frame.add_argument("--format", choices=("spoc", "poc", "target"), default="spoc")
+    frame.add_argument(
+        "--outdir", type=Path, default=Path(), metavar="DIR", help="output folder (default: .)"
+    )
+    frame.add_argument(
+        "--format",
+        choices=("spoc", "poc", "target"),
+        default="spoc",
+        help="SPOC's full frames (default), POC's camera frames, or target pixel files",
+    )
     frame.add_argument("--caldir", type=local, metavar="DIR", help="folder of calibration models")
-    frame.add_argument("--sector", type=positive, default=6)
-    frame.add_argument("--camera", type=whole(1, 4), default=2)
-    frame.add_argument("--ccd", type=whole(1, 4), default=3, help="not for camera frames (poc)")
+    frame.add_argument("--sector", type=positive, default=6, help="sector (6)")
+    frame.add_argument("--camera", type=whole(1, 4), default=2, help="camera (2)")
+    frame.add_argument(
+        "--ccd", type=whole(1, 4), default=3, help="CCD (3); not for camera frames (poc)"
+    )
     frame.add_argument(
         "--exposure",
         type=more_than_zero,
         metavar="S",
-        help="seconds (that of the models, else 1800, of targets 120)",
+        help="exposure time in seconds (default: the models', else 1800, for targets 120)",
         default=None,
     )
-    frame.add_argument("--frames", type=positive, default=1, metavar="N", help="how many in a row")
-    frame.add_argument("--seed", type=not_negative, default=0, help="the same seed, the same files")
+    frame.add_argument("--frames", type=positive, default=1, metavar="N", help="number of frames")
     frame.add_argument(
-        "--compress", choices=("none", "gzip"), default="none", help="how raw files are packed"
+        "--seed", type=not_negative, default=0, help="the same seed gives the same files (0)"
+    )
+    frame.add_argument(
+        "--compress", choices=("none", "gzip"), default="none", help="compression of raw files"
     )
     frame.add_argument(
         "--gzip", dest="compress", action="store_const", const="gzip",
         default=argparse.SUPPRESS, help=argparse.SUPPRESS,
     )  # fmt: skip
-    frame.add_argument("--no-truth", action="store_true", help="raw files alone")
+    frame.add_argument("--no-truth", action="store_true", help="write raw files only")
     frame.add_argument(
         "--stamp",
         type=_numbers(int, 2, 4),
@@ -62,25 +73,28 @@ def add(subparsers: Any) -> None:
     _knobs(
         sky,
         psf_sigma="width of the stars' core, pixels",
-        psf_growth="part by which stars widen to the far corner",
+        psf_growth="fraction by which stars widen to the far corner",
         psf_coma="asymmetry in the far corner, pixels",
-        background="even sky, e-/s and pixel",
-        glow="earthshine where it is brightest, e-/s and pixel",
-        glow_direction="where it comes from, degrees from columns to rows",
+        background="uniform sky, e-/s per pixel",
+        glow="brightest earthshine, e-/s per pixel",
+        glow_direction="direction it comes from, degrees from columns to rows",
         glow_scale="length over which it falls to 1/e, pixels",
     )
     detector = parser.add_argument_group("detector")
     _knobs(
         detector,
-        hot="share of hot pixels",
-        dead="share of dead pixels",
-        straps="extra sensitivity above the straps, a part",
-        full_well="electrons a pixel holds in one read; inf for no saturation",
-        smear="light a row leaves in another during transfer, a part",
+        hot="fraction of hot pixels",
+        dead="fraction of dead pixels",
+        straps="extra sensitivity above the straps, as a fraction",
+        full_well="electrons that a pixel holds in one read; inf for no saturation",
+        smear="fraction of a row's light that each other row collects during transfer",
         cosmic_rays="particles per second on the CCD",
     )
     detector.add_argument(
-        "--read-noise", type=_numbers(number, 1, 4), metavar="E[,E,E,E]", help="of one read, e-"
+        "--read-noise",
+        type=_numbers(number, 1, 4),
+        metavar="E[,E,E,E]",
+        help="noise of one read, e-, for all amplifiers or each",
     )
     detector.add_argument(
         "--no-mitigation", action="store_true", help="without on-board cosmic-ray trimming"
@@ -89,12 +103,15 @@ def add(subparsers: Any) -> None:
     motion = parser.add_argument_group("pointing")
     _knobs(
         motion,
-        jitter="deviation from frame to frame, pixels",
-        blur="deviation within an exposure, pixels",
-        roll="turn from one frame to the next, degrees",
+        jitter="standard deviation from frame to frame, pixels",
+        blur="standard deviation within an exposure, pixels",
+        roll="rotation from one frame to the next, degrees",
     )
     motion.add_argument(
-        "--drift", type=_numbers(number, 2, 2), metavar="C,R", help="pixels from frame to frame"
+        "--drift",
+        type=_numbers(number, 2, 2),
+        metavar="C,R",
+        help="motion from frame to frame in columns, rows, pixels",
     )
     parser.set_defaults(run=run)
 
@@ -114,9 +131,12 @@ def _numbers(kind: Callable[[str], Any], fewest: int, most: int) -> Any:
         try:
             found = [kind(part) for part in text.split(",")]
         except (ValueError, argparse.ArgumentTypeError) as error:
-            raise argparse.ArgumentTypeError(f"'{text}' is not numbers with commas") from error
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is not a list of numbers separated by commas"
+            ) from error
         if len(found) not in {fewest, most}:
-            raise argparse.ArgumentTypeError(f"'{text}': {fewest} or {most} numbers are wanted")
+            counts = f"{fewest}" if fewest == most else f"{fewest} or {most}"
+            raise argparse.ArgumentTypeError(f"'{text}': give {counts} numbers")
         return found
 
     return parse

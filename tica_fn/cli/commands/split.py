@@ -15,7 +15,7 @@ def add(subparsers: Any) -> None:
         "split",
         help="split raw camera frames into their CCDs",
         description="Write the raw pixels of each CCD of POC/TSO camera frames to "
-        "<stem>_ccd<d>.fits, in the CCD's own orientation, without calibration.",
+        "<stem>_ccd<d>.fits, in the orientation of the CCD, without calibration.",
     )
     add_files(parser, "raw camera frames")
     add_outdir(parser)
@@ -25,20 +25,18 @@ def add(subparsers: Any) -> None:
         type=int,
         choices=(1, 2, 3, 4),
         metavar="D",
-        help="only this CCD; may be given several times",
+        help="only this CCD; can be repeated",
     )
     parser.add_argument(
-        "--compress", choices=("none", "gzip"), default="none", help="how outputs are packed"
+        "--compress", choices=("none", "gzip"), default="none", help="compression of the outputs"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace outputs that are there already"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     add_jobs(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Split the files and say what became of them."""
+    """Split the files and report the outcomes."""
     from tica_fn.products.split import Splitting, split_file
 
     inputs = inputs_of(args, "raw camera frames", lambda kind: "ccds" in kind.becomes)

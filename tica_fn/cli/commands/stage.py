@@ -1,4 +1,4 @@
-"""``tica-fn stage``: a delivery made of a run."""
+"""``tica-fn stage``: make a delivery from a run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tica_fn.cli.messages import say_line
 
 def _orbit(text: str) -> str:
     if not re.fullmatch(r"o[1-4][ab]?", text):
-        raise argparse.ArgumentTypeError(f"{text}: o1 to o4 is wanted, or a half such as o1a")
+        raise argparse.ArgumentTypeError(f"{text}: give o1 to o4, or a half such as o1a")
     return text
 
 
 def _version(text: str) -> str:
     if not re.fullmatch(r"v\d\d", text):
-        raise argparse.ArgumentTypeError(f"{text}: v01, v02 and so on is wanted")
+        raise argparse.ArgumentTypeError(f"{text}: give v01, v02 and so on")
     return text
 
 
@@ -28,24 +28,30 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "stage",
-        help="put a run's products into a delivery, with MAST's names and tree",
-        description="Link (or copy) products with a solution, and reference stars, into DELIVERY "
-        "under their names at MAST. Gzipped products are unpacked.",
+        help="link or copy a run's products into a delivery, with MAST's names and folders",
+        description="Link (or copy) products that have a solution, and reference stars, into "
+        "DELIVERY under their names at MAST. Gzipped products are unpacked.",
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder of tica-fn run")
     parser.add_argument("delivery", type=Path, metavar="DELIVERY", help="folder to make")
-    parser.add_argument("--sector", type=whole(1, 9999), required=True, metavar="S")
-    parser.add_argument("--orbit", type=_orbit, required=True, metavar="o1")
-    parser.add_argument("--version", type=_version, default="v01", metavar="v01")
-    parser.add_argument("--copy", action="store_true", help="copy, where a link could be made")
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace other content that is there"
+        "--sector", type=whole(1, 9999), required=True, metavar="S", help="sector of the delivery"
+    )
+    parser.add_argument(
+        "--orbit", type=_orbit, required=True, metavar="o1", help="orbit, o1 to o4, or a half: o1a"
+    )
+    parser.add_argument(
+        "--version", type=_version, default="v01", metavar="v01", help="version in the names (v01)"
+    )
+    parser.add_argument("--copy", action="store_true", help="copy files instead of linking")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace existing files with other content"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Stage, and say what was left out."""
+    """Stage, and print what was left out."""
     from tica_fn.run.stage import stage_run
 
     if not args.out.is_dir():

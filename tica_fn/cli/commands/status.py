@@ -1,4 +1,4 @@
-"""``tica-fn status``: how far a run is, and what failed."""
+"""``tica-fn status``: the progress and the failures of a run."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "status",
-        help="how far a run is: counts, rate, time left, failures",
-        description="Tell how far a run is, from its record OUT/run.sqlite. Exit code 1 if "
+        help="show the progress of a run: counts, rate, time left, failures",
+        description="Show the progress of a run from its record OUT/run.sqlite. Exit code 1 if "
         "something failed.",
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder of tica-fn run")
-    parser.add_argument("--watch", action="store_true", help="tell again until the run ends")
+    parser.add_argument("--watch", action="store_true", help="update until the run ends")
     parser.add_argument(
         "--interval",
         type=more_than_zero,
         default=2.0,
         metavar="S",
-        help="seconds between (with --watch)",
+        help="seconds between updates (with --watch)",
     )
-    parser.add_argument("--all", action="store_true", help="tell every failure, not twenty")
+    parser.add_argument("--all", action="store_true", help="show all failures, not only twenty")
     parser.add_argument(
-        "--rebuild", action="store_true", help="make the record anew from the products"
+        "--rebuild", action="store_true", help="rebuild the record from the products"
     )
     parser.add_argument(
-        "--production-table", action="store_true", help="print TICA's row about the run instead"
+        "--production-table", action="store_true", help="print TICA's table row for the run instead"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tell."""
+    """Print the progress."""
     from tica_fn.run.progress import progress_of, progress_text
     from tica_fn.run.record import open_record
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         from tica_fn.run.rebuild import rebuild_record
 
         count, failed = rebuild_record(args.out, lambda line: print(line, file=sys.stderr))
-        say_line(f"{args.out}: a record of {count} products was made")
+        say_line(f"{args.out}: record rebuilt from {count} products")
         broken = bool(failed)
     record = open_record(args.out)
     if args.production_table:

@@ -34,15 +34,15 @@ def add(subparsers: Any) -> None:
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
 
     stars = actions.add_parser("refstars", help="find the reference stars of dark images")
-    add_files(stars, "calibrated full readouts, one a CCD", metavar="IMAGE")
+    add_files(stars, "calibrated full readouts, one per CCD", metavar="IMAGE")
     add_jobs(stars, "images")
-    stars.add_argument("--sector", type=positive, help="where the header does not say")
-    stars.add_argument("--camera", type=whole(1, 4), help="where the header does not say")
-    stars.add_argument("--ccd", type=whole(1, 4), help="where the header does not say")
+    stars.add_argument("--sector", type=positive, help="sector, if the header lacks it")
+    stars.add_argument("--camera", type=whole(1, 4), help="camera, if the header lacks it")
+    stars.add_argument("--ccd", type=whole(1, 4), help="CCD, if the header lacks it")
     stars.add_argument(
         "--catalog",
         metavar="FILE",
-        help="table of stars, or tic or gaia for the network (default: built in)",
+        help="table of stars, or tic or gaia over the network (default: built in)",
     )
     stars.add_argument(
         "--epoch", type=within(1900, 2200), metavar="YEAR", help="epoch of the table's positions"
@@ -52,45 +52,47 @@ def add(subparsers: Any) -> None:
         "--output",
         metavar="REF.h5|FOLDER",
         required=True,
-        help="of many images a folder, with a file a CCD named as at MAST",
+        help="file to write; for many images a folder, with one file per CCD named as at MAST",
     )
     stars.add_argument(
-        "--ecsv", metavar="FILE|FOLDER", help="write the stars as ECSV, too; of many in a folder"
+        "--ecsv",
+        metavar="FILE|FOLDER",
+        help="also write the stars as ECSV; for many images into a folder",
     )
     stars.add_argument(
         "--wing",
         "-w",
         type=more_than_zero,
         default=0.9,
-        help="how far the wings of a star must lie below its peak, up to 1; or, from 3 to 11, half "
-        "the side of the square that must hold it alone (default 0.9, in a square of 5)",
+        help="up to 1: limit of a star's wings relative to its peak; from 3 to 11: half the side "
+        "of the square in which the star must be alone (default 0.9, in a square of 5)",
     )
     stars.add_argument(
         "--contrast",
         "-c",
         type=more_than_zero,
         default=3.5,
-        help="how many times the peak must stand above the wings (default 3.5)",
+        help="smallest ratio of a star's peak to its wings (default 3.5)",
     )
-    stars.add_argument("--picture", metavar="DIR", help="draw the stars on the image there")
+    stars.add_argument("--picture", metavar="DIR", help="draw the stars on the image into DIR")
     synonym(stars, "--plot", "picture")
-    stars.add_argument("--centroid", choices=("precise", "tica"), default="precise")
+    _add_centroid(stars)
     stars.set_defaults(run=run_refstars)
 
-    fit = actions.add_parser("fit", help="fit a solution to every image and write it there")
+    fit = actions.add_parser("fit", help="fit a solution to every image and write it into its file")
     add_files(fit, "calibrated frames, updated in place", metavar="IMAGE")
     fit.add_argument(
         "--refstars",
         metavar="REF.h5|FOLDER",
         required=True,
-        help="a folder: each image has those of its own CCD",
+        help="reference stars; from a folder, each image uses the file of its own CCD",
     )
     add_jobs(fit, "frames")
     fit.add_argument(
-        "--outdir", type=local, metavar="DIR", help="write there, leave the images alone"
+        "--outdir", type=local, metavar="DIR", help="write copies into DIR, leave the images alone"
     )
     synonym(fit, "--output-dir", "outdir", type=local)
-    fit.add_argument("--centroid", choices=("precise", "tica"), default="precise")
+    _add_centroid(fit)
     fit.add_argument(
         "--degree",
         "-fd",
@@ -103,32 +105,45 @@ def add(subparsers: Any) -> None:
     add_log(fit)
     fit.set_defaults(run=run_fit)
 
-    compare = actions.add_parser("compare", help="how far apart two solutions are")
+    compare = actions.add_parser("compare", help="measure how far apart two solutions are")
     compare.add_argument("first", metavar="A", help="image with a solution")
-    compare.add_argument("second", metavar="B", help="another, of the same field")
-    compare.add_argument("--stars", metavar="REF.h5", help="compare at stars, not on a grid")
+    compare.add_argument("second", metavar="B", help="another image of the same field")
+    compare.add_argument(
+        "--stars", metavar="REF.h5", help="compare at these stars instead of on a grid"
+    )
     compare.add_argument("--table", metavar="FILE", help="write the differences as ECSV")
-    compare.add_argument("--picture", metavar="DIR", help="draw arrows and a map there")
+    compare.add_argument("--picture", metavar="DIR", help="draw arrows and a map into DIR")
     synonym(compare, "--plot", "picture")
     compare.set_defaults(run=run_compare)
 
-    diagnose = actions.add_parser("diagnose", help="residuals and drift of many solutions")
+    diagnose = actions.add_parser("diagnose", help="table of residuals and drift of many solutions")
     add_files(diagnose, "frames with a solution", metavar="IMAGE")
-    diagnose.add_argument("-o", "--output", metavar="TABLE.ecsv", required=True)
-    diagnose.add_argument("--picture", metavar="DIR", help="draw them against time there")
+    diagnose.add_argument(
+        "-o", "--output", metavar="TABLE.ecsv", required=True, help="table to write"
+    )
+    diagnose.add_argument("--picture", metavar="DIR", help="draw them against time into DIR")
     synonym(diagnose, "--plot", "picture")
     diagnose.set_defaults(run=run_diagnose)
 
 
+def _add_centroid(parser: Any) -> None:
+    parser.add_argument(
+        "--centroid",
+        choices=("precise", "tica"),
+        default="precise",
+        help="precise: windowed, tied to the flux centroid (default); tica: TICA's 5 x 5 mean",
+    )
+
+
 def run_refstars(args: argparse.Namespace) -> int:
-    """Find reference stars of every image and write them; one that fails does not stop others."""
+    """Find and write the reference stars of every image; a failure does not stop the others."""
     from tica_fn.fits.outcome import DONE, Outcome
 
     inputs = inputs_of(args, "calibrated frames", lambda kind: not (kind.raw or kind.ccds))
     single = Path(args.output)
     many = len(inputs.paths) != 1 or single.is_dir() or not single.suffix
     if many and single.is_file():
-        raise UsageError(f"{single} is a file; of {len(inputs.paths)} images give a folder")
+        raise UsageError(f"{single} is a file; for {len(inputs.paths)} images give a folder")
     say_when_compiling()
     made: dict[Path, Path] = {}
     lock = Lock()
@@ -143,14 +158,14 @@ def run_refstars(args: argparse.Namespace) -> int:
         frame = image.frame
         sector = args.sector if args.sector is not None else frame.sector
         if sector is None:
-            raise UsageError(f"{path}: its header does not say the sector: give --sector")
+            raise UsageError(f"{path}: its header lacks the sector: give --sector")
         name = stars_name(sector, frame.camera, frame.ccd)
         target = single / name if many else single
         with lock:
             if target in made:
                 raise UsageError(
                     f"{path}: {made[target]} is of camera {frame.camera}, CCD {frame.ccd} too: "
-                    "give one image a CCD"
+                    "give one image per CCD"
                 )
             made[target] = path
         stars = _stars_of(image, sector, args)
@@ -177,7 +192,7 @@ def run_refstars(args: argparse.Namespace) -> int:
 
 
 def _stars_of(image: Any, sector: int, args: argparse.Namespace) -> Any:
-    """Reference stars of one image, with the catalogue that is asked for."""
+    """Reference stars of one image, with the requested catalogue."""
     from tica_fn.wcs.refstars import find_reference_stars
 
     frame, catalog = image.frame, None
@@ -209,7 +224,7 @@ def _found(target: Path, stars: Any) -> tuple[str]:
 
 
 def run_fit(args: argparse.Namespace) -> int:
-    """Fit every image; one that fails does not stop the others."""
+    """Fit every image; a failure does not stop the others."""
     import gc
 
     import attrs
@@ -217,10 +232,10 @@ def run_fit(args: argparse.Namespace) -> int:
     from tica_fn.wcs.fit_many import fit_outcomes
 
     inputs = inputs_of(args, "calibrated frames", lambda kind: not (kind.raw or kind.ccds))
-    if inputs.empty:  # SPOC's raw files are fitted too, where a folder holds nothing else.
+    if inputs.empty:  # A folder with only SPOC's raw files: they can be fitted too.
         inputs = inputs_of(args, "frames of a CCD", lambda kind: not kind.ccds)
     say_when_compiling()
-    gc.freeze()  # What the imports made stays: no use in looking through it for each frame.
+    gc.freeze()  # Objects from imports stay; the collector need not scan them for each frame.
     outcomes = fit_outcomes(
         inputs.paths,
         args.refstars,
@@ -258,8 +273,8 @@ def run_compare(args: argparse.Namespace) -> int:
         places = stars.columns, stars.rows
     found = compare_solutions(first, second, *places)
     numbers = found.numbers
-    where = "stars" if args.stars else "places of the science area"
-    say_line(f"{args.second} less {args.first} at {int(numbers['places'])} {where}")
+    where = "stars" if args.stars else "grid points of the science area"
+    say_line(f"{args.second} minus {args.first} at {int(numbers['places'])} {where}")
     print(f"{'':8}{'arcsec':>12}{'pixel':>12}")
     for name in ("rms", "median", "max"):
         arcsec, pixel = numbers[f"{name}_arcsec"], numbers[f"{name}_pixel"]

@@ -1,7 +1,7 @@
-"""The report of a run: one page that opens from disk, without network, in light and dark.
+"""The report of a run: one page that opens from disk, without a network, in light and dark.
 
-Plots are Bokeh's: its inline JavaScript takes 1.4 MB, Plotly's 4.8, and plots that share a range
-object are linked without a word of code.
+Plots use Bokeh: its inline JavaScript takes 1.4 MB (Plotly's 4.8), and plots that share a range
+object are linked without code.
 """
 
 from tica_fn.run.page.write import write_page

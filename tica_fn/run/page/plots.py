@@ -1,7 +1,7 @@
-"""What the page draws against time: numbers and labels, of which ``plots.js`` makes the plots.
+"""Numbers and labels of the page's plots against time, which ``plots.js`` draws.
 
-The plots are made in the browser, by BokehJS: Bokeh itself would take longer to load and to put
-its models together here than some fifty frames take to be calibrated.
+BokehJS makes the plots in the browser: loading Bokeh and building its models here would take as
+long as calibrating some fifty frames.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ONE_READOUT_D = 10.0 / 86400.0
 
 
 def _colour(camera: int, ccd: int) -> str:
-    """A colour that can be told on white and on black."""
+    """A colour that is visible on white and on black."""
     import colorsys
 
     hue, saturation = _HUES[camera]
@@ -38,7 +38,7 @@ COLOURS = {(c, d): _colour(c, d) for c in (1, 2, 3, 4) for d in (1, 2, 3, 4)}
 _NAMES = {ccd: f"cam{ccd[0]}-ccd{ccd[1]}" for ccd in COLOURS}
 _QUANTITIES = (
     ("background", "background mode [e-]", ("mode",), True),
-    ("pedestals", "pedestals less median [adu]", tuple(f"offset_{x}" for x in LETTERS), False),
+    ("pedestals", "pedestals - median [adu]", tuple(f"offset_{x}" for x in LETTERS), False),
     ("smear", "smear level [e-]", ("smear",), False),
     ("noise", "read noise, 4 amplifiers [e-]", tuple(f"noise_{x}" for x in LETTERS), False),
     ("residuals", "residual [arcsec]", ("rms_arcsec",), False),
@@ -47,13 +47,13 @@ _QUANTITIES = (
     ("stars", "good-star fraction", ("good_fraction",), False),
 )
 PLOTS = (*(name for name, *_ in _QUANTITIES), "flags")
-"""The plots, in their order."""
+"""The plots, in order."""
 
 
 def plotted(frames: Frames, references: Mapping[tuple[int, int], float]) -> dict[str, Any]:
-    """Gather what is drawn, as JSON takes it; `references` are times of the reference frames.
+    """Collect the plotted data for JSON; `references` are times of the reference frames.
 
-    Columns of numbers are bytes in base64, little-endian, behind the name of their type.
+    Columns of numbers are little-endian bytes in base64, after the name of their type.
     """
     columns = {ccd: _columns(one) for ccd, one in frames.items()}
     times = np.concatenate([one["time"] for one in columns.values()])
@@ -67,7 +67,7 @@ def plotted(frames: Frames, references: Mapping[tuple[int, int], float]) -> dict
                 "name": name,
                 "label": label if known else f"{label}: not known of any frame",
                 "quantities": quantities,
-                # Without values there is nothing for the browser to find a range by.
+                # Without values the browser could not find a range.
                 "known": known,
                 "logarithmic": logarithmic and known,
             }
@@ -89,7 +89,7 @@ def _packed(values: Array) -> list[str]:
 
 
 def _points(frames: Frames, columns: Mapping[tuple[int, int], Mapping[str, Array]]) -> Any:
-    """What is drawn of every CCD, in one table: its columns, and the CCD's number in the list."""
+    """Plotted data of all CCDs in one table, with the CCD's number in the list."""
     parts: dict[str, list[Array]] = {}
     for ccd, one in columns.items():
         flagged = np.array([bool(flags) for flags in frames[ccd]["flags"]])
@@ -124,7 +124,7 @@ def _columns(frames: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _flag_points(frames: Frames, columns: Mapping[Any, Any]) -> dict[str, Any]:
-    """Points of the plot of flags: amplifiers are left out, long runs thinned."""
+    """Points of the plot of flags, without amplifiers; long series are thinned."""
     points: list[tuple[float, str, int, int]] = []
     for ccd, one in frames.items():
         seen: dict[str, int] = {}
@@ -140,7 +140,7 @@ def _flag_points(frames: Frames, columns: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _apart(times: Iterable[float]) -> list[float]:
-    """Times, those of CCDs that are read out seconds after one another once."""
+    """Times, with those of CCDs that are read out seconds apart only once."""
     found: list[float] = []
     for time in sorted(time for time in times if np.isfinite(time)):
         if not found or time - found[-1] > _ONE_READOUT_D:

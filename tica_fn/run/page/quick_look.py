@@ -1,4 +1,4 @@
-"""Small pictures of CCDs, as text that a page holds."""
+"""Small pictures of CCDs as text for a page."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SIDE = 128
 
 
 def quick_look(path: Path, *, turned: bool) -> str:
-    """Make a picture of a product's science pixels, as a data URI; empty where it can't be read.
+    """Make a picture of a product's science pixels, as a data URI; empty if it can't be read.
 
-    `turned`: as the CCD stands in its camera's frame, turned by half.
+    `turned`: rotate by 180 degrees, as in the camera's frame.
     """
     from PIL import Image
 
     try:
-        # Its sums were verified when it was written or first seen.
+        # Its checksums were verified when it was written or first seen.
         (frame,) = frames_of(path, untiled(path, read_blocks(path, verify=False)))
     except (OSError, ValueError):
         return ""
@@ -34,7 +34,7 @@ def quick_look(path: Path, *, turned: bool) -> str:
     if pixels.shape[0] > SCIENCE_ROWS[1]:
         pixels = pixels[slice(*SCIENCE_ROWS), slice(*SCIENCE_COLUMNS)]
     step = pixels.shape[0] // _SIDE
-    # Sums along rows of memory first: a fifth of the time of both axes at once.
+    # Sum over rows first, which takes a fifth of the time of both axes at once.
     rows = np.add.reduceat(pixels[: step * _SIDE, : step * _SIDE], np.arange(0, step * _SIDE, step))
     small = rows.astype(np.float64).reshape(_SIDE, _SIDE, step).mean(axis=2) / step
     known = small[np.isfinite(small)]

@@ -1,4 +1,4 @@
-"""Tables of the report, which sort and filter."""
+"""Tables of the report, which can be sorted and filtered."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _cell(value: Any) -> str:
 
 
 def name_of(ccd: tuple[int, int]) -> str:
-    """How a CCD is called."""
+    """Name of a CCD."""
     return f"cam{ccd[0]}-ccd{ccd[1]}"
 
 
@@ -103,7 +103,7 @@ def _few(names: list[str]) -> str:
 
 
 def out_of_family_rows(frames: Mapping[Any, Mapping[str, Array]]) -> list[tuple[Any, ...]]:
-    """What is farthest from its CCD's median, in robust standard deviations, over six of them."""
+    """Values more than six robust standard deviations from their CCD's median."""
     rows = []
     for ccd, one in frames.items():
         for column, what in _OUTLIERS.items():
@@ -122,7 +122,7 @@ def out_of_family_rows(frames: Mapping[Any, Mapping[str, Array]]) -> list[tuple[
 
 
 def slowest_rows(rows: Iterable[Any]) -> list[tuple[Any, ...]]:
-    """Products that took longest: CCD, cadence, seconds to calibrate and to fit."""
+    """The products that took longest: CCD, cadence, seconds to calibrate and to fit."""
     found = [
         (
             f"cam{row['camera']}-ccd{row['ccd']}",

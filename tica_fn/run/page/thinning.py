@@ -1,4 +1,4 @@
-"""Fewer points to draw, with what stands out kept."""
+"""Thinning the points of a plot, with outliers kept."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["thinned"]
 
 
 def thinned(columns: Sequence[Array], keep: Array, most: int) -> Array:
-    """Choose the frames that are drawn.
+    """Choose the frames to draw.
 
-    `columns`: (n,) float64 each; `keep`: (n,) bool, frames that are drawn whatever comes.  Gives
-    indices in order: all of them where there are few, else the lowest and the highest value of
-    every column in each of equal stretches, and those to be kept.
+    `columns`: (n,) float64 each; `keep`: (n,) bool, frames to draw in any case.  Returns sorted
+    indices: all if there are few, else the lowest and highest value of every column in each of
+    equal stretches, and those to keep.
     """
     count = keep.size
     if count <= most:

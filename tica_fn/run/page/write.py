@@ -1,4 +1,4 @@
-"""The report of a run, put together."""
+"""Writing the report of a run."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from tica_fn.run.summary import frames_by_ccd
 __all__ = ["write_page"]
 
 _PLANE = ((2, 1), (3, 4))
-"""CCDs as they stand in their camera's frame; 1 and 2 are turned by half in it."""
+"""Places of the CCDs in their camera's frame, where 1 and 2 are rotated by 180 degrees."""
 
 
 _PLANE_WORDS = (
-    "<p class='soft'>The reference frame of each CCD, as it stands in its camera's frame. A click "
-    "filters the tables.</p>"
+    "<p class='soft'>The reference frame of each CCD, at its place in the camera's frame. Click "
+    "on one to filter the tables.</p>"
 )
 _TIME_WORDS = (
-    "<p class='soft'>Drag or turn the wheel over a plot to zoom all of them; dashed: reference "
-    "frames. Of long series what stands out is drawn, and some of the rest.</p>"
+    "<p class='soft'>Drag or turn the wheel over a plot to zoom all of them. Dashed lines: "
+    "reference frames. Long series show all outliers and some of the other points.</p>"
 )
 
 
@@ -51,7 +51,7 @@ def write_page(record: RunRecord, path: Path) -> Path:
     record : RunRecord
         Its record.
     path : pathlib.Path
-        Page to write, whole or not at all.
+        Page to write, complete or not at all.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def write_page(record: RunRecord, path: Path) -> Path:
     Raises
     ------
     OSError
-        If the record can't be read or the page not be written.
+        If the record can't be read or the page can't be written.
     """
     progress = progress_of(record)
     frames = frames_by_ccd(record)
@@ -120,7 +120,7 @@ def write_page(record: RunRecord, path: Path) -> Path:
             ],
             "None.",
         ),
-        "<h2 id='made'>How it was made</h2>",
+        "<h2 id='made'>Provenance</h2>",
         _provenance(record),
     ]  # fmt: skip
     page = _TEMPLATE.format(
@@ -166,7 +166,7 @@ def _text(name: str) -> str:
 
 
 def _bokeh() -> str:
-    """BokehJS, with what makes plots; Bokeh itself is not loaded."""
+    """BokehJS and its plotting API; Bokeh itself is not loaded."""
     found = find_spec("bokeh")
     if found is None or not found.submodule_search_locations:
         raise ImportError("the page of a run needs Bokeh: pip install 'tica-fn[report]'")
@@ -198,7 +198,7 @@ def _head(record: RunRecord, progress: Progress, frames: Any) -> str:
     ]
     calibrated = inputs.get("done", 0) + inputs.get("skipped", 0)
     facts = (
-        (progress.state, "state of the last go", mark),
+        (progress.state, "state of the run", mark),
         (f"{calibrated} / {progress.total}", "files calibrated", ""),
         (str(progress.products), "products", ""),
         (str(progress.solved), "with a solution", ""),
@@ -217,7 +217,7 @@ def _head(record: RunRecord, progress: Progress, frames: Any) -> str:
         for name, label in (
             ("plane", "focal plane"), ("events", "events"), ("time", "against time"),
             ("failures", "failures"), ("flagged", "flagged"), ("family", "out of family"),
-            ("slowest", "slowest"), ("references", "reference stars"), ("made", "how it was made"),
+            ("slowest", "slowest"), ("references", "reference stars"), ("made", "provenance"),
         )
     )  # fmt: skip
     where = f"Sector {', '.join(map(str, sectors))}, " if sectors else ""
@@ -230,7 +230,7 @@ def _head(record: RunRecord, progress: Progress, frames: Any) -> str:
 
 
 def _message(run: Mapping[str, Any]) -> str:
-    """What is to be said of the last go: why it ended, or what is not known of it."""
+    """Message of the last invocation: why it ended, or what is unknown about it."""
     return f"<p class='soft'>{escape(str(run['message']))}</p>" if run.get("message") else ""
 
 
@@ -273,7 +273,7 @@ def _tile(
         kind = "bad"
     uri = quick_look(record.path.parent / reference, turned=ccd[1] in (1, 2))
     image = f'<img src="{uri}" alt="{name}" loading="lazy">' if uri else '<div class="no">?</div>'
-    said = ", ".join(wrong) or "all well"
+    said = ", ".join(wrong) or "no problems"
     return (
         f'<button type="button" class="ccd {kind}-b" data-ccd="{name}" title="{escape(said)}">'
         f"{image}<small><b>{ccd[0]}.{ccd[1]}</b> {len(one['product'])} frames<br>"
@@ -294,13 +294,13 @@ def _provenance(record: RunRecord) -> str:
     runs = record.rows("runs", "ORDER BY id")
     table = html_table(
         "runs-table",
-        ("go", "started", "ended", "state", "version", "python", "host", "command"),
+        ("no.", "started", "ended", "state", "version", "python", "host", "command"),
         [
             (row["id"], row["started"], row["ended"] or "", row["state"], row["version"],
              row["python"], row["host"], row["command"])
             for row in runs
         ],
-        "No go is on record: it was made anew from the products.",
+        "No invocation is recorded: the record was rebuilt from the products.",
     )  # fmt: skip
     models = html_table(
         "models-table",
@@ -309,12 +309,12 @@ def _provenance(record: RunRecord) -> str:
             (f"cam{m['camera']}-ccd{m['ccd']}", m["name"], m["version"], m["kind"], m["sha256"])
             for m in record.rows("models", "ORDER BY camera, ccd, name")
         ],
-        "No models are on record.",
+        "No models are recorded.",
     )
     said = json.loads(runs[-1]["configuration"]) if runs else {}
     text = escape(json.dumps(said, indent=1, sort_keys=True))
     return (
-        f"{table}<details><summary>Configuration of the last go</summary><pre>{text}</pre>"
+        f"{table}<details><summary>Configuration of the last invocation</summary><pre>{text}</pre>"
         "</details>"
         f"<details><summary>Models</summary>{models}</details>"
     )
