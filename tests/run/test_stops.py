@@ -20,6 +20,7 @@ from tica_fn.fits import atomic
 from tica_fn.fits.outcome import NOT_BEGUN, Outcome
 from tica_fn.run.fleet import Threads
 from tica_fn.run.record_writer import RecordWriter
+from tica_fn.run.stars_work import find_stars
 
 
 def start(plain, out, *options):
@@ -274,3 +275,14 @@ def test_what_another_program_writes_meanwhile_is_not_lost(plain, tmp_path, monk
     assert first.read_text() == "another program's"
     assert "1 done, 7 skipped, 0 failed" in go(plain, tmp_path, "--no-wcs", "--retry-failed").out
     assert tica_fn.read(first).pixels.shape == (2078, 2136)
+
+
+def test_a_stop_says_what_is_left_to_be_solved(sky, tmp_path, monkeypatch, go):
+    def stopping(*arguments):
+        signal.raise_signal(signal.SIGTERM)
+        return find_stars(*arguments)
+
+    monkeypatch.setattr("tica_fn.run.stars_work.find_stars", stopping)
+    frames = sorted((sky / "raw").iterdir())[:2]
+    said = go(sky, tmp_path, "--no-report", "--jobs", 1, files=frames, code=128 + signal.SIGTERM)
+    assert "SIGTERM; 0 files and 2 frames to be solved are left; to go on: " in said.err

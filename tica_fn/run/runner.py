@@ -201,7 +201,14 @@ class Runner:
     @property
     def left(self) -> int:
         """Number of files left because the run was stopped."""
-        return sum(count.left for count in self.counts.values())
+        return self.counts.get("calibrate", StageCounts()).left
+
+    @property
+    def unsolved(self) -> int:
+        """Number of frames without a solution that none was tried for, if solutions are wanted."""
+        if not (self.with_wcs and self.job.solvable):
+            return 0
+        return len(self.record.rows("frames", "WHERE kind = 'frame' AND coalesce(wcs, '') = ''"))
 
     @property
     def summary(self) -> str:

@@ -338,7 +338,8 @@ def _go(runner: Any, sources: list[Path], said: dict[str, Any], failures: list[s
     for failure in failures:
         print(f"failed: {failure}")
     if stop:
-        left = f"{runner.left} files are left; to go on: {command}"
+        solutions = f" and {runner.unsolved} frames to be solved" if runner.unsolved else ""
+        left = f"{runner.left} files{solutions} are left; to go on: {command}"
         print(one_line(f"tica-fn: {stop.why}; {left}"), file=sys.stderr)
         return 128 + stop.signal if stop.signal else 1
     print(runner.summary)
