@@ -1,4 +1,4 @@
-"""Figures for ``tica-fn run --dry-run`` and for planning: seconds and bytes per frame.
+"""Figures for planning runs: seconds and bytes per frame.
 
     python -m benchmarks.runs RAW_FOLDER CALDIR
 
