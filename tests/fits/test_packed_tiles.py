@@ -61,7 +61,6 @@ def test_rice_coded_rows_are_those_of_astropy(_, pixels, step):
 @pytest.mark.parametrize(("_", "pixels", "step"), IMAGES, ids=[name for name, _, _ in IMAGES])
 def test_shuffled_rows_are_read_by_astropy_and_told_as_it_tells_them(_, pixels, step):
     odd = pixels.copy()
-    odd = pixels.copy()
     odd[0, :2], odd[-1, -1] = [np.nan, -0.0], -np.inf
     headers = []
     usual = tiled_hdu(CARDS, odd, compression_type="GZIP_2", quantize_level=0.0)
@@ -71,7 +70,8 @@ def test_shuffled_rows_are_read_by_astropy_and_told_as_it_tells_them(_, pixels, 
             assert hdus[1].data.astype("<f4").tobytes() == odd.tobytes()
         with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
             own = ("PCOUNT", "TFORM1", "DATASUM", "CHECKSUM")
-            headers.append([tuple(one) for one in hdus[1].header.cards if one.keyword not in own])
+            cards = [one for one in hdus[1].header.cards if one.keyword not in own]
+            headers.append(sorted(map(repr, cards)))  # Their order is not that of each astropy.
     assert headers[0] == headers[1]
 
 
