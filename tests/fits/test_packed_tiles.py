@@ -2,6 +2,7 @@
 
 import io
 
+import astropy
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -63,6 +64,8 @@ def test_shuffled_rows_are_read_by_astropy_and_told_as_it_tells_them(_, pixels, 
     odd = pixels.copy()
     odd[0, :2], odd[-1, -1] = [np.nan, -0.0], -np.inf
     headers = []
+    # Astropy 7.0 tells how it would have dithered, though nothing is quantised.
+    of_dithers = ("ZQUANTIZ", "ZNAME1", "ZVAL1") if astropy.__version__ < "7.1" else ()
     usual = tiled_hdu(CARDS, odd, compression_type="GZIP_2", quantize_level=0.0)
     for packed in (shuffled_rows_hdu(CARDS, odd), usual):
         content = fits.PrimaryHDU().header.tostring().encode() + packed
@@ -71,7 +74,7 @@ def test_shuffled_rows_are_read_by_astropy_and_told_as_it_tells_them(_, pixels, 
         with fits.open(io.BytesIO(content), disable_image_compression=True) as hdus:
             own = ("PCOUNT", "TFORM1", "DATASUM", "CHECKSUM")
             cards = [one for one in hdus[1].header.cards if one.keyword not in own]
-            headers.append(sorted(map(repr, cards)))  # Their order is not that of each astropy.
+            headers.append({repr(card) for card in cards if card.keyword not in of_dithers})
     assert headers[0] == headers[1]
 
 
