@@ -55,6 +55,15 @@ def test_a_smaller_square_is_taken_only_while_it_agrees():
     assert np.std(tie - truth) < 0.003
 
 
+def test_a_ring_of_noise_alone_adds_nothing():
+    truth = np.stack([0.05 * U, 0.05 * V])
+    windowed = RNG.uniform(-0.5, 0.5, (2, 900))
+    rings = squares(truth, windowed, [0.5, 0.002], [0.0, 0.0])
+    tie, _ = tie_to_flux(windowed, rings, U, V, NONE, GOOD)
+    alone, _ = tie_to_flux(windowed, rings[1:], U, V, NONE, GOOD)
+    assert np.abs(tie - alone).max() < 1e-4
+
+
 def test_the_wave_of_narrow_stars_is_taken_out():
     place = RNG.uniform(-0.5, 0.5, (2, 900))
     windowed = place - 0.03 * np.sin(2 * np.pi * place)

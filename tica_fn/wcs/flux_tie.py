@@ -11,8 +11,8 @@ measures that position, but is far noisier.  Their difference is a property of t
 
 The mean is taken in nested apertures.  The contribution of each ring is a field of its own, and the
 tie is the sum of all.  A neighbour affects only the rings in which it lies, so most stars
-contribute to each ring; if a ring contains no light of stars, the evidence reduces its field to
-zero.  A tie that is uncertain by more than a twentieth of a pixel is reduced.
+contribute to each ring.  A ring whose field is not larger than its own uncertainty is left out.  A
+tie that is uncertain by more than a twentieth of a pixel is reduced.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ ROUNDS, LAST = 3, 3
 SETTLED = 1e-4
 FLOOR = 0.005
 """Error in pixels added in quadrature to that of any star's mean."""
+CLEAR = 2.0
+"""A ring's field must be larger than so many times its own variance to be more than noise."""
 PHASE_DEGREE = 2
 LARGEST_TIE = 0.05
 
@@ -77,7 +79,9 @@ def tie_to_flux(
         if k == 0:
             degree = its_degree
             wave = _phase_wave(windowed, mean - inner - field, weights, u, v)
-        tie, risk, inner = tie + field, risk + spread**2, mean
+        if k == 0 or np.mean(np.sum(field[:, good] ** 2, axis=0)) > CLEAR * spread**2:
+            tie, risk = tie + field, risk + spread**2
+        inner = mean
     trust = 1.0 / (1.0 + 0.5 * risk / LARGEST_TIE**2)
     return tie * trust + wave, int(degree)
 
