@@ -78,7 +78,7 @@ def _start(caldir: Path, file: Path, folder: Path) -> list[Row]:
 
     def said(taken: list[tuple[float, float]]) -> str:
         wall, processor = np.median(taken[1:], axis=0)
-        return f"{wall:.2f} s ({processor:.2f} s of a processor)"
+        return f"{wall:.2f} s ({processor:.2f} s of processor time)"
 
     return [
         ("`tica-fn --help`", said(helps)),
@@ -99,7 +99,7 @@ def _pictures(files: list[Path], folder: Path) -> list[Row]:
             seconds.append(_of_commands() - start)
         taken.append((seconds[1] - seconds[0]) / 2)
     each = np.median(taken) / len(list((folder / "pictures").glob("*.png"))) * 3
-    what = "`report`: processor time of a picture, with its part of the tables"
+    what = "`report`: processor time per picture, including its part of the tables"
     return [(what, f"{each:.2f} s")]
 
 

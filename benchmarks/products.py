@@ -138,7 +138,7 @@ def _compiling(caldir: Path, file: Path, folder: Path) -> list[Row]:
     empty = dict(os.environ, NUMBA_CACHE_DIR=str(folder / "nothing compiled"))
     command = [sys.executable, "-c", _COMPILING, str(caldir), str(file), str(folder)]
     said = subprocess.run(command, check=True, env=empty, stdout=subprocess.PIPE, text=True)
-    what = "compiling the kernels of all these products from nothing, processor time"
+    what = "compiling the kernels of all these products, processor time"
     return [(what, f"{float(said.stdout.split()[-1]):.0f} s")]
 
 

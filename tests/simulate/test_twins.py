@@ -5,7 +5,7 @@ import pytest
 
 from tests.simulate import twins
 from tica_fn.kernels import bleed as bleeding
-from tica_fn.kernels import cosmic, sky
+from tica_fn.kernels import cosmic, sky_light
 from tica_fn.kernels import random_numbers as noise
 
 MEANS = np.array(
@@ -180,13 +180,13 @@ def test_deposits():
 def test_background(terms):
     image = np.arange(20.0).reshape(4, 5)
     expected = twins.add_background(*terms, 11, 23, image)
-    sky.add_background(*terms, 11, 23, image)
+    sky_light.add_background(*terms, 11, 23, image)
     np.testing.assert_allclose(image, expected, rtol=1e-13)
 
 
 def test_a_background_without_glow_has_no_length():
     image = np.ones((4, 5))
-    sky.add_background(3.0, 0.0, 1.0, 0.0, 0.0, 1e-3, 11, 23, image)
+    sky_light.add_background(3.0, 0.0, 1.0, 0.0, 0.0, 1e-3, 11, 23, image)
     assert (image == 4.0).all()
 
 

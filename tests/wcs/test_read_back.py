@@ -12,7 +12,7 @@ import tica_fn
 from tests import inputs
 from tica_fn.errors import BadFileError
 from tica_fn.fits.header import card
-from tica_fn.wcs import read_image, solution_cards, star_columns, update, update_image
+from tica_fn.wcs import read_image, solution_cards, solved_images, star_columns, update_image
 from tica_fn.wcs.frame_fit import FrameSolution
 from tica_fn.wcs.solution import make_solution
 from tica_fn.wcs.sphere import separation
@@ -123,7 +123,7 @@ def test_a_card_that_is_spoiled_is_caught(tmp_path, monkeypatch, kind, what):
     def spoiled(key, value, comment="", **more):
         return card(key, spoil(value) if key == spoiled_key else value, comment, **more)
 
-    monkeypatch.setattr(update, "card", spoiled)
+    monkeypatch.setattr(solved_images, "card", spoiled)
     with pytest.raises(BadFileError, match=r"differs from the fitted one by.*arcsec") as caught:
         put(path, fitted(7))
     assert str(path) in str(caught.value)

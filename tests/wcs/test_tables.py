@@ -18,7 +18,7 @@ from isal import igzip
 
 from tica_fn.cli import main
 from tica_fn.errors import BadFileError
-from tica_fn.wcs import catalog_of_table, read_catalog, read_reference_stars, tables
+from tica_fn.wcs import catalog_of_table, catalog_tables, read_catalog, read_reference_stars
 from tica_fn.wcs.identifiers import identifiers
 
 TIC = [261136679, 25155310, 2**53]
@@ -288,13 +288,13 @@ def test_a_votable_whose_values_are_elsewhere_is_refused(tmp_path):
 def test_a_table_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "stars.csv"
     path.write_bytes(TEXT)
-    read = tables._read
+    read = catalog_tables._read
 
     def cut(place):
         os.truncate(place, len(TEXT) // 2)
         return read(place)
 
-    monkeypatch.setattr(tables, "_read", cut)
+    monkeypatch.setattr(catalog_tables, "_read", cut)
     with pytest.raises(BadFileError, match=f"{path}: was changed by another program"):
         read_catalog(path)
 
