@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.wcs [SKY ...] [--sectors N,N] [--ccds C-D,C-D]`` prints the error of every
 CCD and the worst of each sky; ``python -m benchmarks.wcs speed`` prints the processor time for a
-camera.  The skies are:
+camera, ``python -m benchmarks.wcs limits`` what narrow stars, crowds, light and saturation do to
+one CCD of the first sky.  The skies are:
 
 * ``polynomial``: the mission's own WCS from ``tesswcs``, of degree 4, with fixed stars;
 * ``optics``: tess-point's map, which is not a polynomial, with fixed stars;
@@ -208,17 +209,11 @@ SKIES: dict[str, dict[str, Sky]] = {
 def errors(make: Sky, place: Place) -> tuple[float, ...]:
     """Rms and largest error at the stars, and over the science area, and RMSA, in arcsec."""
     pixels, truth, year = make(place)
-    mid = (year - 2000.0) * 365.25 - 5455.0
-    frame = Frame(
-        pixels=pixels,
-        unit="electron",
-        camera=place[1],
-        ccd=place[2],
-        exposure_s=600.0,
-        coadds=240.0,
-        times=Times(start=mid, mid=mid, end=mid),
-    )
-    found = fit_frame(frame, find_reference_stars(frame, place[0]))
+    frame = _frame(pixels, place, year)
+    return _errors(fit_frame(frame, find_reference_stars(frame, place[0])), truth)
+
+
+def _errors(found: Any, truth: Any) -> tuple[float, ...]:
     good = found.valid == 1
     side = np.linspace(0.0, 2048.0, 65)
     grid = np.meshgrid(44.5 + side, 0.5 + side)
@@ -230,6 +225,71 @@ def errors(make: Sky, place: Place) -> tuple[float, ...]:
         off = np.hypot(turn * np.cos(np.deg2rad(dec)), dec - true_dec) * 3600.0
         out += [float(np.sqrt(np.mean(off**2))), float(off.max())]
     return *out, found.rms["RMSA"]
+
+
+def limits() -> list[Row]:
+    """Errors on sector 35, camera 1, CCD 1 of the first sky as it gets harder."""
+    place = (35, 1, 1)
+    mission = sky.truth(*place)
+    _, _, _, tmag, column, row = sky.stars_on(mission, 2021.26, moved=False)
+
+    def truth(x: Any, y: Any) -> Any:
+        return mission.all_pix2world(x, y, 1)
+
+    def draw(psf: Any = sky.round_psf, unseen: int = 0) -> np.ndarray:
+        rng = np.random.default_rng(1)
+        faint = np.maximum(16.0 - rng.exponential(1.0 / (0.4 * np.log(10.0)), unseen), 10.0)
+        x = np.concatenate([column, rng.uniform(44.5, 2092.5, unseen)])
+        y = np.concatenate([row, rng.uniform(0.5, 2048.5, unseen)])
+        return np.asarray(sky.paint(x, y, np.concatenate([tmag, faint]), psf(x, y)))
+
+    def light(most: float) -> np.ndarray:
+        pixels = draw()
+        glow = np.linspace(0.0, most * 475.2, 2048)[None] * np.ones((2048, 1))
+        pixels[:2048, 44:2092] += glow + np.random.default_rng(2).normal(size=glow.shape) * np.sqrt(
+            glow
+        )
+        return pixels
+
+    clear = _frame(draw(), place, 2021.26)
+    stars = find_reference_stars(clear, place[0])
+    third = draw()
+    third[:2048, 44:727] = 4.75e7
+    blind = _frame(third, place, 2021.26)
+    rows: list[tuple[str, Any]] = [
+        ("a third saturated", fit_frame(blind, stars)),
+        ("that frame as the reference", fit_frame(clear, find_reference_stars(blind, place[0]))),
+    ]
+    frames: dict[str, Callable[[], np.ndarray]] = {
+        f"sigma {sigma} pixel": lambda sigma=sigma: draw(  # type: ignore[misc]
+            lambda x, y: sky.round_psf(x, y, sigma)
+        )
+        for sigma in (0.65, 0.5, 0.4)
+    }
+    frames["30,000 unseen stars"] = lambda: draw(unseen=30000)
+    frames["30,000 unseen stars, lopsided"] = lambda: draw(sky.field_psf, 30000)
+    frames["200,000 unseen stars"] = lambda: draw(unseen=200000)
+    frames["light to 2,000 electrons a second"] = lambda: light(2000.0)
+    frames["light to 20,000 electrons a second"] = lambda: light(20000.0)
+    for name, make in frames.items():
+        frame = _frame(make(), place, 2021.26)
+        rows.append((name, fit_frame(frame, find_reference_stars(frame, place[0]))))
+    line = "stars rms {:.4f} max {:.3f}, science area rms {:.4f} max {:.3f}, RMSA {:.4f}"
+    return [(name, line.format(*_errors(found, truth))) for name, found in rows]
+
+
+def _frame(pixels: np.ndarray, place: Place, year: float) -> Frame:
+    """A 10-minute frame in memory."""
+    mid = (year - 2000.0) * 365.25 - 5455.0
+    return Frame(
+        pixels=pixels,
+        unit="electron",
+        camera=place[1],
+        ccd=place[2],
+        exposure_s=600.0,
+        coadds=240.0,
+        times=Times(start=mid, mid=mid, end=mid),
+    )
 
 
 def _seconds(work: Callable[[], Any]) -> float:
@@ -251,6 +311,12 @@ def speed() -> list[Row]:
         fit_frame(frame, stars)
         searches = [_seconds(lambda: find_reference_stars(frame, 35)) for _ in range(5)]
         fits_s = [_seconds(lambda: fit_frame(frame, stars)) for _ in range(25)]
+        crowded = (12, 1, 4)
+        pixels, _, year = real(crowded)
+        troubled = _frame(pixels, crowded, year)
+        many = find_reference_stars(troubled, crowded[0])
+        fit_frame(troubled, many)
+        troubled_s = [_seconds(lambda: fit_frame(troubled, many)) for _ in range(25)]
         (folder / "ref").mkdir()
 
         def solve(*files: Path) -> None:
@@ -271,6 +337,10 @@ def speed() -> list[Row]:
     return [
         ("reference stars of one CCD", f"{np.median(searches):.2f} s"),
         (f"fit of one frame with {len(stars)} stars", f"{np.median(fits_s) * 1e3:.1f} ms"),
+        (
+            f"fit of one frame of the third sky with {len(many)} stars",
+            f"{np.median(troubled_s) * 1e3:.1f} ms",
+        ),
         ("a camera's four CCDs, `refstars` and `fit` once", f"{together:.1f} s"),
         ("its CCDs one by one, both commands four times", f"{apart:.1f} s"),
     ]
@@ -279,26 +349,27 @@ def speed() -> list[Row]:
 def main() -> None:
     """Print the errors of all CCDs of the sectors on the requested skies."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("skies", nargs="*", choices=[[], "speed", *SKIES], default=list(SKIES))
+    parser.add_argument(
+        "skies", nargs="*", choices=[[], "limits", "speed", *SKIES], default=list(SKIES)
+    )
     parser.add_argument("--sectors", default=",".join(map(str, SECTORS)))
     parser.add_argument("--ccds", default=",".join(f"{c}-{d}" for c, d in CCDS))
     args = parser.parse_args()
     ccds = [tuple(map(int, one.split("-"))) for one in args.ccds.split(",")]
-    if "speed" in args.skies:
-        for what, cost in speed():
-            print(f"{what}: {cost}", flush=True)
-        args.skies.remove("speed")
+    for name, rows in (("speed", speed), ("limits", limits)):
+        if name in args.skies:
+            for what, found in rows():
+                print(f"{what}: {found}", flush=True)
+            args.skies.remove(name)
     line = "stars rms {:.4f} max {:.3f}, science area rms {:.4f} max {:.3f}, RMSA {:.4f}"
     for name in args.skies:
         for psf, make in SKIES[name].items():
             worst = np.zeros(5)
             for sector in map(int, args.sectors.split(",")):
                 for camera, ccd in ccds:
-                    found = errors(make, (sector, camera, ccd))
-                    worst = np.maximum(worst, found)
-                    print(
-                        f"{name}, {psf}, {sector} {camera}-{ccd}:", line.format(*found), flush=True
-                    )
+                    off = errors(make, (sector, camera, ccd))
+                    worst = np.maximum(worst, off)
+                    print(f"{name}, {psf}, {sector} {camera}-{ccd}:", line.format(*off), flush=True)
             print(f"{name}, {psf}, worst:", line.format(*worst), flush=True)
 
 
