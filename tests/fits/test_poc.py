@@ -167,7 +167,7 @@ def test_split_and_assemble_give_the_raw_file_back(camera_file, camera_pixels, t
 def test_ccds_that_do_not_belong_together_are_refused(calibrated, tmp_path, capsys):
     three = [str(calibrated / f"{STEM}_ccd{ccd}.cal.fits") for ccd in (1, 2, 3)]
     assert main(["assemble", *three, "--outdir", str(tmp_path)]) == 1
-    assert "CCDs 1, 2, 3, 4" in capsys.readouterr().err
+    assert "CCDs 1, 2, 3 and 4" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
