@@ -243,11 +243,11 @@ SCRIPTS = {
     "a web page": ("<html>moved</html>\n", "not a download script"),
     "nothing": ("", "not a download script"),
     "a file of ours": (f"curl -o {ffir(STAMPS[0], 2, 3)} file:///etc/passwd\n", "file:///etc"),
-    "a path for a name": (f"curl -o ../{ffir(STAMPS[0], 2, 3)} http://x/\n", "none of the 0"),
-    "another sector": (f"curl -o {ffir(STAMPS[0], 2, 3, 7)} http://x/\n", "none of the 0"),
-    "no name": ("curl -L http://x/\n", "none of the 0"),
-    "a date that is none": (f"curl -o {ffir('2018999999999', 2, 3)} http://x/\n", "none of the 0"),
-    "an open quote": ("curl -o 'a http://x/\ncurl x\n", "none of the 0"),
+    "a path for a name": (f"curl -o ../{ffir(STAMPS[0], 2, 3)} http://x/\n", "none of its 0"),
+    "another sector": (f"curl -o {ffir(STAMPS[0], 2, 3, 7)} http://x/\n", "none of its 0"),
+    "no name": ("curl -L http://x/\n", "none of its 0"),
+    "a date that is none": (f"curl -o {ffir('2018999999999', 2, 3)} http://x/\n", "none of its 0"),
+    "an open quote": ("curl -o 'a http://x/\ncurl x\n", "none of its 0"),
 }
 
 
