@@ -28,6 +28,7 @@ from .fits.files import read as read
 from .fits.files import read_camera as read_camera
 from .fits.files import write as write
 from .fits.model_files import load_models as load_models
+from .fits.provenance import __version__ as __version__
 from .fits.target import read_target as read_target
 from .frame.exposure import Times as Times
 from .frame.frame import Frame as Frame
@@ -70,5 +71,3 @@ from .uncertainty.noise import Noise as Noise
 from .uncertainty.noise import measure_noise as measure_noise
 from .uncertainty.sums import variance_of_sum as variance_of_sum
 from .wcs.time_corrections import correct_times as correct_times
-
-__version__: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from functools import cache
 from importlib.metadata import version
 from itertools import takewhile
 from typing import Any
@@ -20,6 +19,7 @@ from tica_fn.models import ModelFile, Provenance
 from tica_fn.steps.table import TABLE
 
 __all__ = [
+    "__version__",
     "date_card",
     "provenance_cards",
     "provenance_of",
@@ -29,15 +29,15 @@ __all__ = [
     "steps_of",
 ]
 
+__version__ = version("tica-fn")
 
 _MOST_STEPS = 99
 """CALSTP99 is the last keyword with eight letters."""
 
 
-@cache
 def software() -> str:
     """Name and version of this software, as in products."""
-    return f"tica-fn-{version('tica-fn')}"
+    return f"tica-fn-{__version__}"
 
 
 def date_card() -> tuple[str, str]:
