@@ -88,7 +88,7 @@ def test_one_changed_bit_of_a_fetched_model_is_an_error(folder, name, where):
     with pytest.raises(ModelError, match="changed since it was fetched") as refused:
         tica_fn.load_models(folder, 2, 3)
     assert str(path) in str(refused.value)
-    again = f"tica-fn models fetch 10min --camera 2 --ccd 3 --output {folder.parent}"
+    again = f"tica-fn models fetch 10min --camera 2 --ccd 3 --outdir {folder.parent}"
     assert again in str(refused.value)
 
 
