@@ -220,7 +220,7 @@ def test_record_is_rebuilt_from_the_products(sky_run, tmp_path, capsys):
     (go,) = record.rows("runs")
     assert (go["started"], go["version"]) == ("2023-11-14T22:13:20+00:00", row["software"])
     command("report", out)
-    assert "not known any more" in (out / "report.html").read_text()
+    assert "lost with the old record" in (out / "report.html").read_text()
     command("status", out, "--production-table")
 
 
@@ -247,7 +247,7 @@ def test_a_product_that_is_damaged_is_told_by_rebuild(sky_run, tmp_path):
     count, failed = rebuild_record(out, said.append)
     assert count == 7
     assert [path for path, _ in failed] == [spoiled]
-    assert any("not whole" in line and spoiled.name in line for line in said)
+    assert any("not complete" in line and spoiled.name in line for line in said)
     (wrong,) = tica_fn.run.open_record(out).rows("inputs", "WHERE state = 'failed'")
     assert wrong["path"] == fits.getheader(spoiled)["RAWFILE"]
     assert str(spoiled) in wrong["error"]
