@@ -8,6 +8,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tica_fn.fits.cards import card
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import (
     datasum_card,
@@ -16,7 +17,6 @@ from tica_fn.fits.hdu_bytes import (
     summed_header,
     table_parts,
 )
-from tica_fn.fits.header import card
 
 VALUES = st.one_of(
     st.booleans(),

@@ -7,7 +7,8 @@ from astropy.io import fits
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tica_fn.fits.header import Header, OriginalHeader, card, split_cards
+from tica_fn.fits.cards import card, split_cards
+from tica_fn.fits.header import Header, OriginalHeader
 
 VALUES = st.one_of(
     st.text("AZaz09 '/.:=-+", max_size=30).map(lambda text: f"'{text}'"),

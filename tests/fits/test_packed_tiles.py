@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from tica_fn.fits.cards import card
 from tica_fn.fits.extensions import tiled_hdu
-from tica_fn.fits.header import card
 from tica_fn.fits.packed_tiles import gzipped_tiles_hdu, rice_hdu, shuffled_rows_hdu
 from tica_fn.kernels.rice import DITHER_NUMBERS, limits_of_row, split_of
 

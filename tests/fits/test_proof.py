@@ -8,7 +8,7 @@ import tica_fn
 from tests.wcs.test_read_back import fitted, put, simulated
 from tica_fn.errors import BadFileError
 from tica_fn.fits import hdu_bytes, spoc_out, tica, tiled, update
-from tica_fn.fits.header import card
+from tica_fn.fits.cards import card
 from tica_fn.fits.proof import check_readable
 
 

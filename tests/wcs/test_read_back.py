@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 import tica_fn
 from tests import inputs
 from tica_fn.errors import BadFileError
-from tica_fn.fits.header import card
+from tica_fn.fits.cards import card
 from tica_fn.wcs import read_image, solution_cards, solved_images, star_columns, update_image
 from tica_fn.wcs.frame_fit import FrameSolution
 from tica_fn.wcs.solution import make_solution

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from tica_fn.clock import CORRECTION_STEP, TIME_CORRECTIONS
-from tica_fn.fits.header import Cards, card
+from tica_fn.fits.cards import Cards, card
 from tica_fn.frame import Frame, Times
 
 __all__ = [

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tica_fn.errors import FrameError
+from tica_fn.fits.cards import Cards, card, split_cards
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import extension_hdu, finished_header
-from tica_fn.fits.header import Cards, card, split_cards
 from tica_fn.fits.packed_tiles import gzipped_tiles_hdu
 from tica_fn.fits.physical_wcs import physical_cards
 from tica_fn.frame import RATE, Frame

@@ -9,8 +9,8 @@ import numpy as np
 
 from tica_fn import kernels
 from tica_fn.fits.blocks import BLOCK
+from tica_fn.fits.cards import CARD, Cards, card
 from tica_fn.fits.checksum import ALL_ONES, add_sums, encode, sum_bytes
-from tica_fn.fits.header import CARD, Cards, card
 from tica_fn.immutable import Array
 
 __all__ = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from tica_fn.errors import BadFileError, one_line
-from tica_fn.fits.header import CARD, Header, split_cards
+from tica_fn.fits.cards import CARD, split_cards
+from tica_fn.fits.header import Header
 from tica_fn.fits.sizes import check_structure, data_size
 
 __all__ = [

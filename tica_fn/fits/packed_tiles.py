@@ -13,9 +13,10 @@ from isal import isal_zlib
 
 from tica_fn import kernels
 from tica_fn.fits.blocks import BLOCK
+from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import finished_header
-from tica_fn.fits.header import Cards, Header, card
+from tica_fn.fits.header import Header
 from tica_fn.immutable import Array, freeze
 from tica_fn.kernels.rice import DITHER_NUMBERS, pack_rows, words_at_most
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tica_fn.fits.header import Cards, card, original_of
+from tica_fn.fits.cards import Cards, card
+from tica_fn.fits.header import original_of
 
 __all__ = ["moved_cards", "origin_of", "physical_cards"]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from tica_fn.detector import CCDS, SCIENCE_COLUMNS, SHAPE
 from tica_fn.fits.blocks import RawHDU
-from tica_fn.fits.header import OriginalHeader, card
+from tica_fn.fits.cards import card
+from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.keywords import detector_number, facts_of, number
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.quadrants import CAMERA_SHAPE, TRIMMED_SHAPE, take_ccd

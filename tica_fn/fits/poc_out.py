@@ -10,8 +10,8 @@ import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, CCDS
 from tica_fn.errors import FrameError
+from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words
-from tica_fn.fits.header import Cards, card
 from tica_fn.fits.keywords import is_spoc_header
 from tica_fn.fits.physical_wcs import physical_cards
 from tica_fn.fits.proof import write_product

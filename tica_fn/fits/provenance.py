@@ -13,7 +13,7 @@ import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, COLUMNS, SCIENCE_COLUMNS
 from tica_fn.errors import BadFileError
-from tica_fn.fits.header import Cards, card
+from tica_fn.fits.cards import Cards, card
 from tica_fn.frame import Frame
 from tica_fn.models import ModelFile, Provenance
 from tica_fn.steps.table import TABLE

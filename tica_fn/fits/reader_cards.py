@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.clocks import reader_time_cards
-from tica_fn.fits.header import Cards, card
 from tica_fn.fits.hlsp import segment_of
 from tica_fn.fits.keywords import coadds_of, dquality_of
 from tica_fn.fits.physical_wcs import moved_cards, physical_cards

@@ -15,9 +15,9 @@ import numpy as np
 from tica_fn.detector import amplifier_of_columns
 from tica_fn.errors import BadFileError
 from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.cards import card
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import finished_header, table_parts
-from tica_fn.fits.header import card
 from tica_fn.frame import Frame
 from tica_fn.steps.table import step_at
 

@@ -15,8 +15,8 @@ from functools import cache
 
 from tica_fn.clock import DAY_S, readout_delay
 from tica_fn.detector import AMPLIFIERS, READ_INTERVAL_S
+from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.clocks import correction_cards, spacecraft_times, utc_text
-from tica_fn.fits.header import Cards, card
 from tica_fn.fits.physical_wcs import origin_of, physical_cards
 from tica_fn.fits.provenance import date_card, provenance_cards, software, steps_of
 from tica_fn.fits.reader_cards import flag_cards, frame_quality

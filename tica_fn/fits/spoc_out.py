@@ -15,10 +15,11 @@ import numpy as np
 
 from tica_fn.detector import SHAPE
 from tica_fn.errors import FrameError
+from tica_fn.fits.cards import CARD, Cards, card
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.extensions import quality_hdu
 from tica_fn.fits.hdu_bytes import Bytes, extension_hdu, finished_header, table_parts
-from tica_fn.fits.header import CARD, Cards, OriginalHeader, card
+from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.proof import write_product
 from tica_fn.fits.quadrants import TRIMMED_SHAPE
 from tica_fn.fits.shared_variance import shared_hdu

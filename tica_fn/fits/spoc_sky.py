@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from tica_fn.errors import FrameError
-from tica_fn.fits.header import Cards, card
+from tica_fn.fits.cards import Cards, card
 from tica_fn.frame import Frame
 
 __all__ = ["HIGHEST_DEGREE", "fit_cards", "raw_value", "sky_cards"]

@@ -21,10 +21,11 @@ import numpy as np
 from tica_fn.detector import COLUMNS, ROWS, SHAPE
 from tica_fn.fits.atomic import write_whole
 from tica_fn.fits.blocks import BLOCK, RawHDU
+from tica_fn.fits.cards import Cards
 from tica_fn.fits.extensions import flags_hdu, uncertainty_cards
 from tica_fn.fits.gzipped import gzipped
 from tica_fn.fits.hdu_bytes import Bytes, finished_header, image_structure, is_gzip_name
-from tica_fn.fits.header import Cards, OriginalHeader
+from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.proof import check_readable
 from tica_fn.fits.shared_variance import shared_hdu
 from tica_fn.fits.spoc_cards import image_cards, primary_cards, spoc_uncertainty_cards

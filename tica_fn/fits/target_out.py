@@ -12,8 +12,8 @@ from astropy.io import fits
 
 from tica_fn.detector import AMPLIFIERS, amplifier_of_columns
 from tica_fn.errors import BadFileError, FrameError
+from tica_fn.fits.cards import card, printable
 from tica_fn.fits.extensions import QUALITY_NAME, bit_cards
-from tica_fn.fits.header import card, printable
 from tica_fn.fits.keywords import number
 from tica_fn.fits.proof import write_product
 from tica_fn.fits.provenance import date_card, provenance_cards, software

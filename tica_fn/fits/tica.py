@@ -19,8 +19,9 @@ import numpy as np
 
 from tica_fn.detector import SHAPE
 from tica_fn.errors import FrameError
+from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.hdu_bytes import finished_header, image_structure, image_words
-from tica_fn.fits.header import Cards, OriginalHeader, card
+from tica_fn.fits.header import OriginalHeader
 from tica_fn.fits.hlsp import is_hlsp_name
 from tica_fn.fits.keywords import is_spoc_header
 from tica_fn.fits.proof import write_product

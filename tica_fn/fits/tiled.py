@@ -19,9 +19,9 @@ from functools import partial
 import numpy as np
 
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.extensions import quality_hdu, tiled_hdu, uncertainty_cards
 from tica_fn.fits.hdu_bytes import finished_header
-from tica_fn.fits.header import Cards, card
 from tica_fn.fits.packed_tiles import rice_hdu, shuffled_rows_hdu
 from tica_fn.fits.proof import check_readable
 from tica_fn.fits.shared_variance import shared_hdu

@@ -14,7 +14,8 @@ import numpy as np
 
 from tica_fn.errors import BadFileError, tell_note
 from tica_fn.fits.blocks import RawHDU
-from tica_fn.fits.header import Header, split_cards
+from tica_fn.fits.cards import split_cards
+from tica_fn.fits.header import Header
 from tica_fn.fits.sizes import is_packed, size_of
 from tica_fn.immutable import Array
 

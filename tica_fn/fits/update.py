@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tica_fn.fits.atomic import Identity, write_whole
 from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.cards import Cards, split_cards
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.gzipped import gzipped_whole
 from tica_fn.fits.hdu_bytes import Bytes, header_bytes, summed_header
-from tica_fn.fits.header import Cards, split_cards
 from tica_fn.fits.proof import check_readable
 
 __all__ = ["changed_header", "extension_name", "update_file"]

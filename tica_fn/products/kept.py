@@ -17,8 +17,8 @@ import attrs
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import identity_of
 from tica_fn.fits.blocks import RawHDU, read_blocks
+from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.hdu_bytes import Bytes, is_gzip_name
-from tica_fn.fits.header import Cards, card
 from tica_fn.fits.image_file import open_hdus
 from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.update import extension_name, update_file

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import identity_of
+from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.extensions import QUALITY_NAME, flags_hdu
 from tica_fn.fits.files import read
-from tica_fn.fits.header import Cards, card
 from tica_fn.fits.image_file import open_hdus
 from tica_fn.fits.update import update_file
 from tica_fn.models import Models

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from tica_fn.errors import BadFileError
-from tica_fn.fits.header import Header, split_cards
+from tica_fn.fits.cards import split_cards
+from tica_fn.fits.header import Header
 from tica_fn.fits.header_blocks import BLOCK
 from tica_fn.fits.sizes import data_size
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.atomic import write_whole
+from tica_fn.fits.cards import card
 from tica_fn.fits.gzipped import gzipped_whole
 from tica_fn.fits.hdu_bytes import is_gzip_name
-from tica_fn.fits.header import card
 from tica_fn.frame import ADU, Frame
 
 __all__ = ["Card", "check_counts", "fill_header", "save"]

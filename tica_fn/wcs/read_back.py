@@ -12,7 +12,7 @@ import numpy as np
 
 from tica_fn.detector import COLUMNS, ROWS
 from tica_fn.errors import BadFileError
-from tica_fn.fits.header import CARD
+from tica_fn.fits.cards import CARD
 from tica_fn.immutable import Array
 from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.wcs.solution import PIXEL_ARCSEC, SCALE, Solution

@@ -16,9 +16,9 @@ import attrs
 
 from tica_fn.fits.atomic import identity_of
 from tica_fn.fits.blocks import RawHDU
+from tica_fn.fits.cards import Cards, card, split_cards
 from tica_fn.fits.checksum import sum_bytes
 from tica_fn.fits.hdu_bytes import is_gzip_name, summed_header, table_parts
-from tica_fn.fits.header import Cards, card, split_cards
 from tica_fn.fits.image_file import ImageFile
 from tica_fn.fits.update import extension_name, update_file
 from tica_fn.immutable import Array
