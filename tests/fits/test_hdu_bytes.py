@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tica_fn.fits.cards import card
@@ -29,6 +29,7 @@ COMMENTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=
 
 @pytest.mark.filterwarnings("ignore:Card is too long")
 @given(st.from_regex(r"[A-Z][A-Z0-9_-]{0,7}", fullmatch=True), VALUES, COMMENTS)
+@example("A", False, " ")
 def test_a_card_is_that_of_astropy(keyword, value, comment):
     if keyword in ("HISTORY", "COMMENT", "CONTINUE", "END"):
         return

@@ -185,7 +185,7 @@ def card(
             # Only the comment is cut.
             warnings.filterwarnings("ignore", "Card is too long", fits.verify.VerifyWarning)
             return keyword, str(fits.Card(keyword, value, comment))
-    shown = f"{keyword:<8}= {field}" + (f" / {printable(comment)}" if comment else "")
+    shown = f"{keyword:<8}= {field}" + (f" / {printable(comment)}" if comment.strip() else "")
     return keyword, f"{shown[:CARD]:<{CARD}}"
 
 
