@@ -255,9 +255,9 @@ def flat(memory: list[tuple[int, float]], frames: int) -> tuple[list[str], str]:
         ("fitting", frames, memory[-1][0] - frames),
     ):
         thirds = [
-            [gb for n, gb in memory if first + k * count / 3 < n <= first + (k + 1) * count / 3]
+            [gb for n, gb in memory if first + k * count / 3 < n < first + (k + 1) * count / 3]
             for k in (1, 2)
-        ]
+        ]  # Not when all is calibrated: then the stars are found.
         early, late = (float(np.mean(one)) if one else 0.0 for one in thirds)
         said.append(f"{early:.2f} GB in the second third of {what}, {late:.2f} GB in the last")
         if late > 1.05 * early + 0.02:
