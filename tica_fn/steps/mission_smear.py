@@ -39,8 +39,8 @@ def mission_variance(piece: Frame, models: Models, rows: slice) -> Array:
     if models.black_sigma is None:
         raise ModelError(
             f"the mission's smear needs the error of the 2-D black of {models.name}, which the "
-            "models lack: load_models(..., errors=True) reads it from HDU 2 of the mission's "
-            "2dblack files"
+            "models lack: the mission's 2dblack files have it in HDU 2 (in Python, load_models "
+            "reads it with errors=True)"
         )
     reads = float(piece.coadds)
     counts = undone(piece, models, "linearity", rows)
