@@ -297,7 +297,7 @@ def on_a_cluster(folder: Path, out: Path, total: int, seed: int) -> list[str]:
 
     os.environ["SOURCE_DATE_EPOCH"] = "1700000000"
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     ) as cluster:
         go = start(folder, out, "--scheduler", cluster.scheduler_address)
         count = random.Random(seed).uniform(0.1, 0.4) * total

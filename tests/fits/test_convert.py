@@ -76,7 +76,7 @@ def test_the_pixels_are_those_of_the_other_layout(converted, spoc_products):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_astrocut_makes_cubes_of_them(converted, star_position, tmp_path):
+def test_astrocut_makes_cubes_of_them(converted, star_position, tmp_path, capsys):
     pytest.importorskip("astrocut")
     from astrocut import CubeFactory, TessCubeCutout
 
@@ -97,6 +97,10 @@ def test_astrocut_makes_cubes_of_them(converted, star_position, tmp_path):
             assert np.array_equal(pixels["FLUX"][number], fits.getdata(path, 1)[box])
             assert np.array_equal(pixels["FLUX_ERR"][number], fits.getdata(path, 2)[box])
         assert list(pixels["QUALITY"]) == [0, 32, 0]
+    assert main(["info", str(target)]) == 0
+    said = capsys.readouterr().out
+    assert "cut out of calibrated frames" in said
+    assert "camera 2 CCD 3\n  pixels      11 x 11, 3 cadences" in said
 
 
 def test_without_uncertainties_models_are_asked_for(ticas_own, spoc_models, tmp_path, capsys):

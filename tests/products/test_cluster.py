@@ -45,7 +45,7 @@ def scheduler(monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=None, silence_logs=50
+        n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50
     ) as running:
         yield running.scheduler_address
 

@@ -12,7 +12,7 @@ from astropy.io import fits
 
 import tica_fn
 from tica_fn.cli import main
-from tica_fn.errors import FrameError
+from tica_fn.errors import BadFileError, FrameError
 from tica_fn.simulate import full_frame, write_spoc_raw
 
 with warnings.catch_warnings():
@@ -103,6 +103,19 @@ def test_only_the_rows_that_are_needed_are_read(frames, star, tmp_path, monkeypa
     tica_fn.write(frames[0], tmp_path / "frame.fits")
     monkeypatch.setattr("tica_fn.products.cutout_sources.read", None)
     assert tica_fn.cutout(tmp_path / "frame.fits", place, 9).flux.shape == (1, 9, 9)
+
+
+def test_info_tells_of_a_file_that_reaches_beyond_the_readout(frames, star, tmp_path, capsys):
+    place, *_ = star
+    found = tica_fn.cutout(frames, place, (9, 3000))
+    assert found.column < 0
+    path = found.write(tmp_path / "wide_tp.fits")
+    assert main(["info", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert f"row {found.row}, column {found.column} (both from 0)" in said
+    assert f"9 x 3000, {len(frames)} cadences" in said
+    with pytest.raises(BadFileError, match="no raw counts"):
+        tica_fn.read_target(path)
 
 
 def test_lightkurve_knows_the_file_by_itself(frames, star, tmp_path, request):

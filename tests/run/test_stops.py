@@ -187,7 +187,7 @@ def cluster():
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as found:
         yield found
     for name, value in before.items():

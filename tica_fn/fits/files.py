@@ -165,6 +165,8 @@ def write(
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be {' or '.join(map(repr, LAYOUTS))}, not {layout!r}")
     if not overwrite and os.path.lexists(path):
-        raise FileExistsError(EEXIST, "exists already; overwrite=True replaces it", str(path))
+        raise FileExistsError(
+            EEXIST, "exists already; overwrite=True (--overwrite) replaces it", str(path)
+        )
     packing = "gzip2" if os.fspath(path).endswith(".fz") else "none"
     LAYOUTS[layout].write(frame, path, packing)

@@ -8,8 +8,9 @@ collateral files, one per amplifier: trailing virtual columns (``*tvcol*_col.fit
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
+from typing import Any
 
 import attrs
 import numpy as np
@@ -34,7 +35,7 @@ from tica_fn.frame import ADU, Frame, Times
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.models import SourceFile
 
-__all__ = ["TargetPixels", "read_target", "target_of"]
+__all__ = ["TargetPixels", "is_cutout", "read_target", "target_of"]
 
 _MISSING = -1
 """Raw count of a pixel that was not downlinked (TNULL)."""
@@ -220,9 +221,10 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
     if len(hdus) < 2 or hdus[1].header.get("XTENSION") != "BINTABLE":
         raise BadFileError(f"{path}: not a target pixel file (no table in HDU 1)")
     first, header = hdus[0].header, hdus[1].header
-    if str(first.get("CREATOR", "")).strip().lower() == "astrocut":
+    if is_cutout(first):
         raise BadFileError(
-            f"{path}: a cutout of calibrated frames (TESScut, astrocut), which has no raw counts"
+            f"{path}: a cutout of calibrated frames (TESScut, astrocut or tica-fn), which has no "
+            "raw counts"
         )
     table = table_rows(path, hdus[1])
     names = table.dtype.names or ()
@@ -266,6 +268,12 @@ def target_of(path: str | os.PathLike[str], hdus: list[RawHDU], source: SourceFi
         source=source,
         cosmic_rays=cosmic_rays_of(path, hdus),
     )
+
+
+def is_cutout(primary: Mapping[str, Any]) -> bool:
+    """Tell whether a target pixel file was cut out of calibrated frames: by TESScut, or here."""
+    maker = str(primary.get("CREATOR", "")).strip().lower()
+    return maker == "astrocut" or maker.endswith("cut-out")
 
 
 def _counts(path: str | os.PathLike[str], counts: Array) -> Array:

@@ -123,7 +123,7 @@ class Cutout(Record):
 def _write(found: Cutout, path: Path, *, overwrite: bool) -> Path:
     """Write a cutout, complete or not at all."""
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path}: exists already; overwrite=True replaces it")
+        raise FileExistsError(f"{path}: exists already; overwrite=True (--overwrite) replaces it")
     buffer = io.BytesIO()
     hdus = _hdus(found)
     for hdu in hdus:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tica_fn.clock import is_late
-from tica_fn.fits.blocks import content, crc32, read_blocks
+from tica_fn.fits.blocks import RawHDU, content, crc32, read_blocks
 from tica_fn.fits.files import frames_of
+from tica_fn.fits.keywords import detector_number, number, sector_of, whole_number
 from tica_fn.fits.kinds import kind_of
-from tica_fn.fits.target import target_of
+from tica_fn.fits.large import column_of, table_rows
+from tica_fn.fits.target import is_cutout, target_of
 from tica_fn.fits.unpack import untiled
 from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
@@ -36,10 +40,12 @@ def facts_of_file(path: Path) -> dict[str, str]:
     if any(is_late(header) for header in headers):
         facts["clock"] = "about 2 s late (data release): see --time-correction spoc"
     source = SourceFile(name=path.name, crc32=crc32(data))
+    if kind.frames is None and is_cutout(headers[0]):
+        return facts | {"is": _CUTOUT} | _cut(path, hdus)
     if kind.frames is None:
         pixels = target_of(path, hdus, source)
         rows, columns = pixels.counts.shape[1:]
-        facts["of"] = f"camera {pixels.camera} CCD {pixels.ccd}, sector {pixels.sector}"
+        facts["of"] = _detector(pixels.camera, pixels.ccd, pixels.sector)
         facts["pixels"] = (
             f"{rows} x {columns} from row {pixels.row}, column {pixels.column} (both from 0), "
             f"{len(pixels.cadences)} cadences of {pixels.exposure_s:g} s"
@@ -64,6 +70,7 @@ def facts_of_file(path: Path) -> dict[str, str]:
     return facts | _models(first) | _done(headers)
 
 
+_CUTOUT = "a target pixel file cut out of calibrated frames"
 _KINDS = {
     "spoc": "a raw full-frame image (SPOC)",
     "camera": "a raw camera frame (POC/TSO), four CCDs",
@@ -73,6 +80,34 @@ _KINDS = {
     "ffic": "a calibrated frame in SPOC's layout",
     "target": "a target pixel file",
 }
+
+
+def _detector(camera: int, ccd: int, sector: int | None) -> str:
+    return f"camera {camera} CCD {ccd}" + ("" if sector is None else f", sector {sector}")
+
+
+def _cut(path: Path, hdus: list[RawHDU]) -> dict[str, str]:
+    """Facts of the pixels of a cutout, which may reach beyond the readout."""
+    first, header = hdus[0].header, hdus[1].header
+    table = table_rows(path, hdus[1])
+    fluxes = column_of(path, hdus[1], table, "FLUX")
+    times = column_of(path, hdus[1], table, "TIME")
+    times = times[np.isfinite(times)]
+    place = 1 + (table.dtype.names or ()).index("FLUX")
+    row, column = (whole_number(path, header, f"{axis}CRV{place}P") for axis in (2, 1))
+    camera, ccd = (detector_number(path, first, name) for name in ("camera", "CCD"))
+    sky = [number(path, first, name) for name in ("RA_OBJ", "DEC_OBJ")]
+    facts = {
+        "of": _detector(camera, ccd, sector_of(path, first)),
+        "pixels": " x ".join(map(str, fluxes.shape[1:])) + f", {len(fluxes)} cadences",
+    }
+    if row is not None and column is not None:
+        facts["begins"] = f"row {row - 1}, column {column - 1} (both from 0)"
+    if None not in sky:
+        facts["around"] = f"{sky[0]:.6f} {sky[1]:+.6f} deg"
+    if times.size:
+        facts["times"] = f"{times.min():.6f} to {times.max():.6f} (TDB, JD - 2457000)"
+    return facts
 
 
 def _models(frame: Frame) -> dict[str, str]:
