@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,34 @@ def test_help_imports_nothing_heavy():
     loaded = set(said.stdout.split())
     assert "tica_fn.cli" in loaded
     assert not loaded & {"numpy", "numba", "astropy", "scipy", "matplotlib", "gwcs", "rich"}
+
+
+def test_help_of_all_commands_declares_no_options():
+    """Declaring the options of all commands would take most of its time."""
+    code = "import sys; sys.argv = ['', '--help']; from tica_fn.cli import main\ntry: main()\n"
+    code += "finally: print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(said.stdout.split())
+    assert "tica_fn.cli" in loaded
+    assert not loaded & {"tica_fn.cli.commands.run", "attr", "importlib.metadata", "numpy"}
+
+
+def test_what_numba_does_not_find_is_there_later():
+    code = """if True:
+        import sys
+        from tica_fn.cli.loading import load_numba
+        load_numba()
+        absent = ("scipy", "cffi", "yaml", "importlib.metadata", "zipfile")
+        print(*(name for name in absent if name in sys.modules))
+        from numba.core import caching, entrypoints
+        print(entrypoints.importlib_metadata.version("numba"))
+        import zipfile
+        print(caching.zipfile.ZipFile is zipfile.ZipFile, caching.zipfile is not zipfile)
+        import numba
+        print(numba.njit(lambda x: x + 1)(1))
+    """
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert said.stdout.splitlines() == ["", version("numba"), "True True", "2"]
 
 
 REACHABLE = """

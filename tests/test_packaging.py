@@ -43,5 +43,6 @@ def test_versions_agree(project):
         ("packaging/conda/meta.yaml", f'version = "{project["version"]}"'),
         ("CITATION.cff", f"\nversion: {project['version']}\n"),
         ("CHANGELOG.md", f"\n## [{project['version']}]"),
+        ("tica_fn/fits/version.py", f'\n__version__ = "{project["version"]}"\n'),
     ):
         assert said in (ROOT / file).read_text(), file

@@ -27,9 +27,7 @@ delay by readout order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 __all__ = [
     "CORRECTION_STEP",
@@ -120,8 +118,7 @@ def _of_spoc(camera: int, ccd: int, header: Keywords) -> Seconds:
     return _DOCUMENTED_START_S + order, _DOCUMENTED_END_S + order
 
 
-@attrs.frozen(kw_only=True)
-class TimeCorrection:
+class TimeCorrection(NamedTuple):
     """A correction of the clock: seconds added to start and end, by camera, CCD and header.
 
     `refused` gives the reason why a file does not need it, or an empty string; `instead` names
@@ -129,8 +126,8 @@ class TimeCorrection:
     """
 
     what: str
-    keywords: tuple[str, ...] = ()
     seconds: Callable[[int, int, Keywords], Seconds]
+    keywords: tuple[str, ...] = ()
     refused: Callable[[Keywords], str] = lambda _: ""
     instead: tuple[str, ...] = ()
 

@@ -9,9 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tica_fn.errors import BadFileError, UsageError
 
@@ -175,14 +173,15 @@ def add_list(parser: Any) -> None:
     )
 
 
-@attrs.frozen
-class Inputs:
+class Inputs(NamedTuple):
     """Files that a command processes, and folders without any such file."""
 
     paths: tuple[Path, ...]
     empty: tuple[tuple[Path, Exception], ...] = ()
 
-    def __len__(self) -> int:
+    @property
+    def total(self) -> int:
+        """Number of both."""
         return len(self.paths) + len(self.empty)
 
 

@@ -17,18 +17,23 @@ from typing import Any
 
 from tica_fn.cli.commands import NAMES
 from tica_fn.cli.examples import EXAMPLES
+from tica_fn.cli.loading import uncollected
 from tica_fn.cli.messages import say_no_more
 from tica_fn.cli.parser import Parser, subparsers_of
 from tica_fn.cli.signals import StoppedError, signals_raised
 from tica_fn.errors import UsageError, describe
+from tica_fn.fits.version import __version__
 
 __all__ = ["main", "make_parser"]
 
 _SAID = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 
 
-def make_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Build the parser of all commands, or of one."""
+def make_parser(*, complete: bool = True) -> argparse.ArgumentParser:
+    """Build the parser of all commands; or one that declares a command's options once it is asked.
+
+    Declaring the options of all commands takes longer than everything else that ``--help`` does.
+    """
     parser = Parser(
         prog="tica-fn",
         description="Calibrate TESS full-frame images and target pixels, and fit their WCS.",
@@ -43,31 +48,57 @@ def make_parser(command: str | None = None) -> argparse.ArgumentParser:
         choices=("bash", "zsh", "tcsh"),
         help="print a script that lets a shell complete commands and options, and exit",
     )
-    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name in NAMES if command is None else (command,):
-        importlib.import_module(f"tica_fn.cli.commands.{name}").add(subparsers)
-    _finish(parser)
+    commands: Any = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", action=_Commands
+    )
+    for name, what in NAMES.items():
+        commands.announce(name, what)
+        if complete:
+            commands.declare(name)
+    _show_examples(parser)
     return parser
 
 
-def _command_of(words: Sequence[str]) -> str | None:
-    """Find the command that is asked for; None where the parser of all has to say something."""
-    first = next((word for word in words if word != "--debug"), "")
-    return {name.replace("_", "-"): name for name in NAMES}.get(first)
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]
+    """Commands that are listed, and whose options are declared when they are needed."""
+
+    def announce(self, module: str, what: str) -> None:
+        """List a command."""
+        name = module.replace("_", "-")
+        self._name_parser_map[name] = None
+        self._choices_actions.append(self._ChoicesPseudoAction(name, (), what))
+
+    def declare(self, module: str) -> None:
+        """Declare the options of a command."""
+        name = module.replace("_", "-")
+        del self._name_parser_map[name]
+        importlib.import_module(f"tica_fn.cli.commands.{module}").add(self)
+        _finish(self._name_parser_map[name])
+
+    def __call__(self, *words: Any, **how: Any) -> None:
+        """Parse the words of a command."""
+        name = words[2][0]
+        if self._name_parser_map.get(name, self) is None:
+            self.declare(name.replace("-", "_"))
+        super().__call__(*words, **how)
 
 
 def _finish(parser: argparse.ArgumentParser) -> None:
     """Show examples below every help, and let ``--debug`` stand after a command's name too."""
+    parser.set_defaults(parser=parser)
+    parser.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    _show_examples(parser)
+    for _, one in subparsers_of(parser):
+        _finish(one)
+
+
+def _show_examples(parser: argparse.ArgumentParser) -> None:
     examples = EXAMPLES.get(parser.prog, ())
     if examples and "example" not in (parser.epilog or ""):
         said = [*filter(None, [parser.epilog]), "\n".join(["examples:", *examples])]
         parser.epilog = "\n\n".join(said)
-    for _, one in subparsers_of(parser):
-        one.set_defaults(parser=one)
-        one.add_argument(
-            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
-        )
-        _finish(one)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,12 +111,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if isinstance(stream, io.TextIOWrapper):
                     stream.reconfigure(errors="backslashreplace")  # File names may be any bytes.
             words = sys.argv[1:] if argv is None else argv
-            # Declaring the options of all commands takes longer than those of one.
-            parser = make_parser(_command_of(words))
-            if not words:
-                parser.print_help(sys.stderr)
-                return 2
-            args = parser.parse_args(words)
+            with uncollected():
+                parser = make_parser(complete=False)
+                if not words:
+                    parser.print_help(sys.stderr)
+                    return 2
+                args = parser.parse_args(words)
             debug = args.debug
             # The linear algebra of commands is small: BLAS threads would only burn processor time.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -124,9 +155,7 @@ def _open_streams() -> None:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
-
-        print(f"tica-fn {version('tica-fn')}")
+        print(f"tica-fn {__version__}")
         parser.exit()
 
 
@@ -134,7 +163,7 @@ class _Completion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, *__: object) -> None:
         import shtab
 
-        print(shtab.complete(parser, shell))
+        print(shtab.complete(make_parser(), shell))
         parser.exit()
 
 

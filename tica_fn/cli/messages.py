@@ -1,13 +1,12 @@
 """What commands print besides their results: single lines, and a note about compiling."""
 
-import gc
-import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from tica_fn.cli.loading import load_numba
 from tica_fn.errors import one_line
 
-__all__ = ["load_numba", "say_line", "say_no_more", "say_when_compiling"]
+__all__ = ["say_line", "say_no_more", "say_when_compiling"]
 
 
 def say_line(what: object, file: TextIO | None = None) -> None:
@@ -16,27 +15,6 @@ def say_line(what: object, file: TextIO | None = None) -> None:
 
 
 _listening: list[Callable[[], None]] = []
-
-
-_NOT_FOR_KERNELS = ("scipy", "cffi", "yaml", "colorama")
-"""Packages that numba looks for when it is loaded but that kernels do not need."""
-
-
-def load_numba() -> None:
-    """Load numba in half the time by hiding optional packages from it."""
-    hidden = [name for name in _NOT_FOR_KERNELS if name not in sys.modules]
-    if "numba" in sys.modules:
-        return
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-    collecting = gc.isenabled()
-    gc.disable()  # Hardly anything that is made meanwhile goes again.
-    try:
-        import numba  # noqa: F401
-    finally:
-        if collecting:
-            gc.enable()
-        for name in hidden:
-            del sys.modules[name]
 
 
 def say_when_compiling() -> None:

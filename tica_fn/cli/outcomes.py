@@ -32,7 +32,7 @@ def work_through(
 
     outcomes = run_batch(inputs.paths, lambda path, _: work(path), jobs)
     return tell_outcomes(
-        chain(refused(inputs), outcomes), len(inputs), what, debug=debug, summary=summary
+        chain(refused(inputs), outcomes), inputs.total, what, debug=debug, summary=summary
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -63,6 +62,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def _like(word: str, known: Sequence[str]) -> str:
+    import difflib
+
     start = [name for name in known if len(word) > 2 and name.startswith(word)]
     near = start or difflib.get_close_matches(word, known, n=2, cutoff=0.6)
     return f"; did you mean {' or '.join(near)}?" if near else ""

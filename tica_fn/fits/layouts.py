@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-import attrs
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from tica_fn.frame import Frame
@@ -23,8 +21,7 @@ PACKINGS = {"none": "", "gzip": ".gz", "rice": ".fz", "gzip2": ".fz"}
 Write = Callable[["Frame", str | os.PathLike[str], str], None]
 
 
-@attrs.frozen(kw_only=True)
-class Layout:
+class Layout(NamedTuple):
     """One layout.
 
     `stem` makes the stem of a product's name from its input's; `names` are the possible naming

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from itertools import takewhile
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from tica_fn.detector import AMPLIFIERS, COLUMNS, SCIENCE_COLUMNS
 from tica_fn.errors import BadFileError
 from tica_fn.fits.cards import Cards, card
+from tica_fn.fits.version import __version__
 from tica_fn.frame import Frame
 from tica_fn.models import ModelFile, Provenance
 from tica_fn.steps.table import TABLE
@@ -28,8 +28,6 @@ __all__ = [
     "step_keyword",
     "steps_of",
 ]
-
-__version__ = version("tica-fn")
 
 _MOST_STEPS = 99
 """CALSTP99 is the last keyword with eight letters."""

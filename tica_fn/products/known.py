@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.fits.outcome import SKIPPED, Outcome
+from tica_fn.fits.version import __version__
 
 if TYPE_CHECKING:
     from tica_fn.fits.atomic import Identity
@@ -58,12 +59,14 @@ class KnownProducts:
         if not models or any(known is None for _, known in models):
             return
         said = json.dumps(
-            [_name(outdir), _version(), sorted((k, str(v)) for k, v in options.items()), models]
+            [_name(outdir), __version__, sorted((k, str(v)) for k, v in options.items()), models]
         )
         folder = _folder()
         if folder is not None:
             self._file = folder / hashlib.sha256(said.encode()).hexdigest()[:32]
             self._read()
+            if not self._file.exists():
+                _forget_old(folder)  # Not more often: there can be thousands.
 
     def outcome(self, source: Path) -> Outcome | None:
         """Outcome of an input whose products are known to be complete, or None."""
@@ -83,7 +86,9 @@ class KnownProducts:
             yield outcome
             self._write(time.time_ns() - _OLD_ENOUGH_NS)
         if self._waiting:
-            time.sleep(2e-9 * _OLD_ENOUGH_NS)
+            newest = max(_newest(before, made) for _, before, made in self._waiting)
+            wait_ns = newest + _OLD_ENOUGH_NS - time.time_ns()
+            time.sleep(1e-9 * min(max(wait_ns, 0), 2 * _OLD_ENOUGH_NS))
             self._write(time.time_ns() - _OLD_ENOUGH_NS)
 
     def _take(self, outcome: Outcome) -> None:
@@ -100,7 +105,7 @@ class KnownProducts:
         lines, left = [], []
         for entry in self._waiting:
             outcome, before, made = entry
-            if max(before[-1], *(known[-1] for _, known in made)) > until_ns:
+            if _newest(before, made) > until_ns:
                 left.append(entry)
             elif settled_identity(outcome.source) == before and all(
                 settled_identity(self._outdir / name) == known for name, known in made
@@ -140,6 +145,10 @@ class KnownProducts:
                     continue  # An incomplete line.
 
 
+def _newest(before: Identity, made: list[tuple[str, Identity]]) -> int:
+    return max(before[-1], *(known[-1] for _, known in made))
+
+
 def _line(name: str, before: Identity, made: list[tuple[str, Identity]]) -> bytes:
     text = json.dumps([name, before, made]).encode() + b"\n"
     return b"%08x %s" % (zlib.crc32(text), text)
@@ -160,12 +169,6 @@ def _files_of(folder: Path) -> list[Path]:
     return found
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("tica-fn")
-
-
 def _folder() -> Path | None:
     """Folder of the notes, writable only by the user and root; None if impossible."""
     from platformdirs import user_cache_path
@@ -178,12 +181,20 @@ def _folder() -> Path | None:
         for path in (folder, *folder.parents):
             if not _is_ours(path.stat()):
                 return None
-        for old in folder.iterdir():
-            if time.time() - old.stat().st_mtime > _FORGOTTEN_S:
-                old.unlink()
     except (OSError, RuntimeError):
         return None
     return folder
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove notes to which nothing was added for months."""
+    before = time.time() - _FORGOTTEN_S
+    try:
+        with os.scandir(folder) as entries:
+            for old in [entry.path for entry in entries if entry.stat().st_mtime < before]:
+                Path(old).unlink(missing_ok=True)
+    except OSError:
+        return  # Another command is removing them.
 
 
 def _is_ours(found: os.stat_result) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from tica_fn.errors import describe
 from tica_fn.fits.outcome import Outcome
+from tica_fn.fits.version import __version__
 
 __all__ = ["EventLog"]
 
@@ -36,7 +37,7 @@ class EventLog:
             self._file = self.path.open("a", buffering=1)
             from importlib.metadata import version
 
-            names = ("tica-fn", "numpy", "numba", "astropy")
+            others = {name: version(name) for name in ("numpy", "numba", "astropy")}
             self.event(
                 "start",
                 command=self.command,
@@ -46,7 +47,7 @@ class EventLog:
                 system=platform.platform(),
                 python=platform.python_version(),
                 processors=os.cpu_count(),
-                versions={name: version(name) for name in names},
+                versions={"tica-fn": __version__, **others},
                 environment={
                     name: value
                     for name, value in os.environ.items()

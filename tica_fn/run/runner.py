@@ -22,6 +22,7 @@ import attrs
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.outcome import FAILED, NOT_BEGUN, Outcome
+from tica_fn.fits.version import __version__
 from tica_fn.run.fleet import Fleet
 from tica_fn.run.keeper import Keeper
 from tica_fn.run.record_writer import RecordWriter
@@ -170,7 +171,6 @@ class Runner:
         """Record the start of this invocation."""
         import platform
         import socket
-        from importlib.metadata import version
 
         last = self.record.rows("runs", "ORDER BY id DESC LIMIT 1")
         self._run = self._keeper.run = (last[0]["id"] if last else 0) + 1
@@ -181,7 +181,7 @@ class Runner:
             state="running",
             command=command,
             configuration=json.dumps(configuration, default=str, sort_keys=True),
-            version=version("tica-fn"),
+            version=__version__,
             python=platform.python_version(),
             host=socket.gethostname(),
             total=total,

@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from errno import EACCES
-from functools import cache
 from pathlib import Path
 
 import attrs
@@ -16,6 +15,7 @@ from tica_fn.fits.batch import DONE, Outcome, Slots, run_batch
 from tica_fn.fits.clocks import spacecraft_times
 from tica_fn.fits.image_file import ImageFile, open_hdus, read_image
 from tica_fn.fits.update import extension_name
+from tica_fn.fits.version import __version__
 from tica_fn.wcs.cards import solution_cards, star_columns
 from tica_fn.wcs.ephemeris import Ephemeris, LkSpacecraft, read_ephemeris
 from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
@@ -253,7 +253,7 @@ def solve_image(
     except ValueError as error:
         raise type(error)(f"{image.path}: {error}") from error
     history = [
-        f"version {_version()}, centroid {method}, degree {found.degree}"
+        f"version {__version__}, centroid {method}, degree {found.degree}"
         + f" of {degree}" * (degree != found.degree),
         f"reference stars of {stars.name}"[:50],
     ]
@@ -275,13 +275,6 @@ def _counted_from(found: FrameSolution, column: int, row: int) -> FrameSolution:
         columns=found.columns - column,
         rows=found.rows - row,
     )
-
-
-@cache
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("tica-fn")
 
 
 def _ephemeris(path: str) -> Ephemeris | LkSpacecraft:

@@ -14,7 +14,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "assemble",
-        help="join single CCDs to camera frames",
         description="Join files of single CCDs, raw (<stem>_ccd<d>.fits) or calibrated "
         "(<stem>_ccd<d>.cal.fits), to camera frames <stem>.fits and <stem>.cal.fits. "
         "Each needs all four CCDs.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.cli.arguments import add_files, add_jobs, add_log, add_outdir, inputs_of, local
+from tica_fn.cli.loading import uncollected
 from tica_fn.cli.messages import say_when_compiling
 from tica_fn.cli.outcomes import refused, tell_outcomes
 from tica_fn.cli.product_options import add_options, product_of
@@ -24,7 +25,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "calibrate",
-        help="calibrate raw full-frame images and target pixel files",
         description="Calibrate raw files. Each FILE gives <stem>.cal.fits in the output folder, "
         "complete or not at all. Exit code 0 only if every file is done, now or earlier.",
     )
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     outcomes = _calibrated(args, inputs.paths, left, known) if left else iter(())
     return tell_outcomes(
         chain(refused(inputs), known, notes.noting(outcomes)),
-        len(inputs),
+        inputs.total,
         "calibrating",
         debug=args.debug,
         log=args.log,
@@ -106,6 +106,7 @@ _NOT_OF_PRODUCTS = {
 """Arguments that do not affect the product of a file."""
 
 
+@uncollected()
 def _calibrated(
     args: argparse.Namespace,
     sources: Sequence[Path],

@@ -16,7 +16,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "check",
-        help="check a delivery: folders, names, checksums, cadences, solutions, stars",
         description="Check a delivery and name every file with a fault. Exit code 0 if there are "
         "no faults.",
     )

@@ -36,7 +36,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "compare",
-        help="compare products with gold ones: pixels, keywords, tables",
         description="Compare two FITS files, two files of reference stars (.h5), or all files of "
         "two folders. Pixels and table columns must be equal (NaN equals NaN) or within --ulp. "
         "Numbers in headers must be equal; differences up to --relative give a warning. Dates, "

@@ -14,7 +14,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "convert",
-        help="convert calibrated frames to the layout that current tools read",
         description="Convert calibrated frames in TICA's layout, also TICA's own from MAST, to the "
         "layout of the mission's ffic files: image and uncertainty in extensions, electrons per "
         "second, which astrocut and others read. The WCS and the table of its stars are kept.",

@@ -14,7 +14,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "cutout",
-        help="cut a target pixel file out of calibrated frames",
         description="Cut the pixels around a sky position out of calibrated frames of one CCD "
         "into a target pixel file, with errors, flags and barycentric times, which lightkurve "
         "opens. The WCS of the middle frame gives the pixels.",

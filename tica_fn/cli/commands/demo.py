@@ -14,7 +14,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "demo",
-        help="calibrate embedded real pixels and a simulated frame, and show the result",
         description="Calibrate the embedded Sirius file and compare it with the mission's result; "
         "then simulate a full frame, calibrate it, and compare it with the truth.",
     )

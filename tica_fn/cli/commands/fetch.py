@@ -24,7 +24,7 @@ exit code: 0 every file is there and complete, 1 something failed, 2 wrong argum
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("fetch", help="download raw files of a sector from MAST")
+    parser = subparsers.add_parser("fetch")
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     raw = actions.add_parser(
         "raw",

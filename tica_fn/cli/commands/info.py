@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tica_fn.cli.arguments import add_files, inputs_of
 from tica_fn.cli.outcomes import work_through
+from tica_fn.fits.version import __version__
 
 if TYPE_CHECKING:
     from tica_fn.fits.outcome import Outcome
@@ -17,7 +18,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "info",
-        help="show what a file is, what was done to it and with what; or versions and folders",
         description="Show what each FILE is, what was done to it and with what. Without a FILE, "
         "print what a bug report needs.",
     )
@@ -51,7 +51,7 @@ def _print_versions() -> None:
 
     from tica_fn.kernels.compile import cache_folder
 
-    print(f"tica-fn       {version('tica-fn')}")
+    print(f"tica-fn       {__version__}")
     print(f"Python        {platform.python_version()} on {platform.platform()}")
     for package in ("numpy", "numba", "astropy", "gwcs", "tess-point", "isal"):
         try:

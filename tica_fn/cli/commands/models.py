@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("models", help="list, fetch, verify and build models")
+    parser = subparsers.add_parser("models")
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     _add_list(actions)
     _add_fetch(actions)

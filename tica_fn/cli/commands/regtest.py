@@ -31,7 +31,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "regtest",
-        help="TICA's regression test: fetch its set, calibrate, fit, compare",
         description="Download TICA's regression set (raw files, gold products, reference stars) "
         "and the models that it needs, calibrate with the models of the right exposure time, fit "
         "the WCS, compare the results with the gold products, and check that models of another "

@@ -22,7 +22,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "report",
-        help="write the page of a run, or a picture and a table of raw or calibrated frames",
         description="For a run's folder OUT, write OUT/report.html, which needs no network. For "
         "frames, print a table of each frame's amplifiers and save a picture <stem>.png. For "
         "six or more calibrated frames of a CCD, name those whose pedestals are out of family.",

@@ -12,6 +12,7 @@ from typing import Any
 from tica_fn.cli.arguments import add_files, add_log, inputs_of, whole
 from tica_fn.cli.commands.calibrate import add_batch_options, job_of
 from tica_fn.cli.commands.report import check_plots
+from tica_fn.cli.loading import uncollected
 from tica_fn.cli.messages import say_line, say_when_compiling
 from tica_fn.cli.outcomes import show_outcomes
 from tica_fn.cli.product_options import add_options, product_of
@@ -25,7 +26,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "run",
-        help="calibrate many files, choose reference frames, fit every WCS, keep a record",
         description="Calibrate raw files (CCD frames, camera frames, target pixel files), choose "
         "each CCD's reference frame, find its reference stars, and fit the WCS of every frame. "
         "Repeat the command to resume a run. Products are in OUT/cam<c>-ccd<d>/, reference stars "
@@ -214,6 +214,7 @@ def _run_job(settings: argparse.Namespace, job: Any, out: Path) -> Any:
     )
 
 
+@uncollected()
 def _prepare(settings: argparse.Namespace, sources: list[Path]) -> None:
     """Load what works at files, and look whether there are models."""
     import gc

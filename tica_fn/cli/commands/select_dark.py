@@ -51,7 +51,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "select-dark",
-        help="choose bad calibrations, dark time, reference frames and lists",
         description="Choose frames by TICA's rules from the record of a run, or from TICA's own "
         "cal_timeseries.txt. Writes one ECSV table, or TICA's files with --tica.",
     )

@@ -16,7 +16,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "simulate",
-        help="make raw files whose truth is known",
         description="Simulate raw frames: a sky, the calibration backwards, and noise. The truth "
         "is written beside each raw file. Without --caldir, artificial models are made and written "
         "into the output folder.",

@@ -13,7 +13,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "split",
-        help="split raw camera frames into their CCDs",
         description="Write the raw pixels of each CCD of POC/TSO camera frames to "
         "<stem>_ccd<d>.fits, in the orientation of the CCD, without calibration.",
     )

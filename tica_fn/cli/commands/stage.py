@@ -28,7 +28,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "stage",
-        help="link or copy a run's products into a delivery, with MAST's names and folders",
         description="Link (or copy) products that have a solution, and reference stars, into "
         "DELIVERY under their names at MAST. Gzipped products are unpacked.",
     )

@@ -16,7 +16,6 @@ def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "status",
-        help="show the progress of a run: counts, rate, time left, failures",
         description="Show the progress of a run from its record OUT/run.sqlite. Exit code 1 if "
         "something failed.",
     )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("wcs", help="World Coordinate Solutions")
+    parser = subparsers.add_parser("wcs")
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
 
     stars = actions.add_parser("refstars", help="find the reference stars of dark images")
@@ -248,7 +248,7 @@ def run_fit(args: argparse.Namespace) -> int:
     named = (attrs.evolve(one, lines=_named(one)) for one in outcomes)
     return tell_outcomes(
         chain(refused(inputs), named),
-        len(inputs),
+        inputs.total,
         "fitting",
         debug=args.debug,
         summary=False,
