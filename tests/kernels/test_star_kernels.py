@@ -77,21 +77,30 @@ def test_find_peaks(reach):
         np.testing.assert_allclose(found[:, k], twins.peak(stamp.tolist(), reach), rtol=1e-9)
 
 
-def test_stack_of_stamps_without_noise_or_background():
+@pytest.mark.parametrize("noise", [0.0, 1e-8, 2.0])
+def test_stack_of_boxes_that_reach_over_the_edges_and_holes(noise):
     random = np.random.default_rng(4)
-    stamps = np.stack([some_stamp(random, 5) for _ in range(4)])
-    stamps[np.isnan(stamps)] = 90.0
-    level = np.array([90.0, np.nan, 90.0, 0.0])
-    scatter = np.array([0.0, 1.0, np.inf, 0.0])
-    found = stack_boxes(stamps, level, scatter, 1e5)
-    np.testing.assert_allclose(
-        found, twins.twins.stack(stamps.tolist(), level, scatter, 1e5), rtol=1e-12
-    )
-    assert not stack_boxes(stamps, np.full(4, np.nan), scatter, 60.0).any()
-    alone = stack_boxes(stamps[:1], level[:1], scatter[:1], 1e5)
-    np.testing.assert_allclose(
-        alone, twins.twins.stack(stamps[:1].tolist(), level[:1], scatter[:1], 1e5), rtol=1e-12
-    )
+    pixels = np.full((40, 60), 90.0) + random.normal(0, noise, (40, 60))
+    pixels[:20, :20] = 0.0
+    columns, rows = np.array([25, 9, 3, 50, 58, 30]), np.array([20, 9, 20, 12, 38, 36])
+    pixels[rows, columns + 1] += 5e3
+    pixels[10:15, 46:55] = np.nan  # 45 of the 121 pixels of one box
+    pixels[34:39, 25:36], pixels[33, 25:33] = np.inf, np.nan  # 63 of another: more than half
+    boxes = np.full((6, 11, 11), np.nan)
+    for k, (column, row) in enumerate(zip(columns, rows, strict=True)):
+        for i in range(11):
+            for j in range(11):
+                at = row - 5 + i, column - 5 + j
+                if 0 <= at[0] < 39 and 2 <= at[1] < 59:
+                    boxes[k, i, j] = pixels[at]
+    finite = np.where(boxes < 1e9, boxes, np.nan).tolist()
+    level, scatter = np.array([twins.twins.ring_background(box, 5) for box in finite]).T
+    assert np.isfinite(level).tolist() == [True, True, True, True, False, False]
+    found = stack_boxes(pixels, columns, rows, 5, 2, 59, 39, 1e5)
+    expected = twins.twins.stack(boxes.tolist(), level, scatter, 1e5)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert found[5, 6] == found.max() > 0
+    assert not stack_boxes(pixels * np.nan, columns, rows, 5, 2, 59, 39, 60.0).any()
 
 
 def test_a_peak_beside_a_missing_pixel_is_at_no_fraction():

@@ -234,8 +234,10 @@ def test_stack_and_peaks():
     stamps = np.stack([star(1.2, -2.3, side=15) + RNG.normal(0, 3, (15, 15)) for _ in range(6)])
     stamps[5] = np.nan
     stamps[4, 6, 9] = np.inf
-    level, scatter = ring_background(stamps, 2)
-    stacked = stack_boxes(stamps, level, scatter, 60.0)
+    level, scatter = ring_background(np.where(np.isinf(stamps), np.nan, stamps), 7)
+    stacked = stack_boxes(
+        np.hstack(stamps), 15 * np.arange(6) + 7, np.full(6, 7), 7, 0, 90, 15, 60.0
+    )
     np.testing.assert_allclose(stacked, twins.stack(stamps.tolist(), level, scatter, 60.0))
     x, y, peak = find_peaks(stamps, 4)
     assert np.abs(x[:5] - 1.2).max() < 0.2

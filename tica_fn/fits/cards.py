@@ -49,6 +49,12 @@ Cards = list[tuple[str, str]]
 
 def split_cards(text: str) -> Cards:
     """Split the text of a header into cards."""
+    return list(_split(text))
+
+
+@lru_cache(maxsize=64)
+def _split(text: str) -> tuple[tuple[str, str], ...]:
+    """The same, kept: a frame's headers are looked at when read, planned, written and checked."""
     cards: Cards = []
     for start in range(0, len(text), CARD):
         image = text[start : start + CARD]
@@ -61,7 +67,7 @@ def split_cards(text: str) -> Cards:
             cards[-1] = (cards[-1][0], cards[-1][1] + image)
         else:
             cards.append((keyword, image))
-    return [_mended(keyword, image) for keyword, image in cards]
+    return tuple(_mended(keyword, image) for keyword, image in cards)
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ Gaia's G is converted to a TESS magnitude by ``T = G - 0.430`` if no colour is k
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import attrs
@@ -232,8 +232,7 @@ def default_catalog(ra: float, dec: float, radius: float, motions: str = "measur
     """
     if motions not in MOTIONS:
         raise ValueError(f"motions is {motions!r}: use one of {', '.join(MOTIONS)}")
-    stars, path = _gaia()
-    which = _cone_indices(stars["ra"], stars["dec"], ra, dec, radius)
+    (stars, path), which = _gaia(), _gaia_near(ra, dec, radius)
     near, measured = stars[which], motions_of_file(path)
     # Proper motions have both signs; magnitudes of stars this faint are positive.
     magnitudes = bool(min(stars["pmra"][:10000].min(), stars["pmdec"][:10000].min()) >= 0.0)
@@ -274,3 +273,10 @@ def _gaia() -> Any:
     if stars.size < count:
         raise OSError(f"{path}: truncated: {stars.size} of {count} stars")
     return stars, path
+
+
+@lru_cache(maxsize=4)
+def _gaia_near(ra: float, dec: float, radius: float) -> Array:
+    """Indices of the stars in a cone; the versions of the catalogue have the same places."""
+    stars, _ = _gaia()
+    return _cone_indices(stars["ra"], stars["dec"], ra, dec, radius)

@@ -98,16 +98,15 @@ def find_shift(
         Height of the peak over the stack's median, in robust standard deviations of the stack.
     """
     half = reach + blur + 2
-    stamps = cut_stamps(
+    stack = stack_boxes(
         pixels,
         np.rint(columns).astype(np.int64) - 1,
         np.rint(rows).astype(np.int64) - 1,
         half,
         *SCIENCE_COLUMNS,
         SCIENCE_ROWS[1],
+        3.0 * BRIGHT_SHOWN,
     )
-    level, scatter = ring_background(np.where(np.isfinite(stamps), stamps, np.nan), half)
-    stack = stack_boxes(stamps, level, scatter, 3.0 * BRIGHT_SHOWN)
     width = 2 * blur + 1
     windows = np.lib.stride_tricks.sliding_window_view(stack, (width, width))
     blurred = windows.mean(axis=(2, 3))

@@ -159,12 +159,14 @@ def find_reference_stars(
     if catalog is None:
         catalog = default_catalog(*place)
         others = tuple(default_catalog(*place, motions) for motions in ("columns", "none"))
-    stars = catalog.cone(*place)
+    else:
+        catalog = catalog.cone(*place)
+    stars = catalog
     seen = stars.at(year)
     which = np.flatnonzero(pointing.on_ccd(seen.ra, seen.dec, margin=44.0))
     which = which[np.argsort(stars.tmag[which], kind="stable")]
     stars = seen.select(which)
-    others = tuple(other.cone(*place).select(which).at(year) for other in others)
+    others = tuple(other.select(which).at(year) for other in others)
     columns, rows = pointing.pixels(stars.ra, stars.dec)
 
     match = _match(frame, pointing, stars, columns, rows)

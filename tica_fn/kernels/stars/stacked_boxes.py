@@ -5,52 +5,75 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.medians import median_and_scatter
+from tica_fn.kernels.stars.stamps import cut_stamp, ring_values
 from tica_fn.kernels.types import Array
 
 __all__ = ["find_peaks", "stack_boxes"]
 
 
 @kernel
-def stack_boxes(stamps: Array, level: Array, scatter: Array, half_point: float) -> Array:
-    """Mean over stamps of how far each pixel stands out, in which no single star can dominate.
+def stack_boxes(
+    pixels: Array,
+    columns: Array,
+    rows: Array,
+    half: int,
+    first: int,
+    last: int,
+    top: int,
+    half_point: float,
+) -> Array:
+    """Mean over boxes of how far each pixel stands out, in which no single star can dominate.
 
-    A pixel that stands s times the scatter above the level counts ``s / (s + half_point)``, less
-    than 1 however bright it is; one that is not finite counts nothing.
+    A pixel that stands s times the scatter of its box above the box's median counts
+    ``s / (s + half_point)``, less than 1 however bright it is; one that is not finite counts
+    nothing.  Median and scatter are those of all pixels but the middle one.
 
     Parameters
     ----------
-    stamps : ndarray
-        (n, side, side) float64, side odd; not modified.
-    level, scatter : ndarray
-        (n,) float64, background and its scatter; a stamp where one is not finite is left out.
+    pixels : ndarray
+        (rows, columns) int32, float32 or float64; not modified.
+    columns, rows : ndarray
+        (n,) int64, the boxes' middles, 0-based.
+    half : int
+        Half side of a box, without its middle.
+    first, last : int
+        Columns that may be seen, half-open, 0-based.
+    top : int
+        One past the last row that may be seen.
     half_point : float
         Scatters at which a pixel counts one half.
 
     Returns
     -------
     ndarray
-        (side, side) float64, 0 to 1.
+        (2 * half + 1, 2 * half + 1) float64, 0 to 1; boxes with fewer than half of their pixels are
+        left out.
 
     Examples
     --------
     >>> import numpy as np
     >>> from tica_fn.kernels.stars.stacked_boxes import stack_boxes
-    >>> stamps = np.zeros((2, 3, 3))
-    >>> stamps[:, 1, 2] = 100.0
-    >>> stack_boxes(stamps, np.zeros(2), np.ones(2), 20.0)[1].round(2)
-    array([0.  , 0.  , 0.83])
+    >>> pixels = np.random.default_rng(1).normal(0.0, 1.0, (5, 12))
+    >>> pixels[2, 3] = pixels[2, 9] = 1000.0  # one column right of the places
+    >>> stack_boxes(pixels, np.array([2, 8]), np.array([2, 2]), 2, 0, 12, 5, 20.0)[2].argmax()
+    np.int64(3)
     """
-    n, side = stamps.shape[0], stamps.shape[1]
+    side = 2 * half + 1
     out = np.zeros((side, side))
+    box, values = np.empty((side, side)), np.empty(side * side)
     used = 0
-    for k in range(n):
-        if not (np.isfinite(level[k]) and np.isfinite(scatter[k])):
+    for k in range(columns.size):
+        cut_stamp(pixels, columns[k], rows[k], first, last, top, box)
+        count = ring_values(box, half, half, values)
+        if 2 * count < side * side - 1:
             continue
+        level, scatter = median_and_scatter(values, count)
         used += 1
-        noise = max(scatter[k], 1e-6 * abs(level[k]), 1e-9)
+        noise = max(scatter, 1e-6 * abs(level), 1e-9)
         for i in range(side):
             for j in range(side):
-                s = (stamps[k, i, j] - level[k]) / noise
+                s = (box[i, j] - level) / noise
                 if 0.0 < s < np.inf:
                     out[i, j] += s / (s + half_point)
     return out / max(used, 1)
