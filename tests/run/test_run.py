@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.run.camera_frames import make_camera_frames
 from tests.run.conftest import contents
 from tica_fn.cli import main
 from tica_fn.detector import AMPLIFIERS
-from tica_fn.errors import FrameError
+from tica_fn.errors import BadFileError, FrameError
 from tica_fn.quality.pixels import Pixel
 from tica_fn.run.rebuild import rebuild_record
 from tica_fn.run.record_writer import RecordWriter, on_network
@@ -462,6 +463,43 @@ def test_status_tells_counts_and_failures(plain, tmp_path, go, capsys):
     command("status", tmp_path / "out", "--watch", code=1)
     command("status", tmp_path, code=1)
     assert "no record of a run" in capsys.readouterr().err
+
+
+def test_the_record_is_one_file_when_nobody_has_it_open(sky_run, tmp_path):
+    record = tmp_path / "run.sqlite"
+    shutil.copy(sky_run / "run.sqlite", record)
+    assert [p.name for p in sky_run.glob("run.sqlite*")] == ["run.sqlite"]
+    left = sqlite3.connect(f"file:{record}?mode=ro", uri=True)  # as other programs may
+    left.execute("SELECT count(*) FROM frames").fetchone()
+    left.close()
+    assert (tmp_path / "run.sqlite-wal").exists()
+    before = record.read_bytes()
+    command("status", tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.sqlite"]
+    table = tica_fn.run.open_record(tmp_path)
+    assert len(table["frames"]) == 8
+    with pytest.raises(BadFileError, match="readonly"):
+        table.query("DELETE FROM frames")
+    assert [p.name for p in tmp_path.iterdir()] == ["run.sqlite"]
+    assert record.read_bytes() == before
+
+
+def test_a_record_that_only_may_be_read_tells_all_or_nothing(sky_run, tmp_path, monkeypatch):
+    record = tmp_path / "run.sqlite"
+    shutil.copy(sky_run / "run.sqlite", record)
+
+    def only_as_it_is(place, **options):
+        if "immutable" not in place:
+            raise sqlite3.OperationalError("unable to open database file")
+        return sqlite3.Connection(place, **options)
+
+    monkeypatch.setattr("tica_fn.run.database.sqlite3.connect", only_as_it_is)
+    assert len(tica_fn.run.open_record(tmp_path)["frames"]) == 8
+    (tmp_path / "run.sqlite-wal").touch()
+    assert len(tica_fn.run.open_record(tmp_path)["frames"]) == 8
+    (tmp_path / "run.sqlite-wal").write_bytes(b"changes")
+    with pytest.raises(PermissionError, match=r"in run\.sqlite-wal, .*copy the folder"):
+        tica_fn.run.open_record(tmp_path)
 
 
 def test_the_row_of_the_production_table(sky_run, capsys):

@@ -22,24 +22,40 @@ def record_path(folder: str | os.PathLike[str]) -> Path:
 
 
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
-    """Open the database for reading or writing."""
+    """Open the database for reading or writing.
+
+    A reader may write too, but only so that the last one to close removes the files of the
+    write-ahead log; one without permission to write opens the database as it is.
+    """
     place = path.resolve().as_uri()
-    modes = ("rwc",) if write else ("ro", "ro&immutable=1")
+    modes = ("rwc",) if write else ("rw", "ro", "ro&immutable=1")
+    log = path.resolve().with_name(f"{path.resolve().name}-wal")
     for mode in modes:
-        connection = sqlite3.connect(f"{place}?mode={mode}", uri=True, timeout=30.0)
-        connection.row_factory = sqlite3.Row
+        if "immutable" in mode and log.exists() and log.stat().st_size:
+            raise PermissionError(
+                f"{path}: the latest changes are in {log.name}, which can't be read without "
+                "permission to write in its folder: copy the folder and read the copy"
+            )
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            return connection
-        except sqlite3.OperationalError as error:
-            # A reader without write permission can't open a database in WAL mode normally.
-            connection.close()
-            if mode == modes[-1]:
-                raise damaged(path, error) from error
+            return _opened(f"{place}?mode={mode}", write)
         except DAMAGE as error:
-            connection.close()
-            raise damaged(path, error) from error
+            # A reader without write permission can't open a database in WAL mode normally.
+            if mode == modes[-1] or not isinstance(error, sqlite3.OperationalError):
+                raise damaged(path, error) from error
     raise AssertionError
+
+
+def _opened(place: str, write: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(place, uri=True, timeout=30.0)
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not write:
+            connection.execute("PRAGMA query_only=ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def check_version(path: Path, found: int) -> None:
