@@ -33,7 +33,9 @@ COMMENTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=
 def test_a_card_is_that_of_astropy(keyword, value, comment):
     if keyword in ("HISTORY", "COMMENT", "CONTINUE", "END"):
         return
-    assert card(keyword, value, comment)[1] == str(fits.Card(keyword, value, comment))
+    # A blank comment is none; astropy 7.0 writes a slash behind it.
+    expected = fits.Card(keyword, value, comment if comment.strip() else "")
+    assert card(keyword, value, comment)[1] == str(expected)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -98,6 +98,21 @@ def test_counts_packed_with_loss_are_told(counts, tmp_path, caplog):
     assert "compressed with loss" in caplog.text
 
 
+def test_reals_packed_without_loss_are_not_told_whatever_zquantiz_says(counts, tmp_path, caplog):
+    raw = raw_ffi(tmp_path / name_of(), counts)
+    reals = counts.astype(np.float32)
+    path = tmp_path / (name_of(1) + ".fz")
+    with fits.open(raw) as hdus:
+        image = fits.CompImageHDU(
+            reals, hdus[1].header, compression_type="GZIP_2", quantize_level=0.0
+        )
+        fits.HDUList([hdus[0], image]).writeto(path)
+    with fits.open(path, mode="update", disable_image_compression=True) as hdus:
+        hdus[1].header["ZQUANTIZ"] = "NO_DITHER"
+    np.testing.assert_array_equal(tica_fn.read(path).pixels, reals)
+    assert "compressed with loss" not in caplog.text
+
+
 @pytest.mark.parametrize("cards", [
     {"BZERO": 1e30}, {"BSCALE": 0.0}, {"BSCALE": "x"}, {"BLANK": 0.5},
 ])  # fmt: skip

@@ -28,7 +28,6 @@ _OF_TABLES = ("TFIELDS", "THEAP", "ZIMAGE", "ZTENSION", "ZBITPIX", "ZNAXIS", "ZP
               "ZSIMPLE", "ZEXTEND", "ZBLOCKED", "ZHECKSUM", "ZDATASUM", "ZCMPTYPE", "ZQUANTIZ",
               "ZDITHER0", "ZBLANK", "ZMASKCMP", "CHECKSUM", "DATASUM")  # fmt: skip
 _NUMBERED = ("TTYPE", "TFORM", "TUNIT", "TDIM", "ZTILE", "ZNAME", "ZVAL", "ZNAXIS")
-_LOSSLESS = ("", "NONE")
 
 
 class TiledHDU(RawHDU):
@@ -80,9 +79,10 @@ class TiledHDU(RawHDU):
         header = self.packed.header
         method = str(header.get("ZCMPTYPE", "")).strip()
         if int(self.header["BITPIX"]) < 0:
-            rounded = str(header.get("ZQUANTIZ", "")).strip() not in _LOSSLESS
+            # Not by ZQUANTIZ: astropy 7.0 writes NO_DITHER where nothing was rounded.
             columns = [str(header.get(f"TTYPE{n}")) for n in range(1, header["TFIELDS"] + 1)]
-            return f"{method}, rounded to steps" if rounded or "ZSCALE" in columns else ""
+            rounded = "ZSCALE" in columns or "ZSCALE" in header
+            return f"{method}, rounded to steps" if rounded else ""
         values = {header[f"ZNAME{n}"]: header.get(f"ZVAL{n}") for n in range(1, 10)
                   if f"ZNAME{n}" in header}  # fmt: skip
         scale = values.get("SCALE") or 0
