@@ -197,6 +197,43 @@ def test_given_stars_make_one_pass(sky, sky_run, tmp_path, go, monkeypatch):
     assert len(contents(tmp_path)) == 2
 
 
+def test_stars_that_are_not_there_are_told_before_the_work(plain, tmp_path, go, sky_run):
+    (stars,) = (sky_run / "ref-stars").iterdir()
+    out, empty, both = tmp_path / "out", tmp_path / "empty", tmp_path / "both"
+    for folder in (empty, both):
+        folder.mkdir()
+    shutil.copy(stars, both)
+    shutil.copy(stars, both / stars.name.replace("s0035", "s0036"))
+    shutil.copy(stars, empty / "stars.h5")
+    for option, word in (
+        (["--refstars", tmp_path / "none"], "none: No such file"),
+        (["--refstars", empty], "no reference stars, with names as at MAST"),
+        (["--refstars", empty / "stars.h5"], "no reference stars, with names as at MAST"),
+        (["--refstars", both], "camera 2 CCD 3 are in hlsp_tica_tess_ffi_s0035-cam2"),
+        (["--catalog", tmp_path / "none.csv"], "none.csv: No such file"),
+    ):
+        (line,) = go(plain, out, *option, code=1).err.splitlines()
+        assert word in line
+        assert not out.exists()
+
+
+def test_stars_of_another_sector_solve_nothing(sky, sky_run, tmp_path, go):
+    (stars,) = (sky_run / "ref-stars").iterdir()
+    other = tmp_path / stars.name.replace("s0035", "s0034")
+    shutil.copy(stars, other)
+    files = sorted((sky / "raw").iterdir())[:1]
+    words = ["--refstars", other, "--no-report"]
+    printed = go(sky, tmp_path / "out", *words, files=files, code=1).out
+    assert f"of sector 35, but the reference stars {other.name} are of sector 34" in printed
+    assert printed.splitlines()[-1].endswith("1 that failed are left for --retry-failed")
+    (row,) = rows_of(tmp_path / "out").values()
+    assert row["wcs"] == "failed"
+    assert f"{row['product']}: of sector 35" in row["wcs_error"]
+    shutil.copy(stars, tmp_path / stars.name)
+    words[1] = tmp_path / stars.name
+    go(sky, tmp_path / "out", *words, "--retry-failed", files=files)
+
+
 def test_record_is_rebuilt_from_the_products(sky_run, tmp_path, capsys):
     out = tmp_path / "out"
     shutil.copytree(sky_run, out)
@@ -338,8 +375,9 @@ def test_a_file_that_fails_is_named_and_tried_again_only_when_asked(plain, tmp_p
     printed = go(plain, out, "--no-wcs", files=files, code=1)
     assert f"{spoiled}: " in printed.err
     assert "truncated" in printed.err
+    assert f"{spoiled}: " in (out / "report.html").read_text()
     again = go(plain, out, "--no-wcs", files=files, code=1)
-    assert "0 done, 2 skipped, 0 failed" in again.out
+    assert "0 done, 2 skipped, 0 failed; 1 that failed are left" in again.out
     assert "failed before, --retry-failed tries again" in again.out
     assert "1 failed" in go(plain, out, "--no-wcs", "--retry-failed", files=files, code=1).out
     shutil.copy(bad, spoiled)

@@ -25,6 +25,7 @@ from tica_fn.fits.outcome import FAILED, NOT_BEGUN, Outcome
 from tica_fn.fits.version import __version__
 from tica_fn.run.fleet import Fleet
 from tica_fn.run.keeper import Keeper
+from tica_fn.run.outputs import given_stars
 from tica_fn.run.record_writer import RecordWriter
 from tica_fn.run.run_job import RunJob
 from tica_fn.run.stopping import Stop, is_full
@@ -126,6 +127,11 @@ class Runner:
             return
         from tica_fn.run.stars_work import find_stars
 
+        for camera, ccd in wanted if self.given_stars is not None else ():
+            self.say(
+                f"no reference stars of camera {camera} CCD {ccd} in {self.given_stars}: they are "
+                "found in its own reference frame"
+            )
         items = (
             (product, (self.job, ccd, target, self.catalog, self._stars_options))
             for ccd, (product, target) in self.stop.feed(iter(wanted.items()))
@@ -219,6 +225,8 @@ class Runner:
             one = self.counts.get(stage)
             if one is not None and one.total:
                 line += f"; {what}: {one.done} done, {one.failed} failed"
+        if self.todo.failed_before:
+            line += f"; {self.todo.failed_before} that failed are left for --retry-failed"
         return line
 
     @property
@@ -234,7 +242,7 @@ class Runner:
             return
         stars: dict[tuple[int, int], Path] = {}
         wanted = self._keeper.stars_options = self._stars_options
-        for path in sorted(self.given_stars.glob("*.h5")) if self.given_stars is not None else ():
+        for path in given_stars(self.given_stars) if self.given_stars is not None else ():
             facts = self._facts_of_given(path.resolve())
             if facts is not None:
                 stars[facts["camera"], facts["ccd"]] = path.resolve()

@@ -20,7 +20,7 @@ from tica_fn.frame import Frame
 from tica_fn.products.plan import Plan
 from tica_fn.run.run_job import RunJob
 from tica_fn.run.scratch import scratch
-from tica_fn.run.star_facts import digest_of, facts_of_columns
+from tica_fn.run.star_facts import check_sector, digest_of, facts_of_columns
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 
@@ -81,6 +81,7 @@ class Solver:
         start = time.perf_counter()
         run, stars = self.run, stars_of(path)
         try:
+            check_sector(path, image)
             found, write = solve_image(
                 image, stars, run.method, ephemeris_of(run), target, run.degree
             )

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tica_fn.errors import FrameError
 from tica_fn.fits.gate import open_checked
+from tica_fn.fits.image_file import ImageFile
+from tica_fn.run.outputs import STARS_CCD
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
+from tica_fn.wcs.star_folder import place_of_stars
 
-__all__ = ["digest_of", "facts_of_columns", "facts_of_solved", "facts_of_stars"]
-
-_NAME = re.compile(r"cam([1-4])-?_?ccd([1-4])|_([1-4])-([1-4])\.h5")
+__all__ = [
+    "check_sector",
+    "digest_of",
+    "facts_of_columns",
+    "facts_of_solved",
+    "facts_of_stars",
+]
 
 
 def facts_of_stars(path: Path) -> dict[str, Any] | None:
     """Facts about a file of reference stars; None if its name does not give the CCD."""
-    match = _NAME.search(path.name)
+    match = STARS_CCD.search(path.name)
     if match is None:
         return None
     stars = read_reference_stars(path)
@@ -36,6 +43,16 @@ def facts_of_stars(path: Path) -> dict[str, Any] | None:
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "digest": digest_of(stars.ids),
     }
+
+
+def check_sector(path: Path, image: ImageFile) -> None:
+    """Refuse stars whose file is named for another sector than an image's."""
+    place, sector = place_of_stars(path.name), image.frame.sector
+    if place is not None and sector not in (None, place[0]):
+        raise FrameError(
+            f"{image.path}: of sector {sector}, but the reference stars {path.name} are of sector "
+            f"{place[0]}"
+        )
 
 
 def digest_of(ids: Any) -> str:

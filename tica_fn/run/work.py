@@ -34,7 +34,7 @@ from tica_fn.run.facts import (
 from tica_fn.run.outputs import ccd_folder
 from tica_fn.run.run_job import Made, RunJob
 from tica_fn.run.solving import Solver, ephemeris_of, frame_in, solved, stars_of, unsolved
-from tica_fn.run.star_facts import facts_of_solved
+from tica_fn.run.star_facts import check_sector, facts_of_solved
 
 __all__ = ["fit_product", "make_products", "mark_product_transients"]
 
@@ -157,6 +157,7 @@ def fit_product(product: Path, run: RunJob, ccd: tuple[int, int], computing: Any
     facts: dict[str, Any]
     try:
         image = read_image(product, anonymous=True)
+        check_sector(run.stars[ccd], image)
         with computing or nullcontext():
             found, write = solve_image(
                 image, stars, run.method, ephemeris_of(run), None, run.degree

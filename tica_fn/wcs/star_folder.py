@@ -12,7 +12,7 @@ from tica_fn.frame import Frame
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 
-__all__ = ["StarFolder", "stars_name"]
+__all__ = ["StarFolder", "place_of_stars", "stars_name"]
 
 _PLACES = (".", "ref-stars", "ref_stars", "refout")
 _NAMES = (
@@ -26,6 +26,15 @@ def stars_name(sector: int, camera: int, ccd: int) -> str:
     return f"hlsp_tica_tess_ffi_s{sector:04d}-cam{camera}-ccd{ccd}_tess_v01_cat.h5"
 
 
+def place_of_stars(name: str) -> tuple[int, int, int] | None:
+    """Sector, camera and CCD in the name of a file of reference stars; None if it has others."""
+    found = next((match for match in (p.fullmatch(name) for p in _NAMES) if match), None)
+    if found is None:
+        return None
+    sector, camera, ccd = map(int, found.groups())
+    return sector, camera, ccd
+
+
 class StarFolder:
     """Finds the reference stars of a frame's CCD; reads each file once; safe for threads."""
 
@@ -36,12 +45,9 @@ class StarFolder:
         self._files: dict[tuple[int, int, int], list[Path]] = {}
         for place in _PLACES:
             for path in sorted(self.folder.joinpath(place).glob("*.h5")):
-                found = next(
-                    (name for name in (p.fullmatch(path.name) for p in _NAMES) if name), None
-                )
+                found = place_of_stars(path.name)
                 if found is not None:
-                    sector, camera, ccd = map(int, found.groups())
-                    self._files.setdefault((sector, camera, ccd), []).append(path)
+                    self._files.setdefault(found, []).append(path)
         if not self._files:
             raise AstrometryError(
                 f"{self.folder}: no reference stars in this folder, with names as at MAST "

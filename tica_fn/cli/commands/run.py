@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,7 @@ def add(subparsers: Any) -> None:
         "--refstars",
         type=Path,
         metavar="FOLDER",
-        help="folder of existing reference stars (*cam<c>-ccd<d>*.h5)",
+        help="existing reference stars: a folder (*cam<c>-ccd<d>*.h5), or the file of one CCD",
     )
     wcs.add_argument(
         "--catalog", metavar="FILE", help="table of stars, or tic or gaia (default: built in)"
@@ -144,6 +146,8 @@ def run(args: argparse.Namespace) -> int:
         folders = ", ".join(str(path) for path, _ in inputs.empty)
         raise UsageError(f"no raw files in {folders}")
     sources = list(dict.fromkeys(path.absolute() for path in inputs.paths))
+    if not settings.no_wcs:
+        _check_stars(settings)
     settings.quality = settings.quality or settings.transients
     said = {name: value for name, value in vars(settings).items() if name != "run"}
     fingerprint = fingerprint_of(said)
@@ -165,6 +169,19 @@ def run(args: argparse.Namespace) -> int:
             code = code or 1
         log.end(code)
     return code
+
+
+def _check_stars(settings: argparse.Namespace) -> None:
+    """Refuse stars that are not there before files are calibrated without them."""
+    if settings.refstars is not None:
+        from tica_fn.run.outputs import given_stars
+
+        given_stars(settings.refstars)
+    if settings.catalog is not None and not Path(settings.catalog).exists():
+        from tica_fn.wcs.online import SOURCES
+
+        if settings.catalog not in SOURCES:
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), settings.catalog)
 
 
 def _known_inputs(out: Path) -> set[Path]:
@@ -190,11 +207,12 @@ def _sample(settings: argparse.Namespace, paths: Sequence[Path]) -> Any:
     _prepare(settings, list(paths))
     import attrs
 
+    from tica_fn.run.outputs import given_stars
     from tica_fn.run.sample import take_sample
     from tica_fn.run.star_facts import facts_of_stars
 
     run = _run_job(settings, job_of(settings), settings.outdir)
-    given = sorted(settings.refstars.glob("*.h5")) if settings.refstars is not None else ()
+    given = given_stars(settings.refstars) if settings.refstars is not None else ()
     known = [(facts, path) for path in given if (facts := facts_of_stars(path)) is not None]
     if not settings.no_wcs:
         run = attrs.evolve(run, stars={(f["camera"], f["ccd"]): path for f, path in known})
@@ -296,7 +314,9 @@ def _run(
         code = _go(runner, sources, said, failures)
         full = bool(stop) and not stop.signal
     if not settings.no_report and not full:
-        code = code or _write_report(out, shown and not runner.did_anything)
+        # What failed is best seen in the report.
+        unwritten = _write_report(out, shown and not runner.did_anything)
+        code = code or unwritten
     return code
 
 
