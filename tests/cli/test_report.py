@@ -1,14 +1,18 @@
 """``tica-fn report``: tables, pictures, and pedestals that are out of family."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import attrs
 import numpy as np
 import pytest
 from astropy.io import fits
+from PIL import Image
 
 import tica_fn
 from tica_fn.cli import main
 from tica_fn.detector import AMPLIFIERS, SCIENCE_COLUMNS
 from tica_fn.frame import Frame
+from tica_fn.products.ccd_figures import draw_ccd
 from tica_fn.products.report import amplifier_table, save_picture
 
 LEVELS = (100.0, 200.0, 300.0, 400.0)
@@ -121,6 +125,28 @@ def test_tables_put_raw_and_calibrated_side_by_side(frame, tmp_path, capsys):
     assert row["cadence"] == 7
     for ending in ("", "_science", "_overclock", "_profiles"):
         assert (tmp_path / "pictures" / f"done.cal{ending}.png").stat().st_size > 10_000
+
+
+def test_pictures_do_not_depend_on_those_before(frame, tmp_path):
+    """Figures are reused; a thread of its own begins anew."""
+    noise = np.random.default_rng(1).normal(5e3, 30.0, frame.pixels.shape).astype(np.float32)
+    other = attrs.evolve(frame, pixels=noise, header={})
+
+    def drawn(folder, *frames):
+        folder.mkdir()
+        for one in frames:
+            made = [
+                save_picture([("one", one)], folder / "a.png"),
+                *draw_ccd(one, folder / "a.png", ""),
+            ]
+        return [np.asarray(Image.open(path), dtype=int) for path in made]
+
+    later = drawn(tmp_path / "later", frame, other)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(drawn, tmp_path / "first", other).result()
+    assert len(later) == len(first) == 4
+    for one, two in zip(later, first, strict=True):
+        assert np.abs(one - two).max() < 20  # The ends of a frame may be blended otherwise.
 
 
 def test_a_solution_is_drawn_as_a_grid(frame, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from tica_fn.detector import AMPLIFIERS, SMEAR_ROWS
 from tica_fn.fits.clocks import spacecraft_times
-from tica_fn.fits.whole_files import save_figure
+from tica_fn.fits.whole_files import save_drawn, save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.products.ccd_report import REGIONS, region_of
@@ -38,13 +39,19 @@ def draw_ccd(frame: Frame, path: Path, title: str) -> list[Path]:
 
 
 class _Panels:
-    """Twelve panels whose axes, ticks and labels are made once: they take longer than the data."""
+    """Twelve panels whose axes, ticks and labels are made once: they take longer than the data.
+
+    What is the same in every frame is even drawn only once.
+    """
 
     def __init__(self, present: Sequence[bool]) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
         # Fixed positions: computing a layout takes longer than drawing.
-        self.figure = Figure(figsize=(15.0, 9.5))
+        self.figure = Figure(figsize=(15.0, 9.5), dpi=100)
+        self.canvas: Any = FigureCanvasAgg(self.figure)
+        self.backgrounds: dict[Any, Any] = {}
         places = {"left": 0.06, "right": 0.985, "bottom": 0.06, "top": 0.91, "wspace": 0.34}
         axes: Any = self.figure.subplots(3, 4, gridspec_kw=places | {"hspace": 0.42})
         self.title = self.figure.suptitle("")
@@ -87,6 +94,32 @@ class _Panels:
             axis.relim()
             axis.autoscale_view()
 
+    def save(self, path: Path) -> Path:
+        """Draw what differs between frames over the rest, and write the picture."""
+        limits = tuple(
+            (self.of_rows[a].get_ylim(), self.of_columns[a].get_xlim()) for a in self.drawn
+        )
+        differing = [self.title]
+        for a, data in self.drawn.items():
+            counts = self.histograms[a]
+            axes = self.of_rows[a].xaxis, self.of_columns[a].yaxis, counts.xaxis, counts.yaxis
+            differing += [*axes, *data, counts.title]
+        if limits not in self.backgrounds:
+            while len(self.backgrounds) >= len(REGIONS):
+                self.backgrounds.pop(next(iter(self.backgrounds)))
+            try:
+                for artist in differing:
+                    artist.set_visible(False)
+                self.canvas.draw()
+                self.backgrounds[limits] = self.canvas.copy_from_bbox(self.figure.bbox)
+            finally:
+                for artist in differing:
+                    artist.set_visible(True)
+        self.canvas.restore_region(self.backgrounds[limits])
+        for artist in differing:
+            self.figure.draw_artist(artist)
+        return save_drawn(self.canvas, path)
+
 
 _kept = threading.local()
 """Figures that a thread reuses."""
@@ -102,11 +135,11 @@ def _sheet(kind: type[_Panels] | type[_Profiles], present: tuple[bool, ...]) -> 
 
 def _panels(frame: Frame, region: str, path: Path, title: str) -> Path:
     regions = [region_of(frame, a, region) for a in range(len(AMPLIFIERS))]
-    panels = _sheet(_Panels, tuple(pixels.size > 0 for pixels in regions))
+    panels: _Panels = _sheet(_Panels, tuple(pixels.size > 0 for pixels in regions))
     for a in panels.drawn:
         panels.fill(a, regions[a], frame.row, _unit(frame))
     panels.title.set_text(title)
-    return save_figure(panels.figure, path, dpi=100)
+    return panels.save(path)
 
 
 def place_words(axis: Any, below: float, left: float) -> None:
@@ -114,6 +147,13 @@ def place_words(axis: Any, below: float, left: float) -> None:
     axis.set_title(axis.get_title(), y=1.035, pad=0)
     axis.xaxis.set_label_coords(0.5, below)
     axis.yaxis.set_label_coords(left, 0.5)
+    for one in (axis.xaxis, axis.yaxis):
+        one._get_ticklabel_bboxes = partial(_boxes, one, one._get_ticklabel_bboxes)
+
+
+def _boxes(axis: Any, measured: Any, *words: Any) -> Any:
+    """Boxes of tick labels; none unless they place an offset, because measuring them takes long."""
+    return measured(*words) if axis.major.formatter.get_offset() else ([], [])
 
 
 def _count_in_powers(axis: Any, label: str) -> None:
