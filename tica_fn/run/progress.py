@@ -164,7 +164,7 @@ def progress_text(progress: Progress, *, failures: int = 20) -> str:
     lines.append(
         f"{one.state}: {known.get('done', 0) + known.get('skipped', 0)} of {one.total} files "
         f"calibrated, {known.get('failed', 0)} failed; {one.products} products, {one.solved} with "
-        f"a solution, {one.unsolved} without; reference stars of {one.stars} CCDs"
+        f"a solution, {one.unsolved} whose solution failed; reference stars of {one.stars} CCDs"
     )
     if one.stage:
         line = f"{one.stage}: {one.rate:.2f} per second"
