@@ -6,6 +6,7 @@ import attrs
 import numpy as np
 import pytest
 from astropy.table import Table
+from scipy.spatial import cKDTree
 
 from tests.wcs import sky
 from tests.wcs.test_solution_of_frames import YEAR, make_frame, sky_error
@@ -19,7 +20,7 @@ from tica_fn.wcs import (
     solution_from_gwcs,
     solution_to_gwcs,
 )
-from tica_fn.wcs.refstars import frame_year
+from tica_fn.wcs.refstars import _pairs, frame_year
 from tica_fn.wcs.star_blocks import block_of
 
 PLACE = (64, 2, 3)
@@ -221,3 +222,14 @@ def test_a_frame_stays_as_it_is(seen, stars):
     fit_frame(frame, stars)
     assert frame.pixels.tobytes() == before
     assert isinstance(frame, Frame)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 300])
+def test_pairs_of_near_places_are_those_of_a_tree(count):
+    places = np.random.default_rng(count).uniform(0, 100, (count, 2))
+    places[: count // 3, 0] = 50.0
+    expected = cKDTree(places).query_pairs(6.0) if count else set()
+    first, second = _pairs(*places.T, 6.0)
+    assert (first < second).all()
+    assert len(first) == len(expected)
+    assert set(zip(first.tolist(), second.tolist(), strict=True)) == expected

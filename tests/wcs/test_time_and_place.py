@@ -17,10 +17,12 @@ from tica_fn.wcs import (
     LkSpacecraft,
     barycentric_correction,
     barycentric_time,
+    kept_prediction,
+    pointing,
     predict_pointing,
     read_ephemeris,
 )
-from tica_fn.wcs.pointing import sector_mid_time
+from tica_fn.wcs.pointing import earth_velocity, sector_mid_time
 from tica_fn.wcs.sphere import aberrate, plane_to_sky, sky_to_plane
 
 
@@ -39,6 +41,46 @@ def test_predictions_are_those_of_tess_point(place):
     assert here.sum() == 12
     np.testing.assert_allclose(found[6][here], columns, atol=3e-3)
     np.testing.assert_allclose(found[7][here], rows, atol=3e-3)
+
+
+def test_predictions_are_kept_and_fitted_again_when_they_are_damaged(tmp_path, monkeypatch):
+    def again():
+        pointing._transform.cache_clear()
+        return predict_pointing(35, 1, 1)
+
+    first = predict_pointing(35, 1, 1)
+    monkeypatch.setattr(kept_prediction, "cache_folder", lambda: tmp_path)
+    fits, fit = [], pointing._fit_transform
+    monkeypatch.setattr(pointing, "_fit_transform", lambda *ccd: fits.append(ccd) or fit(*ccd))
+    try:
+        kept = [again(), again()]
+        (path,) = tmp_path.iterdir()
+        whole = path.read_bytes()
+        for damaged in (whole[:-8], b"", whole[:400] + bytes([whole[400] ^ 1]) + whole[401:]):
+            path.write_bytes(damaged)
+            kept.append(again())
+            assert path.read_bytes() == whole
+        monkeypatch.setattr(kept_prediction, "_key", lambda: "another")
+        kept.append(again())
+        monkeypatch.setattr(kept_prediction, "_key", lambda: None)
+        kept.append(again())
+        monkeypatch.setattr(kept_prediction, "cache_folder", lambda: None)
+        kept.append(again())
+    finally:
+        pointing._transform.cache_clear()
+    assert len(fits) == 7  # Only the second was read.
+    assert len(list(tmp_path.iterdir())) == 2
+    for one in kept:
+        assert (one.ra, one.dec) == (first.ra, first.dec)
+        np.testing.assert_array_equal(one.to_pixel, first.to_pixel)
+        np.testing.assert_array_equal(one.to_plane, first.to_plane)
+
+
+def test_the_velocity_of_the_earth_is_that_of_astropy():
+    for date in np.random.default_rng(3).uniform(2458300, 2461800, 20).tolist():
+        time = Time(date, format="jd", scale="tdb")
+        _, velocity = get_body_barycentric_posvel("earth", time, ephemeris="builtin")
+        np.testing.assert_array_equal(earth_velocity(date), velocity.xyz.to_value("km/s"))
 
 
 def test_the_footprint_of_a_ccd():

@@ -19,11 +19,13 @@ from tica_fn.detector import check_ccd
 from tica_fn.errors import FrameError
 from tica_fn.immutable import Array, Record, frozen_array
 from tica_fn.kernels.stars.polynomial import polynomial_terms, polynomial_values
+from tica_fn.wcs.kept_prediction import kept_prediction
 from tica_fn.wcs.sphere import aberrate, plane_to_sky, separation, sky_to_plane
 
 __all__ = ["Pointing", "earth_velocity", "predict_pointing", "sector_mid_time"]
 
 DEGREE = 8
+_TERMS = (DEGREE + 1) * (DEGREE + 2) // 2
 SCALE_DEG = 8.0
 SCALE_PIXEL = 1060.0
 REFERENCE_PIXEL = (1069.0, 1024.0)
@@ -130,12 +132,12 @@ def earth_velocity(julian_date: float) -> Array:
 
     Returns (3,) km/s, equatorial J2000 axes.
     """
-    from astropy.coordinates import get_body_barycentric_posvel
-    from astropy.time import Time
+    # That of astropy.coordinates, whose loading takes a hundred times as long.
+    from erfa import DAU, DAYSEC, epv00
 
-    time = Time(julian_date, format="jd", scale="tdb")
-    velocity = get_body_barycentric_posvel("earth", time, ephemeris="builtin")[1]
-    return np.asarray(velocity.xyz.to_value("km/s"))
+    day = float(round(julian_date))
+    _, barycentric = epv00(day, julian_date - day)
+    return np.asarray(barycentric["v"] * (DAU / 1000.0 / DAYSEC))
 
 
 def predict_pointing(
@@ -177,7 +179,7 @@ def predict_pointing(
     check_ccd(camera, ccd)
     if velocity_km_s is None:
         velocity_km_s = earth_velocity(julian_date or sector_mid_time(sector))
-    ra, dec, to_pixel, to_plane = _fit_transform(sector, camera, ccd)
+    ra, dec, to_pixel, to_plane = _transform(sector, camera, ccd)
     return Pointing(
         sector=sector,
         camera=camera,
@@ -205,7 +207,16 @@ def _sector_data(sector: int) -> Any:
 
 
 @cache
-def _fit_transform(sector: int, camera: int, ccd: int) -> tuple[float, float, Array, Array]:
+def _transform(sector: int, camera: int, ccd: int) -> tuple[float, float, Array, Array]:
+    """Tangent point, and polynomials in both directions."""
+    numbers = kept_prediction(
+        f"{sector}-{camera}-{ccd}", 2 + 4 * _TERMS, lambda: _fit_transform(sector, camera, ccd)
+    )
+    to_pixel, to_plane = numbers[2:].reshape(2, 2, _TERMS)
+    return float(numbers[0]), float(numbers[1]), to_pixel, to_plane
+
+
+def _fit_transform(sector: int, camera: int, ccd: int) -> Array:
     """Fit polynomials in both directions to tess-point's results on a grid."""
     optics = _sector_data(sector).fpgObjs[0]
 
@@ -232,4 +243,4 @@ def _fit_transform(sector: int, camera: int, ccd: int) -> tuple[float, float, Ar
     backward = polynomial_terms(x, y, DEGREE)
     to_pixel = np.linalg.lstsq(forward, places)[0].T
     to_plane = np.linalg.lstsq(backward, np.stack([xi, eta], axis=1))[0].T
-    return ra0, dec0, np.ascontiguousarray(to_pixel), np.ascontiguousarray(to_plane)
+    return np.concatenate([[ra0, dec0], to_pixel.ravel(), to_plane.ravel()])

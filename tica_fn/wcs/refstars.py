@@ -230,8 +230,6 @@ def _match(
 
 def _candidates(stars: StarCatalog, columns: Array, rows: Array) -> Array:
     """Choose the stars to measure: the brightest suitable ones of each block."""
-    from scipy.spatial import cKDTree
-
     fit = (
         (stars.tmag > BRIGHTEST)
         & (stars.tmag < FAINTEST)
@@ -243,8 +241,7 @@ def _candidates(stars: StarCatalog, columns: Array, rows: Array) -> Array:
         & (rows <= 2043)
     )
     # Only the catalogue can reveal a companion inside the star's own image.
-    pairs = cKDTree(np.stack([columns, rows], axis=1)).query_pairs(6.0, output_type="ndarray")
-    first, second = pairs[:, 0], pairs[:, 1]
+    first, second = _pairs(columns, rows, 6.0)
     difference = stars.tmag[second] - stars.tmag[first]
     fit[first[difference < 4.0]] = False
     fit[second[difference > -4.0]] = False
@@ -254,6 +251,25 @@ def _candidates(stars: StarCatalog, columns: Array, rows: Array) -> Array:
         for block in range(BLOCKS * BLOCKS)
     ]
     return np.concatenate(picked)
+
+
+def _pairs(columns: Array, rows: Array, reach: float) -> tuple[Array, Array]:
+    """Pairs of places within a distance, the earlier one first.
+
+    scipy.spatial, which has this, takes fifty times as long to load.
+    """
+    order = np.argsort(columns, kind="stable")
+    x, y = columns[order], rows[order]
+    found: list[Array] = []
+    for apart in range(1, x.size):
+        near = x[apart:] - x[:-apart] <= reach
+        if not near.any():
+            break
+        near &= (x[apart:] - x[:-apart]) ** 2 + (y[apart:] - y[:-apart]) ** 2 <= reach**2
+        one = np.flatnonzero(near)
+        found.append(np.sort(np.stack([order[one], order[one + apart]]), axis=0))
+    first, second = np.concatenate([np.empty((2, 0), np.int64), *found], axis=1)
+    return first, second
 
 
 def _choose(
