@@ -19,7 +19,7 @@ import numpy as np
 from tica_fn.detector import LIVE_FRACTION, SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
 from tica_fn.errors import BadFileError, FrameError
 from tica_fn.fits.atomic import Identity, identity_of
-from tica_fn.fits.blocks import RawHDU, read_blocks, read_headers
+from tica_fn.fits.blocks import Buffer, RawHDU, content, read_blocks, read_headers
 from tica_fn.fits.header import OriginalHeader, merged
 from tica_fn.fits.keywords import facts_of, kept_fraction, nominal, number, sector_of
 from tica_fn.fits.sizes import is_packed
@@ -70,6 +70,7 @@ def read_image(
     ccd: int | None = None,
     *,
     anonymous: bool = False,
+    buffer: Buffer | None = None,
 ) -> ImageFile:
     """Read a full readout with its headers.
 
@@ -83,6 +84,8 @@ def read_image(
         For files whose header lacks them; a header that contradicts them is an error.
     anonymous : bool
         Use camera 1 and CCD 1 if neither header nor caller says, where it does not matter.
+    buffer : Buffer, optional
+        Memory for the file's parts, which are lost when the buffer is used again.
 
     Returns
     -------
@@ -100,7 +103,7 @@ def read_image(
     """
     path = Path(path)
     identity = identity_of(path)
-    hdus, gzipped = open_hdus(path, verify=True)
+    hdus, gzipped = open_hdus(path, verify=True, buffer=buffer)
     image = image_of_hdus(path, hdus, camera, ccd, anonymous=anonymous)
     if identity_of(path) != identity:
         raise BadFileError(f"{path}: was changed by another program while it was read")
@@ -202,11 +205,13 @@ def _interval(path: Path, header: Any) -> float:
     return 600.0 if sector <= 55 else 200.0
 
 
-def open_hdus(path: str | os.PathLike[str], *, verify: bool = False) -> tuple[list[RawHDU], bool]:
+def open_hdus(
+    path: str | os.PathLike[str], *, verify: bool = False, buffer: Buffer | None = None
+) -> tuple[list[RawHDU], bool]:
     """Split a file into HDUs, reading only the needed parts."""
     with Path(path).open("rb") as file:
         gzipped = file.read(2) == b"\x1f\x8b"
-    return read_blocks(path) if verify else read_headers(path), gzipped
+    return read_blocks(path, content(path, buffer)) if verify else read_headers(path), gzipped
 
 
 def _image_shape(header: Any) -> tuple[int, ...]:

@@ -47,7 +47,5 @@ def _keeps_raw_sums(header: Header) -> bool:
     made = bool(version) and not version.startswith("tica-fn")
     split = "CCDNUM" in header and str(header.get("UNITS", "")).strip().upper() == "ADU"
     return (
-        made
-        or split
-        or any("calibration applied at" in str(line) for line in header.get("COMMENT", ()))
+        made or split or any("calibration applied at" in line for line in header.lines("COMMENT"))
     )

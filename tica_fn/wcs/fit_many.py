@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from errno import EACCES
@@ -12,6 +13,7 @@ import attrs
 
 from tica_fn.errors import FrameError
 from tica_fn.fits.batch import DONE, Outcome, Slots, run_batch
+from tica_fn.fits.blocks import Buffer
 from tica_fn.fits.clocks import spacecraft_times
 from tica_fn.fits.image_file import ImageFile, open_hdus, read_image
 from tica_fn.fits.update import extension_name
@@ -109,14 +111,16 @@ def fit_outcomes(
     table = None if ephemeris is None else _ephemeris(os.fspath(ephemeris))
     if output_dir is not None:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
-    solving = Slots(jobs)
+    solving, kept = Slots(jobs), threading.local()
 
     def fit(path: Path, _: Callable[[], None]) -> Outcome:
         target = None if output_dir is None else Path(output_dir) / path.name
         if target is None and path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(EACCES, "is read-only; use --outdir", str(path))
         # With a single file of stars the header need not name the CCD.
-        image = read_image(path, anonymous=folder is None)
+        if not hasattr(kept, "buffer"):
+            kept.buffer = Buffer()
+        image = read_image(path, anonymous=folder is None, buffer=kept.buffer)
         own = stars
         if folder is not None:
             try:
