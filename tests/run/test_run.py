@@ -1,6 +1,7 @@
 """One command for a sector: what it makes, chooses, records, and does not make again."""
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -452,7 +453,8 @@ def test_a_dry_run_does_nothing(plain, tmp_path, go):
     out = tmp_path / "out"
     printed = go(plain, out, "--dry-run", "--jobs", 2).out
     assert "8 files: 8 to be done, 0 are done" in printed
-    assert "0.14 GB, measured here with 6 frames of them" in printed
+    assert "0.14 GB, measured here with 3 rounds of 6 frames" in printed
+    assert re.search(r"about \d+ s \(\d+ s to \d+ s by the fastest and slowest round\)", printed)
     assert "without solutions, which could not be timed" in printed  # There are no stars.
     assert not out.exists()
     go(plain, out, "--no-wcs", files=sorted((plain / "raw").iterdir())[:3])

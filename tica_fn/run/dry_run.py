@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections import Counter
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["dry_run_text"]
 
 _CCD = re.compile(r"-s\d{4}-([1-4])-([1-4])-")
-_PAGE_S = 0.3
+_PAGE_S, _BUSY = 0.3, 0.4
 
 
 def dry_run_text(
@@ -50,7 +51,8 @@ def dry_run_text(
     lines = [f"{len(sources)} files: {count['to do']} to be done, {known}"]
     with_wcs = not (settings.get("no_wcs") or settings.get("trim") or settings.get("assemble"))
     jobs = int(settings.get("jobs") or 1)
-    seconds, size, frames, ccds, said = 0.0, 0.0, 0, 0, []
+    seconds, least, most, size, frames, ccds, said = 0.0, 0.0, 0.0, 0.0, 0, 0, []
+    busy = os.getloadavg()[0]
     for kind, paths in _kinds(todo).items():
         try:
             one = sample_of(paths)
@@ -59,12 +61,15 @@ def dry_run_text(
             continue
         ours = _ccds_of(paths)
         lacking = len(ours - stars) if ours else 1
-        seconds += one.begin_s + len(paths) * (one.file_s + one.products * one.fit_s)
-        seconds += one.models_s * max(len(ours), 1) + one.stars_s * -(-lacking // jobs)
+        work = len(paths) * (one.file_s + one.products * one.fit_s)
+        once = one.begin_s + one.models_s * max(len(ours), 1) + one.stars_s * -(-lacking // jobs)
+        seconds += once + work
+        least += once + work * one.fastest
+        most += once + work * one.slowest
         size += len(paths) * one.bytes
         frames += round(len(paths) * one.products)
         ccds += lacking if one.stars_s else 0
-        said.append(f"{one.files} {kind}")
+        said.append(f"{one.rounds} rounds of {one.files} {kind}")
         if one.unsolved:
             lines.append(f"without solutions, which could not be timed: {one.unsolved}")
     read = sum(path.stat().st_size for path in todo if path.exists())
@@ -79,13 +84,20 @@ def dry_run_text(
     else:
         lines.append(f"find reference stars of up to {ccds} CCDs, fit the frames")
     if said:
-        if not settings.get("no_report"):
-            seconds += _PAGE_S
-        where = f", measured here with {' and '.join(said)} of them"
+        page = 0.0 if settings.get("no_report") else _PAGE_S
+        where = f", measured here with {' and '.join(said)}"
         many = f"{jobs} job{'s' if jobs > 1 else ''}"
         if settings.get("scheduler"):
             many += " on this machine, not on the cluster's workers"
-        lines.append(f"about {_span(seconds)} with {many}, {size / 1e9:.2f} GB{where}")
+        between = f"{_span(least + page)} to {_span(most + page)} by the fastest and slowest round"
+        lines.append(
+            f"about {_span(seconds + page)} ({between}) with {many}, {size / 1e9:.2f} GB{where}"
+        )
+        if busy > _BUSY * (os.cpu_count() or 1):
+            lines.append(
+                f"the machine was busy before this (load {busy:.1f} on {os.cpu_count()} "
+                "processors): an idle one may need less time, a busier one more"
+            )
     if record is not None:
         lines += _as_it_was(record)
     place = out

@@ -15,6 +15,7 @@ import numpy as np
 from tica_fn.errors import describe
 from tica_fn.fits.batch import ModelShelf
 from tica_fn.fits.outcome import FAILED, Outcome
+from tica_fn.immutable import Array
 from tica_fn.products.job import Claims
 from tica_fn.run.fleet import Threads
 from tica_fn.run.run_job import Made, RunJob
@@ -25,6 +26,7 @@ __all__ = ["Sample", "take_sample"]
 
 _CCD = re.compile(r"-s\d{4}-([1-4]-[1-4])-")
 _MOST = 12
+ROUNDS = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +35,8 @@ class Sample:
 
     Per file: products and bytes, and the time to calibrate and to solve them.  Per CCD: the time to
     load its models and to find its stars.  `begin_s`: start-up; `files`: size of the sample;
-    `unsolved`: why solutions were not timed.
+    `unsolved`: why solutions were not timed.  Times are medians of some rounds; `fastest` and
+    `slowest`: those of one round over the median, 1 if they agree.
     """
 
     file_s: float
@@ -44,6 +47,9 @@ class Sample:
     stars_s: float
     begin_s: float
     files: int
+    fastest: float = 1.0
+    slowest: float = 1.0
+    rounds: int = ROUNDS
     unsolved: str = ""
 
 
@@ -70,7 +76,7 @@ def take_sample(
             shelf = ModelShelf(job.models.folder, errors=job.models.errors)
             _, models_s = _timed(lambda: shelf(*ccd))
         made, spent = _many(make_products, [(path, (run,)) for path in chosen], jobs)
-        stars_s, fit, unsolved = 0.0, 0.0, ""
+        stars_s, fit, unsolved = 0.0, np.zeros(ROUNDS), ""
         products = [path for one in made for path in one.outputs]
         if with_wcs and run.solvable and facts["kind"] == "frame" and ccd not in run.stars:
             said = [each for one in made if isinstance(one, Made) for each in one.facts.items()]
@@ -81,9 +87,12 @@ def take_sample(
                 stars_s, fit = _solved(own, run, ccd, jobs, catalog)
             except (OSError, ValueError) as error:
                 unsolved = describe(error).replace(f"{folder}/", "")
+        rounds = spent / len(made) + len(products) / len(made) * fit
         return Sample(
-            file_s=spent / len(made),
-            fit_s=fit,
+            file_s=float(np.median(spent)) / len(made),
+            fit_s=float(np.median(fit)),
+            fastest=float(rounds.min() / np.median(rounds)),
+            slowest=float(rounds.max() / np.median(rounds)),
             products=len(products) / len(made),
             bytes=sum(path.stat().st_size for path in products) / len(made),
             models_s=models_s,
@@ -96,8 +105,8 @@ def take_sample(
 
 def _solved(
     own: Sequence[Path], run: RunJob, ccd: tuple[int, int], jobs: int, catalog: str | None
-) -> tuple[float, float]:
-    """Seconds to find a CCD's stars, and to solve a product.
+) -> tuple[float, Array]:
+    """Seconds to find a CCD's stars, and to solve a product in each round.
 
     `own`: its products, the darkest first.
     """
@@ -113,9 +122,11 @@ def _solved(
 
 def _many(
     work: Callable[..., Outcome], items: list[Any], jobs: int, **how: bool
-) -> tuple[list[Outcome], float]:
-    """Do the work for all with `jobs` threads; return the successful ones, and the seconds."""
-    outcomes, spent = _timed(lambda: list(Threads(jobs).each(work, items, **how)))
+) -> tuple[list[Outcome], Array]:
+    """Do the work for all with `jobs` threads; the successful ones, and each round's seconds."""
+    spent = np.zeros(ROUNDS)
+    for k in range(ROUNDS):
+        outcomes, spent[k] = _timed(lambda: list(Threads(jobs).each(work, items, **how)))
     done = [one for one in outcomes if one.state != FAILED]
     if not done:
         error = outcomes[0].error
