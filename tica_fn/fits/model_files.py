@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import attrs
@@ -206,12 +207,15 @@ def _models(
     exposure_s: float | None,
 ) -> Models:
     origins = read_origins(root)
-    paths, stored = (bias, flat), [_stored(path) for path in (bias, flat)]
-    with ThreadPoolExecutor(2) as pool:  # Hashing releases Python's lock.
-        (bias_image, bias_file), (flat_image, flat_file) = [
-            _read_image(path, content, sha256, number, camera, ccd, origins)
-            for path, content, sha256 in zip(paths, stored, pool.map(_sha256, stored), strict=True)
-        ]
+
+    def image(path: Path) -> tuple[Array, ModelFile]:
+        stored = _stored(path)
+        return _read_image(path, stored, _sha256(stored), number, camera, ccd, origins)
+
+    with ThreadPoolExecutor(2) as pool:  # Reading, hashing and sums release Python's lock.
+        # Notes go to the caller's context.
+        running = [pool.submit(copy_context().run, image, path) for path in (bias, flat)]
+        (bias_image, bias_file), (flat_image, flat_file) = (one.result() for one in running)
     try:
         models = Models(
             camera=camera,
