@@ -88,6 +88,9 @@ STAGES = {
     "stars.field_evidence": [
         ["tests/kernels/test_star_kernels.py", "-k", "evidence"], ["tests/wcs/test_tie.py"], WCS
     ],
+    "stars.phase_wave": [
+        ["tests/kernels/test_star_kernels.py", "-k", "wave"], ["tests/wcs/test_tie.py"], WCS
+    ],
 }  # fmt: skip
 """Arguments of pytest, stage by stage: near tests first, wider ones for what they let live."""
 

@@ -1,14 +1,16 @@
 """World coordinate solutions: their errors on several simulated skies, and their speed.
 
-``python -m benchmarks.wcs [SKY ...] [--sectors N,N] [--ccds C-D,C-D]`` prints the error of every
-CCD and the worst of each sky; ``python -m benchmarks.wcs speed`` prints the processor time for a
-camera, ``python -m benchmarks.wcs limits`` what narrow stars, crowds, light and saturation do to
-one CCD of the first sky.  The skies are:
+``python -m benchmarks.wcs [SKY ...] [--sectors N,N] [--ccds C-D,C-D] [--draws N,N]`` prints the
+error of every CCD and draw of star images, and the worst of each sky; ``python -m benchmarks.wcs
+speed`` prints the processor time for a camera, ``python -m benchmarks.wcs limits`` what narrow
+stars, crowds, light and saturation do to one CCD of the first sky.  The skies are:
 
 * ``polynomial``: the mission's own WCS from ``tesswcs``, of degree 4, with fixed stars;
 * ``optics``: tess-point's map, which is not a polynomial, with fixed stars;
 * ``wild``: like ``optics``, with irregular star images (`tests.wcs.wild`);
+* ``lens``: like ``optics``, with star images by physical optics (`benchmarks.lens`);
 * ``crowd``: like ``wild``, with 20,000 additional stars to T = 16 that are in no catalogue;
+* ``crowded-lens``: like ``lens``, with the same crowd;
 * ``real``: tess-point's map in November 2026.  Each star is on the line through its positions in
   Tycho-2 and Gaia (the package's table of motions) with 3 mas/yr of error, or moves by a random
   20 mas/yr if the table has no motion.  There are 3,000 stars to T = 14 that are in no catalogue, a
@@ -37,6 +39,7 @@ import numpy as np
 from astropy.io import fits
 
 from benchmarks.kernels import traffic_of_a_ccd
+from benchmarks.lens import Lens
 from benchmarks.timing import in_turn, ratio
 from tests.wcs import optics, sky
 from tests.wcs.wild import WildPSF
@@ -51,7 +54,8 @@ from tica_fn.wcs import (
 )
 
 Row = tuple[str, str]
-Place = tuple[int, int, int]
+Place = tuple[int, int, int, int]
+"""Sector, camera, CCD, and the number of a draw of star images."""
 Sky = Callable[[Place], tuple[Any, Any, float]]
 SECTORS = (43, 12, 14)
 """Along the ecliptic; across the Galactic plane; the north."""
@@ -122,7 +126,7 @@ def polynomial(psf: Any) -> Sky:
 
     def make(place: Place) -> tuple[Any, Any, float]:
         shift = tuple(_random(place).uniform(-4, 4, 2))
-        pixels, truth = sky.frame(*place, psf=psf, seed=place[2], shift=shift, moved=False)
+        pixels, truth = sky.frame(*place[:3], psf=psf, seed=place[2], shift=shift, moved=False)
         return pixels, lambda x, y: truth.all_pix2world(x, y, 1), 2021.26
 
     return make
@@ -133,7 +137,7 @@ def still(psf: Any) -> Sky:
 
     def make(place: Place) -> tuple[Any, Any, float]:
         shift = tuple(_random(place).uniform(-4, 4, 2))
-        return *optics.frame(*place, psf=psf, seed=place[2], shift=shift), 2021.26
+        return *optics.frame(*place[:3], psf=psf, seed=place[2], shift=shift), 2021.26
 
     return make
 
@@ -142,7 +146,7 @@ def real(place: Place) -> tuple[Any, Any, float]:
     """tess-point's optics in November 2026, with all disturbances."""
     rng = _random(place)
     shift, year = rng.uniform(-4, 4, 2), 2026.9
-    seen = optics.optics(*place)
+    seen = optics.optics(*place[:3])
     which = optics.stars_near(seen.sky)
     table = sky.gaia()[which]
     known = default_catalog(0.0, 0.0, 180.0)
@@ -165,7 +169,7 @@ def real(place: Place) -> tuple[Any, Any, float]:
     row = np.concatenate([row, row[pairs] + away * np.sin(turn), rng.uniform(0.5, 2048.5, 3000)])
     faint = np.maximum(unseen, 10.0)
     tmag = np.concatenate([tmag, tmag[pairs] + rng.uniform(0.5, 6.0, pairs.sum()), faint])
-    psf = WildPSF(place[0] * 16 + place[1] * 4 + place[2], KINDS[place[2] % 3])
+    psf = irregular(place, 0)
     mix, dx, dy, sx, sy, angle = psf(column, row)
     jitter = rng.uniform(0.1, 0.3)
     sx, sy = np.hypot(sx, jitter), np.hypot(sy, jitter)
@@ -178,26 +182,41 @@ def real(place: Place) -> tuple[Any, Any, float]:
     return pixels, lambda x, y: seen.sky(np.asarray(x) - shift[0], np.asarray(y) - shift[1]), year
 
 
-def wild(place: Place) -> tuple[Any, Any, float]:
-    """tess-point's optics, with fixed stars and irregular images."""
-    return still(WildPSF(place[0] * 16 + place[1] * 4 + place[2], KINDS[place[2] % 3]))(place)
+def irregular(place: Place, _: int) -> Any:
+    """Images of no family."""
+    seed = place[0] * 16 + place[1] * 4 + place[2] + 1000 * place[3]
+    return WildPSF(seed, KINDS[(place[2] + place[3]) % 3])
 
 
-def crowd(place: Place) -> tuple[Any, Any, float]:
-    """Like `wild`, with 20,000 stars to T = 16 that are in no catalogue."""
-    rng, seen = _random(place), optics.optics(*place)
-    shift = rng.uniform(-4, 4, 2)
-    table = sky.gaia()[optics.stars_near(seen.sky)]
-    column, row = seen.pixels(table["ra"], table["dec"]) + shift[:, None]
-    on = (np.abs(column - 1068.5) < 1054) & (np.abs(row - 1024.5) < 1054)
-    unseen = np.maximum(16.0 - rng.exponential(1.0 / (0.4 * np.log(10.0)), 20000), 10.0)
-    column = np.concatenate([column[on], rng.uniform(44.5, 2092.5, 20000)])
-    row = np.concatenate([row[on], rng.uniform(0.5, 2048.5, 20000)])
-    tmag = np.concatenate([table["g"][on].astype(float) - 0.43, unseen])
-    psf = WildPSF(place[0] * 16 + place[1] * 4 + place[2], KINDS[place[2] % 3])
-    pixels = sky.paint(column, row, tmag, psf(column, row), seed=place[2])
-    true = seen.sky
-    return pixels, lambda x, y: true(np.asarray(x) - shift[0], np.asarray(y) - shift[1]), 2021.26
+def physical(place: Place, own: int) -> Any:
+    """Images by physical optics, so many with one of their own."""
+    seed = place[0] * 16 + place[1] * 4 + place[2] + 10000 * place[3]
+    return Lens(seed, place[2], all_stars=own)
+
+
+def _with(images: Any) -> Sky:
+    """tess-point's optics, with fixed stars and such images."""
+    return lambda place: still(images(place, None))(place)
+
+
+def _crowd(images: Any) -> Sky:
+    """The same, with 20,000 stars to T = 16 that are in no catalogue."""
+
+    def make(place: Place) -> tuple[Any, Any, float]:
+        rng, seen = _random(place), optics.optics(*place[:3])
+        shift = rng.uniform(-4, 4, 2)
+        table = sky.gaia()[optics.stars_near(seen.sky)]
+        column, row = seen.pixels(table["ra"], table["dec"]) + shift[:, None]
+        on = (np.abs(column - 1068.5) < 1054) & (np.abs(row - 1024.5) < 1054)
+        unseen = np.maximum(16.0 - rng.exponential(1.0 / (0.4 * np.log(10.0)), 20000), 10.0)
+        column = np.concatenate([column[on], rng.uniform(44.5, 2092.5, 20000)])
+        row = np.concatenate([row[on], rng.uniform(0.5, 2048.5, 20000)])
+        tmag = np.concatenate([table["g"][on].astype(float) - 0.43, unseen])
+        psf = images(place, int(on.sum()))
+        pixels = sky.paint(column, row, tmag, psf(column, row), seed=place[2])
+        return pixels, lambda x, y: seen.sky(x - shift[0], y - shift[1]), 2021.26
+
+    return make
 
 
 def _random(place: Place) -> np.random.Generator:
@@ -207,8 +226,10 @@ def _random(place: Place) -> np.random.Generator:
 SKIES: dict[str, dict[str, Sky]] = {
     "polynomial": {"round": polynomial(sky.round_psf), "lopsided": polynomial(sky.field_psf)},
     "optics": {"round": still(sky.round_psf), "lopsided": still(sky.field_psf)},
-    "wild": {"of no family": wild},
-    "crowd": {"of no family": crowd},
+    "wild": {"of no family": _with(irregular)},
+    "lens": {"physical": _with(physical)},
+    "crowd": {"of no family": _crowd(irregular)},
+    "crowded-lens": {"physical": _crowd(physical)},
     "real": {"of no family": real},
 }
 
@@ -236,8 +257,8 @@ def _errors(found: Any, truth: Any) -> tuple[float, ...]:
 
 def limits() -> list[Row]:
     """Errors on sector 35, camera 1, CCD 1 of the first sky as it gets harder."""
-    place = (35, 1, 1)
-    mission = sky.truth(*place)
+    place = (35, 1, 1, 0)
+    mission = sky.truth(*place[:3])
     _, _, _, tmag, column, row = sky.stars_on(mission, 2021.26, moved=False)
 
     def truth(x: Any, y: Any) -> Any:
@@ -318,7 +339,7 @@ def speed() -> list[Row]:
         fit_frame(frame, stars)
         searches = [_seconds(lambda: find_reference_stars(frame, 35)) for _ in range(5)]
         fits_s = [_seconds(lambda: fit_frame(frame, stars)) for _ in range(25)]
-        crowded = (12, 1, 4)
+        crowded = (12, 1, 4, 0)
         pixels, _, year = real(crowded)
         troubled = _frame(pixels, crowded, year)
         many = find_reference_stars(troubled, crowded[0])
@@ -361,6 +382,7 @@ def main() -> None:
     )
     parser.add_argument("--sectors", default=",".join(map(str, SECTORS)))
     parser.add_argument("--ccds", default=",".join(f"{c}-{d}" for c, d in CCDS))
+    parser.add_argument("--draws", default="0", help="numbers of the star images to draw")
     args = parser.parse_args()
     ccds = [tuple(map(int, one.split("-"))) for one in args.ccds.split(",")]
     for name, rows in (("speed", speed), ("limits", limits)):
@@ -374,9 +396,11 @@ def main() -> None:
             worst = np.zeros(5)
             for sector in map(int, args.sectors.split(",")):
                 for camera, ccd in ccds:
-                    off = errors(make, (sector, camera, ccd))
-                    worst = np.maximum(worst, off)
-                    print(f"{name}, {psf}, {sector} {camera}-{ccd}:", line.format(*off), flush=True)
+                    for draw in map(int, args.draws.split(",")):
+                        off = errors(make, (sector, camera, ccd, draw))
+                        worst = np.maximum(worst, off)
+                        what = f"{name}, {psf}, {sector} {camera}-{ccd}, draw {draw}:"
+                        print(what, line.format(*off), flush=True)
             print(f"{name}, {psf}, worst:", line.format(*worst), flush=True)
 
 

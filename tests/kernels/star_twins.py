@@ -230,3 +230,28 @@ def field_by_evidence(x, y, values, errors, widths, low, rounds, last, settled):
         > 2 * (d + 1) + 8 * math.sqrt(d + 1)
     ]
     return (terms @ solved).T, spread, max(stand, default=0), weights
+
+
+def phase_wave(x, y, places, values, weights, widths, rounds):
+    """Waves within the pixel by numpy's own solver; the sum of squares told and that taken off."""
+    use, top = weights > 0, len(widths) - 1
+    while 3 * (top + 1) * (top + 2) > use.sum():
+        top -= 1
+    terms = np.array(twins.chebyshev_terms(x, y, top))
+    degrees = np.array([d for d in range(top + 1) for _ in range(d + 1)] * 2)
+    width, waves = np.array(widths[: top + 1]), []
+    for line in places:
+        turn = 2 * np.pi * line[:, None]
+        waves.append(np.hstack([terms * np.sin(turn), terms * np.cos(turn)]))
+    for _ in range(rounds):
+        squares, told, solved = np.zeros(top + 1), np.zeros(top + 1), []
+        for part, known in zip(waves, values, strict=True):
+            part, w = part[use], weights[use]
+            inverse = np.linalg.inv((part.T * w) @ part + np.diag(1 / width[degrees] ** 2))
+            solved.append(inverse @ ((part.T * w) @ known[use]))
+            np.add.at(squares, degrees, solved[-1] ** 2)
+            np.add.at(told, degrees, np.maximum(1 - np.diag(inverse) / width[degrees] ** 2, 1e-3))
+        width = np.maximum(np.sqrt(squares / told), 1e-5)
+    out = np.stack([part @ one for part, one in zip(waves, solved, strict=True)])
+    off = values[:, use] ** 2 - (values - out)[:, use] ** 2
+    return out, (weights[use] * off).sum() > 2 * told.sum() + 20

@@ -6,6 +6,7 @@ import pytest
 from tests.kernels import star_twins as twins
 from tica_fn.kernels.stars.centroid import mean_centroid, windowed_centroid
 from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
+from tica_fn.kernels.stars.phase_wave import fit_phase_wave
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stacked_boxes import find_peaks, stack_boxes
 from tica_fn.kernels.stars.starlight import (
@@ -319,3 +320,32 @@ def test_the_evidence_gives_noise_alone_no_terms():
     )
     assert degree == 0
     assert np.sqrt(np.mean(field**2)) < 0.002
+
+
+@pytest.mark.parametrize(("count", "height"), [(700, 0.02), (700, 0.0), (100, 0.02), (30, 0.02)])
+def test_waves_within_the_pixel(count, height):
+    rng = np.random.default_rng(count)
+    x, y = rng.uniform(-1, 1, (2, count))
+    places = rng.uniform(40, 2000, (2, count))
+    values = height * x * np.sin(2 * np.pi * places) + rng.normal(0, 0.003, (2, count))
+    weights = np.where(rng.random(count) < 0.1, 0.0, rng.uniform(0.5, 2.0, count) / 0.003**2)
+    values[:, weights == 0.0] = np.nan
+    given = x, y, places, values, weights, np.array([0.05, 0.05, 0.03, 0.02, 0.01]), 5
+    wave, clear = fit_phase_wave(*given)
+    expected = twins.phase_wave(*given)
+    np.testing.assert_allclose(wave, expected[0], atol=1e-9)
+    assert clear == expected[1] == (height > 0.0)
+
+
+def test_no_wave_from_too_few_places_and_none_where_the_place_is_unknown():
+    x, weights = np.linspace(-1, 1, 40), np.ones(40)
+    places = np.stack([40.3 * x, 17.7 * x])
+    places[:, 3], weights[3] = np.nan, 0.0
+    wave, _ = fit_phase_wave(x, x, places, 0.1 * places, weights, np.full(3, 0.05), 3)
+    assert not wave[:, 3].any()
+    assert np.isfinite(wave).all()
+    none, clear = fit_phase_wave(
+        x[:5], x[:5], places[:, :5], places[:, :5], weights[:5], np.full(3, 0.05), 3
+    )
+    assert not none.any()
+    assert not clear

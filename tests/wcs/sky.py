@@ -155,13 +155,19 @@ def frame(
 def paint(
     column, row, tmag, parts, exposure=600.0, background=120.0, noise=True, seed=1, saturate=True
 ):
-    """Pixels [electron per exposure] float32 of stars at 1-based places, of shapes `parts`."""
+    """Pixels [electron per exposure] float32 of stars at 1-based places.
+
+    `parts` are their shapes, or what adds them to an image.
+    """
     live = exposure * 0.8 * 0.99
     flux = 15000.0 * 10 ** (-0.4 * (tmag.astype(float) - 10.0)) * live
     image = np.zeros(SHAPE)
     sky = np.zeros(SHAPE)
     sky[:2048, 44:2092] = background * live
-    _draw(image, column - 1.0, row - 1.0, flux, *parts, 12)
+    if callable(parts):
+        parts(image, column - 1.0, row - 1.0, flux)
+    else:
+        _draw(image, column - 1.0, row - 1.0, flux, *parts, 12)
     image[2048:] = 0
     image[:, :44] = 0
     image[:, 2092:] = 0

@@ -74,6 +74,33 @@ def test_the_wave_of_narrow_stars_is_taken_out():
     assert after < 0.3 * before
 
 
+def test_a_wave_that_changes_with_the_focus_is_taken_out_of_the_solution():
+    """Both the windowed and the mean position have one, as where pixels do not sample the light."""
+    from tica_fn.wcs import predict_pointing, solution_of_pointing
+    from tica_fn.wcs.pixel_phase import fit_plate_and_phase
+    from tica_fn.wcs.polynomial_fit import fit_plate
+
+    rng = np.random.default_rng(8)
+    true = solution_of_pointing(predict_pointing(35, 1, 1))
+    places = rng.uniform(50, 2040, (2, 800)) + np.array([[44.0], [0.0]])
+    ra, dec = true.pixel_to_sky(*places)
+    u, v = (places[0] - 1068.5) / 1024, (places[1] - 1024.5) / 1024
+    wave = np.stack([u - v**2, u * v + 0.5]) * 0.02 * np.sin(2 * np.pi * places)
+    seen = places + wave + rng.normal(0, 0.001, wave.shape)
+    free = np.zeros(800, dtype=bool)
+    free[::50] = True
+    rest = rng.uniform(9, 12, 800), np.full(800, 0.001), free, 7
+    fit, corrected = fit_plate_and_phase(seen, ra, dec, *rest)
+    np.testing.assert_array_equal(corrected[:, free], seen[:, free])
+    left = (corrected - places)[:, ~free]
+    assert np.std(left) < 0.2 * np.std(wave)
+    uncorrected = fit_plate(seen[0], seen[1], ra, dec, *rest)
+    rms, _ = error(fit.solution, true.pixel_to_sky, *places)
+    assert rms < 0.5 * error(uncorrected.solution, true.pixel_to_sky, *places)[0]
+    _, same = fit_plate_and_phase(places, ra, dec, *rest)
+    assert np.abs(same - places).max() < 1e-4
+
+
 def test_stars_that_are_not_good_teach_nothing_but_are_tied():
     truth = np.stack([np.full(900, 0.04), np.full(900, -0.02)])
     windowed = RNG.uniform(-0.5, 0.5, (2, 900))

@@ -6,8 +6,8 @@ measures that position, but is far noisier.  Their difference is a property of t
 
 * a smooth function of the field, whose roughness is learnt from the stars and in which undetected
   neighbours count little (`tica_fn.kernels.stars.field_evidence`);
-* if stars are narrower than the pixels, also a periodic function of the position within the pixel,
-  which affects the windowed centroid but not the sum of light.
+* if stars are narrower than the pixels, also a periodic function of the position within the pixel
+  (`tica_fn.wcs.pixel_phase`).
 
 The mean is taken in nested apertures.  The contribution of each ring is a field of its own, and the
 tie is the sum of all.  A neighbour affects only the rings in which it lies, so most stars
@@ -21,8 +21,7 @@ import numpy as np
 
 from tica_fn.immutable import Array
 from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
-from tica_fn.kernels.stars.normal_equations import normal_equations
-from tica_fn.kernels.stars.polynomial import polynomial_terms
+from tica_fn.wcs.pixel_phase import phase_wave
 
 __all__ = ["tie_to_flux"]
 
@@ -35,7 +34,7 @@ FLOOR = 0.005
 """Error in pixels added in quadrature to that of any star's mean."""
 CLEAR = 2.0
 """A ring's field must be larger than so many times its own variance to be more than noise."""
-PHASE_DEGREE = 2
+WAVE_ROUNDS = 2
 LARGEST_TIE = 0.05
 
 
@@ -67,47 +66,40 @@ def tie_to_flux(
         be learnt (`tie` is then 0).
     """
     errors = np.where(good, np.hypot(noise, FLOOR), np.nan)
-    tie, wave, risk, degree = np.zeros_like(windowed), np.zeros_like(windowed), 0.0, -1
-    inner = windowed
-    for k, mean in enumerate(means[::-1]):
-        own = WIDTHS if k == 0 else RING_WIDTHS
-        field, spread, its_degree, weights = fit_field_by_evidence(
-            u, v, mean - inner, errors, own, own.size - 1, ROUNDS, LAST, SETTLED
+    tie, spread, degree, wave = _innermost(windowed, means[-1], errors, u, v)
+    if degree < 0:  # Too few stars have the whole aperture.
+        return np.zeros_like(windowed), -1
+    risk, inner = spread**2, means[-1]
+    for mean in means[-2::-1]:
+        field, spread, its_degree, _ = fit_field_by_evidence(
+            u, v, mean - inner, errors, RING_WIDTHS, RING_WIDTHS.size - 1, ROUNDS, LAST, SETTLED
         )
-        if its_degree < 0:  # Too few stars have the whole aperture.
+        if its_degree < 0:
             break
-        if k == 0:
-            degree = its_degree
-            wave = _phase_wave(windowed, mean - inner - field, weights, u, v)
-        if k == 0 or np.mean(np.sum(field[:, good] ** 2, axis=0)) > CLEAR * spread**2:
+        if np.mean(np.sum(field[:, good] ** 2, axis=0)) > CLEAR * spread**2:
             tie, risk = tie + field, risk + spread**2
         inner = mean
     trust = 1.0 / (1.0 + 0.5 * risk / LARGEST_TIE**2)
     return tie * trust + wave, int(degree)
 
 
-def _phase_wave(windowed: Array, rest: Array, weights: Array, u: Array, v: Array) -> Array:
-    """Fit the rest as waves of the position within the pixel; 0 if they explain nothing."""
-    out = np.zeros_like(rest)
-    use = weights > 0.0
-    count = int(np.count_nonzero(use))
-    field = polynomial_terms(u, v, PHASE_DEGREE)
-    for axis in range(2):
-        turn = 2.0 * np.pi * np.nan_to_num(windowed[axis])
-        waves = np.stack([np.sin(turn), np.cos(turn), np.sin(2.0 * turn), np.cos(2.0 * turn)])
-        # Order of the columns: first the waves that are constant over the field, then the others.
-        terms = np.ascontiguousarray((field.T[:, None, :] * waves[None]).reshape(-1, u.size).T)
-        gram, right = normal_equations(terms, weights, rest[axis : axis + 1])
-        total = float(np.sum(weights[use] * rest[axis, use] ** 2))
-        least = count * np.log(max(total, 1e-300))
-        for degree in range(PHASE_DEGREE + 1):
-            size = 2 * (degree + 1) * (degree + 2)
-            if count < 5 * size:
-                break
-            part = gram[:size, :size] + 1e-9 * np.diag(np.diag(gram)[:size])
-            solved = np.linalg.solve(part, right[:size, 0])
-            left = max(total - float(solved @ right[:size, 0]), 1e-9 * total)
-            score = count * np.log(max(left, 1e-300)) + size * np.log(count)
-            if score < least:
-                least, out[axis] = score, terms[:, :size] @ solved
-    return out
+def _innermost(
+    windowed: Array, mean: Array, errors: Array, u: Array, v: Array
+) -> tuple[Array, float, int, Array]:
+    """Field and wave of the innermost aperture, the field's uncertainty and its degree.
+
+    The place within the pixel is that of the light, which the field and the wave give: the
+    windowed centroid's own wave would bend the average.
+    """
+    wave = np.zeros_like(windowed)
+    for again in range(WAVE_ROUNDS + 1):
+        field, spread, degree, weights = fit_field_by_evidence(
+            u, v, mean - windowed - wave, errors, WIDTHS, WIDTHS.size - 1, ROUNDS, LAST, SETTLED
+        )
+        if degree < 0:
+            break
+        light = windowed + field + wave
+        wave, large = phase_wave(u, v, light, mean - windowed - field, weights, again > 0)
+        if not large:
+            break
+    return field, spread, degree, wave

@@ -20,6 +20,7 @@ from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
 from tica_fn.wcs.centroids import ELECTRONS_PER_ADU, StarPositions, measure_stars, saturation_level
 from tica_fn.wcs.match import find_shift
+from tica_fn.wcs.pixel_phase import fit_plate_and_phase
 from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
 from tica_fn.wcs.refstars import ReferenceStars, whole_readout
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
@@ -136,17 +137,14 @@ def fit_frame(
     good &= ~held
     columns = np.where(good, places.columns, np.where(held, expected[0], np.nan))
     rows = np.where(good, places.rows, np.where(held, expected[1], np.nan))
-    fit = fit_plate(
-        columns,
-        rows,
-        stars.ra,
-        stars.dec,
-        stars.tmag,
-        np.where(held, HELD_ERROR, np.hypot(places.error, stars.position_error / PIXEL_ARCSEC)),
-        held,
-        min(degree, 4) if everything_bad else degree,
-        clip=not everything_bad,
-    )
+    error = np.where(held, HELD_ERROR, np.hypot(places.error, stars.position_error / PIXEL_ARCSEC))
+    ra, dec, tmag = stars.ra, stars.dec, stars.tmag
+    if method == "precise" and not everything_bad:
+        at = np.stack([columns, rows])
+        fit, (columns, rows) = fit_plate_and_phase(at, ra, dec, tmag, error, held, degree)
+    else:
+        order = min(degree, 4) if everything_bad else degree
+        fit = fit_plate(columns, rows, ra, dec, tmag, error, held, order, clip=not everything_bad)
     valid = np.select([held, ~good, ~fit.used], [-2, 0, -1], default=1)
     measured = np.isfinite(columns)
     return FrameSolution(

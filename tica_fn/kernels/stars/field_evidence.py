@@ -10,12 +10,13 @@ from tica_fn.kernels.stars.normal_equations import (
     chebyshev_gram,
     dot_product,
     factorise,
+    inverse_of_factor,
     solve_factorised,
 )
 from tica_fn.kernels.stars.polynomial import chebyshev_polynomials, chebyshev_terms
 from tica_fn.kernels.types import Array
 
-__all__ = ["fit_field_by_evidence"]
+__all__ = ["fit_field_by_evidence", "widen_by_evidence"]
 
 _FREEDOM = 2.0
 """Of Student's distribution: 2, as unseen neighbours make tails that fall by the third power."""
@@ -151,9 +152,9 @@ def fit_field_by_evidence(
                 held, factor = _held(gram, width, noise), np.empty((size, size))
                 determined = factorise(held, factor)
                 solve_factorised(factor, determined, right, solved)
-                inverse = _inverse_of_factor(factor, determined)
+                inverse = inverse_of_factor(factor, determined)
                 variances = noise * np.sum(inverse * inverse, axis=0)
-                _widen(width, solved, variances)
+                widen_by_evidence(width, solved, np.stack((variances, variances)))
             coefficients, moved = solved, 0.0
             for j in range(2):
                 lengths[:] = rest[j]
@@ -208,36 +209,46 @@ def _held(gram: Array, width: Array, noise: float) -> Array:
 
 
 @kernel
-def _widen(width: Array, coefficients: Array, variances: Array) -> None:
+def widen_by_evidence(width: Array, coefficients: Array, variances: Array) -> float:
     """Give each degree that is held the width that its coefficients tell.
 
     Each tells of it as far as it is known better than by the width itself (MacKay's gamma).
+
+    Parameters
+    ----------
+    width : ndarray
+        (degrees,) float64: widths; those that are finite are replaced.
+    coefficients, variances : ndarray
+        (m, p) float64: coefficients of m fields, ordered by degree, and their variances.
+
+    Returns
+    -------
+    float
+        Number of coefficients that the values tell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.field_evidence import widen_by_evidence
+    >>> width = np.array([np.inf, 1.0])
+    >>> told = widen_by_evidence(width, np.full((2, 3), 0.1), np.full((2, 3), 1e-4))
+    >>> width.round(3), round(told, 3)
+    (array([ inf, 0.1]), 6.0)
     """
     a = d = 0
-    while a < variances.size:
+    known = 0.0
+    while a < variances.shape[1]:
         total = told = 0.0
         for _ in range(d + 1):
-            total += coefficients[0, a] ** 2 + coefficients[1, a] ** 2
-            told += 2.0 * max(1.0 - variances[a] / (width[d] * width[d]), 1e-3)
+            for j in range(len(coefficients)):
+                total += coefficients[j, a] ** 2
+                told += max(1.0 - variances[j, a] / (width[d] * width[d]), 1e-3)
             a += 1
         if np.isfinite(width[d]):
             width[d] = max(np.sqrt(total / told), _LEAST_WIDTH)
+        known += told
         d += 1
-
-
-@kernel
-def _inverse_of_factor(factor: Array, count: int) -> Array:
-    """Inverse of a lower triangle, of its first terms; 0 elsewhere."""
-    out = np.zeros_like(factor)
-    for a in range(count):
-        for k in range(a):
-            part = factor[a, k]
-            for b in range(k + 1):
-                out[a, b] -= part * out[k, b]
-        for b in range(a):
-            out[a, b] /= factor[a, a]
-        out[a, a] = 1.0 / factor[a, a]
-    return out
+    return known
 
 
 @kernel

@@ -13,6 +13,7 @@ __all__ = [
     "clip_groups",
     "dot_product",
     "factorise",
+    "inverse_of_factor",
     "normal_equations",
     "residuals",
     "solve_factorised",
@@ -221,6 +222,42 @@ def factorise(gram: Array, out: Array) -> int:
             else:
                 out[a, b] = total / out[b, b]
     return int(p)
+
+
+@kernel
+def inverse_of_factor(factor: Array, count: int) -> Array:
+    """Inverse of a Cholesky factor, of its first terms.
+
+    Parameters
+    ----------
+    factor : ndarray
+        (p, p) float64, what `factorise` fills; not modified.
+    count : int
+        Number of terms to use.
+
+    Returns
+    -------
+    ndarray
+        (p, p) float64, lower triangle; 0 beyond those terms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import inverse_of_factor
+    >>> inverse_of_factor(np.array([[2.0, 0.0], [1.0, 4.0]]), 2)
+    array([[ 0.5  ,  0.   ],
+           [-0.125,  0.25 ]])
+    """
+    out = np.zeros_like(factor)
+    for a in range(count):
+        for k in range(a):
+            part = factor[a, k]
+            for b in range(k + 1):
+                out[a, b] -= part * out[k, b]
+        for b in range(a):
+            out[a, b] /= factor[a, a]
+        out[a, a] = 1.0 / factor[a, a]
+    return out
 
 
 @kernel

@@ -1,0 +1,89 @@
+"""Errors of centroids that depend on the position within the pixel.
+
+If star images are narrower than the pixels, or have structure that is, pixels do not sample them
+completely.  Both the windowed centroid and the flux-weighted mean are then off by a periodic
+function of the position within the pixel.  Its size changes over the field with the focus.  The
+tie between the two removes the difference of their errors; the mean's own error can only be seen
+in the distance from the catalogue's positions.  So it is fitted to the residuals of the solution,
+and the stars are corrected for it.  Averaged over stars it is zero, so the solution itself hardly
+takes part in it; but its scatter, up to 0.2 arcsec, no longer does harm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.immutable import Array
+from tica_fn.kernels.stars.phase_wave import fit_phase_wave
+from tica_fn.wcs.polynomial_fit import FLOOR_PIXELS, HALF, MIDDLE, PlateFit, fit_plate
+
+__all__ = ["fit_plate_and_phase", "phase_wave"]
+
+WIDTHS = np.array([0.05, 0.05, 0.03, 0.03, 0.02, 0.02, 0.01, 0.01])
+"""First guess of the sizes in pixels of the Chebyshev terms of each degree."""
+FEW, LEARNT = 4, 4
+"""Degrees that tell whether there is a wave at all; rounds in which the sizes are learnt."""
+SMALL = 0.001
+"""Rms of a wave in pixels below which one fit of few terms is enough."""
+ROUNDS = 3
+SETTLED = 5e-4
+FREEDOM = 2.0
+"""Of Student's distribution, with which residuals scatter."""
+
+
+def phase_wave(
+    u: Array, v: Array, places: Array, values: Array, weights: Array, known: bool = False
+) -> tuple[Array, bool]:
+    """Fit the wave in some errors of position.
+
+    Gives the wave, (2, n) pixels, 0 if there is none, and whether it is worth more rounds.  If it
+    is already `known` to be, the first test by few terms is left out.
+    """
+    if not known:
+        wave, clear = fit_phase_wave(u, v, places, values, weights, WIDTHS[:FEW], FEW)
+        if not clear:
+            return np.zeros_like(places), False
+        if np.mean(wave[:, weights > 0.0] ** 2) < SMALL**2:
+            return wave, False
+    return fit_phase_wave(u, v, places, values, weights, WIDTHS, LEARNT)[0], True
+
+
+def fit_plate_and_phase(
+    places: Array,
+    ra: Array,
+    dec: Array,
+    tmag: Array,
+    error: Array,
+    held: Array,
+    degree: int,
+) -> tuple[PlateFit, Array]:
+    """Fit a solution, and correct the positions for their place within the pixel.
+
+    Gives the solution and the corrected positions, (2, n) pixels; `held` stars are not corrected.
+    """
+    fit = fit_plate(places[0], places[1], ra, dec, tmag, error, held, degree)
+    u, v = (places[0] - MIDDLE[0]) / HALF, (places[1] - MIDDLE[1]) / HALF
+    fine = np.isfinite(places).all(axis=0)
+    u, v = np.where(fine, u, 0.0), np.where(fine, v, 0.0)
+    own = np.hypot(np.where(fine, error, 1.0), FLOOR_PIXELS)
+    wave = np.zeros_like(places)
+    for k in range(ROUNDS):
+        arcsec = np.stack([fit.residual_ra, fit.residual_dec])
+        rest = np.linalg.solve(fit.solution.cd, arcsec / 3600.0)
+        use = fit.used & fine & ~held
+        far = np.where(use, np.hypot(*rest) / own, 0.0)
+        # The median length of a pair of normal deviates is 1.1774.
+        scatter = max(float(np.median(far[use])) / 1.1774, 1e-6) if use.any() else 1.0
+        soft = (FREEDOM + 2.0) / (FREEDOM + (far / scatter) ** 2)
+        weights = np.where(use, soft / (own * scatter) ** 2, 0.0)
+        found, large = phase_wave(u, v, places + wave, rest + wave, weights, k > 0)
+        if not large:
+            break
+        found[:, held] = 0.0
+        moved = np.sqrt(np.mean((found - wave)[:, use] ** 2))
+        wave = found
+        at = places + wave
+        fit = fit_plate(at[0], at[1], ra, dec, tmag, error, held, degree)
+        if moved < SETTLED:
+            break
+    return fit, places + wave
