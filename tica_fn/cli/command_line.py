@@ -8,6 +8,7 @@ the cause; ``--debug`` shows the traceback.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import io
 import os
@@ -138,6 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, UsageError) else 1
     finally:
         say_no_more()
+        if argv is not None:  # The process goes on, and needs the memory of what is garbage.
+            gc.unfreeze()
 
 
 def _open_streams() -> None:

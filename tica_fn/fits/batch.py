@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
 from tica_fn.errors import keep_notes, of_the_package
-from tica_fn.fits.outcome import DONE, FAILED, SKIPPED, Outcome
+from tica_fn.fits.outcome import DONE, FAILED, SKIPPED, Outcome, without_locals
 
 if TYPE_CHECKING:
     from tica_fn.models import Models
@@ -43,6 +44,10 @@ class Slots:
         self.give_back()
 
 
+_Failure = tuple[BaseException, TracebackType | None]
+"""An error and where it was raised; raising it again adds to the error's own trace."""
+
+
 class ModelShelf:
     """Models of a folder; each CCD's are loaded once for all threads."""
 
@@ -50,7 +55,7 @@ class ModelShelf:
         self.folder = folder
         self.errors = errors
         self._lock = threading.Lock()
-        self._models: dict[tuple[int, int], Models | Exception] = {}
+        self._models: dict[tuple[int, int], Models | _Failure] = {}
         self._remarked: set[tuple[int, int, int | None]] = set()
 
     def __call__(self, camera: int, ccd: int) -> Models:
@@ -64,10 +69,11 @@ class ModelShelf:
                         self.folder, camera, ccd, errors=self.errors
                     )
                 except (ValueError, OSError) as error:
-                    self._models[camera, ccd] = error
+                    self._models[camera, ccd] = without_locals(error), error.__traceback__
             found = self._models[camera, ccd]
-        if isinstance(found, Exception):
-            raise found
+        if isinstance(found, tuple):
+            failure, trace = found
+            raise failure.with_traceback(trace)
         return found
 
     def resolved(self) -> ModelShelf:
