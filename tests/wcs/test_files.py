@@ -324,6 +324,10 @@ def test_header_and_options_must_agree(pixels, tmp_path):
     fits.PrimaryHDU(np.zeros((3, 4))).writeto(small)
     with pytest.raises(BadFileError, match="no 2078 x 2136 image"):
         read_image(small)
+    camera = tmp_path / "camera.fits"
+    fits.PrimaryHDU(np.zeros((4156, 4272), np.int16)).writeto(camera)
+    with pytest.raises(BadFileError, match="split camera frames into their CCDs first"):
+        read_image(camera)
 
 
 def test_wrong_reference_files_are_refused(tmp_path):

@@ -22,6 +22,7 @@ from tica_fn.fits.atomic import Identity, identity_of
 from tica_fn.fits.blocks import Buffer, RawHDU, content, read_blocks, read_headers
 from tica_fn.fits.header import OriginalHeader, merged
 from tica_fn.fits.keywords import facts_of, kept_fraction, nominal, number, sector_of
+from tica_fn.fits.quadrants import CAMERA_SHAPE
 from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.spoc import image_of
 from tica_fn.fits.unpack import as_image
@@ -128,6 +129,7 @@ def image_of_hdus(
         shapes = ", ".join(map(str, sizes))
         raise BadFileError(
             f"{path}: no {SHAPE[0]} x {SHAPE[1]} image of a CCD in it (its images: {shapes})"
+            + ("; split camera frames into their CCDs first" if CAMERA_SHAPE in sizes else "")
         )
     image = hdus[index]
     pixels = image_of(path, as_image(path, index, image), (sizes[index][0], sizes[index][1]))
