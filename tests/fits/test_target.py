@@ -502,6 +502,7 @@ def test_lightkurve_knows_a_product_by_itself(beside, readouts, calibrate, optio
     table = fits.getdata(product, 1)
     np.testing.assert_array_equal(tpf.flux.value, table["FLUX"])
     np.testing.assert_array_equal(tpf.flux_err.value, table["FLUX_ERR"])
+    tpf.hdu.close()
 
 
 def as_unsigned(path, name):

@@ -232,8 +232,8 @@ def widen_by_evidence(width: Array, coefficients: Array, variances: Array) -> fl
     >>> from tica_fn.kernels.stars.field_evidence import widen_by_evidence
     >>> width = np.array([np.inf, 1.0])
     >>> told = widen_by_evidence(width, np.full((2, 3), 0.1), np.full((2, 3), 1e-4))
-    >>> width.round(3), round(told, 3)
-    (array([ inf, 0.1]), 6.0)
+    >>> width.round(3).tolist(), round(told, 3)
+    ([inf, 0.1], 6.0)
     """
     a = d = 0
     known = 0.0
