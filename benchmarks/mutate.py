@@ -84,7 +84,9 @@ STAGES = {
     ),
     "stars.centroid": _wcs("centroid or tolerance"), "stars.stacked_boxes": _wcs("stack or peaks"),
     "stars.starlight": _wcs("starlight or star_ or half or guess"),
-    "stars.normal_equations": _wcs("normal or clip"), "stars.smooth_field": _wcs("smooth"),
+    "stars.cholesky": [["tests/kernels/test_cholesky.py"], *_wcs("normal")],
+    "stars.normal_equations": _wcs("normal or clip"),
+    "stars.smooth_field": _wcs("smooth"),
     "stars.field_evidence": [
         ["tests/kernels/test_star_kernels.py", "-k", "evidence"], ["tests/wcs/test_tie.py"], WCS
     ],

@@ -8,10 +8,8 @@ from tica_fn.kernels.medians import median_and_scatter, median_in_place, ranked_
 from tica_fn.kernels.stars.centroid import mean_centroids, windowed_centroids
 from tica_fn.kernels.stars.normal_equations import (
     clip_groups,
-    factorise,
     normal_equations,
     residuals,
-    solve_factorised,
     solve_normal,
 )
 from tica_fn.kernels.stars.polynomial import chebyshev_terms, polynomial_terms, polynomial_values
@@ -285,20 +283,6 @@ def test_clip_groups_of_a_few(groups, count):
     assert clipped > 100 or count < 3 * groups  # of one or two none stands apart
 
 
-def test_normal_equations_are_solved_for_the_first_terms_and_for_all():
-    rng = np.random.default_rng(3)
-    terms = rng.normal(size=(40, 6))
-    gram, right = terms.T @ terms, terms.T @ rng.normal(size=(40, 2))
-    factor, found = np.empty((6, 6)), np.empty((2, 6))
-    assert factorise(gram, factor) == 6
-    np.testing.assert_allclose(factor @ factor.T, gram, rtol=1e-13)
-    for count in (1, 3, 6):
-        solve_factorised(factor, count, right, found)
-        expected = np.linalg.solve(gram[:count, :count], right[:count])
-        np.testing.assert_allclose(found[:, :count].T, expected, rtol=1e-11)
-        assert not found[:, count:].any()
-
-
 def test_normal_equations_of_unlike_terms_leave_what_they_do_not_explain():
     rng = np.random.default_rng(5)
     terms = np.ascontiguousarray(rng.normal(size=(50, 7)) * 10.0 ** np.arange(-3, 4))
@@ -308,13 +292,6 @@ def test_normal_equations_of_unlike_terms_leave_what_they_do_not_explain():
     np.testing.assert_allclose(found, expected, rtol=1e-8)
     left = residuals(terms, expected, values)
     np.testing.assert_allclose(left, values - expected @ terms.T, atol=1e-13)
-
-
-def test_normal_equations_tell_terms_that_follow_from_others():
-    terms = np.random.default_rng(4).normal(size=(30, 4))
-    terms[:, 2] = terms[:, 0] - 2.0 * terms[:, 1]
-    assert factorise(terms.T @ terms, np.empty((4, 4))) == 2
-    assert factorise(np.zeros((3, 3)), np.empty((3, 3))) == 0
 
 
 def test_normal_equations_of_a_term_that_is_never_there():

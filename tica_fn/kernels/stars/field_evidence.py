@@ -6,13 +6,8 @@ import numpy as np
 
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.medians import median_in_place
-from tica_fn.kernels.stars.normal_equations import (
-    chebyshev_gram,
-    dot_product,
-    factorise,
-    inverse_of_factor,
-    solve_factorised,
-)
+from tica_fn.kernels.stars.cholesky import factorise, inverse_of_factor, solve_factorised
+from tica_fn.kernels.stars.normal_equations import chebyshev_gram, dot_product
 from tica_fn.kernels.stars.polynomial import chebyshev_polynomials, chebyshev_terms
 from tica_fn.kernels.types import Array
 

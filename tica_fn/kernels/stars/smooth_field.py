@@ -6,7 +6,8 @@ import numpy as np
 
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.medians import median_in_place
-from tica_fn.kernels.stars.normal_equations import factorise, normal_equations, solve_factorised
+from tica_fn.kernels.stars.cholesky import factorise, solve_factorised
+from tica_fn.kernels.stars.normal_equations import normal_equations
 from tica_fn.kernels.stars.polynomial import polynomial_terms
 from tica_fn.kernels.types import Array
 

@@ -1,0 +1,133 @@
+"""The Cholesky factor of normal equations: made, solved with, inverted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.types import Array
+
+__all__ = ["factorise", "inverse_of_factor", "solve_factorised"]
+
+
+@kernel
+def factorise(gram: Array, out: Array) -> int:
+    """Fill `out` with the Cholesky factor L of normal equations, ``gram = L L^T``.
+
+    The factor of the first terms alone is the corner of the factor of all: one factorisation
+    serves every degree of a polynomial.
+
+    Parameters
+    ----------
+    gram : ndarray
+        (p, p) float64, symmetric; not modified.
+    out : ndarray
+        (p, p) float64, lower triangle; zero above it, and from the first term that depends on those
+        before it.
+
+    Returns
+    -------
+    int
+        Number of terms that are independent of those before them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.cholesky import factorise
+    >>> factor = np.empty((2, 2))
+    >>> factorise(np.array([[4.0, 2.0], [2.0, 5.0]]), factor)
+    2
+    >>> factor
+    array([[2., 0.],
+           [1., 2.]])
+    """
+    p = len(gram)
+    out[:] = 0.0
+    for a in range(p):
+        for b in range(a + 1):
+            total = gram[a, b]
+            for k in range(b):
+                total -= out[a, k] * out[b, k]
+            if a == b:
+                if not total > 1e-13 * gram[a, a]:
+                    return int(a)
+                out[a, a] = np.sqrt(total)
+            else:
+                out[a, b] = total / out[b, b]
+    return int(p)
+
+
+@kernel
+def inverse_of_factor(factor: Array, count: int) -> Array:
+    """Inverse of a Cholesky factor, of its first terms.
+
+    Parameters
+    ----------
+    factor : ndarray
+        (p, p) float64, what `factorise` fills; not modified.
+    count : int
+        Number of terms to use.
+
+    Returns
+    -------
+    ndarray
+        (p, p) float64, lower triangle; 0 beyond those terms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.cholesky import inverse_of_factor
+    >>> inverse_of_factor(np.array([[2.0, 0.0], [1.0, 4.0]]), 2)
+    array([[ 0.5  ,  0.   ],
+           [-0.125,  0.25 ]])
+    """
+    out = np.zeros_like(factor)
+    for a in range(count):
+        for k in range(a):
+            part = factor[a, k]
+            for b in range(k + 1):
+                out[a, b] -= part * out[k, b]
+        for b in range(a):
+            out[a, b] /= factor[a, a]
+        out[a, a] = 1.0 / factor[a, a]
+    return out
+
+
+@kernel
+def solve_factorised(factor: Array, count: int, right: Array, out: Array) -> None:
+    """Fill `out` with the solution of normal equations of the first terms.
+
+    Parameters
+    ----------
+    factor : ndarray
+        (p, p) float64, what `factorise` fills.
+    count : int
+        Number of terms to use.
+    right : ndarray
+        (p, m) float64.
+    out : ndarray
+        (m, p) float64: coefficients, 0 beyond those terms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.cholesky import factorise, solve_factorised
+    >>> factor, solved = np.empty((2, 2)), np.empty((1, 2))
+    >>> count = factorise(np.array([[4.0, 2.0], [2.0, 5.0]]), factor)
+    >>> solve_factorised(factor, count, np.array([[8.0], [12.0]]), solved)
+    >>> solved
+    array([[1., 2.]])
+    """
+    out[:] = 0.0
+    for j in range(right.shape[1]):
+        solved = out[j]
+        for a in range(count):
+            total = right[a, j]
+            for k in range(a):
+                total -= factor[a, k] * solved[k]
+            solved[a] = total / factor[a, a]
+        for a in range(count - 1, -1, -1):
+            total = solved[a]
+            for k in range(a + 1, count):
+                total -= factor[k, a] * solved[k]
+            solved[a] = total / factor[a, a]
