@@ -1,5 +1,7 @@
 """Reference stars of many CCDs in one call, and each image's own in a folder of them."""
 
+import re
+
 import h5py
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from tests.wcs import sky
 from tests.wcs.test_clip import error
 from tica_fn.cli import main
 from tica_fn.wcs import read_reference_stars
+from tica_fn.wcs.diagnostics import diagnose_files
 
 NAMES = [f"hlsp_tica_tess_ffi_s0035-cam1-ccd{ccd}_tess_v01_cat.h5" for ccd in (1, 2)]
 
@@ -118,7 +121,7 @@ def test_a_frame_saturated_as_a_whole_keeps_the_reference_pointing(images, tmp_p
     assert rms < 0.5
 
 
-def test_trimmed_products_hold_the_same_solution(images, tmp_path):
+def test_trimmed_products_hold_the_same_solution(images, tmp_path, capsys):
     first, truth = next(iter(images.items()))
     target, frame, full = (tmp_path / name for name in ("ref.h5", "trimmed.fits", "full.fits"))
     pixels = fits.getdata(first)
@@ -139,3 +142,9 @@ def test_trimmed_products_hold_the_same_solution(images, tmp_path):
     shown = _Map(read)
     shown.pixel_to_sky = lambda x, y: read.all_pix2world(x - 44.0, y, 1)
     assert error(shown, lambda x, y: truth.all_pix2world(x, y, 1))[0] < 0.01
+    for command in (["compare", str(full), str(frame)], ["compare", str(frame), str(full)]):
+        assert main(["wcs", *command]) == 0
+        assert re.search(r"max +0\.00\d\d +0\.000", capsys.readouterr().out)
+    table, _ = diagnose_files([frame, full, frame])
+    for key in ("drift_columns", "drift_rows", "roll"):
+        np.testing.assert_allclose(table[key], 0.0, atol=1e-6)

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from tica_fn.compare.findings import Difference, Level, Rules
+from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.immutable import Array
 
 __all__ = ["judge_solution", "judge_stars"]
@@ -30,20 +31,20 @@ def judge_solution(
     With a tolerance on the sky that distance decides, and the keywords are remarks.
     """
     from tica_fn.errors import AstrometryError
-    from tica_fn.wcs.comparison import compare_solutions, solution_of_header
+    from tica_fn.wcs.comparison import compare_solutions, on_the_readout, solution_of_header
 
     if not any(_WCS.fullmatch(one.what) for one in found):
         return list(found)
     if not all(str(header.get("CTYPE1", "")).startswith("RA--") for header in (gold, test)):
         return list(found)
     try:
-        first, second = solution_of_header(gold), solution_of_header(test)
+        first, second = (on_the_readout(solution_of_header(one), one) for one in (gold, test))
         over = compare_solutions(first, second).numbers
         text = (
             f"up to {over['max_arcsec']:.3g} arcsec apart over the science area, rms "
             f"{over['rms_arcsec']:.3g}"
         )
-        places = _places(stars)
+        places = _places(stars, origin_of(gold))
         if places is not None:
             at = compare_solutions(first, second, *places).numbers
             text += (
@@ -82,10 +83,13 @@ def judge_stars(found: Sequence[Difference], name: str, rules: Rules) -> list[Di
     ]
 
 
-def _places(stars: Array | None) -> tuple[Array, Array] | None:
-    """Columns and rows of the stars in a product's table, the first pixel being 1."""
+def _places(stars: Array | None, origin: tuple[int, int]) -> tuple[Array, Array] | None:
+    """Columns and rows in the readout of the stars in a product's table, the first pixel being 1.
+
+    `origin`: row and column of the image's first pixel in the readout, 0-based.
+    """
     if stars is None or not {"FLXCOL", "FLXROW"} <= set(stars.dtype.names or ()):
         return None
     columns, rows = (np.asarray(stars[name], float) for name in ("FLXCOL", "FLXROW"))
     fine = (columns > 0) & (rows > 0)  # 0 where a star was not measured
-    return (columns[fine], rows[fine]) if fine.any() else None
+    return (columns[fine] + origin[1], rows[fine] + origin[0]) if fine.any() else None

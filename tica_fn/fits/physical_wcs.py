@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
 from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.header import original_of
 
@@ -37,14 +38,21 @@ def physical_cards(row: int, column: int) -> Cards:
 
 
 def origin_of(header: Mapping[str, Any]) -> tuple[int, int]:
-    """Row and column of the image's first pixel in the full readout, 0-based."""
+    """Row and column of the image's first pixel in the full readout, 0-based.
+
+    An image of 2048 x 2048 pixels whose header does not say is the science pixels.
+    """
     column, row = header.get("CRVAL1P"), header.get("CRVAL2P")
     if isinstance(column, int | float) and isinstance(row, int | float):
         return int(row) - 1, int(column) - 1
     science = re.fullmatch(
         r"\[(\d+):\d+,(\d+):\d+\]", str(header.get("SCIPIXS", "")).replace(" ", "")
     )
-    return (1 - int(science[2]), 45 - int(science[1])) if science else (0, 0)
+    if science:
+        return 1 - int(science[2]), 45 - int(science[1])
+    shape = header.get("NAXIS2"), header.get("NAXIS1")
+    trimmed = shape == tuple(end - start for start, end in (SCIENCE_ROWS, SCIENCE_COLUMNS))
+    return (SCIENCE_ROWS[0], SCIENCE_COLUMNS[0]) if trimmed else (0, 0)
 
 
 def moved_cards(header: Mapping[str, Any], origin: tuple[int, int]) -> dict[str, tuple[str, str]]:

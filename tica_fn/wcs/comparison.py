@@ -207,15 +207,16 @@ def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solut
     Parameters
     ----------
     header : mapping
-        Header of SPOC's, TICA's or this package's: TAN-SIP of any degree and reference pixel, or
-        another projection.
+        Header of SPOC's, TICA's or this package's full readouts: TAN-SIP of any degree and
+        reference pixel, or another projection.
     name : str
         Name of the header for messages.
 
     Returns
     -------
     Solution
-        For TAN and TAN-SIP, with the coefficients of the header; for other projections, a fit.
+        For TAN and TAN-SIP, with the coefficients of the header; for other projections, a fit.  In
+        the image's own pixels.
 
     Raises
     ------
@@ -238,6 +239,14 @@ def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solut
         plain = {key: header[key] for key in header if key not in ("COMMENT", "HISTORY", "")}
         wcs = WCS(fits.Header([(key, value) for key, value in plain.items() if len(key) < 9]))
     return solution_of_map(lambda x, y: wcs.all_pix2world(x, y, 1), name)
+
+
+def on_the_readout(solution: Solution, header: Mapping[str, Any]) -> Solution:
+    """The solution of an image's pixels, in those of the full readout."""
+    from tica_fn.fits.physical_wcs import origin_of
+
+    row, column = origin_of(header)
+    return attrs.evolve(solution, crpix=(solution.crpix[0] + column, solution.crpix[1] + row))
 
 
 def _sip_of_header(header: Mapping[str, Any]) -> Solution | None:
@@ -292,7 +301,8 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     Returns
     -------
     Solution
-        The solution.
+        The solution, in pixels of the full readout.  An image of a part of it, such as the science
+        pixels, says in its physical WCS where it lies.
 
     Raises
     ------
@@ -308,5 +318,5 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     hdus, _ = open_hdus(path)
     for hdu in hdus[:2]:
         if "CTYPE1" in hdu.header:
-            return solution_of_header(hdu.header, str(path))
+            return on_the_readout(solution_of_header(hdu.header, str(path)), hdu.header)
     raise AstrometryError(f"{path}: no WCS in the first two HDUs (run tica-fn wcs fit)")

@@ -10,7 +10,7 @@ import numpy as np
 
 from tica_fn.errors import AstrometryError, of_the_package
 from tica_fn.wcs.comparison import linear_terms
-from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC
+from tica_fn.wcs.solution import PIXEL_ARCSEC
 
 __all__ = ["diagnose_files", "diagnose_headers", "drift_of", "header_of_solution"]
 
@@ -92,10 +92,10 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
     -------
     astropy.table.Table
         One row per frame, in order of time: `name`, `tjd` (mid-exposure, TDB), the keywords `RMSA`
-        to `RMSX3` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and `drift_rows` (pixel that
-        shows the direction of the median frame's reference pixel, minus the reference pixel),
-        `roll` (arcsec relative to the median frame), `scale` (relative to it) and `flagged` (no
-        good star, or residual or drift off by more than five robust standard deviations).  The
+        to `RMSX3` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and `drift_rows` (pixel of
+        the readout that shows the direction of the median frame's reference pixel, minus that
+        pixel), `roll` (arcsec relative to the median frame), `scale` (relative to it) and `flagged`
+        (no good star, or residual or drift off by more than five robust standard deviations).  The
         median is taken over frames of the same sector, camera and CCD, as far as headers name them.
     """
     from astropy.table import Table
@@ -145,13 +145,14 @@ def _series(headers: Sequence[Any]) -> list[Any]:
 
 def drift_of(headers: Sequence[Any]) -> dict[str, Any]:
     """Pointing of frames relative to the median frame."""
+    from tica_fn.fits.physical_wcs import origin_of
     from tica_fn.wcs.sphere import angles_of_vectors, sky_to_plane, unit_vectors
 
     crval = np.array([[float(header["CRVAL1"]), float(header["CRVAL2"])] for header in headers])
     cd = np.array([linear_terms(header) for header in headers])
-    offset = np.array(
-        [[float(header["CRPIX1"]), float(header["CRPIX2"])] for header in headers]
-    ) - np.array(CRPIX)
+    crpix = np.array([[float(header["CRPIX1"]), float(header["CRPIX2"])] for header in headers])
+    crpix += np.array([origin_of(header)[::-1] for header in headers])
+    offset = crpix - np.median(crpix, axis=0)
     vectors = unit_vectors(crval[:, 0], crval[:, 1])
     middle = angles_of_vectors(np.median(vectors, axis=0))
     # North differs between tangent points: correct for the convergence of the meridians.
