@@ -1,6 +1,7 @@
 """Solutions in files: layouts, in-place updates, refusals, the command line."""
 
 import gzip
+import io
 import warnings
 from pathlib import Path
 
@@ -246,7 +247,7 @@ def test_an_ephemeris_adds_place_and_barycentric_time(pixels, reference, tmp_pat
     assert image.read_bytes() == before
 
 
-def test_raw_frames_are_solved_too(pixels, reference, tmp_path):
+def test_raw_frames_are_solved_too(pixels, reference, tmp_path, monkeypatch):
     raw = np.rint(pixels / 5.2).astype(np.int32)
     raw += RAW_LEVEL
     path = spoc(raw, tmp_path / "tess-s0035-1-1-0212-s_ffir.fits", unit="count", extra=False)
@@ -256,6 +257,18 @@ def test_raw_frames_are_solved_too(pixels, reference, tmp_path):
     with fits.open(solved) as hdus:
         np.testing.assert_array_equal(hdus[1].data, raw)
         assert hdus[1].header["RMSA"] < 0.05
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    tica(pixels, mixed / "calibrated.fits")
+    path.rename(mixed / path.name)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"{mixed}\n".encode())))
+    fit = "fit", tmp_path / "out", "--list", "-", "--refstars", reference
+    assert run(*fit, "--jobs", 1) == 0
+    assert "RMSA" in fits.getheader(mixed / "calibrated.fits")
+    assert "RMSA" not in fits.getheader(mixed / path.name, 1)
+    table = tmp_path / "table.ecsv"
+    assert run("diagnose", tmp_path / "out", mixed / "calibrated.fits", "-o", table) == 0
+    assert len(Table.read(table)) == 2
 
 
 RAW_LEVEL = 1_555_200

@@ -190,10 +190,12 @@ def inputs_of(
     what: str,
     chosen: Callable[[Kind], bool],
     known: Callable[[Path], bool] = lambda _: False,
+    otherwise: Callable[[Kind], bool] | None = None,
 ) -> Inputs:
     """Input files of a command, each once; a folder stands for its files of the `chosen` kinds.
 
-    `what` names them in messages, such as "raw files"; headers of `known` files are not read.
+    `what` names them in messages, such as "raw files"; headers of `known` files are not read.  A
+    folder without the `chosen` kinds stands for its files of the kinds `otherwise`.
     """
     named = [*args.files, *(listed_files(args.list) if args.list is not None else ())]
     if not named:
@@ -205,7 +207,10 @@ def inputs_of(
         if not path.is_dir():
             paths[path] = None
             continue
-        held = list(_held(path, chosen, known, None if outdir is None else outdir.resolve()))
+        aside = None if outdir is None else outdir.resolve()
+        held = list(_held(path, chosen, known, aside))
+        if not held and otherwise is not None:
+            held = list(_held(path, otherwise, known, aside))
         paths.update(dict.fromkeys(held))
         if not held:
             empty.append((path, BadFileError(f"{path}: a directory without {what}")))

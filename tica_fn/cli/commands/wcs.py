@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from tica_fn.cli.arguments import (
+    Inputs,
     add_files,
     add_jobs,
     add_log,
@@ -223,6 +224,16 @@ def _found(target: Path, stars: Any) -> tuple[str]:
     return (f"{target}: {len(stars)} reference stars{warning}",)
 
 
+def _solvable(args: argparse.Namespace) -> Inputs:
+    """Images that can have a solution; of a folder SPOC's raw ones only if it has no others."""
+    return inputs_of(
+        args,
+        "frames of a CCD",
+        lambda kind: not (kind.raw or kind.ccds),
+        otherwise=lambda kind: not kind.ccds,
+    )
+
+
 def run_fit(args: argparse.Namespace) -> int:
     """Fit every image; a failure does not stop the others."""
     import gc
@@ -231,9 +242,7 @@ def run_fit(args: argparse.Namespace) -> int:
 
     from tica_fn.wcs.fit_many import fit_outcomes
 
-    inputs = inputs_of(args, "calibrated frames", lambda kind: not (kind.raw or kind.ccds))
-    if inputs.empty:  # A folder with only SPOC's raw files: they can be fitted too.
-        inputs = inputs_of(args, "frames of a CCD", lambda kind: not kind.ccds)
+    inputs = _solvable(args)
     say_when_compiling()
     gc.freeze()  # Objects from imports stay; the collector need not scan them for each frame.
     outcomes = fit_outcomes(
@@ -300,7 +309,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
     from tica_fn.fits.whole_files import save_table
     from tica_fn.wcs.diagnostics import diagnose_headers, header_of_solution
 
-    inputs = inputs_of(args, "calibrated frames", lambda kind: not (kind.raw or kind.ccds))
+    inputs = _solvable(args)
     headers: dict[str, Any] = {}
 
     def work(path: Path) -> Outcome:
