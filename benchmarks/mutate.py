@@ -55,6 +55,7 @@ STAGES = {
     "bias": _six("bias"), "pedestal": _six("pedestal or number_a_column"),
     "gain": _six("number_a_column"), "linearity": _six("linearity"),
     "smear": _six("smear or number_a_column"), "flat": _six("flat"), "sweep": _six("sweep"),
+    "lanes": _six("sweep"),
     "background_mode": [["tests/kernels/test_background_mode.py"]] * 3,
     "big_endian": [[TWINS, "-k", "endian or words"], [TWINS], ["tests/fits/test_checksum.py"]],
     "mission_linearity": [[MISSION, "-k", "linearity"], [MISSION], [LAWS]],

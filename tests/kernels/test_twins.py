@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 from tests.kernels import twins
 from tica_fn import kernels
@@ -202,6 +203,67 @@ def test_sweep(shape, dtype, whole):
     with np.errstate(over="ignore"):
         rounded = expected.astype(np.float32)
     assert_same_bits(filled(kernels.sweep, *arguments, dtype=np.float32), rounded)
+
+
+@pytest.mark.parametrize("columns", [16, 17, 21, 53, 75])
+@pytest.mark.parametrize("edges", [[], [(0, 16)], [(3, 4), (5, 52)], [(1, 38), (38, 53)]])
+@pytest.mark.parametrize("dtype", [np.int32, np.float64, np.uint32])
+def test_sweep_of_rows_longer_than_what_it_takes_at_once(columns, edges, dtype):
+    pixels, bias, factor, table, _, _, flat = sweep_arguments((3, columns), np.int32, True)
+    runs = np.array([(a, min(z, columns)) for a, z in edges if a < columns], np.int64)
+    runs, coefficients = runs.reshape(-1, 2), COEFFICIENTS[: len(edges)]
+    for first, last in runs:
+        table[:2, first:last] = table[:2, first : first + 1]
+    arguments = bias, factor, table, runs, coefficients, flat
+    expected = twins.sweep(pixels, *arguments)
+    if dtype != np.uint32:
+        assert_same_bits(filled(kernels.sweep, pixels.astype(dtype), *arguments), expected)
+        return
+    words, out = pixels.astype(">i4").view(np.uint32), np.full(pixels.shape, 77, np.uint32)
+    read, written = kernels.sweep(words, *arguments, out)
+    with np.errstate(over="ignore"):
+        assert_same_bits(out.view(">f4").astype(np.float32), expected.astype(np.float32))
+    assert int(read) == twins.sum_words(words.tobytes())
+    assert int(written) == twins.sum_words(out.tobytes())
+
+
+@pytest.mark.parametrize("kinds", [(np.int32, np.float64), (np.uint32, np.uint32)])
+def test_sweep_in_plain_python_is_the_compiled_one(kinds):
+    pixels, *arguments = sweep_arguments((2, 45), np.int32, True, odd=False)
+    pixels = pixels.astype(">i4").view(np.uint32) if kinds[0] == np.uint32 else pixels
+    plain, compiled = (np.full(pixels.shape, 77, kinds[1]) for _ in range(2))
+    with np.errstate(over="ignore"):
+        sums = kernels.sweep.py_func(pixels, *arguments, plain)
+    assert sums == kernels.sweep(pixels, *arguments, compiled)
+    assert plain.tobytes() == compiled.tobytes()
+
+
+@pytest.mark.parametrize("form", ["fortran", "every second", "not aligned"])
+def test_sweep_of_images_however_they_lie_in_memory(form):
+    arguments = sweep_arguments((4, 45), np.int32, True)
+    expected = twins.sweep(*arguments)
+
+    def laid(image):
+        if form == "fortran":
+            return np.asfortranarray(image)
+        if form == "every second":
+            return np.repeat(image, 2, axis=1)[:, ::2]
+        raw = np.zeros(image.nbytes + 1, np.uint8)[1:].view(image.dtype).reshape(image.shape)
+        raw[:] = image
+        return raw
+
+    images = [
+        laid(a) if np.ndim(a) == 2 and k not in (4, 5) else a for k, a in enumerate(arguments)
+    ]
+    out = laid(np.full(expected.shape, 77.0))
+    kernels.sweep(*images, out)
+    assert_same_bits(np.ascontiguousarray(out), expected)
+
+
+def test_sweep_of_pixels_of_another_type_is_refused():
+    pixels, *arguments = sweep_arguments((2, 6), np.int32, True)
+    with pytest.raises(TypingError):
+        kernels.sweep(pixels.astype(np.int16), *arguments, np.empty(pixels.shape))
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])

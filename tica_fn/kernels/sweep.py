@@ -9,128 +9,115 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
+from numba.core import types
+from numba.core.cgutils import unpack_tuple
+from numba.extending import lower_builtin, type_callable
 
 from tica_fn.kernels.bias import without_bias
 from tica_fn.kernels.big_endian import folded, swapped
-from tica_fn.kernels.compile import chosen_by_type, formula, kernel
+from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.flat import flattened
 from tica_fn.kernels.gain import in_electrons
+from tica_fn.kernels.lanes import Lanes, Row, WordSum, in_lanes
 from tica_fn.kernels.linearity import linear
 from tica_fn.kernels.pedestal import without_pedestal
 from tica_fn.kernels.smear import without_smear
-from tica_fn.kernels.types import Image, Table, Vector
+from tica_fn.kernels.types import Image, Table
 
 __all__ = ["sweep"]
 
 
 Index: TypeAlias = Any
-"""A row or column as uint64: with one that can't be negative, loops become vector code."""
+"""A row or column as uint64: one that can't be negative."""
 
 
-def take(pixels: Image, r: Index, c: Index) -> tuple[float, np.uint64]:
-    """Value of a pixel, and its word for the checksum; uint32 pixels are words of a FITS file."""
-    if pixels.dtype == np.uint32:
-        word = swapped(np.uint32(pixels[r, c]))
-        return float(np.uint32(word).view(np.int32)), np.uint64(word)
-    return float(pixels[r, c]), np.uint64(0)
+def calibrated(
+    value: Any, bias: Any, factor: Any, pedestal: Any, gain: Any, linearity: Any, smear: Any,
+    flat: Any,
+) -> Any:  # fmt: skip
+    """Electrons of a pixel, or of several as `Lanes`; `linearity`: five numbers, or none."""
+    v = without_pedestal(without_bias(value, bias, factor), pedestal)
+    e = in_electrons(v, gain)
+    if linearity:
+        e = linear(e, *linearity)
+    return flattened(without_smear(e, smear), flat)
 
 
-def give(out: Image, r: Index, c: Index, value: float) -> np.uint64:
-    """Store a value, as a word of a FITS file in a uint32 image; its word for the checksum."""
-    if out.dtype == np.uint32:
-        word = np.float32(value).view(np.uint32)
-        out[r, c] = swapped(word)
-        return np.uint64(word)
-    out[r, c] = value
-    return np.uint64(0)
-
-
-@chosen_by_type(take)
-def _take(pixels: Any, r: Any, c: Any) -> Any:  # noqa: ARG001
-    if pixels.dtype == numba.uint32:
-
-        def from_file(pixels: Any, r: Any, c: Any) -> Any:
-            word = swapped(pixels[r, c])
-            return float(np.int32(word)), np.uint64(word)
-
-        return from_file
-
-    def native(pixels: Any, r: Any, c: Any) -> Any:
-        return float(pixels[r, c]), np.uint64(0)
-
-    return native
-
-
-@chosen_by_type(give)
-def _give(out: Any, r: Any, c: Any, value: Any) -> Any:  # noqa: ARG001
-    if out.dtype == numba.uint32:
-
-        def to_file(out: Any, r: Any, c: Any, value: Any) -> Any:
-            word = np.float32(value).view(np.uint32)
-            out[r, c] = swapped(word)
-            return np.uint64(word)
-
-        return to_file
-
-    def native(out: Any, r: Any, c: Any, value: Any) -> Any:
-        out[r, c] = value
-        return np.uint64(0)
-
-    return native
-
-
-@formula
-def sweep_columns(
-    pixels: Image,
-    bias: Image,
+def sweep_run(
+    images: tuple[Image, ...],
+    rows: tuple[Index, ...],
+    run: tuple[Index, Index],
     factor: float,
     columns: Image,
-    flat: Image,
-    out: Image,
-    rows: tuple[Index, Index, Index],
-    run: tuple[Index, Index],
+    amplifier: tuple[float, ...],
 ) -> tuple[np.uint64, np.uint64]:
-    """A row's run of columns without linearity; `rows` are those of pixels, bias and flat."""
-    r, b, f = rows
-    pedestal, gain, smear = columns[0], columns[1], columns[2]
+    """Sweep a row's run of columns, without linearity or all read by one amplifier.
+
+    `images`: pixels, bias, flat and what to fill; `rows`: of each of them; `amplifier`: its
+    pedestal, gain and five coefficients, or none.  Returned are the sums of words read and written.
+
+    This is what it does in plain Python; `_run_in_lanes` says how it is compiled.
+    """
+    pixels, bias, flat, out = (image[row] for image, row in zip(images, rows, strict=True))
     read, written = np.uint64(0), np.uint64(0)
     for c in range(run[0], run[1]):
-        value, word = take(pixels, r, c)
-        read += word
-        v = without_bias(value, float(bias[b, c]), factor)
-        e = in_electrons(without_pedestal(v, pedestal[c]), gain[c])
-        written += give(out, r, c, flattened(without_smear(e, smear[c]), float(flat[f, c])))
+        value = pixels[c]
+        if pixels.dtype == np.uint32:
+            value = swapped(value)
+            read += np.uint64(value)
+            value = value.view(np.int32)
+        pedestal, gain = amplifier[:2] or columns[:2, c]
+        models = float(bias[c]), factor, pedestal, gain, amplifier[2:], columns[2, c]
+        value = calibrated(float(value), *models, float(flat[c]))
+        if out.dtype == np.uint32:
+            value = np.float32(value).view(np.uint32)
+            written += np.uint64(value)
+            value = swapped(value)
+        out[c] = value
     return read, written
 
 
-@formula
-def sweep_amplifier(
-    pixels: Image,
-    bias: Image,
-    factor: float,
-    columns: Image,
-    coefficients: Vector,
-    flat: Image,
-    out: Image,
-    rows: tuple[Index, Index, Index],
-    run: tuple[Index, Index],
-) -> tuple[np.uint64, np.uint64]:
-    """A row's run of columns that one amplifier reads, with linearity."""
-    r, b, f = rows
-    slope, offset = coefficients[0], coefficients[1]
-    c0, c1, c2 = coefficients[2], coefficients[3], coefficients[4]
-    pedestal, gain, smear = columns[0, run[0]], columns[1, run[0]], columns[2]
-    read, written = np.uint64(0), np.uint64(0)
-    for c in range(run[0], run[1]):
-        value, word = take(pixels, r, c)
-        read += word
-        v = without_bias(value, float(bias[b, c]), factor)
-        e = in_electrons(without_pedestal(v, pedestal), gain)
-        e = linear(e, slope, offset, c0, c1, c2)
-        written += give(out, r, c, flattened(without_smear(e, smear[c]), float(flat[f, c])))
-    return read, written
+_REAL = types.float32, types.float64
+_PIXELS = (types.int32, types.uint32, *_REAL), _REAL, _REAL, (types.uint32, *_REAL)
+"""Types that pixels, bias, flat and what is filled may have."""
+
+
+@type_callable(sweep_run)
+def _type_of_sums(_: Any) -> Any:
+    def typer(images: Any, rows: Any, run: Any, factor: Any, columns: Any, amplifier: Any) -> Any:  # noqa: ARG001
+        known = (image.dtype in kinds for image, kinds in zip(images, _PIXELS, strict=True))
+        return types.UniTuple(types.uint64, 2) if all(known) else None
+
+    return typer
+
+
+@lower_builtin(sweep_run, *[types.Any] * 6)
+def _run_in_lanes(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Write the code of `sweep_run`: the same formulas, for many pixels at once."""
+    images, rows, run, amplifier = (unpack_tuple(builder, arguments[k]) for k in (0, 1, 2, 5))
+    pixels, bias, flat, out = (
+        Row(context, builder, kind, image, row)
+        for kind, image, row in zip(signature.args[0], images, rows, strict=True)
+    )
+    places = (context.get_constant(types.uint64, k) for k in range(3))
+    of_columns = [Row(context, builder, signature.args[4], arguments[4], k) for k in places]
+    kinds = signature.args[3], *signature.args[5]
+    numbers = [
+        context.cast(builder, number, kind, types.float64)
+        for number, kind in zip((arguments[3], *amplifier), kinds, strict=True)
+    ]
+
+    def body(c: Any, count: int, read: WordSum, written: WordSum) -> None:
+        factor, *amplifier = (Lanes.same(builder, number, count) for number in numbers)
+        pedestal, gain = amplifier[:2] or [row.get(c, count) for row in of_columns[:2]]
+        smear = of_columns[2].get(c, count)
+        models = bias.get(c, count), factor, pedestal, gain, amplifier[2:], smear
+        value = calibrated(pixels.get(c, count, read), *models, flat.get(c, count))
+        out.put(value, c, count, written)
+
+    sums = in_lanes(builder, run, [pixels, bias, flat, out], of_columns, body)
+    return context.make_tuple(builder, signature.return_type, sums)
 
 
 @kernel
@@ -191,18 +178,18 @@ def sweep(
     flat_step = np.uint64(1 if flat.shape[0] > 1 else 0)
     height, width = np.uint64(pixels.shape[0]), np.uint64(pixels.shape[1])
     read, written = np.uint64(0), np.uint64(0)
+    images = pixels, bias, flat, out
     for r in range(height):
-        rows = r, r * bias_step, r * flat_step
+        rows = r, r * bias_step, r * flat_step, r
         done = np.uint64(0)
         for k in range(runs.shape[0] + 1):
             first = np.uint64(runs[k, 0]) if k < runs.shape[0] else width
             if first > done:
-                sums = sweep_columns(pixels, bias, factor, columns, flat, out, rows, (done, first))
+                sums = sweep_run(images, rows, (done, first), factor, columns, ())
                 read, written = read + sums[0], written + sums[1]
             if k < runs.shape[0]:
-                done = np.uint64(runs[k, 1])
-                sums = sweep_amplifier(
-                    pixels, bias, factor, columns, coefficients[k], flat, out, rows, (first, done)
-                )
+                done, of = np.uint64(runs[k, 1]), coefficients[k]
+                amplifier = columns[0, first], columns[1, first], of[0], of[1], of[2], of[3], of[4]
+                sums = sweep_run(images, rows, (first, done), factor, columns, amplifier)
                 read, written = read + sums[0], written + sums[1]
     return folded(read), folded(written)
