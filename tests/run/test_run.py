@@ -198,6 +198,30 @@ def test_given_stars_make_one_pass(sky, sky_run, tmp_path, go, monkeypatch):
     assert len(contents(tmp_path)) == 2
 
 
+@pytest.mark.parametrize("layout", ["tica", "spoc"])
+def test_trimmed_products_are_solved_like_whole_ones(sky, sky_run, tmp_path, go, layout):
+    files = sorted((sky / "raw").iterdir())[:2]
+    words = ["--no-report", "--refstars", sky_run / "ref-stars", "--layout", layout]
+    keys = ["crval1", "cd1_2", "shift_columns", "shift_rows", "rms_arcsec", "good_fraction"]
+    found = []
+    for option in ([], ["--trim"]):
+        out = tmp_path / f"out{len(found)}"
+        shutil.copytree(sky_run / "ref-stars", out / "ref-stars")
+        go(sky, out, *words, *option, files=files)
+        before = rows_of(out)
+        found.append({name: [row[key] for key in keys] for name, row in before.items()})
+        assert {row["wcs"] for row in before.values()} == {"done"}
+        command("status", out, "--rebuild")
+        for name, row in rows_of(out).items():
+            assert [row[key] for key in keys[2:4]] == pytest.approx(found[-1][name][2:4], abs=1e-5)
+    assert found[0] == found[1]
+
+
+def test_camera_frames_that_are_assembled_have_no_solutions(sky, sky_run, tmp_path, go):
+    words = ["--assemble", "--refstars", sky_run / "ref-stars"]
+    assert "camera frames (--assemble) have no" in go(sky, tmp_path, *words, code=2).err
+
+
 def test_stars_that_are_not_there_are_told_before_the_work(plain, tmp_path, go, sky_run):
     (stars,) = (sky_run / "ref-stars").iterdir()
     out, empty, both = tmp_path / "out", tmp_path / "empty", tmp_path / "both"
@@ -362,7 +386,7 @@ def test_camera_frames_give_the_time_series_of_tica(tmp_path, capsys):
     assert len(listed) == 3
     command(*words, "--no-wcs", "--trim")
     rows = tica_fn.run.open_record(out).rows("frames")
-    assert {row["wcs"] for row in rows} == {"none"}
+    assert {row["wcs"] for row in rows} == {""}
     assert len(rows) == 16
 
 

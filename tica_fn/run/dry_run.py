@@ -49,7 +49,7 @@ def dry_run_text(
     retry = " (--retry-failed tries them again)" if count["failed"] else ""
     known = f"{count['done']} are done, {count['failed']} failed before{retry}"
     lines = [f"{len(sources)} files: {count['to do']} to be done, {known}"]
-    with_wcs = not (settings.get("no_wcs") or settings.get("trim") or settings.get("assemble"))
+    with_wcs = not (settings.get("no_wcs") or settings.get("assemble"))
     jobs = int(settings.get("jobs") or 1)
     seconds, least, most, size, frames, ccds, said = 0.0, 0.0, 0.0, 0.0, 0, 0, []
     busy = os.getloadavg()[0]

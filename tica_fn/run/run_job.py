@@ -46,8 +46,8 @@ class RunJob:
 
     @property
     def solvable(self) -> bool:
-        """Whether products hold a full readout of one CCD, to which a solution can be fitted."""
-        return not (self.job.product.trim or self.job.product.assemble)
+        """Whether products hold a single CCD, to which a solution can be fitted."""
+        return not self.job.product.assemble
 
 
 def wcs_options(centroid: str, degree: int, ephemeris: str | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from tica_fn.errors import FrameError
 from tica_fn.fits.gate import open_checked
 from tica_fn.fits.image_file import ImageFile
+from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.run.outputs import STARS_CCD
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
@@ -60,17 +61,20 @@ def digest_of(ids: Any) -> str:
     return hashlib.sha256(np.asarray(ids, "<i8").tobytes()).hexdigest()[:12]
 
 
-def facts_of_columns(stars: ReferenceStars, table: Any) -> dict[str, Any]:
+def facts_of_columns(
+    stars: ReferenceStars, table: Any, origin: tuple[int, int] = (0, 0)
+) -> dict[str, Any]:
     """Hash of the stars a frame was solved with, and the median offset of the good ones [pixels].
 
-    `table`: its ``WCS_STARS``; the offset is relative to `stars` in the reference image.
+    `table`: its ``WCS_STARS``, in pixels of an image whose first one is at row and column `origin`
+    of the readout, 0-based.  The offset is relative to `stars` in the reference image.
     """
     said: dict[str, Any] = {"wcs_stars": digest_of(table["TIC"])}
     good = np.asarray(table["FLXVALID"]) == 1
     if said["wcs_stars"] != digest_of(stars.ids) or not good.any():
         return said
-    columns = np.asarray(table["FLXCOL"], float)[good] - stars.columns[good]
-    rows = np.asarray(table["FLXROW"], float)[good] - stars.rows[good]
+    columns = np.asarray(table["FLXCOL"], float)[good] + origin[1] - stars.columns[good]
+    rows = np.asarray(table["FLXROW"], float)[good] + origin[0] - stars.rows[good]
     shift = {"shift_columns": float(np.median(columns)), "shift_rows": float(np.median(rows))}
     return said | shift
 
@@ -78,4 +82,5 @@ def facts_of_columns(stars: ReferenceStars, table: Any) -> dict[str, Any]:
 def facts_of_solved(product: Path, stars: ReferenceStars) -> dict[str, Any]:
     """The same facts for an existing product with a solution."""
     with open_checked(product) as opened:
-        return facts_of_columns(stars, opened["WCS_STARS"].data)
+        image = next(hdu.header for hdu in opened if hdu.header.get("NAXIS") == 2)
+        return facts_of_columns(stars, opened["WCS_STARS"].data, origin_of(image))

@@ -173,6 +173,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_stars(settings: argparse.Namespace) -> None:
     """Refuse stars that are not there before files are calibrated without them."""
+    if settings.assemble:
+        if settings.refstars is not None:
+            raise UsageError("--refstars: camera frames (--assemble) have no solutions")
+        say_line("note: camera frames (--assemble) have no solutions")
     if settings.refstars is not None:
         from tica_fn.run.outputs import given_stars
 
