@@ -87,6 +87,7 @@ STAGES = {
     "stars.starlight": _wcs("starlight or star_ or half or guess"),
     "stars.cholesky": [["tests/kernels/test_cholesky.py"], *_wcs("normal")],
     "stars.normal_equations": _wcs("normal or clip"),
+    "stars.chebyshev_sums": _wcs("normal"),
     "stars.smooth_field": _wcs("smooth"),
     "stars.field_evidence": [
         ["tests/kernels/test_star_kernels.py", "-k", "evidence"], ["tests/wcs/test_tie.py"], WCS

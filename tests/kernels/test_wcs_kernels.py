@@ -6,6 +6,7 @@ import pytest
 from tests.kernels import wcs_twins as twins
 from tica_fn.kernels.medians import median_and_scatter, median_in_place, ranked_of_rows
 from tica_fn.kernels.stars.centroid import mean_centroids, windowed_centroids
+from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
 from tica_fn.kernels.stars.normal_equations import (
     clip_groups,
     normal_equations,
@@ -256,6 +257,21 @@ def test_normal_equations(count):
     np.testing.assert_allclose(right, twin[1])
 
 
+@pytest.mark.parametrize("count", [1, 7, 8, 41])
+@pytest.mark.parametrize("degree", [0, 1, 4])
+def test_normal_equations_of_chebyshev_terms(count, degree):
+    rng = np.random.default_rng(count)
+    x, y, weights = rng.uniform(-1, 1, (3, count))
+    values = rng.normal(size=(2, count))
+    weights[0], values[1, 0] = 0.0, np.nan
+    terms = chebyshev_terms(x, y, 2 * degree)
+    gram, right = chebyshev_normal_equations(terms, weights, values, degree)
+    size = (degree + 1) * (degree + 2) // 2
+    twin = twins.normal_equations(terms[:, :size].tolist(), weights, values.tolist())
+    np.testing.assert_allclose(gram, twin[0], atol=1e-13)
+    np.testing.assert_allclose(right, twin[1], atol=1e-13)
+
+
 @pytest.mark.parametrize("groups", [1, 3, 7])
 def test_clip_groups(groups):
     residual = RNG.normal(size=(2, 61))
@@ -290,7 +306,7 @@ def test_normal_equations_of_unlike_terms_leave_what_they_do_not_explain():
     expected = np.linalg.lstsq(terms, values.T, rcond=None)[0].T
     found = solve_normal(*normal_equations(terms, np.ones(50), values))
     np.testing.assert_allclose(found, expected, rtol=1e-8)
-    left = residuals(terms, expected, values)
+    left = residuals(np.ascontiguousarray(terms.T), expected, values)
     np.testing.assert_allclose(left, values - expected @ terms.T, atol=1e-13)
 
 

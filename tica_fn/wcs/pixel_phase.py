@@ -15,7 +15,16 @@ import numpy as np
 
 from tica_fn.immutable import Array
 from tica_fn.kernels.stars.phase_wave import fit_phase_wave
-from tica_fn.wcs.polynomial_fit import FLOOR_PIXELS, HALF, MIDDLE, PlateFit, fit_plate
+from tica_fn.wcs.polynomial_fit import (
+    FLOOR_PIXELS,
+    HALF,
+    MIDDLE,
+    PlateFit,
+    finish_plate,
+    fit_stars,
+    median,
+    plate_stars,
+)
 
 __all__ = ["fit_plate_and_phase", "phase_wave"]
 
@@ -61,19 +70,18 @@ def fit_plate_and_phase(
 
     Gives the solution and the corrected positions, (2, n) pixels; `held` stars are not corrected.
     """
-    fit = fit_plate(places[0], places[1], ra, dec, tmag, error, held, degree)
-    u, v = (places[0] - MIDDLE[0]) / HALF, (places[1] - MIDDLE[1]) / HALF
+    stars = plate_stars(places, ra, dec, tmag, error, held, degree)
+    plate = fit_stars(stars, places)
     fine = np.isfinite(places).all(axis=0)
-    u, v = np.where(fine, u, 0.0), np.where(fine, v, 0.0)
+    u, v = np.where(fine, (places - np.reshape(MIDDLE, (2, 1))) / HALF, 0.0)
     own = np.hypot(np.where(fine, error, 1.0), FLOOR_PIXELS)
     wave = np.zeros_like(places)
     for k in range(ROUNDS):
-        arcsec = np.stack([fit.residual_ra, fit.residual_dec])
-        rest = np.linalg.solve(fit.solution.cd, arcsec / 3600.0)
-        use = fit.used & fine & ~held
+        rest = np.linalg.solve(plate.cd, plate.residual / 3600.0)
+        use = plate.used & fine & ~held
         far = np.where(use, np.hypot(*rest) / own, 0.0)
         # The median length of a pair of normal deviates is 1.1774.
-        scatter = max(float(np.median(far[use])) / 1.1774, 1e-6) if use.any() else 1.0
+        scatter = max(median(far[use]) / 1.1774, 1e-6) if use.any() else 1.0
         soft = (FREEDOM + 2.0) / (FREEDOM + (far / scatter) ** 2)
         weights = np.where(use, soft / (own * scatter) ** 2, 0.0)
         found, large = phase_wave(u, v, places + wave, rest + wave, weights, k > 0)
@@ -82,8 +90,7 @@ def fit_plate_and_phase(
         found[:, held] = 0.0
         moved = np.sqrt(np.mean((found - wave)[:, use] ** 2))
         wave = found
-        at = places + wave
-        fit = fit_plate(at[0], at[1], ra, dec, tmag, error, held, degree)
+        plate = fit_stars(stars, places + wave, plate)
         if moved < SETTLED:
             break
-    return fit, places + wave
+    return finish_plate(plate, max(degree, 6)), places + wave

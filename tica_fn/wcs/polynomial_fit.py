@@ -19,13 +19,10 @@ import numpy as np
 from numpy.polynomial import Polynomial, chebyshev
 from numpy.typing import ArrayLike
 
-from tica_fn.immutable import Array, Record, frozen_array
-from tica_fn.kernels.stars.normal_equations import (
-    clip_groups,
-    normal_equations,
-    residuals,
-    solve_normal,
-)
+from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
+from tica_fn.kernels.medians import median_in_place
+from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
+from tica_fn.kernels.stars.normal_equations import clip_groups, residuals, solve_normal
 from tica_fn.kernels.stars.polynomial import chebyshev_terms
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, SCALE, Solution, make_solution
 from tica_fn.wcs.sphere import angles_of_vectors, plane_to_sky, sky_to_plane, unit_vectors
@@ -118,44 +115,104 @@ def fit_plate(
     ValueError
         If fewer than 6 stars are measured, or there is no such degree.
     """
+    hold = np.zeros(np.size(columns), bool) if hold is None else hold
+    places = np.stack([np.asarray(columns, float), np.asarray(rows, float)])
+    stars = plate_stars(places, ra, dec, tmag, error, hold, degree, clip)
+    return finish_plate(fit_stars(stars, places), max(degree, 6))
+
+
+@attrs.frozen(eq=False)
+class PlateStars:
+    """What is known of the stars of a fit besides their measured places."""
+
+    ra: Array
+    dec: Array
+    tmag: Array
+    weights: Array
+    fine: Array
+    held: Array
+    blocks: Array
+    degree: int
+    clip: bool
+
+
+@attrs.frozen(eq=False)
+class Plate:
+    """Fitted polynomials of the tangent plane, the stars used, and residuals in arcsec."""
+
+    crval: tuple[float, float]
+    powers: Array
+    used: Array
+    residual: Array
+    degree: int
+
+    @property
+    def cd(self) -> Array:
+        """(2, 2) degrees per pixel."""
+        return np.asarray(self.powers[:, 1:3] / SCALE)
+
+
+def plate_stars(
+    places: Array,
+    ra: ArrayLike,
+    dec: ArrayLike,
+    tmag: ArrayLike,
+    error: ArrayLike,
+    hold: ArrayLike,
+    degree: int,
+    clip: bool = True,
+) -> PlateStars:
+    """Prepare the stars of a fit; see `fit_plate`."""
     check_degree(degree)
-    columns, rows = np.asarray(columns, float), np.asarray(rows, float)
     ra, dec, tmag = np.asarray(ra, float), np.asarray(dec, float), np.asarray(tmag, float)
-    held = np.zeros(columns.size, bool) if hold is None else np.asarray(hold, bool)
-    error = np.asarray(error, float)
-    fine = np.isfinite(columns) & np.isfinite(rows) & np.isfinite(ra) & np.isfinite(dec)
+    held, error = np.asarray(hold, bool), np.asarray(error, float)
+    fine = np.isfinite(places).all(axis=0) & np.isfinite(ra) & np.isfinite(dec)
     fine &= np.isfinite(error)
     if np.count_nonzero(fine) < 6:
         raise ValueError(f"{np.count_nonzero(fine)} stars are too few to fit a solution")
-    order = max(degree, 6)
-    blocks = block_of(np.where(fine, columns, CRPIX[0]), np.where(fine, rows, CRPIX[1]))
+    blocks = block_of(np.where(fine, places[0], CRPIX[0]), np.where(fine, places[1], CRPIX[1]))
     degree = min(degree, _highest_degree(blocks[fine & ~held] if clip else blocks[fine]))
     while degree > 1 and np.count_nonzero(fine) < (degree + 1) * (degree + 2):
         degree -= 1
-    x = np.where(fine, (columns - MIDDLE[0]) / HALF, 0.0)
-    y = np.where(fine, (rows - MIDDLE[1]) / HALF, 0.0)
-    terms = chebyshev_terms(x, y, degree)
     weights = np.where(fine, 1.0 / (error**2 + FLOOR_PIXELS**2), 0.0) / DEG_PER_PIXEL**2
-    centre = angles_of_vectors(unit_vectors(ra[fine], dec[fine]).mean(axis=0))
-    crval = (float(centre[0]), float(centre[1]))
-    crval, _ = _touch(terms[:, :3], weights, ra, dec, crval, 1, _prior(1), 2)
-    used, prior = (
-        fine,
-        np.zeros(terms.shape[1]),
-    )  # Without clipping the points are a map to be followed.
-    if clip:
-        aim = np.stack(sky_to_plane(ra, dec, *crval))
-        used, prior = _judge(terms, weights, aim, fine, held, tmag, blocks, degree)
-    crval, plane = _touch(terms, np.where(used, weights, 0.0), ra, dec, crval, degree, prior, 4)
-    aim = np.stack(sky_to_plane(ra, dec, *crval))
-    residual = np.where(fine, residuals(terms, plane, aim) * 3600.0, np.nan)
-    powers = plane @ _powers(degree)
+    return PlateStars(ra, dec, tmag, weights, fine, held, blocks, degree, clip)
+
+
+def fit_stars(stars: PlateStars, places: Array, start: Plate | None = None) -> Plate:
+    """Fit the polynomials to stars at measured places, (2, n) pixels.
+
+    The fit of slightly different places, to `start` from, gives the tangent point.
+    """
+    degree, fine = stars.degree, stars.fine
+    x = np.where(fine, (places[0] - MIDDLE[0]) / HALF, 0.0)
+    y = np.where(fine, (places[1] - MIDDLE[1]) / HALF, 0.0)
+    terms = chebyshev_terms(x, y, 2 * degree)
+    columns = np.ascontiguousarray(terms[:, : (degree + 1) * (degree + 2) // 2].T)
+    used, prior = fine, np.zeros(len(columns))
+    if start is None:
+        towards = unit_vectors(stars.ra[fine], stars.dec[fine])
+        centre = angles_of_vectors(towards.mean(axis=0))
+        crval = (float(centre[0]), float(centre[1]))
+        crval, _, _ = _touch(terms, stars.weights, stars, crval, 1, _prior(1), 2)
+    else:
+        crval = start.crval
+    if stars.clip:  # Otherwise the points are a map to be followed.
+        aim = np.stack(sky_to_plane(stars.ra, stars.dec, *crval))
+        used, prior = _judge(terms, columns, aim, stars)
+    weights = np.where(used, stars.weights, 0.0)
+    crval, plane, aim = _touch(terms, weights, stars, crval, degree, prior, 4)
+    residual = np.where(fine, residuals(columns, plane, aim) * 3600.0, np.nan)
+    return Plate(crval, plane @ _powers(degree), used, residual, degree)
+
+
+def finish_plate(plate: Plate, order: int) -> PlateFit:
+    """Solution of fitted polynomials, with SIP polynomials of the given order."""
     return PlateFit(
-        solution=make_solution(crval, powers, order),
-        used=used,
-        residual_ra=residual[0],
-        residual_dec=residual[1],
-        degree=degree,
+        solution=make_solution(plate.crval, plate.powers, order),
+        used=plate.used,
+        residual_ra=plate.residual[0],
+        residual_dec=plate.residual[1],
+        degree=plate.degree,
     )
 
 
@@ -165,30 +222,23 @@ def check_degree(degree: int) -> None:
         raise ValueError(f"degree of SIP polynomials must be 1 to {HIGHEST_DEGREE}, not {degree}")
 
 
-def _judge(
-    terms: Array,
-    weights: Array,
-    aim: Array,
-    fine: Array,
-    held: Array,
-    tmag: Array,
-    blocks: Array,
-    degree: int,
-) -> tuple[Array, Array]:
+def _judge(terms: Array, columns: Array, aim: Array, stars: PlateStars) -> tuple[Array, Array]:
     """Stars to keep, and the prior scaled to their scatter."""
-    used, soft, prior = fine, np.ones(fine.size), _prior(degree)
+    used, soft, prior = stars.fine, np.ones(stars.fine.size), _prior(stars.degree)
     seen: list[Array] = []
+    roots = np.sqrt(stars.weights)
     for _ in range(ROUNDS):
-        plane = _solve(terms, np.where(used, weights, 0.0) * soft, aim, prior)
-        residual = residuals(terms, plane, aim)
-        size = np.hypot(*residual) * np.sqrt(weights)
+        weights = np.where(used, stars.weights, 0.0) * soft
+        plane = _solve(terms, weights, aim, prior, stars.degree)
+        residual = residuals(columns, plane, aim)
+        size = np.hypot(*residual) * roots
         # The median length of a pair of normal deviates is 1.1774.
-        scatter = max(float(np.median(size[used])) / 1.1774, 1e-3)
-        prior = _prior(degree) * scatter**2
+        scatter = max(median(size[used]) / 1.1774, 1e-3)
+        prior = _prior(stars.degree) * scatter**2
         with np.errstate(divide="ignore"):
             soft = np.minimum(1.0, HUBER_SIGMA * scatter / size)
-        keep = _clip(residual * 3600.0, fine, held, tmag, blocks)
-        if np.count_nonzero(keep) < 2 * terms.shape[1]:
+        keep = _clip(residual * 3600.0, stars)
+        if np.count_nonzero(keep) < 2 * len(columns):
             break
         # If the rounds cycle between sets, any of them will do.
         if any(np.array_equal(keep, before) for before in seen):
@@ -199,34 +249,41 @@ def _judge(
     return used, prior
 
 
-def _solve(terms: Array, weights: Array, aim: Array, prior: Array) -> Array:
-    gram, right = normal_equations(terms, weights, aim)
-    gram[np.diag_indices_from(gram)] += prior + 1e-12 * np.diag(gram)
+def median(values: Array) -> float:
+    """Median of a fresh array, which is put in another order."""
+    return median_in_place(values, values.size)
+
+
+def _solve(terms: Array, weights: Array, aim: Array, prior: Array, degree: int) -> Array:
+    gram, right = chebyshev_normal_equations(terms, weights, aim, degree)
+    diagonal = gram.reshape(-1)[:: len(gram) + 1]
+    diagonal += prior + 1e-12 * diagonal
     return solve_normal(gram, right)
 
 
 def _touch(
     terms: Array,
     weights: Array,
-    ra: Array,
-    dec: Array,
+    stars: PlateStars,
     crval: tuple[float, float],
     degree: int,
     prior: Array,
     rounds: int,
-) -> tuple[tuple[float, float], Array]:
-    """Weighted least squares that moves the tangent point to the direction of CRPIX."""
+) -> tuple[tuple[float, float], Array, Array]:
+    """Weighted least squares that moves the tangent point to the direction of CRPIX.
+
+    Gives the tangent point, the coefficients, and the stars on the plane.
+    """
     to_powers = _powers(degree)
-    plane = np.zeros((2, terms.shape[1]))
     for k in range(rounds):
-        aim = np.stack(sky_to_plane(ra, dec, *crval))
-        plane = _solve(terms, weights, aim, prior)
+        aim = np.stack(sky_to_plane(stars.ra, stars.dec, *crval))
+        plane = _solve(terms, weights, aim, prior, degree)
         xi, eta = plane @ to_powers[:, 0]
         if np.hypot(xi, eta) < SETTLED_DEG or k == rounds - 1:
             break
         moved_ra, moved_dec = plane_to_sky(xi, eta, *crval)
         crval = (float(moved_ra), float(moved_dec))
-    return crval, plane
+    return crval, plane, aim
 
 
 def _highest_degree(blocks: Array) -> int:
@@ -236,10 +293,11 @@ def _highest_degree(blocks: Array) -> int:
     return (HIGHEST_DEGREE, 6, 5, 4, 3)[min(empty, 4)]
 
 
+@cache
 def _prior(degree: int) -> Array:
     """Inverse variances of the prior on the highest terms, on the scale of the weights."""
     width = [PRIOR_PIXELS.get(d, np.inf) for d in range(degree + 1) for _ in range(d + 1)]
-    return (1.0 / (np.array(width) * DEG_PER_PIXEL)) ** 2
+    return frozen_floats((1.0 / (np.array(width) * DEG_PER_PIXEL)) ** 2)
 
 
 @cache
@@ -259,16 +317,16 @@ def _powers(degree: int) -> Array:
     return frozen_array(np.array(out), np.float64)
 
 
-def _clip(arcsec: Array, fine: Array, held: Array, tmag: Array, blocks: Array) -> Array:
+def _clip(arcsec: Array, stars: PlateStars) -> Array:
     """Stars within 25 arcsec, and within 5 robust sigma of stars of similar magnitude."""
-    keep: Array = fine & ((np.hypot(*arcsec) < CLIP_ARCSEC) | held)
-    free = np.flatnonzero(keep & ~held)
+    keep: Array = stars.fine & ((np.hypot(*arcsec) < CLIP_ARCSEC) | stars.held)
+    free = np.flatnonzero(keep & ~stars.held)
     if free.size < 20:
         return keep
     groups = max(1, min(MAGNITUDE_BINS, free.size // 15))
-    order = free[np.argsort(tmag[free], kind="stable")]
+    order = free[np.argsort(stars.tmag[free], kind="stable")]
     keep[clip_groups(arcsec, order, groups, CLIP_SIGMA)] = False
-    _restore_blocks(keep, arcsec, free, blocks)
+    _restore_blocks(keep, arcsec, free, stars.blocks)
     return keep
 
 

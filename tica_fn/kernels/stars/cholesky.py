@@ -41,20 +41,39 @@ def factorise(gram: Array, out: Array) -> int:
     array([[2., 0.],
            [1., 2.]])
     """
-    p = len(gram)
+    p = count = len(gram)
     out[:] = 0.0
+    # Row by row of the transpose, so that the processor does neighbouring terms at once.
     for a in range(p):
-        for b in range(a + 1):
-            total = gram[a, b]
-            for k in range(b):
-                total -= out[a, k] * out[b, k]
-            if a == b:
-                if not total > 1e-13 * gram[a, a]:
-                    return int(a)
-                out[a, a] = np.sqrt(total)
-            else:
-                out[a, b] = total / out[b, b]
-    return int(p)
+        row = out[a]
+        for b in range(a, p):
+            row[b] = gram[a, b]
+        k = 0
+        while k + 3 < a:
+            r0, r1, r2, r3 = out[k], out[k + 1], out[k + 2], out[k + 3]
+            p0, p1, p2, p3 = r0[a], r1[a], r2[a], r3[a]
+            for b in range(a, p):
+                row[b] = row[b] - p0 * r0[b] - p1 * r1[b] - p2 * r2[b] - p3 * r3[b]
+            k += 4
+        while k < a:
+            r0, p0 = out[k], out[k, a]
+            for b in range(a, p):
+                row[b] -= p0 * r0[b]
+            k += 1
+        if not row[a] > 1e-13 * gram[a, a]:
+            count = a
+            break
+        pivot = np.sqrt(row[a])
+        for b in range(a, p):
+            row[b] /= pivot
+        row[a] = pivot
+    for a in range(p):
+        for b in range(a):
+            out[a, b] = out[b, a] if a < count else 0.0
+            out[b, a] = 0.0
+        if a >= count:
+            out[a, a] = 0.0
+    return int(count)
 
 
 @kernel
@@ -81,15 +100,24 @@ def inverse_of_factor(factor: Array, count: int) -> Array:
     array([[ 0.5  ,  0.   ],
            [-0.125,  0.25 ]])
     """
-    out = np.zeros_like(factor)
+    out = np.zeros((len(factor), len(factor)))
     for a in range(count):
-        for k in range(a):
-            part = factor[a, k]
+        row = out[a]
+        k = 0
+        while k + 3 < a:
+            r0, r1, r2, r3 = out[k], out[k + 1], out[k + 2], out[k + 3]
+            p0, p1, p2, p3 = factor[a, k], factor[a, k + 1], factor[a, k + 2], factor[a, k + 3]
+            for b in range(k + 4):
+                row[b] = row[b] - p0 * r0[b] - p1 * r1[b] - p2 * r2[b] - p3 * r3[b]
+            k += 4
+        while k < a:
+            r0, p0 = out[k], factor[a, k]
             for b in range(k + 1):
-                out[a, b] -= part * out[k, b]
+                row[b] -= p0 * r0[b]
+            k += 1
         for b in range(a):
-            out[a, b] /= factor[a, a]
-        out[a, a] = 1.0 / factor[a, a]
+            row[b] /= factor[a, a]
+        row[a] = 1.0 / factor[a, a]
     return out
 
 

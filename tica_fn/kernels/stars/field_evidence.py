@@ -6,12 +6,13 @@ import numpy as np
 
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.medians import median_in_place
+from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
 from tica_fn.kernels.stars.cholesky import factorise, inverse_of_factor, solve_factorised
-from tica_fn.kernels.stars.normal_equations import chebyshev_gram, dot_product
-from tica_fn.kernels.stars.polynomial import chebyshev_polynomials, chebyshev_terms
+from tica_fn.kernels.stars.normal_equations import subtract_terms
+from tica_fn.kernels.stars.polynomial import chebyshev_terms
 from tica_fn.kernels.types import Array
 
-__all__ = ["fit_field_by_evidence", "widen_by_evidence"]
+__all__ = ["fit_field_by_evidence", "solve_with_prior", "widen_by_evidence"]
 
 _FREEDOM = 2.0
 """Of Student's distribution: 2, as unseen neighbours make tails that fall by the third power."""
@@ -96,111 +97,153 @@ def fit_field_by_evidence(
     """
     n, top = x.size, widths.size - 1
     field, weights = np.zeros((2, n)), np.zeros(n)
-    which = np.empty(n, dtype=np.int64)
+    # Places that are left out have a value of 0, and a precision of 0 too.
+    known, own = np.zeros((2, n)), np.zeros(n)
     count = 0
     for k in range(n):
         if np.isfinite(values[0, k]) and np.isfinite(values[1, k]) and np.isfinite(errors[k]):
-            which[count] = k
+            known[0, k], known[1, k], own[k] = values[0, k], values[1, k], 1.0 / errors[k]
             count += 1
-    which = which[:count]
     if count < 6:
         return field, np.inf, -1, weights
     while 3 * (top + 1) * (top + 2) // 2 > count and top > 0:
         top -= 1
-    known, rest = np.empty((2, count)), np.empty((2, count))
-    soft, lengths = np.empty(count), np.empty(count)
-    own, width = errors[which], widths.copy()
-    along = chebyshev_polynomials(x[which], 2 * top)
-    across = chebyshev_polynomials(y[which], 2 * top)
-    everywhere = np.ascontiguousarray(chebyshev_terms(x, y, top).T)
-    columns = everywhere[:, which]
-    size = len(columns)
-    coefficients = np.zeros((2, size))
+    size = (top + 1) * (top + 2) // 2
+    terms, columns = chebyshev_terms(x, y, 2 * top), np.empty((size, n))
+    for a in range(size):
+        for k in range(n):
+            columns[a, k] = terms[k, a]
+    rest, before, lengths = np.empty((2, n)), np.empty(n), np.empty(n)
     for j in range(2):
-        for k in range(count):
-            known[j, k] = lengths[k] = values[j, which[k]]
+        filled = 0
+        for k in range(n):
+            if own[k] > 0.0:
+                lengths[filled] = known[j, k]
+                filled += 1
         middle = median_in_place(lengths, count)
-        for k in range(count):
+        for k in range(n):
             rest[j, k] = known[j, k] - middle
     scatter = _median_scatter(rest, own, lengths)
-    variances, inverse = np.zeros(size), np.zeros((size, size))
-    noise = scatter * scatter
+    soft, width = np.empty(n), widths.copy()
+    coefficients, variances = np.zeros((2, size)), np.zeros((2, size))
+    noise, inverse = scatter * scatter, np.zeros((size, size))
     for stage in range(2):
         first = stage == 0
         highest = min(low, top) if first else top
         size = (highest + 1) * (highest + 2) // 2
+        coefficients, variances = np.zeros((2, size)), np.zeros((2, size))
+        prior = np.empty(size)
         for _ in range(rounds if first else last):
             noise = scatter * scatter
-            for k in range(count):
-                far = np.hypot(rest[0, k], rest[1, k]) / (scatter * own[k])
+            for k in range(n):
+                precision = own[k] * own[k]
+                far = (rest[0, k] * rest[0, k] + rest[1, k] * rest[1, k]) * precision / noise
                 if first:
-                    soft[k] = 1.0 / np.sqrt(1.0 + (far / _BENT) ** 2) / (own[k] * own[k])
+                    soft[k] = precision / np.sqrt(1.0 + far / (_BENT * _BENT))
                 else:
-                    soft[k] = (_FREEDOM + 2.0) / (_FREEDOM + far * far) / (own[k] * own[k])
-            gram = chebyshev_gram(along, across, soft, highest)
-            right, solved = np.empty((size, 2)), np.empty((2, size))
-            for j in range(2):
-                weighted = soft * known[j]
-                for a in range(size):
-                    right[a, j] = dot_product(columns[a], weighted)
+                    soft[k] = precision * (_FREEDOM + 2.0) / (_FREEDOM + far)
+            gram, right = chebyshev_normal_equations(terms, soft, known, highest)
             for _ in range(_WIDENINGS):
-                held, factor = _held(gram, width, noise), np.empty((size, size))
-                determined = factorise(held, factor)
-                solve_factorised(factor, determined, right, solved)
-                inverse = inverse_of_factor(factor, determined)
-                variances = noise * np.sum(inverse * inverse, axis=0)
-                widen_by_evidence(width, solved, np.stack((variances, variances)))
-            coefficients, moved = solved, 0.0
-            for j in range(2):
-                lengths[:] = rest[j]
-                rest[j] = known[j]
+                a = 0
+                for d in range(highest + 1):
+                    for _ in range(d + 1):
+                        prior[a] = noise / (width[d] * width[d])
+                        a += 1
+                inverse = solve_with_prior(gram, right, prior, coefficients, variances[0])
                 for a in range(size):
-                    coefficient = solved[j, a]
-                    for k in range(count):
-                        rest[j, k] -= columns[a, k] * coefficient
-                for k in range(count):
-                    moved += (rest[j, k] - lengths[k]) ** 2
+                    variances[0, a] *= noise
+                    variances[1, a] = variances[0, a]
+                widen_by_evidence(width, coefficients, variances)
+            moved = 0.0
+            for j in range(2):
+                for k in range(n):
+                    before[k] = rest[j, k]
+                subtract_terms(columns, coefficients[j], known[j], rest[j])
+                for k in range(n):
+                    if own[k] > 0.0:
+                        moved += (rest[j, k] - before[k]) ** 2
             if first:
                 scatter = _median_scatter(rest, own, lengths)
             else:
                 off = 0.0
-                for k in range(count):
-                    far = (rest[0, k] ** 2 + rest[1, k] ** 2) / (noise * own[k] * own[k])
+                for k in range(n):
+                    far = (rest[0, k] * rest[0, k] + rest[1, k] * rest[1, k]) * own[k] * own[k]
+                    far /= noise
                     off += (_FREEDOM + 2.0) / (_FREEDOM + far) * far
                 scatter = max(scatter * np.sqrt(off / (2.0 * count)), 1e-9)
             if moved < settled * settled * count:
                 break
     for j in range(2):
-        for a in range(coefficients.shape[1]):
-            coefficient = coefficients[j, a]
-            for k in range(n):
-                field[j, k] += everywhere[a, k] * coefficient
-    for k in range(count):
-        weights[which[k]] = soft[k] / noise
+        subtract_terms(columns, coefficients[j], field[j], before)
+        for k in range(n):
+            field[j, k] = -before[k]
+    for k in range(n):
+        weights[k] = soft[k] / noise
     spread = np.sqrt(noise) * _spread(inverse, top)
-    return field, spread, _degree(coefficients, variances, top), weights
+    return field, spread, _degree(coefficients, variances[0], top), weights
 
 
 @kernel
 def _median_scatter(rest: Array, own: Array, lengths: Array) -> float:
     """Scatter in expected errors, by the median length; `lengths` is overwritten."""
+    count = 0
     for k in range(own.size):
-        lengths[k] = np.hypot(rest[0, k], rest[1, k]) / own[k]
+        if own[k] > 0.0:
+            lengths[count] = np.sqrt(rest[0, k] * rest[0, k] + rest[1, k] * rest[1, k]) * own[k]
+            count += 1
     # The median length of a pair of normal deviates is 1.1774.
-    return max(median_in_place(lengths, own.size) / 1.1774, 1e-9)
+    return max(median_in_place(lengths, count) / 1.1774, 1e-9)
 
 
 @kernel
-def _held(gram: Array, width: Array, noise: float) -> Array:
-    """Normal equations with noise over the variances of the coefficients on their diagonal."""
-    out = gram.copy()
-    a = d = 0
-    while a < len(gram):
-        for _ in range(d + 1):
-            out[a, a] = gram[a, a] * (1.0 + 1e-12) + noise / (width[d] * width[d])
-            a += 1
-        d += 1
-    return out
+def solve_with_prior(
+    gram: Array, right: Array, prior: Array, coefficients: Array, variances: Array
+) -> Array:
+    """Solve normal equations of coefficients that scatter about zero.
+
+    Parameters
+    ----------
+    gram : ndarray
+        (p, p) float64, symmetric; not modified.
+    right : ndarray
+        (p, m) float64.
+    prior : ndarray
+        (p,) float64: what to add to the diagonal, the inverse variances of the coefficients on the
+        scale of the weights.
+    coefficients : ndarray
+        (m, p) float64: filled with the solution.
+    variances : ndarray
+        (p,) float64: filled with the variances of the coefficients where the weights are inverse
+        variances of the values.
+
+    Returns
+    -------
+    ndarray
+        (p, p) float64: inverse of the equations' Cholesky factor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.field_evidence import solve_with_prior
+    >>> solved, variances = np.empty((1, 2)), np.empty(2)
+    >>> gram, right = np.diag([1.0, 3.0]), np.array([[2.0], [8.0]])
+    >>> inverse = solve_with_prior(gram, right, np.array([0.0, 1.0]), solved, variances)
+    >>> solved.round(9), variances.round(9)
+    (array([[2., 2.]]), array([1.  , 0.25]))
+    """
+    size = len(gram)
+    held, factor = gram.copy(), np.empty((size, size))
+    for a in range(size):
+        held[a, a] = gram[a, a] * (1.0 + 1e-12) + prior[a]
+        variances[a] = 0.0
+    determined = factorise(held, factor)
+    solve_factorised(factor, determined, right, coefficients)
+    inverse = inverse_of_factor(factor, determined)
+    for k in range(size):
+        row = inverse[k]
+        for a in range(size):
+            variances[a] += row[a] * row[a]
+    return inverse
 
 
 @kernel
@@ -264,13 +307,13 @@ def _spread(inverse: Array, top: int) -> float:
         d += 1
     total = 0.0
     for a in range(size):
-        for b in range(size):
+        for b in range(a + 1):
             shared = single[first[a], first[b]] * single[second[a], second[b]]
             if shared != 0.0:
                 covariance = 0.0
-                for k in range(max(a, b), size):
+                for k in range(a, size):
                     covariance += inverse[k, a] * inverse[k, b]
-                total += covariance * shared
+                total += covariance * shared * (1.0 if a == b else 2.0)
     return float(np.sqrt(2.0 * max(total, 0.0)))
 
 

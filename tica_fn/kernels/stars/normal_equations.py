@@ -10,12 +10,11 @@ from tica_fn.kernels.stars.cholesky import factorise, solve_factorised
 from tica_fn.kernels.types import Array
 
 __all__ = [
-    "chebyshev_gram",
     "clip_groups",
-    "dot_product",
     "normal_equations",
     "residuals",
     "solve_normal",
+    "subtract_terms",
 ]
 
 
@@ -79,103 +78,6 @@ def normal_equations(terms: Array, weights: Array, values: Array) -> tuple[Array
 
 
 @kernel
-def chebyshev_gram(along: Array, across: Array, weights: Array, degree: int) -> Array:
-    """Sums of the products of all pairs of Chebyshev terms.
-
-    As ``2 T_i T_k = T_(i+k) + T_|i-k|``, sums of single terms of twice the degree give all: a tenth
-    of the work that the products are.
-
-    Parameters
-    ----------
-    along, across : ndarray
-        (2 * degree + 1 or more, n) float64: Chebyshev polynomials of the places' two coordinates,
-        what `tica_fn.kernels.stars.polynomial.chebyshev_polynomials` gives.
-    weights : ndarray
-        (n,) float64.
-    degree : int
-        Highest total degree.
-
-    Returns
-    -------
-    ndarray
-        (p, p) float64, symmetric, in the order of `tica_fn.kernels.stars.polynomial`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tica_fn.kernels.stars.normal_equations import chebyshev_gram
-    >>> from tica_fn.kernels.stars.polynomial import chebyshev_polynomials
-    >>> x, y = (chebyshev_polynomials(np.array(at), 2) for at in ([0.5, 1.0], [0.5, -0.5]))
-    >>> chebyshev_gram(x, y, np.ones(2), 1)
-    array([[ 2.  ,  1.5 ,  0.  ],
-           [ 1.5 ,  1.25, -0.25],
-           [ 0.  , -0.25,  0.5 ]])
-    """
-    high = 2 * degree + 1
-    sums = np.zeros((high, high))
-    for i in range(high):
-        weighted = weights * along[i]
-        for j in range(high - i):
-            sums[i, j] = dot_product(weighted, across[j])
-    size = (degree + 1) * (degree + 2) // 2
-    gram = np.empty((size, size))
-    a = 0
-    for d in range(degree + 1):
-        for j in range(d + 1):
-            i, b = d - j, 0
-            for e in range(d + 1):
-                for m in range(e + 1):
-                    k, b = e - m, e * (e + 1) // 2 + m
-                    if b > a:
-                        break
-                    total = sums[i + k, j + m] + sums[abs(i - k), j + m]
-                    total += sums[i + k, abs(j - m)] + sums[abs(i - k), abs(j - m)]
-                    gram[a, b] = gram[b, a] = 0.25 * total
-            a += 1
-    return gram
-
-
-@kernel
-def dot_product(left: Array, right: Array) -> float:
-    """Sum of the products of two rows, in eight interleaved sums that the processor does at once.
-
-    The order of the additions is fixed, so that the result is the same on every machine.
-
-    Parameters
-    ----------
-    left, right : ndarray
-        (n,) float64.
-
-    Returns
-    -------
-    float
-        The sum.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tica_fn.kernels.stars.normal_equations import dot_product
-    >>> dot_product(np.arange(10.0), np.ones(10))
-    45.0
-    """
-    n = left.size
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    stop = n - n % 8
-    for k in range(0, stop, 8):
-        s0 += left[k] * right[k]
-        s1 += left[k + 1] * right[k + 1]
-        s2 += left[k + 2] * right[k + 2]
-        s3 += left[k + 3] * right[k + 3]
-        s4 += left[k + 4] * right[k + 4]
-        s5 += left[k + 5] * right[k + 5]
-        s6 += left[k + 6] * right[k + 6]
-        s7 += left[k + 7] * right[k + 7]
-    for k in range(stop, n):
-        s0 += left[k] * right[k]
-    return ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7))
-
-
-@kernel
 def solve_normal(gram: Array, right: Array) -> Array:
     """Solve normal equations, their unknowns scaled to be alike.
 
@@ -215,13 +117,13 @@ def solve_normal(gram: Array, right: Array) -> Array:
 
 
 @kernel
-def residuals(terms: Array, coefficients: Array, values: Array) -> Array:
+def residuals(columns: Array, coefficients: Array, values: Array) -> Array:
     """Values less the sums of the terms that were fitted to them.
 
     Parameters
     ----------
-    terms : ndarray
-        (n, p) float64.
+    columns : ndarray
+        (p, n) float64, the terms, each at all places.
     coefficients : ndarray
         (m, p) float64.
     values : ndarray
@@ -236,16 +138,57 @@ def residuals(terms: Array, coefficients: Array, values: Array) -> Array:
     --------
     >>> import numpy as np
     >>> from tica_fn.kernels.stars.normal_equations import residuals
-    >>> terms = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
-    >>> residuals(terms, np.array([[1.0, 2.0]]), np.array([[1.0, 3.5, 5.0]]))
+    >>> columns = np.array([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]])
+    >>> residuals(columns, np.array([[1.0, 2.0]]), np.array([[1.0, 3.5, 5.0]]))
     array([[0. , 0.5, 0. ]])
     """
     m, n = values.shape
     out = np.empty((m, n))
     for j in range(m):
-        for k in range(n):
-            out[j, k] = values[j, k] - dot_product(terms[k], coefficients[j])
+        subtract_terms(columns, coefficients[j], values[j], out[j])
     return out
+
+
+@kernel
+def subtract_terms(columns: Array, coefficients: Array, values: Array, out: Array) -> None:
+    """Fill `out` with values less a sum of terms.
+
+    Term by term, so that the processor does neighbouring places at once.
+
+    Parameters
+    ----------
+    columns : ndarray
+        (p or more, n) float64, the terms, each at all places.
+    coefficients : ndarray
+        (p,) float64.
+    values, out : ndarray
+        (n,) float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.normal_equations import subtract_terms
+    >>> out = np.empty(2)
+    >>> subtract_terms(np.array([[1.0, 1.0], [0.0, 3.0]]), np.ones(2), np.array([1.0, 5.0]), out)
+    >>> out
+    array([0., 1.])
+    """
+    n, p = values.size, coefficients.size
+    for k in range(n):
+        out[k] = values[k]
+    a = 0
+    while a + 3 < p:
+        t0, t1, t2, t3 = columns[a], columns[a + 1], columns[a + 2], columns[a + 3]
+        c0, c1 = coefficients[a], coefficients[a + 1]
+        c2, c3 = coefficients[a + 2], coefficients[a + 3]
+        for k in range(n):
+            out[k] -= (c0 * t0[k] + c1 * t1[k]) + (c2 * t2[k] + c3 * t3[k])
+        a += 4
+    while a < p:
+        t0, c0 = columns[a], coefficients[a]
+        for k in range(n):
+            out[k] -= c0 * t0[k]
+        a += 1
 
 
 @kernel

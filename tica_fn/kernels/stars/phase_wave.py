@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
-from tica_fn.kernels.stars.cholesky import factorise, inverse_of_factor, solve_factorised
-from tica_fn.kernels.stars.field_evidence import widen_by_evidence
-from tica_fn.kernels.stars.normal_equations import chebyshev_gram, dot_product
-from tica_fn.kernels.stars.polynomial import chebyshev_polynomials, chebyshev_terms
+from tica_fn.kernels.stars.chebyshev_sums import chebyshev_gram, weighted_sums
+from tica_fn.kernels.stars.field_evidence import solve_with_prior, widen_by_evidence
+from tica_fn.kernels.stars.normal_equations import residuals
+from tica_fn.kernels.stars.polynomial import chebyshev_terms
 from tica_fn.kernels.types import Array
 
 __all__ = ["fit_phase_wave"]
@@ -17,7 +16,6 @@ _CLEAR = 2.0, 20.0
 """Times the number of terms that are told, and more, that a wave takes off the sum of squares."""
 
 
-@kernel
 def fit_phase_wave(
     x: Array, y: Array, places: Array, values: Array, weights: Array, widths: Array, rounds: int
 ) -> tuple[Array, bool]:
@@ -66,62 +64,41 @@ def fit_phase_wave(
     >>> clear, bool(np.sqrt(np.mean((wave - wanted) ** 2)) < 0.0007)
     (True, True)
     """
-    n, top = x.size, widths.size - 1
-    out = np.zeros((2, n))
-    which = np.flatnonzero(weights > 0.0)
-    count = which.size
-    while 3 * (top + 1) * (top + 2) > count:
+    top, used = widths.size - 1, weights > 0.0
+    while 3 * (top + 1) * (top + 2) > np.count_nonzero(used):
         top -= 1
         if top < 0:
-            return out, False
-    half = (top + 1) * (top + 2) // 2
-    size, width, weight = 2 * half, widths[: top + 1].copy(), weights[which]
-    along = chebyshev_polynomials(x[which], 2 * top)
-    across = chebyshev_polynomials(y[which], 2 * top)
-    columns = np.ascontiguousarray(chebyshev_terms(x[which], y[which], top).T)
-    grams, rights = np.empty((2, size, size)), np.empty((2, size, 2))
+            return np.zeros_like(places), False
+    half, size = (top + 1) * (top + 2) // 2, (top + 1) * (top + 2)
+    double = (top + 1) * (2 * top + 1)
+    degrees = np.repeat(np.arange(top + 1), np.arange(1, top + 2))
+    terms, width = chebyshev_terms(x, y, 2 * top), widths[: top + 1].copy()
+    fine = np.isfinite(places)
+    turn = 2.0 * np.pi * np.where(fine, places, 0.0)
+    waves = np.where(fine, np.stack([np.sin(turn), np.cos(turn)]), 0.0)
+    grams, rights = np.empty((2, size, size)), np.empty((2, size, 1))
+    known = np.where(used, weights * values, 0.0)
     for j in range(2):
-        turn = 2.0 * np.pi * places[j][which]
-        sine, cosine, known = np.sin(turn), np.cos(turn), weight * values[j][which]
-        grams[j, :half, :half] = chebyshev_gram(along, across, weight * sine * sine, top)
-        grams[j, half:, half:] = chebyshev_gram(along, across, weight * cosine * cosine, top)
-        mixed = chebyshev_gram(along, across, weight * sine * cosine, top)
-        grams[j, :half, half:], grams[j, half:, :half] = mixed, mixed
-        sine, cosine = known * sine, known * cosine
-        for a in range(half):
-            rights[j, a] = dot_product(columns[a], sine)
-            rights[j, half + a] = dot_product(columns[a], cosine)
-    # Of both axes and both waves, in the order in which the widths are learnt.
-    coefficients, variances = np.zeros((4, half)), np.zeros((4, half))
-    solved, factor = np.empty((2, size)), np.empty((size, size))
+        for p in range(2):
+            first = slice(p * half, (p + 1) * half)
+            rights[j, first, 0] = weighted_sums(terms, known[j] * waves[p, j], half)
+            for q in range(p + 1):
+                second = slice(q * half, (q + 1) * half)
+                shared = weights * waves[p, j] * waves[q, j]
+                gram = chebyshev_gram(weighted_sums(terms, shared, double), top)
+                grams[j, first, second] = grams[j, second, first] = gram
+    # Of both axes, for each the sine's and the cosine's.
+    coefficients, variances = np.zeros((2, 1, size)), np.zeros((2, size))
+    told = 0.0
     for _ in range(rounds):
+        prior = np.tile(width[degrees] ** -2.0, 2)
         for j in range(2):
-            held = grams[j].copy()
-            a = 0
-            for d in range(top + 1):
-                for _ in range(d + 1):
-                    for b in (a, half + a):
-                        held[b, b] += 1e-12 * grams[j, b, b] + 1.0 / (width[d] * width[d])
-                    a += 1
-            determined = factorise(held, factor)
-            solve_factorised(factor, determined, rights[j], solved)
-            inverse = inverse_of_factor(factor, determined)
-            own = np.sum(inverse * inverse, axis=0)
-            for part in range(2):
-                coefficients[2 * j + part] = solved[0, part * half : (part + 1) * half]
-                variances[2 * j + part] = own[part * half : (part + 1) * half]
-        told = widen_by_evidence(width, coefficients, variances)
-    explained = 0.0
-    everywhere = chebyshev_terms(x, y, top)
-    for j in range(2):
-        for k in range(n):
-            if np.isfinite(places[j, k]):
-                s = c = 0.0
-                for a in range(half):
-                    s += coefficients[2 * j, a] * everywhere[k, a]
-                    c += coefficients[2 * j + 1, a] * everywhere[k, a]
-                turn = 2.0 * np.pi * places[j, k]
-                out[j, k] = s * np.sin(turn) + c * np.cos(turn)
-                if weights[k] > 0.0:
-                    explained += weights[k] * out[j, k] * (2.0 * values[j, k] - out[j, k])
+            solve_with_prior(grams[j], rights[j], prior, coefficients[j], variances[j])
+        fields = coefficients.reshape(4, half), variances.reshape(4, half)
+        told = widen_by_evidence(width, *fields)
+    columns = np.ascontiguousarray(terms[:, :half].T)
+    heights = -residuals(columns, coefficients.reshape(4, half), np.zeros((4, x.size)))
+    out = (heights.reshape(2, 2, -1) * waves.swapaxes(0, 1)).sum(axis=1)
+    off = np.where(used, out * (2.0 * np.where(used, values, 0.0) - out), 0.0)
+    explained = float(np.einsum("jk,k->", off, weights))
     return out, explained > _CLEAR[0] * told + _CLEAR[1]

@@ -11,7 +11,7 @@ import numpy as np
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.types import Array
 
-__all__ = ["chebyshev_polynomials", "chebyshev_terms", "polynomial_terms", "polynomial_values"]
+__all__ = ["chebyshev_terms", "polynomial_terms", "polynomial_values"]
 
 
 @kernel
@@ -93,41 +93,6 @@ def chebyshev_terms(x: Array, y: Array, degree: int) -> Array:
                 terms[k, filled + j] = along[d - j] * across[j]
             filled += d + 1
     return terms
-
-
-@kernel
-def chebyshev_polynomials(x: Array, degree: int) -> Array:
-    """Chebyshev polynomials of one variable, ``T_0`` to that of a degree.
-
-    Parameters
-    ----------
-    x : ndarray
-        (n,) float64.
-    degree : int
-        Highest degree.
-
-    Returns
-    -------
-    ndarray
-        (degree + 1, n) float64.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tica_fn.kernels.stars.polynomial import chebyshev_polynomials
-    >>> chebyshev_polynomials(np.array([0.5]), 3)
-    array([[ 1. ],
-           [ 0.5],
-           [-0.5],
-           [-1. ]])
-    """
-    out = np.ones((degree + 1, x.size))
-    if degree > 0:
-        out[1] = x
-    for d in range(2, degree + 1):
-        for k in range(x.size):
-            out[d, k] = 2.0 * x[k] * out[d - 1, k] - out[d - 2, k]
-    return out
 
 
 @kernel

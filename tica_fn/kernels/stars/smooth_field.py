@@ -7,7 +7,7 @@ import numpy as np
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.medians import median_in_place
 from tica_fn.kernels.stars.cholesky import factorise, solve_factorised
-from tica_fn.kernels.stars.normal_equations import normal_equations
+from tica_fn.kernels.stars.normal_equations import normal_equations, subtract_terms
 from tica_fn.kernels.stars.polynomial import polynomial_terms
 from tica_fn.kernels.types import Array
 
@@ -91,7 +91,7 @@ def fit_smooth_field(
         determined = factorise(gram, factor)
         solve_factorised(factor, determined, right, solved)
         for j in range(m):
-            _take_off(columns, solved[j], values[j], residual[j])
+            subtract_terms(columns, solved[j], values[j], residual[j])
         changed = False
         keep = used.copy()
         for j in range(m):
@@ -119,7 +119,7 @@ def fit_smooth_field(
         score = m * part * np.log(count)
         for j in range(m):
             squares = 0.0
-            _take_off(columns, solved[j, :part], values[j], residual[j])
+            subtract_terms(columns, solved[j, :part], values[j], residual[j])
             for k in range(n):
                 if used[k]:
                     squares += weights[k] * residual[j, k] * residual[j, k]
@@ -131,14 +131,3 @@ def fit_smooth_field(
                 for a in range(size):
                     coefficients[j, a] = solved[j, a]
     return coefficients, degree, used
-
-
-@kernel
-def _take_off(columns: Array, coefficients: Array, values: Array, out: Array) -> None:
-    """Fill `out` with values less the field: term by term, so that the places go side by side."""
-    for k in range(values.size):
-        out[k] = values[k]
-    for a in range(coefficients.size):
-        coefficient = coefficients[a]
-        for k in range(values.size):
-            out[k] -= columns[a, k] * coefficient
