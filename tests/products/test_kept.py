@@ -1,5 +1,8 @@
 """What was added to a product stays when the product is made anew, or it is not made anew."""
 
+import gzip
+import io
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -9,6 +12,7 @@ from astropy.io import fits
 from tests import inputs
 from tests.data.made_frames import made_frame
 from tica_fn.cli import main
+from tica_fn.products.kept import kept_of, told_planes
 from tica_fn.wcs import read_image, update_image
 
 CAMERA, CCD, EXPOSURE_S = 4, 3, 1800
@@ -95,6 +99,27 @@ def test_an_hdu_of_somebody_else_stays(calibrate):
         names = [hdu.name for hdu in hdus]
         assert set(names[1:]) == {"PIXEL_QUALITY", "MASK", "WCS_STARS"}
         np.testing.assert_array_equal(hdus["MASK"].data, [[0, 1, 2], [3, 4, 5]])
+
+
+def test_a_gzipped_product_that_holds_nothing_more_is_not_kept_in_memory(calibrate):
+    product = calibrate("--compress", "gzip", "--quality")
+    tracemalloc.start()
+    try:
+        assert kept_of(product) is None
+        assert told_planes(product, {"PIXEL_QUALITY"}) == ()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 16e6  # of 18 MB of pixels
+    with gzip.open(product, "ab") as file, fits.HDUList() as hdus:  # a second member
+        hdus.append(fits.PrimaryHDU())
+        hdus.append(fits.ImageHDU(np.arange(6), name="MINE"))
+        content = io.BytesIO()
+        hdus.writeto(content)
+        file.write(content.getvalue()[2880:])
+    assert str(kept_of(product)) == "HDUs of others (MINE)"
+    (mine,) = kept_of(product).added
+    assert np.frombuffer(mine.data, ">i8", count=6).tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("options", [["--trim"], ["--smear", "robust"], ["--without", "flat"]])

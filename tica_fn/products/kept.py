@@ -8,17 +8,18 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from tica_fn.errors import FrameError
-from tica_fn.fits.atomic import identity_of
-from tica_fn.fits.blocks import RawHDU, read_blocks
+from tica_fn.fits.atomic import Identity, identity_of
+from tica_fn.fits.blocks import RawHDU, read_blocks, read_headers
 from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.hdu_bytes import Bytes, is_gzip_name
+from tica_fn.fits.held_file import HeldFile
 from tica_fn.fits.image_file import open_hdus
 from tica_fn.fits.sizes import is_packed
 from tica_fn.fits.update import extension_name, update_file
@@ -50,20 +51,28 @@ def kept_of(target: Path, made: Sequence[RawHDU] = ()) -> Kept | None:
 
     `made`: HDUs of the input that the product keeps.
     """
+    ours = {extension_name(hdu) for hdu in made}
+
+    def is_added(name: str) -> bool:
+        return name not in {*ours, STARS_NAME} and not _ORDINARY.fullmatch(name)
+
     try:
+        image, names = _there(target, identity_of(target))
+        if STARS_NAME not in names and not any(map(is_added, names[image + 1 :])):
+            return None
         hdus, _ = open_hdus(target)
     except OSError:
         return None
+    added = tuple(hdu for hdu in hdus[image + 1 :] if is_added(extension_name(hdu)))
+    return Kept(solution=written_solution(hdus, image), added=added)
+
+
+@lru_cache(maxsize=16)
+def _there(target: Path, _: Identity | None) -> tuple[int, tuple[str, ...]]:
+    """Find which HDU of a product has the image, and all their names, without holding its data."""
+    hdus = read_headers(target, HeldFile(target))
     image = next((n for n, hdu in enumerate(hdus[:2]) if _has_image(hdu)), 0)
-    names = {extension_name(hdu) for hdu in made}
-    added = tuple(
-        hdu
-        for hdu in hdus[image + 1 :]
-        if (name := extension_name(hdu)) not in {*names, STARS_NAME}
-        and not _ORDINARY.fullmatch(name)
-    )
-    solution = written_solution(hdus, image)
-    return Kept(solution=solution, added=added) if solution is not None or added else None
+    return image, tuple(extension_name(hdu) for hdu in hdus)
 
 
 def _has_image(hdu: RawHDU) -> bool:
@@ -87,10 +96,13 @@ def told_loss(target: Path, kept: Kept | None) -> tuple[str, ...]:
 def told_planes(target: Path, made: Collection[str]) -> tuple[str, ...]:
     """Say which planes of the replaced product the new one lacks; `made` are the new planes."""
     try:
-        there = {extension_name(hdu) for hdu in open_hdus(target)[0]}
+        _, there = _there(target, identity_of(target))
+        planes = ("UNCERTAINTY", "PIXEL_QUALITY")
+        lost = [name for name in planes if name in there and name not in made]
+        if lost:
+            open_hdus(target)  # What is incomplete has nothing to lose.
     except OSError:
         return ()
-    lost = [name for name in ("UNCERTAINTY", "PIXEL_QUALITY") if name in there and name not in made]
     return (f"{target.name}: replaced without its {' and '.join(lost)}",) if lost else ()
 
 
