@@ -93,7 +93,7 @@ def more_kinds(made, models, product):
 
 def _configuration():
     from tica_fn.cli import make_parser
-    from tica_fn.cli.commands.run import _ACTIONS
+    from tica_fn.cli.run_settings import _ACTIONS
     from tica_fn.run.settings import read_settings
 
     make_parser()
