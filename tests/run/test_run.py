@@ -634,6 +634,13 @@ def test_transients_are_told_by_time_and_only_once(plain, tmp_path, capsys):
     assert [product.read_bytes() for product in products] == before
 
 
+def test_too_few_frames_for_transients_are_told(plain, tmp_path, go):
+    files = sorted((plain / "raw").iterdir())[:2]
+    printed = go(plain, tmp_path, "--no-wcs", "--no-report", "--transients", files=files).out
+    assert "2 of camera 4 CCD 3, 1800.0 s, can't be searched: that takes three frames" in printed
+    assert "transients: 0 done" not in printed
+
+
 ALL_DONE = """
 import sys
 from tica_fn.cli import main

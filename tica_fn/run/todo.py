@@ -119,17 +119,30 @@ class Todo:
                 yield run.out / row["product"], ccd
 
     def neighbours(self, run: RunJob) -> Iterator[tuple[Path, tuple[Path, Path]]]:
-        """Products, each with the two nearest in time of the same CCD and exposure time."""
+        """Products, each with the two nearest in time of the same CCD and exposure time.
+
+        Says what has no such neighbours.
+        """
         order = "WHERE kind = 'frame' ORDER BY camera, ccd, exposure_s, tjd, cadence"
         alike: dict[tuple[Any, ...], list[Path]] = {}
         for row in self.record.rows("frames", order):
             key = row["camera"], row["ccd"], row["exposure_s"]
             alike.setdefault(key, []).append(run.out / row["product"])
-        for paths in alike.values():
-            for n, path in enumerate(paths if len(paths) > 2 else ()):
+        others = len(self.record.rows("frames", "WHERE kind != 'frame'"))
+        if others:
+            what = "target pixel files and camera frames (--assemble)"
+            self.say(f"transients: {others} products are not searched: {what} can't be")
+        for (camera, ccd, exposure_s), paths in alike.items():
+            if len(paths) < 3:
+                self.say(
+                    f"transients: {len(paths)} of camera {camera} CCD {ccd}, {exposure_s} s, "
+                    "can't be searched: that takes three frames"
+                )
+                continue
+            for n, path in enumerate(paths):
                 first = min(max(n - 1, 0), len(paths) - 3)
-                others = [one for one in paths[first : first + 3] if one != path]
-                yield path, (others[0], others[1])
+                beside = [one for one in paths[first : first + 3] if one != path]
+                yield path, (beside[0], beside[1])
 
 
 def _same(path: Path, row: Any) -> bool:
