@@ -42,7 +42,9 @@ def factorise(gram: Array, out: Array) -> int:
            [1., 2.]])
     """
     p = count = len(gram)
-    out[:] = 0.0
+    for a in range(p):
+        for b in range(p):
+            out[a, b] = 0.0
     # Row by row of the transpose, so that the processor does neighbouring terms at once.
     for a in range(p):
         row = out[a]
@@ -146,8 +148,9 @@ def solve_factorised(factor: Array, count: int, right: Array, out: Array) -> Non
     >>> solved
     array([[1., 2.]])
     """
-    out[:] = 0.0
     for j in range(right.shape[1]):
+        for a in range(out.shape[1]):
+            out[j, a] = 0.0
         solved = out[j]
         for a in range(count):
             total = right[a, j]

@@ -1,6 +1,11 @@
-"""A smooth field through values of which many are off, as rough as the values themselves say."""
+"""A smooth field through values of which many are off, as rough as the values themselves say.
+
+Plain numpy around small kernels: as one kernel it would take seconds to compile.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -23,7 +28,7 @@ _WIDENINGS = 2
 """Of the widths in a round, between two sums over the places."""
 
 
-@kernel
+@np.errstate(all="ignore")  # As in kernels.
 def fit_field_by_evidence(
     x: Array,
     y: Array,
@@ -96,103 +101,84 @@ def fit_field_by_evidence(
     (2, True, True)
     """
     n, top = x.size, widths.size - 1
-    field, weights = np.zeros((2, n)), np.zeros(n)
+    field = np.zeros((2, n))
     # Places that are left out have a value of 0, and a precision of 0 too.
-    known, own = np.zeros((2, n)), np.zeros(n)
-    count = 0
-    for k in range(n):
-        if np.isfinite(values[0, k]) and np.isfinite(values[1, k]) and np.isfinite(errors[k]):
-            known[0, k], known[1, k], own[k] = values[0, k], values[1, k], 1.0 / errors[k]
-            count += 1
+    seen = np.isfinite(values).all(axis=0) & np.isfinite(errors)
+    count = int(seen.sum())
     if count < 6:
-        return field, np.inf, -1, weights
+        return field, np.inf, -1, np.zeros(n)
+    known, own = np.where(seen, values, 0.0), np.where(seen, 1.0 / errors, 0.0)
     while 3 * (top + 1) * (top + 2) // 2 > count and top > 0:
         top -= 1
     size = (top + 1) * (top + 2) // 2
-    terms, columns = chebyshev_terms(x, y, 2 * top), np.empty((size, n))
-    for a in range(size):
-        for k in range(n):
-            columns[a, k] = terms[k, a]
-    rest, before, lengths = np.empty((2, n)), np.empty(n), np.empty(n)
-    for j in range(2):
-        filled = 0
-        for k in range(n):
-            if own[k] > 0.0:
-                lengths[filled] = known[j, k]
-                filled += 1
-        middle = median_in_place(lengths, count)
-        for k in range(n):
-            rest[j, k] = known[j, k] - middle
-    scatter = _median_scatter(rest, own, lengths)
-    soft, width = np.empty(n), widths.copy()
-    coefficients, variances = np.zeros((2, size)), np.zeros((2, size))
-    noise, inverse = scatter * scatter, np.zeros((size, size))
-    for stage in range(2):
-        first = stage == 0
+    terms = chebyshev_terms(x, y, 2 * top)
+    columns = np.ascontiguousarray(terms[:, :size].T)
+    rest = known - np.array([[median_in_place(one[seen], count)] for one in known])
+    scatter = _median_scatter(rest, own, seen)
+    width, noise, soft, before = widths.copy(), scatter * scatter, np.empty(n), np.empty((2, n))
+    degrees = np.repeat(np.arange(top + 1), np.arange(1, top + 2))
+    for first in (True, False):
         highest = min(low, top) if first else top
         size = (highest + 1) * (highest + 2) // 2
         coefficients, variances = np.zeros((2, size)), np.zeros((2, size))
-        prior = np.empty(size)
+        inverse = np.zeros((size, size))
         for _ in range(rounds if first else last):
             noise = scatter * scatter
-            for k in range(n):
-                precision = own[k] * own[k]
-                far = (rest[0, k] * rest[0, k] + rest[1, k] * rest[1, k]) * precision / noise
-                if first:
-                    soft[k] = precision / np.sqrt(1.0 + far / (_BENT * _BENT))
-                else:
-                    soft[k] = precision * (_FREEDOM + 2.0) / (_FREEDOM + far)
+            _weigh(rest, own, noise, first, soft)
             gram, right = chebyshev_normal_equations(terms, soft, known, highest)
             for _ in range(_WIDENINGS):
-                a = 0
-                for d in range(highest + 1):
-                    for _ in range(d + 1):
-                        prior[a] = noise / (width[d] * width[d])
-                        a += 1
+                prior = (noise / (width * width))[degrees[:size]]
                 inverse = solve_with_prior(gram, right, prior, coefficients, variances[0])
-                for a in range(size):
-                    variances[0, a] *= noise
-                    variances[1, a] = variances[0, a]
+                variances[0] *= noise
+                variances[1] = variances[0]
                 widen_by_evidence(width, coefficients, variances)
-            moved = 0.0
+            before[:] = rest
             for j in range(2):
-                for k in range(n):
-                    before[k] = rest[j, k]
                 subtract_terms(columns, coefficients[j], known[j], rest[j])
-                for k in range(n):
-                    if own[k] > 0.0:
-                        moved += (rest[j, k] - before[k]) ** 2
+            moved, off = _changes(rest, before, own, noise)
             if first:
-                scatter = _median_scatter(rest, own, lengths)
+                scatter = _median_scatter(rest, own, seen)
             else:
-                off = 0.0
-                for k in range(n):
-                    far = (rest[0, k] * rest[0, k] + rest[1, k] * rest[1, k]) * own[k] * own[k]
-                    far /= noise
-                    off += (_FREEDOM + 2.0) / (_FREEDOM + far) * far
-                scatter = max(scatter * np.sqrt(off / (2.0 * count)), 1e-9)
+                scatter = max(scatter * math.sqrt(off / (2.0 * count)), 1e-9)
             if moved < settled * settled * count:
                 break
     for j in range(2):
-        subtract_terms(columns, coefficients[j], field[j], before)
-        for k in range(n):
-            field[j, k] = -before[k]
-    for k in range(n):
-        weights[k] = soft[k] / noise
-    spread = np.sqrt(noise) * _spread(inverse, top)
-    return field, spread, _degree(coefficients, variances[0], top), weights
+        subtract_terms(columns, coefficients[j], np.zeros(n), field[j])
+    spread = math.sqrt(noise) * _spread(inverse, top)
+    return -field, spread, _degree(coefficients, variances[0], top), soft / noise
 
 
 @kernel
-def _median_scatter(rest: Array, own: Array, lengths: Array) -> float:
-    """Scatter in expected errors, by the median length; `lengths` is overwritten."""
-    count = 0
+def _weigh(rest: Array, own: Array, noise: float, first: bool, out: Array) -> None:
+    """Fill `out` with the weights of all places: the farther one is off, the less it counts."""
     for k in range(own.size):
-        if own[k] > 0.0:
-            lengths[count] = np.sqrt(rest[0, k] * rest[0, k] + rest[1, k] * rest[1, k]) * own[k]
-            count += 1
+        precision = own[k] * own[k]
+        far = (rest[0, k] * rest[0, k] + rest[1, k] * rest[1, k]) * precision / noise
+        if first:
+            out[k] = precision / np.sqrt(1.0 + far / (_BENT * _BENT))
+        else:
+            out[k] = precision * (_FREEDOM + 2.0) / (_FREEDOM + far)
+
+
+@kernel
+def _changes(rest: Array, before: Array, own: Array, noise: float) -> tuple[float, float]:
+    """Squares of what a round changed, and of what is off, weighed by Student's distribution."""
+    moved = off = 0.0
+    for j in range(2):
+        for k in range(own.size):
+            if own[k] > 0.0:
+                moved += (rest[j, k] - before[j, k]) ** 2
+    for k in range(own.size):
+        far = (rest[0, k] * rest[0, k] + rest[1, k] * rest[1, k]) * own[k] * own[k] / noise
+        off += (_FREEDOM + 2.0) / (_FREEDOM + far) * far
+    return moved, off
+
+
+def _median_scatter(rest: Array, own: Array, seen: Array) -> float:
+    """Scatter in expected errors, by the median length of those seen."""
+    lengths = (np.sqrt(rest[0] * rest[0] + rest[1] * rest[1]) * own)[seen]
     # The median length of a pair of normal deviates is 1.1774.
-    return max(median_in_place(lengths, count) / 1.1774, 1e-9)
+    return float(max(median_in_place(lengths, lengths.size) / 1.1774, 1e-9))
 
 
 @kernel
@@ -232,8 +218,10 @@ def solve_with_prior(
     (array([[2., 2.]]), array([1.  , 0.25]))
     """
     size = len(gram)
-    held, factor = gram.copy(), np.empty((size, size))
+    held, factor = np.empty((size, size)), np.empty((size, size))
     for a in range(size):
+        for b in range(size):
+            held[a, b] = gram[a, b]
         held[a, a] = gram[a, a] * (1.0 + 1e-12) + prior[a]
         variances[a] = 0.0
     determined = factorise(held, factor)
@@ -317,18 +305,17 @@ def _spread(inverse: Array, top: int) -> float:
     return float(np.sqrt(2.0 * max(total, 0.0)))
 
 
-@kernel
 def _degree(coefficients: Array, variances: Array, top: int) -> int:
     """Highest degree whose coefficients are larger, together, than their errors make them."""
-    found = a = d = 0
-    while a < variances.size and d <= top:
+    found = a = 0
+    squares = (coefficients[0] * coefficients[0] + coefficients[1] * coefficients[1]) / variances
+    for d in range(top + 1):
         total = 0.0
-        for _ in range(d + 1):
-            if variances[a] > 0.0:
-                total += (coefficients[0, a] ** 2 + coefficients[1, a] ** 2) / variances[a]
-            a += 1
+        for k in range(a, min(a + d + 1, variances.size)):
+            if variances[k] > 0.0:
+                total += squares[k]
+        a += d + 1
         # Chi-square of 2 (d + 1) values, and four of its standard deviations.
-        if total > 2.0 * (d + 1) + 4.0 * np.sqrt(4.0 * (d + 1)):
+        if total > 2.0 * (d + 1) + 4.0 * math.sqrt(4.0 * (d + 1)):
             found = d
-        d += 1
     return found

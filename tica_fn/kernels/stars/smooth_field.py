@@ -1,10 +1,14 @@
-"""A robust fit of a smooth field to scattered values, its degree chosen by the data."""
+"""A robust fit of a smooth field to scattered values, its degree chosen by the data.
+
+Plain numpy around small kernels: as one kernel it would take seconds to compile.
+"""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.medians import median_in_place
 from tica_fn.kernels.stars.cholesky import factorise, solve_factorised
 from tica_fn.kernels.stars.normal_equations import normal_equations, subtract_terms
@@ -14,7 +18,7 @@ from tica_fn.kernels.types import Array
 __all__ = ["fit_smooth_field"]
 
 
-@kernel
+@np.errstate(all="ignore")  # As in kernels.
 def fit_smooth_field(
     x: Array, y: Array, values: Array, weights: Array, highest: int, clip: float, rounds: int
 ) -> tuple[Array, int, Array]:
@@ -62,72 +66,53 @@ def fit_smooth_field(
     (1, array([ 3.,  2., -0.]), False)
     """
     m, n = values.shape
-    terms = polynomial_terms(x, y, highest)
-    columns = np.ascontiguousarray(terms.T)
-    full = terms.shape[1]
-    coefficients = np.zeros((m, full))
-    used = weights > 0.0
-    for k in range(n):
-        for j in range(m):
-            if not np.isfinite(values[j, k]):
-                used[k] = False
-    count = np.sum(used)
+    coefficients = np.zeros((m, (highest + 1) * (highest + 2) // 2))
+    used = (weights > 0.0) & np.isfinite(values).all(axis=0)
+    count = int(used.sum())
     if count < 3:
         return coefficients, -1, used
     top = highest
     while 3 * (top + 1) * (top + 2) // 2 > count:
         top -= 1
-    size = (top + 1) * (top + 2) // 2
-    right, factor = np.zeros((size, m)), np.zeros((size, size))
-    solved, residual = np.zeros((m, size)), np.zeros((m, n))
-    determined = size
-    distances, held = np.empty(n), np.empty(n)
+    terms = polynomial_terms(x, y, top)
+    columns = np.ascontiguousarray(terms.T)
+    size = len(columns)
+    factor, solved, residual = np.empty((size, size)), np.empty((m, size)), np.empty((m, n))
     for _ in range(rounds + 1):
-        for k in range(n):
-            held[k] = weights[k] if used[k] else 0.0
-        gram, right = normal_equations(terms[:, :size], held, values)
-        for a in range(size):
-            gram[a, a] *= 1.0 + 1e-12
+        gram, right = normal_equations(terms, np.where(used, weights, 0.0), values)
+        gram[np.diag_indices(size)] *= 1.0 + 1e-12
         determined = factorise(gram, factor)
         solve_factorised(factor, determined, right, solved)
-        for j in range(m):
-            subtract_terms(columns, solved[j], values[j], residual[j])
-        changed = False
         keep = used.copy()
         for j in range(m):
-            taken = 0
-            for k in range(n):
-                if used[k]:
-                    distances[taken] = abs(residual[j, k])
-                    taken += 1
-            scatter = 1.4826 * median_in_place(distances, taken)
-            for k in range(n):
-                if used[k] and abs(residual[j, k]) > clip * scatter and scatter > 0.0:
-                    keep[k] = False
-                    changed = True
-        if not changed or np.sum(keep) < 3 * size:
+            subtract_terms(columns, solved[j], values[j], residual[j])
+            distances = np.abs(residual[j])
+            here = distances[used]
+            scatter = 1.4826 * median_in_place(here, here.size)
+            if scatter > 0.0:
+                keep &= ~(used & (distances > clip * scatter))
+        if (keep == used).all() or keep.sum() < 3 * size:
             break
         used = keep
-    count, total_weight = np.sum(used), np.sum(weights[used])
-    best = np.inf
-    degree = 0
+    count, total_weight = int(used.sum()), _sum_in_order(weights[used])
+    best, degree = np.inf, 0
     for d in range(top + 1):
         part = (d + 1) * (d + 2) // 2
         if part > determined:
             break
         solve_factorised(factor, part, right, solved)
-        score = m * part * np.log(count)
+        score = m * part * math.log(count)
         for j in range(m):
-            squares = 0.0
             subtract_terms(columns, solved[j, :part], values[j], residual[j])
-            for k in range(n):
-                if used[k]:
-                    squares += weights[k] * residual[j, k] * residual[j, k]
-            score += count * np.log(max(squares / total_weight, 1e-16))
+            rest = residual[j, used]
+            squares = _sum_in_order(weights[used] * rest * rest)
+            score += count * math.log(max(squares / total_weight, 1e-16))
         if score < best:
-            best = score
-            degree = d
-            for j in range(m):
-                for a in range(size):
-                    coefficients[j, a] = solved[j, a]
+            best, degree = score, d
+            coefficients[:, :size] = solved
     return coefficients, degree, used
+
+
+def _sum_in_order(values: Array) -> float:
+    """Sum of numbers one after the other, as kernels add; numpy's own sum goes by pairs."""
+    return float(np.add.accumulate(values)[-1])
