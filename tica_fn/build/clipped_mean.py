@@ -41,7 +41,7 @@ from tica_fn.detector import (
     VIRTUAL_COLUMNS,
 )
 from tica_fn.errors import FrameError
-from tica_fn.immutable import Array, Record, frozen_array
+from tica_fn.immutable import Array, Record, freeze, frozen_array
 
 __all__ = ["SAMPLE", "Stack", "stack_clipped"]
 
@@ -112,6 +112,7 @@ def stack_clipped(
         mean = centre.copy()  # Near the values, so the first update rounds on the scale of scatter.
         for item in items:
             values, weight = _checked(item, load, shape)
+            values = freeze(values.view())  # A single kernel is compiled.
             kernels.accumulate_clipped(values, weight, centre, reach, count, total, mean, m2)
         kernels.measure_spread(count, m2, shrink, floor, spread)
         centre = mean

@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 from tica_fn.kernels.big_endian import swapped
-from tica_fn.kernels.compile import chosen_by_type, kernel
+from tica_fn.kernels.compile import chosen_by_type, formula, kernel
 from tica_fn.kernels.types import Image, Table
 
 __all__ = ["MODE_EDGES", "background_mode", "measure_levels"]
@@ -75,7 +75,7 @@ def _level(pixels: Any, row: Any, column: Any) -> Any:  # noqa: ARG001
     return native
 
 
-@kernel
+@formula
 def _hot_share(pixels: Image) -> float:
     """Part of the pixels, of every eighth row, that stand out of their neighbours as no star."""
     hot, seen, width = 0, 0, pixels.shape[1]
@@ -149,7 +149,9 @@ def measure_levels(pixels: Image, full: float) -> tuple[float, float, float]:
     part, hot = filled / max(pixels.size, 1), _hot_share(pixels)
     if 2 * faint > pixels.size:
         return 0.0, part, hot
-    k = int(np.argmax(counts))
+    k = 0
+    for j in range(1, counts.size):
+        k = j if counts[j] > counts[k] else k
     return float(0.5 * (MODE_EDGES[k] + MODE_EDGES[k + 1])), part, hot
 
 

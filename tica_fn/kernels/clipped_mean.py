@@ -17,9 +17,11 @@ Sources: Welford 1962 (Technometrics 4, 419); West 1979 (CACM 22, 532) for weigh
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.types import Image, Vector
 
 __all__ = ["accumulate_clipped", "measure_spread", "median_and_deviation"]
@@ -57,22 +59,22 @@ def median_and_deviation(
     values = np.empty(frames)
     for r in range(rows):
         for c in range(columns):
-            count = 0
+            count: Any = np.int64(0)
             for i in range(frames):
-                value = float(sample[i, r, c])
+                value = np.float64(sample[i, r, c])
                 if not np.isnan(value):
                     count = _insert(values, count, value)
             middle = _middle(values, count)
-            count = 0
+            count = np.int64(0)
             for i in range(frames):
-                value = abs(float(sample[i, r, c]) - middle) * root_weight[i]
+                value = abs(np.float64(sample[i, r, c]) - middle) * root_weight[i]
                 if not np.isnan(value):
                     count = _insert(values, count, value)
             centre[r, c] = middle
             deviation[r, c] = _middle(values, count)
 
 
-@kernel
+@formula
 def _insert(values: Vector, count: int, value: float) -> int:
     """Put a value in its place among the first `count`, which are sorted; the new count."""
     place = count
@@ -83,7 +85,7 @@ def _insert(values: Vector, count: int, value: float) -> int:
     return count + 1
 
 
-@kernel
+@formula
 def _middle(values: Vector, count: int) -> float:
     """Median of the first `count` values, which are sorted."""
     if count == 0:

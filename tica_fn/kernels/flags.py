@@ -80,7 +80,9 @@ def signal_flags(
     per_error = 1 if flat_error.shape[0] > 1 else 0
     smear, scale = columns[0], columns[1]
     # Arrays of its own, which the compiler knows that `out` does not change.
-    full_at, end_at = columns[2].copy(), columns[3].copy()
+    full_at, end_at = np.empty(columns.shape[1]), np.empty(columns.shape[1])
+    for c in range(columns.shape[1]):
+        full_at[c], end_at[c] = columns[2, c], columns[3, c]
     lowest, highest, largest = flat_limits[0], flat_limits[1], flat_limits[2]
     none = np.int32(0)
     saturated, beyond = np.int32(bits[0]), np.int32(bits[1])
@@ -141,7 +143,8 @@ def longest_runs(marked: Image, out: Table) -> None:
     >>> runs
     array([2, 3])
     """
-    out[:] = 0
+    for c in range(out.size):
+        out[c] = 0
     extend_runs(marked, np.zeros(out.size, dtype=np.int64), out)
 
 
@@ -323,9 +326,13 @@ def isolated_pixels(
             above = pixels[max(r - 1, 0), first:last]
             below = pixels[min(r + 1, rows - 1), first:last]
             peaks_of_row(v, noise, above, below, (1.0 - share) * sigmas, likely)
-            if 0 < r < rows - 1 and np.sum(likely[:width]) > width // _CROWDED:
+            crowd = 0
+            for c in range(width):
+                crowd += likely[c]
+            if 0 < r < rows - 1 and crowd > width // _CROWDED:
                 drop_companions(v, above, below, share, sorted_columns, likely)
-            likely[width : width // 8 * 8 + 8] = False
+            for c in range(width, width // 8 * 8 + 8):
+                likely[c] = False
             for word in range(width // 8 + 1):
                 if words[word] == 0:
                     continue

@@ -64,7 +64,10 @@ def median_in_place(values: Array, count: int) -> float:
             low = split
     middle = float(values[target])
     if count % 2 == 0:
-        middle = 0.5 * (middle + np.max(values[:target]))
+        below = float(values[0])
+        for k in range(1, target):
+            below = max(below, float(values[k]))
+        middle = 0.5 * (middle + below)
     return middle
 
 

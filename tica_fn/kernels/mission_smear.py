@@ -66,7 +66,7 @@ def fit_mission_smear(values: Image, variances: Image, out: Vector, out_variance
     """
     rows, columns = values.shape
     v, weight, lever = np.empty(rows), np.empty(rows), np.empty(rows)
-    residual, size = np.empty(rows), np.empty(rows)
+    residual, ordered = np.empty(rows), np.empty(rows)
     for c in range(columns):
         count = 0
         first = total = above = 0.0
@@ -87,8 +87,14 @@ def fit_mission_smear(values: Image, variances: Image, out: Vector, out_variance
         for _ in range(_MOST_TURNS if count > 2 else 0):
             for k in range(count):
                 residual[k] = (v[k] - b) * lever[k]
-                size[k] = abs(residual[k])
-            width = _BISQUARE * np.median(size[:count]) / _MAD_TO_SIGMA
+                size = abs(residual[k])
+                place = k
+                while place > 0 and not ordered[place - 1] <= size:
+                    ordered[place] = ordered[place - 1]
+                    place -= 1
+                ordered[place] = size
+            middle = 0.5 * (ordered[(count - 1) // 2] + ordered[count // 2])
+            width = _BISQUARE * middle / _MAD_TO_SIGMA
             information = above = 0.0
             for k in range(count):
                 w = bisquare(residual[k], width) * weight[k]

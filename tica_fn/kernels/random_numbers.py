@@ -34,7 +34,9 @@ def _mix(z: np.uint64) -> np.uint64:
 def stream(seed: int, purpose: int, row: int) -> NDArray[np.uint64]:
     """Start the stream of random numbers of one row: its state, one number in an array."""
     start = _mix(_mix(_mix(np.uint64(seed)) + np.uint64(purpose)) + (np.uint64(row) << _S32))
-    return np.array([start])
+    state = np.empty(1, dtype=np.uint64)
+    state[0] = start
+    return state
 
 
 @kernel

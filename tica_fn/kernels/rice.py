@@ -56,8 +56,10 @@ def words_at_most(columns: int) -> int:
 @kernel
 def limits_of_row(row: Vector) -> tuple[float, float]:
     """Least and greatest value; infinite where one is no number."""
-    low, high = np.full(_LANES, np.inf, row.dtype), np.full(_LANES, -np.inf, row.dtype)
-    odd = np.zeros(_LANES, dtype=np.int32)
+    low, high = np.empty(_LANES, row.dtype), np.empty(_LANES, row.dtype)
+    odd = np.empty(_LANES, dtype=np.int32)
+    for k in range(_LANES):
+        low[k], high[k], odd[k] = np.inf, -np.inf, 0
     whole = row.size - row.size % _LANES
     for start in range(0, whole, _LANES):
         for k in range(_LANES):

@@ -81,7 +81,9 @@ def add_background(
     """Add an even sky and a glow that falls off exponentially along one direction."""
     height, width = out.shape
     if glow == 0.0:
-        out += level
+        for r in range(height):
+            for c in range(width):
+                out[r, c] += level
         return
     # exp(a + b) = exp(a) exp(b): one exponential a row and one a column.
     across = np.empty(width)

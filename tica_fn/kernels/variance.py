@@ -224,9 +224,12 @@ def pixel_variance(
     per_flat_error = 1 if flat_error.shape[0] > 1 else 0
     per_bias_error = 1 if bias_error.shape[0] > 1 else 0
     per_bias = 1 if bias.shape[0] > 1 else 0
-    exact = per_flat_error + per_bias_error == 0 and not (flat_error.any() or bias_error.any())
+    exact, varies = per_flat_error + per_bias_error == 0, False
+    for c in range(pixels.shape[1]):
+        exact = exact and not (flat_error[0, c] != 0.0 or bias_error[0, c] != 0.0)
+        varies = varies or smear[1, c] != 0.0
     shared = np.zeros(pixels.shape[1])
-    if smear[1].any():
+    if varies:
         for i in range(runs.shape[0]):
             for c in range(runs[i, 0], runs[i, 1]):
                 _, shared[c] = before_linearity(smear[0, c], numbers[i])

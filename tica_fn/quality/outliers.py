@@ -21,7 +21,7 @@ import numpy as np
 
 from tica_fn.detector import COLUMNS, SCIENCE_COLUMNS, SCIENCE_ROWS, SMEAR_ROWS, VIRTUAL_COLUMNS
 from tica_fn.frame import Frame, Place
-from tica_fn.immutable import Array
+from tica_fn.immutable import Array, freeze
 from tica_fn.kernels.medians import ranked_of_rows
 from tica_fn.kernels.outliers import outlying_pixels, spread_marks
 from tica_fn.models import Models
@@ -169,6 +169,8 @@ class Outliers:
 
         `pixels`, `variance`: (rows, columns); `out`: (rows, columns) int32, changed.
         """
+        # Always read-only, so that a single kernel is compiled for all.
+        pixels, variance = freeze(pixels.view()), freeze(variance.view())
         rows = len(pixels)
         limits = np.array(LIMITS)
         every = np.ones(rows, dtype=np.bool_)

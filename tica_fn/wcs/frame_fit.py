@@ -281,7 +281,7 @@ def _residuals(stars: ReferenceStars, fit: PlateFit, valid: Array) -> dict[str, 
     out |= {names[key]: spread(pixels, which) for key, which in groups.items()}
     corners = np.where(good & bright, _CORNER_OF_BLOCK[stars.blocks], NO_CORNER)
     for k in range(len(CORNERS)):
-        part = arcsec[:, corners == k]
+        part = np.ascontiguousarray(arcsec[:, corners == k])
         count = part.shape[1]
         mads = [median_and_scatter(axis, count)[1] for axis in part]
         out[f"RMSX{k}"] = float(np.sqrt(np.mean(np.square(mads)))) if count > 1 else NONE

@@ -71,7 +71,8 @@ class Pointing(Record):
         """
         seen = aberrate(np.atleast_1d(ra), np.atleast_1d(dec), self.velocity_km_s)
         xi, eta = sky_to_plane(*seen, self.ra, self.dec)
-        columns, rows = polynomial_values(self.to_pixel, xi / SCALE_DEG, eta / SCALE_DEG, DEGREE)
+        to_pixel = self.to_pixel.copy()  # Writable, as others are: a single kernel is compiled.
+        columns, rows = polynomial_values(to_pixel, xi / SCALE_DEG, eta / SCALE_DEG, DEGREE)
         return columns, rows
 
     def on_ccd(self, ra: ArrayLike, dec: ArrayLike, margin: float = 0.0) -> Array:
@@ -109,7 +110,7 @@ class Pointing(Record):
             (n,) degrees, ICRS.
         """
         xi, eta = polynomial_values(
-            self.to_plane,
+            self.to_plane.copy(),
             (np.atleast_1d(np.asarray(columns, float)) - REFERENCE_PIXEL[0]) / SCALE_PIXEL,
             (np.atleast_1d(np.asarray(rows, float)) - REFERENCE_PIXEL[1]) / SCALE_PIXEL,
             DEGREE,
@@ -238,7 +239,7 @@ def _fit_transform(sector: int, camera: int, ccd: int) -> Array:
     weights = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
     xi, eta = plane.T @ weights
     places = np.array([pixel(*at) for at in zip(*plane_to_sky(xi, eta, ra0, dec0), strict=True)])
-    x, y = (places - REFERENCE_PIXEL).T / SCALE_PIXEL
+    x, y = np.ascontiguousarray((places - REFERENCE_PIXEL).T) / SCALE_PIXEL
     forward = polynomial_terms(xi / SCALE_DEG, eta / SCALE_DEG, DEGREE)
     backward = polynomial_terms(x, y, DEGREE)
     to_pixel = np.linalg.lstsq(forward, places)[0].T

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.types import Array
 
 __all__ = [
@@ -280,7 +280,7 @@ def windowed_centroid(
     return x, y, -1
 
 
-@kernel
+@formula
 def _fill_gaussian(out: Array, half: int, place: float, scale: float) -> None:
     """Fill `out` with ``exp(scale * (j - half - place)**2)``: each is its neighbour's, outwards."""
     ratio = math.exp(2.0 * scale)

@@ -76,7 +76,10 @@ def stack_boxes(
                 s = (box[i, j] - level) / noise
                 if 0.0 < s < np.inf:
                     out[i, j] += s / (s + half_point)
-    return out / max(used, 1)
+    for i in range(side):
+        for j in range(side):
+            out[i, j] /= max(used, 1)
+    return out
 
 
 @kernel
@@ -111,8 +114,9 @@ def find_peaks(stamps: Array, reach: int) -> tuple[Array, Array, Array]:
     """
     n, side = stamps.shape[0], stamps.shape[1]
     half = side // 2
-    x, y, peak = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    x, y, peak = np.empty(n), np.empty(n), np.empty(n)
     for k in range(n):
+        x[k] = y[k] = peak[k] = np.nan
         best = -np.inf
         row = column = -1
         for i in range(half - reach, half + reach + 1):

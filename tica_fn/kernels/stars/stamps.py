@@ -6,9 +6,11 @@ Places are 0-based indices here.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.medians import median_and_scatter, median_in_place
 from tica_fn.kernels.types import Array
 
@@ -58,9 +60,15 @@ def cut_stamp(
     bottom, left = row - side // 2, column - side // 2
     c0 = max(left, first)
     c1 = max(min(left + side, width), c0)
-    out[:] = np.nan
+    # Setting a slice at once would take longer to compile than all else here.
+    for i in range(side):
+        of_row = out[i]
+        for j in range(side):
+            of_row[j] = np.nan
     for i in range(max(-bottom, 0), min(height - bottom, side)):
-        out[i, c0 - left : c1 - left] = pixels[bottom + i, c0:c1]
+        of_row, seen = out[i, c0 - left : c1 - left], pixels[bottom + i, c0:c1]
+        for j in range(seen.size):
+            of_row[j] = seen[j]
 
 
 @kernel
@@ -138,7 +146,7 @@ def cell_medians(
     values = np.empty(cell * cell)
     for i in range(count):
         for j in range(count):
-            n = 0
+            n: Any = np.int64(0)
             for row in range(first_row + i * cell, first_row + (i + 1) * cell, step):
                 for column in range(first_column + j * cell, first_column + (j + 1) * cell, step):
                     value = float(pixels[row, column])
@@ -288,15 +296,22 @@ def isolation_of(
     return alone_x and alone_y, contrast_x, contrast_y
 
 
-@kernel
+@formula
 def _stands_alone(
     profile: Array, half: int, floor: float, wing_factor: float
 ) -> tuple[bool, float]:
     """`isolation_of` in one profile: the verdict, and the peak over the higher wing."""
-    if not np.isfinite(np.sum(profile)):
+    total = 0.0
+    for value in profile:
+        total += value
+    if not np.isfinite(total):
         return False, 0.0
-    peak = np.max(profile[half - 2 : half + 3])
-    left, right = np.max(profile[:3]), np.max(profile[-3:])
+    peak, last = profile[half - 2], profile.size - 3
+    for k in range(half - 1, half + 3):
+        peak = max(peak, profile[k])
+    left, right = profile[0], profile[last]
+    for k in range(1, 3):
+        left, right = max(left, profile[k]), max(right, profile[last + k])
     low, high = min(left, right), max(left, right)
     alone = peak - low >= floor and high <= peak - wing_factor * (peak - low)
     return alone, peak / high if high > 0.0 else np.inf

@@ -5,6 +5,8 @@ Each star's surroundings are copied once, to a square that stays in the processo
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tica_fn.kernels.compile import kernel
@@ -58,6 +60,12 @@ APERTURES = (10.2, 8.5, 6.5, 4.5)
 QUANTITIES = 14 + 2 * len(APERTURES)
 """Rows of the table that `measure_starlight` makes."""
 _SIDE = 23
+# Numbers whose type is that of all others: the kernels called with them are compiled once.
+_HALF: Any = np.int64(5)
+_WIDTH: Any = np.int64(2)
+_ROUNDS: Any = np.int64(25)
+_OUTER: Any = np.int64(_SIDE // 2)
+_ONE: Any = np.int64(1)
 _EDGE = 1.6
 """Width of an aperture's soft edge, pixels: the pixels' own places do not show in the sum."""
 
@@ -112,33 +120,36 @@ def measure_starlight(
     (array([0.25]), array([-0.5]))
     """
     n = columns.size
-    out = np.full((QUANTITIES, n), np.nan)
+    out = np.empty((QUANTITIES, n))
+    for quantity in range(QUANTITIES):
+        for k in range(n):
+            out[quantity, k] = np.nan
     stamp = np.empty((_SIDE, _SIDE))
     values = np.empty(stamp.size)
     first, last, top = seen
     for k in range(n):
         cut_stamp(pixels, columns[k], rows[k], first, last, top, stamp)
-        peak, plateau, missing = summary_of(stamp, 2)
+        peak, plateau, missing = summary_of(stamp, _WIDTH)
         out[PEAK, k], out[PLATEAU, k], out[MISSING, k] = peak, plateau, missing
-        count = ring_values(stamp, 5, 2, values)
+        count = ring_values(stamp, _HALF, _WIDTH, values)
         out[ISOLATED, k] = out[CONTRAST_X, k] = out[CONTRAST_Y, k] = 0.0
         out[STEPS, k] = -1.0
         if missing > 0 or count < 36:  # half of the ring's pixels
             continue
         level, scatter = median_and_scatter(values, count)
         out[BACKGROUND, k], out[SCATTER, k] = level, scatter
-        alone, contrast_x, contrast_y = isolation_of(stamp, 5, level, 10.0, wing_factor)
+        alone, contrast_x, contrast_y = isolation_of(stamp, _HALF, level, 10.0, wing_factor)
         out[ISOLATED, k] = 1.0 if alone else 0.0
         out[CONTRAST_X, k], out[CONTRAST_Y, k] = contrast_x, contrast_y
-        mean_x, mean_y, flux = mean_centroid(stamp, 2, level, 0.0, 0.0)
+        mean_x, mean_y, flux = mean_centroid(stamp, _WIDTH, level, 0.0, 0.0)
         out[MEAN_X, k], out[MEAN_Y, k], out[FLUX, k] = mean_x, mean_y, flux
         if not flux > 0.0:
             continue
         background = level, slopes[0, k], slopes[1, k]
         start = min(max(mean_x, -2.0), 2.0), min(max(mean_y, -2.0), 2.0)
-        at_x, at_y, steps = windowed_centroid(stamp, 5, background, start, sigma, 25, 1e-4)
+        at_x, at_y, steps = windowed_centroid(stamp, _HALF, background, start, sigma, _ROUNDS, 1e-4)
         out[WINDOW_X, k], out[WINDOW_Y, k], out[STEPS, k] = at_x, at_y, steps
-        count = ring_values(stamp, _SIDE // 2, 1, values)
+        count = ring_values(stamp, _OUTER, _ONE, values)
         level = median_in_place(values, count)
         if steps < 0:
             continue
