@@ -7,6 +7,7 @@ from tests.kernels import star_twins as twins
 from tica_fn.kernels.stars.centroid import mean_centroid, windowed_centroid
 from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
 from tica_fn.kernels.stars.phase_wave import fit_phase_wave
+from tica_fn.kernels.stars.polynomial import chebyshev_basis
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stacked_boxes import find_peaks, stack_boxes
 from tica_fn.kernels.stars.starlight import (
@@ -273,6 +274,12 @@ def test_smooth_field(count, rounds):
         assert not coefficients[:, part:].any()
 
 
+def fit_field(x, y, values, errors, widths, *rounds):
+    """A fit of a field that begins with none."""
+    basis = chebyshev_basis(x, y, len(widths) - 1)
+    return fit_field_by_evidence(*basis, values, errors, np.zeros_like(values), widths, *rounds)
+
+
 @pytest.mark.parametrize("count", [3, 5, 6, 17, 60, 300])
 @pytest.mark.parametrize("rounds", [1, 3, 12])
 def test_field_by_evidence(count, rounds):
@@ -284,13 +291,32 @@ def test_field_by_evidence(count, rounds):
         values[0, rng.random(count) < 0.05] = np.nan
         errors = np.where(rng.random(count) < 0.1, np.inf, rng.uniform(0.5, 2, count) * 0.02)
         widths = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05])
-        given = x, y, values, errors, widths, 3, rounds, 1 + trial, 1e-6
-        field, spread, degree, weights = fit_field_by_evidence(*given)
-        expected = twins.field_by_evidence(*given)
+        given = values, errors, widths, 3, rounds, 1 + trial, 1e-6
+        field, spread, degree, weights = fit_field(x, y, *given)
+        expected = twins.field_by_evidence(x, y, *given)
         np.testing.assert_allclose(field, expected[0], atol=1e-8)
         assert spread == pytest.approx(expected[1], rel=0.02)
         assert degree == expected[2]
         np.testing.assert_allclose(weights, expected[3], rtol=1e-5)
+
+
+def test_a_field_that_begins_near_the_answer_needs_no_rough_rounds():
+    rng = np.random.default_rng(6)
+    x, y = rng.uniform(-1, 1, (2, 400))
+    wanted = np.stack([0.1 * x * y, 0.3 * x - 0.2 * y**3])
+    values = wanted + rng.normal(0, 0.002, wanted.shape)
+    values[:, ::7] += 0.5
+    values[0, 3] = np.nan
+    errors, widths = np.full(400, 0.002), np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05])
+    basis = chebyshev_basis(x, y, 5)
+    given = *basis, values, errors
+    whole = fit_field_by_evidence(*given, np.zeros_like(wanted), widths, 5, 8, 20, 1e-9)
+    start = whole[0] + np.array([[0.3], [-0.1]])  # but for a constant
+    again = fit_field_by_evidence(*given, start, widths, 5, 0, 20, 1e-9)
+    np.testing.assert_allclose(again[0], whole[0], atol=1e-5)
+    np.testing.assert_allclose(again[3], whole[3], rtol=1e-2)
+    blind = fit_field_by_evidence(*given, np.zeros_like(wanted), widths, 5, 0, 1, 1e-9)
+    assert np.abs(blind[0] - whole[0]).max() > 10 * np.abs(again[0] - whole[0]).max()
 
 
 def test_a_steep_corner_stays_and_what_is_off_counts_little():
@@ -300,7 +326,7 @@ def test_a_steep_corner_stays_and_what_is_off_counts_little():
     bad = rng.random(900) < 0.15
     values = wanted + rng.normal(0, 0.001, wanted.shape) + np.where(bad, 0.4, 0.0)
     widths = np.array([np.inf] * 3 + [0.2, 0.1, 0.05, 0.02, 0.01, 0.005])
-    field, spread, degree, weights = fit_field_by_evidence(
+    field, spread, degree, weights = fit_field(
         x, y, values, np.full(900, 0.001), widths, 7, 8, 4, 1e-6
     )
     assert degree == 8
@@ -315,9 +341,7 @@ def test_the_evidence_gives_noise_alone_no_terms():
     x, y = rng.uniform(-1, 1, (2, 900))
     noise = rng.normal(0, 0.01, (2, 900))
     widths = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005])
-    field, _, degree, _ = fit_field_by_evidence(
-        x, y, noise, np.full(900, 0.01), widths, 5, 20, 20, 0.0
-    )
+    field, _, degree, _ = fit_field(x, y, noise, np.full(900, 0.01), widths, 5, 20, 20, 0.0)
     assert degree == 0
     assert np.sqrt(np.mean(field**2)) < 0.002
 
@@ -331,7 +355,7 @@ def test_waves_within_the_pixel(count, height):
     weights = np.where(rng.random(count) < 0.1, 0.0, rng.uniform(0.5, 2.0, count) / 0.003**2)
     values[:, weights == 0.0] = np.nan
     given = x, y, places, values, weights, np.array([0.05, 0.05, 0.03, 0.02, 0.01]), 5
-    wave, clear = fit_phase_wave(*given)
+    wave, clear = fit_phase_wave(*chebyshev_basis(x, y, 5), *given[2:])
     expected = twins.phase_wave(*given)
     np.testing.assert_allclose(wave, expected[0], atol=1e-9)
     assert clear == expected[1] == (height > 0.0)
@@ -341,11 +365,18 @@ def test_no_wave_from_too_few_places_and_none_where_the_place_is_unknown():
     x, weights = np.linspace(-1, 1, 40), np.ones(40)
     places = np.stack([40.3 * x, 17.7 * x])
     places[:, 3], weights[3] = np.nan, 0.0
-    wave, _ = fit_phase_wave(x, x, places, 0.1 * places, weights, np.full(3, 0.05), 3)
+    wave, _ = fit_phase_wave(
+        *chebyshev_basis(x, x, 2), places, 0.1 * places, weights, np.full(3, 0.05), 3
+    )
     assert not wave[:, 3].any()
     assert np.isfinite(wave).all()
     none, clear = fit_phase_wave(
-        x[:5], x[:5], places[:, :5], places[:, :5], weights[:5], np.full(3, 0.05), 3
+        *chebyshev_basis(x[:5], x[:5], 2),
+        places[:, :5],
+        places[:, :5],
+        weights[:5],
+        np.full(3, 0.05),
+        3,
     )
     assert not none.any()
     assert not clear

@@ -228,10 +228,10 @@ def _background_slopes(pixels: Array, x0: Array, y0: Array) -> tuple[Array, Arra
     grid = cell_medians(pixels, SCIENCE_ROWS[0], SCIENCE_COLUMNS[0], cell, count, step)
     grid = np.where(np.isfinite(grid), grid, np.nanmedian(grid) if np.isfinite(grid).any() else 0)
     # Median of three cells on each axis: a bright star fills at most one or two.
-    padded = np.pad(grid, 1, mode="edge")
-    grid = np.median([padded[i : i + count, 1:-1] for i in range(3)], axis=0)
-    padded = np.pad(grid, 1, mode="edge")
-    grid = np.median([padded[1:-1, j : j + count] for j in range(3)], axis=0)
+    for _ in range(2):
+        before, after = np.vstack([grid[:1], grid[:-1]]), np.vstack([grid[1:], grid[-1:]])
+        low, high = np.minimum(before, after), np.maximum(before, after)
+        grid = np.clip(grid, low, high).T
     rise_y, rise_x = np.gradient(grid, cell, edge_order=2)
     # Bilinear between four cells, centred on the pixels sampled in each; a spline would spread the
     # step at the edge of a saturated area far into the rest.

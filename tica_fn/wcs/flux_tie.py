@@ -21,20 +21,22 @@ import numpy as np
 
 from tica_fn.immutable import Array
 from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
-from tica_fn.wcs.pixel_phase import phase_wave
+from tica_fn.kernels.stars.polynomial import chebyshev_basis
+from tica_fn.wcs.pixel_phase import PhaseWave
 
 __all__ = ["tie_to_flux"]
 
 WIDTHS = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01, 0.01])
 """First guess of the sizes in pixels of the Chebyshev terms of each degree."""
 RING_WIDTHS = np.array([0.2, 0.2, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01])
-ROUNDS, LAST = 3, 3
+ROUNDS, LAST, AGAIN = 3, 3, 2
+"""Rounds that find a field roughly, and finely, and those of a fit that begins with a field."""
 SETTLED = 1e-4
 FLOOR = 0.005
 """Error in pixels added in quadrature to that of any star's mean."""
 CLEAR = 2.0
 """A ring's field must be larger than so many times its own variance to be more than noise."""
-WAVE_ROUNDS = 2
+WAVE_ROUNDS = 3
 LARGEST_TIE = 0.05
 
 
@@ -66,13 +68,14 @@ def tie_to_flux(
         be learnt (`tie` is then 0).
     """
     errors = np.where(good, np.hypot(noise, FLOOR), np.nan)
-    tie, spread, degree, wave = _innermost(windowed, means[-1], errors, u, v)
+    basis = chebyshev_basis(u, v, WIDTHS.size - 1)
+    tie, spread, degree, wave = _innermost(windowed, means[-1], errors, *basis)
     if degree < 0:  # Too few stars have the whole aperture.
         return np.zeros_like(windowed), -1
-    risk, inner = spread**2, means[-1]
+    risk, inner, nothing, top = spread**2, means[-1], np.zeros_like(tie), RING_WIDTHS.size - 1
     for mean in means[-2::-1]:
         field, spread, its_degree, _ = fit_field_by_evidence(
-            u, v, mean - inner, errors, RING_WIDTHS, RING_WIDTHS.size - 1, ROUNDS, LAST, SETTLED
+            *basis, mean - inner, errors, nothing, RING_WIDTHS, top, ROUNDS, LAST, SETTLED
         )
         if its_degree < 0:
             break
@@ -84,22 +87,24 @@ def tie_to_flux(
 
 
 def _innermost(
-    windowed: Array, mean: Array, errors: Array, u: Array, v: Array
+    windowed: Array, mean: Array, errors: Array, terms: Array, columns: Array
 ) -> tuple[Array, float, int, Array]:
     """Field and wave of the innermost aperture, the field's uncertainty and its degree.
 
     The place within the pixel is that of the light, which the field and the wave give: the
     windowed centroid's own wave would bend the average.
     """
-    wave = np.zeros_like(windowed)
-    for again in range(WAVE_ROUNDS + 1):
+    waves, wave = PhaseWave(terms, columns), np.zeros_like(windowed)
+    field, rounds, top = wave, (ROUNDS, LAST), WIDTHS.size - 1
+    for _ in range(WAVE_ROUNDS + 1):
+        apart = mean - windowed - wave
         field, spread, degree, weights = fit_field_by_evidence(
-            u, v, mean - windowed - wave, errors, WIDTHS, WIDTHS.size - 1, ROUNDS, LAST, SETTLED
+            terms, columns, apart, errors, field, WIDTHS, top, *rounds, SETTLED
         )
         if degree < 0:
             break
-        light = windowed + field + wave
-        wave, large = phase_wave(u, v, light, mean - windowed - field, weights, again > 0)
+        rounds, light = (0, AGAIN), windowed + field + wave
+        wave, large = waves.fit(light, mean - windowed - field, weights)
         if not large:
             break
     return field, spread, degree, wave

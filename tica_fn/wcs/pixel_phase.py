@@ -15,6 +15,7 @@ import numpy as np
 
 from tica_fn.immutable import Array
 from tica_fn.kernels.stars.phase_wave import fit_phase_wave
+from tica_fn.kernels.stars.polynomial import chebyshev_basis
 from tica_fn.wcs.polynomial_fit import (
     FLOOR_PIXELS,
     HALF,
@@ -26,8 +27,9 @@ from tica_fn.wcs.polynomial_fit import (
     plate_stars,
 )
 
-__all__ = ["fit_plate_and_phase", "phase_wave"]
+__all__ = ["PhaseWave", "fit_plate_and_phase"]
 
+DEGREE = 7
 WIDTHS = np.array([0.05, 0.05, 0.03, 0.03, 0.02, 0.02, 0.01, 0.01])
 """First guess of the sizes in pixels of the Chebyshev terms of each degree."""
 FEW, LEARNT = 4, 4
@@ -40,21 +42,31 @@ FREEDOM = 2.0
 """Of Student's distribution, with which residuals scatter."""
 
 
-def phase_wave(
-    u: Array, v: Array, places: Array, values: Array, weights: Array, known: bool = False
-) -> tuple[Array, bool]:
-    """Fit the wave in some errors of position.
+class PhaseWave:
+    """Wave in some errors of position, fitted anew as the errors become better known.
 
-    Gives the wave, (2, n) pixels, 0 if there is none, and whether it is worth more rounds.  If it
-    is already `known` to be, the first test by few terms is left out.
+    `terms` and `columns` are those of `tica_fn.kernels.stars.phase_wave.fit_phase_wave`.
     """
-    if not known:
-        wave, clear = fit_phase_wave(u, v, places, values, weights, WIDTHS[:FEW], FEW)
-        if not clear:
-            return np.zeros_like(places), False
-        if np.mean(wave[:, weights > 0.0] ** 2) < SMALL**2:
-            return wave, False
-    return fit_phase_wave(u, v, places, values, weights, WIDTHS, LEARNT)[0], True
+
+    def __init__(self, terms: Array, columns: Array) -> None:
+        self.field = terms, columns
+        self.found = False
+
+    def fit(self, places: Array, values: Array, weights: Array) -> tuple[Array, bool]:
+        """Fit the wave; see `fit_phase_wave`.
+
+        Gives the wave, (2, n) pixels, 0 if there is none, and whether it is worth more rounds.
+        Few terms tell so at the first time.
+        """
+        given = *self.field, places, values, weights
+        if not self.found:
+            wave, clear = fit_phase_wave(*given, WIDTHS[:FEW], FEW)
+            if not clear:
+                return np.zeros_like(places), False
+            if np.mean(wave[:, weights > 0.0] ** 2) < SMALL**2:
+                return wave, False
+        self.found = True
+        return fit_phase_wave(*given, WIDTHS, LEARNT)[0], True
 
 
 def fit_plate_and_phase(
@@ -75,7 +87,7 @@ def fit_plate_and_phase(
     fine = np.isfinite(places).all(axis=0)
     u, v = np.where(fine, (places - np.reshape(MIDDLE, (2, 1))) / HALF, 0.0)
     own = np.hypot(np.where(fine, error, 1.0), FLOOR_PIXELS)
-    wave = np.zeros_like(places)
+    wave, waves = np.zeros_like(places), PhaseWave(*chebyshev_basis(u, v, DEGREE))
     for k in range(ROUNDS):
         rest = np.linalg.solve(plate.cd, plate.residual / 3600.0)
         use = plate.used & fine & ~held
@@ -84,13 +96,13 @@ def fit_plate_and_phase(
         scatter = max(median(far[use]) / 1.1774, 1e-6) if use.any() else 1.0
         soft = (FREEDOM + 2.0) / (FREEDOM + (far / scatter) ** 2)
         weights = np.where(use, soft / (own * scatter) ** 2, 0.0)
-        found, large = phase_wave(u, v, places + wave, rest + wave, weights, k > 0)
+        found, large = waves.fit(places + wave, rest + wave, weights)
         if not large:
             break
         found[:, held] = 0.0
         moved = np.sqrt(np.mean((found - wave)[:, use] ** 2))
-        wave = found
-        plate = fit_stars(stars, places + wave, plate)
-        if moved < SETTLED:
+        wave, done = found, bool(moved < SETTLED) or k == ROUNDS - 1
+        plate = fit_stars(stars, places + wave, plate, judge=done)
+        if done:
             break
     return finish_plate(plate, max(degree, 6)), places + wave

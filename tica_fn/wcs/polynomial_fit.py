@@ -23,9 +23,9 @@ from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
 from tica_fn.kernels.medians import median_in_place
 from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
 from tica_fn.kernels.stars.normal_equations import clip_groups, residuals, solve_normal
-from tica_fn.kernels.stars.polynomial import chebyshev_terms
+from tica_fn.kernels.stars.polynomial import chebyshev_basis
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, SCALE, Solution, make_solution
-from tica_fn.wcs.sphere import angles_of_vectors, plane_to_sky, sky_to_plane, unit_vectors
+from tica_fn.wcs.sphere import angles_of_vectors, plane_to_sky, unit_vectors, vectors_to_plane
 from tica_fn.wcs.star_blocks import BLOCKS, block_of
 
 __all__ = ["DEGREE", "HIGHEST_DEGREE", "PlateFit", "check_degree", "fit_plate"]
@@ -123,11 +123,13 @@ def fit_plate(
 
 @attrs.frozen(eq=False)
 class PlateStars:
-    """What is known of the stars of a fit besides their measured places."""
+    """What is known of the stars of a fit besides their measured places.
 
-    ra: Array
-    dec: Array
-    tmag: Array
+    `vectors` (n, 3) are their directions, and `brightest` (n,) their indices by magnitude.
+    """
+
+    vectors: Array
+    brightest: Array
     weights: Array
     fine: Array
     held: Array
@@ -138,12 +140,16 @@ class PlateStars:
 
 @attrs.frozen(eq=False)
 class Plate:
-    """Fitted polynomials of the tangent plane, the stars used, and residuals in arcsec."""
+    """Fitted polynomials of the tangent plane, the stars used, and residuals in arcsec.
+
+    `prior` is that of the fit.
+    """
 
     crval: tuple[float, float]
     powers: Array
     used: Array
     residual: Array
+    prior: Array
     degree: int
 
     @property
@@ -175,34 +181,36 @@ def plate_stars(
     while degree > 1 and np.count_nonzero(fine) < (degree + 1) * (degree + 2):
         degree -= 1
     weights = np.where(fine, 1.0 / (error**2 + FLOOR_PIXELS**2), 0.0) / DEG_PER_PIXEL**2
-    return PlateStars(ra, dec, tmag, weights, fine, held, blocks, degree, clip)
+    brightest = np.argsort(tmag, kind="stable")
+    return PlateStars(unit_vectors(ra, dec), brightest, weights, fine, held, blocks, degree, clip)
 
 
-def fit_stars(stars: PlateStars, places: Array, start: Plate | None = None) -> Plate:
+def fit_stars(
+    stars: PlateStars, places: Array, start: Plate | None = None, judge: bool = True
+) -> Plate:
     """Fit the polynomials to stars at measured places, (2, n) pixels.
 
-    The fit of slightly different places, to `start` from, gives the tangent point.
+    The fit of slightly different places, to `start` from, gives the tangent point; and the stars to
+    use, unless they are to be judged again.
     """
     degree, fine = stars.degree, stars.fine
     x = np.where(fine, (places[0] - MIDDLE[0]) / HALF, 0.0)
     y = np.where(fine, (places[1] - MIDDLE[1]) / HALF, 0.0)
-    terms = chebyshev_terms(x, y, 2 * degree)
-    columns = np.ascontiguousarray(terms[:, : (degree + 1) * (degree + 2) // 2].T)
+    terms, columns = chebyshev_basis(x, y, degree)
     used, prior = fine, np.zeros(len(columns))
     if start is None:
-        towards = unit_vectors(stars.ra[fine], stars.dec[fine])
-        centre = angles_of_vectors(towards.mean(axis=0))
+        centre = angles_of_vectors(stars.vectors[fine].mean(axis=0))
         crval = (float(centre[0]), float(centre[1]))
         crval, _, _ = _touch(terms, stars.weights, stars, crval, 1, _prior(1), 2)
     else:
-        crval = start.crval
-    if stars.clip:  # Otherwise the points are a map to be followed.
-        aim = np.stack(sky_to_plane(stars.ra, stars.dec, *crval))
+        crval, used, prior = start.crval, start.used, start.prior
+    if stars.clip and judge:  # Otherwise the points are a map to be followed.
+        aim = vectors_to_plane(stars.vectors, *crval)
         used, prior = _judge(terms, columns, aim, stars)
     weights = np.where(used, stars.weights, 0.0)
     crval, plane, aim = _touch(terms, weights, stars, crval, degree, prior, 4)
     residual = np.where(fine, residuals(columns, plane, aim) * 3600.0, np.nan)
-    return Plate(crval, plane @ _powers(degree), used, residual, degree)
+    return Plate(crval, plane @ _powers(degree), used, residual, prior, degree)
 
 
 def finish_plate(plate: Plate, order: int) -> PlateFit:
@@ -276,7 +284,7 @@ def _touch(
     """
     to_powers = _powers(degree)
     for k in range(rounds):
-        aim = np.stack(sky_to_plane(stars.ra, stars.dec, *crval))
+        aim = vectors_to_plane(stars.vectors, *crval)
         plane = _solve(terms, weights, aim, prior, degree)
         xi, eta = plane @ to_powers[:, 0]
         if np.hypot(xi, eta) < SETTLED_DEG or k == rounds - 1:
@@ -320,11 +328,11 @@ def _powers(degree: int) -> Array:
 def _clip(arcsec: Array, stars: PlateStars) -> Array:
     """Stars within 25 arcsec, and within 5 robust sigma of stars of similar magnitude."""
     keep: Array = stars.fine & ((np.hypot(*arcsec) < CLIP_ARCSEC) | stars.held)
-    free = np.flatnonzero(keep & ~stars.held)
+    may_go = keep & ~stars.held
+    free, order = np.flatnonzero(may_go), stars.brightest[may_go[stars.brightest]]
     if free.size < 20:
         return keep
     groups = max(1, min(MAGNITUDE_BINS, free.size // 15))
-    order = free[np.argsort(stars.tmag[free], kind="stable")]
     keep[clip_groups(arcsec, order, groups, CLIP_SIGMA)] = False
     _restore_blocks(keep, arcsec, free, stars.blocks)
     return keep

@@ -18,6 +18,7 @@ __all__ = [
     "separation",
     "sky_to_plane",
     "unit_vectors",
+    "vectors_to_plane",
 ]
 
 LIGHT_KM_S = 299792.458
@@ -58,6 +59,16 @@ def sky_to_plane(ra: ArrayLike, dec: ArrayLike, ra0: float, dec0: float) -> tupl
     xi = cos_d * np.sin(a) / towards
     eta = (np.sin(d) * np.cos(d0) - cos_d * np.sin(d0) * np.cos(a)) / towards
     return np.rad2deg(xi), np.rad2deg(eta)
+
+
+def vectors_to_plane(vectors: Array, ra0: float, dec0: float) -> Array:
+    """`sky_to_plane` of unit vectors: `vectors` (n, 3) float64; returns (2, n) degrees."""
+    a, d0 = np.deg2rad(ra0), np.deg2rad(dec0)
+    x, y, z = vectors.T
+    east, across = np.cos(a) * y - np.sin(a) * x, np.cos(a) * x + np.sin(a) * y
+    towards = np.sin(d0) * z + np.cos(d0) * across
+    towards = np.where(towards > 0.0, towards, np.nan)
+    return np.rad2deg(np.stack([east, np.cos(d0) * z - np.sin(d0) * across]) / towards)
 
 
 def plane_to_sky(xi: ArrayLike, eta: ArrayLike, ra0: float, dec0: float) -> tuple[Array, Array]:

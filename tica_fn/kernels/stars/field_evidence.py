@@ -14,7 +14,6 @@ from tica_fn.kernels.medians import median_in_place
 from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
 from tica_fn.kernels.stars.cholesky import factorise, inverse_of_factor, solve_factorised
 from tica_fn.kernels.stars.normal_equations import subtract_terms
-from tica_fn.kernels.stars.polynomial import chebyshev_terms
 from tica_fn.kernels.types import Array
 
 __all__ = ["fit_field_by_evidence", "solve_with_prior", "widen_by_evidence"]
@@ -30,10 +29,11 @@ _WIDENINGS = 2
 
 @np.errstate(all="ignore")  # As in kernels.
 def fit_field_by_evidence(
-    x: Array,
-    y: Array,
+    terms: Array,
+    columns: Array,
     values: Array,
     errors: Array,
+    start: Array,
     widths: Array,
     low: int,
     rounds: int,
@@ -55,13 +55,19 @@ def fit_field_by_evidence(
 
     Parameters
     ----------
-    x, y : ndarray
-        (n,) float64: places, -1 to 1.
+    terms : ndarray
+        (n, q) float64: Chebyshev terms of the places, of twice the highest degree or more; see
+        `tica_fn.kernels.stars.polynomial.chebyshev_terms`.
+    columns : ndarray
+        (p, n) float64: those of the highest degree or more, each at all places.
     values : ndarray
         (2, n) float64: what to fit; places where one is not finite are left out.
     errors : ndarray
         (n,) float64: expected standard error of each place's values on one axis; a place whose
         error is not finite is left out.
+    start : ndarray
+        (2, n) float64: first guess of the field, but for a constant, by which the first round
+        weighs the places.
     widths : ndarray
         (degree + 1,) float64: first guess of the size of the coefficients of each degree; infinite
         for those that are free.  Its length says the highest degree; lower where there are fewer
@@ -69,7 +75,8 @@ def fit_field_by_evidence(
     low : int
         Highest degree of the first rounds.
     rounds, last : int
-        Most rounds of that degree, and of the highest.
+        Most rounds of that degree, and of the highest.  With a good first guess the former may be
+        0.
     settled : float
         Rms change of the field in a round from which on it is done.
 
@@ -89,18 +96,21 @@ def fit_field_by_evidence(
     --------
     >>> import numpy as np
     >>> from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
+    >>> from tica_fn.kernels.stars.polynomial import chebyshev_terms
     >>> rng = np.random.default_rng(1)
     >>> x, y = rng.uniform(-1, 1, (2, 200))
+    >>> terms = chebyshev_terms(x, y, 8)
+    >>> columns = np.ascontiguousarray(terms[:, :15].T)
     >>> wanted = np.stack([0.1 * x * y, 0.2 + 0.1 * x])
     >>> values = wanted + rng.normal(0, 0.001, wanted.shape)
     >>> values[:, ::10] += 0.5
     >>> widths = np.array([np.inf, np.inf, np.inf, 0.1, 0.1])
     >>> field, spread, degree, _ = fit_field_by_evidence(
-    ...     x, y, values, np.full(200, 0.001), widths, 2, 8, 8, 1e-6)
+    ...     terms, columns, values, np.full(200, 0.001), 0.0 * values, widths, 2, 8, 8, 1e-6)
     >>> degree, bool(np.abs(field - wanted).max() < 0.001), spread < 0.001
     (2, True, True)
     """
-    n, top = x.size, widths.size - 1
+    n, top = errors.size, widths.size - 1
     field = np.zeros((2, n))
     # Places that are left out have a value of 0, and a precision of 0 too.
     seen = np.isfinite(values).all(axis=0) & np.isfinite(errors)
@@ -111,9 +121,9 @@ def fit_field_by_evidence(
     while 3 * (top + 1) * (top + 2) // 2 > count and top > 0:
         top -= 1
     size = (top + 1) * (top + 2) // 2
-    terms = chebyshev_terms(x, y, 2 * top)
-    columns = np.ascontiguousarray(terms[:, :size].T)
-    rest = known - np.array([[median_in_place(one[seen], count)] for one in known])
+    columns = columns[:size]
+    rest = known - np.where(seen, start, 0.0)
+    rest -= np.array([[median_in_place(one[seen], count)] for one in rest])
     scatter = _median_scatter(rest, own, seen)
     width, noise, soft, before = widths.copy(), scatter * scatter, np.empty(n), np.empty((2, n))
     degrees = np.repeat(np.arange(top + 1), np.arange(1, top + 2))

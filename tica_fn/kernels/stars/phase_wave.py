@@ -7,7 +7,6 @@ import numpy as np
 from tica_fn.kernels.stars.chebyshev_sums import chebyshev_gram, weighted_sums
 from tica_fn.kernels.stars.field_evidence import solve_with_prior, widen_by_evidence
 from tica_fn.kernels.stars.normal_equations import residuals
-from tica_fn.kernels.stars.polynomial import chebyshev_terms
 from tica_fn.kernels.types import Array
 
 __all__ = ["fit_phase_wave"]
@@ -17,7 +16,13 @@ _CLEAR = 2.0, 20.0
 
 
 def fit_phase_wave(
-    x: Array, y: Array, places: Array, values: Array, weights: Array, widths: Array, rounds: int
+    terms: Array,
+    columns: Array,
+    places: Array,
+    values: Array,
+    weights: Array,
+    widths: Array,
+    rounds: int,
 ) -> tuple[Array, bool]:
     """Fit waves of the place within the pixel, whose height is a smooth function of the field.
 
@@ -29,8 +34,11 @@ def fit_phase_wave(
 
     Parameters
     ----------
-    x, y : ndarray
-        (n,) float64: where in the field, -1 to 1.
+    terms : ndarray
+        (n, q) float64: Chebyshev terms of the place in the field, of twice the highest degree or
+        more; see `tica_fn.kernels.stars.polynomial.chebyshev_terms`.
+    columns : ndarray
+        (p, n) float64: those of the highest degree or more, each at all places.
     places : ndarray
         (2, n) float64: places along columns and rows, pixels; whole pixels do not count.
     values : ndarray
@@ -54,13 +62,15 @@ def fit_phase_wave(
     --------
     >>> import numpy as np
     >>> from tica_fn.kernels.stars.phase_wave import fit_phase_wave
+    >>> from tica_fn.kernels.stars.polynomial import chebyshev_terms
     >>> rng = np.random.default_rng(1)
     >>> x, y = rng.uniform(-1, 1, (2, 300))
-    >>> places = rng.uniform(0, 9, (2, 300))
+    >>> terms, places = chebyshev_terms(x, y, 6), rng.uniform(0, 9, (2, 300))
+    >>> columns = np.ascontiguousarray(terms[:, :10].T)
     >>> wanted = 0.02 * x * np.sin(2 * np.pi * places)
     >>> values = wanted + rng.normal(0, 0.002, wanted.shape)
     >>> weights, widths = np.full(300, 0.002**-2), np.full(4, 0.02)
-    >>> wave, clear = fit_phase_wave(x, y, places, values, weights, widths, 6)
+    >>> wave, clear = fit_phase_wave(terms, columns, places, values, weights, widths, 6)
     >>> clear, bool(np.sqrt(np.mean((wave - wanted) ** 2)) < 0.0007)
     (True, True)
     """
@@ -71,8 +81,8 @@ def fit_phase_wave(
             return np.zeros_like(places), False
     half, size = (top + 1) * (top + 2) // 2, (top + 1) * (top + 2)
     double = (top + 1) * (2 * top + 1)
+    width = widths[: top + 1].copy()
     degrees = np.repeat(np.arange(top + 1), np.arange(1, top + 2))
-    terms, width = chebyshev_terms(x, y, 2 * top), widths[: top + 1].copy()
     fine = np.isfinite(places)
     turn = 2.0 * np.pi * np.where(fine, places, 0.0)
     waves = np.where(fine, np.stack([np.sin(turn), np.cos(turn)]), 0.0)
@@ -96,8 +106,7 @@ def fit_phase_wave(
             solve_with_prior(grams[j], rights[j], prior, coefficients[j], variances[j])
         fields = coefficients.reshape(4, half), variances.reshape(4, half)
         told = widen_by_evidence(width, *fields)
-    columns = np.ascontiguousarray(terms[:, :half].T)
-    heights = -residuals(columns, coefficients.reshape(4, half), np.zeros((4, x.size)))
+    heights = -residuals(columns, coefficients.reshape(4, half), np.zeros((4, weights.size)))
     out = (heights.reshape(2, 2, -1) * waves.swapaxes(0, 1)).sum(axis=1)
     off = np.where(used, out * (2.0 * np.where(used, values, 0.0) - out), 0.0)
     explained = float(np.einsum("jk,k->", off, weights))

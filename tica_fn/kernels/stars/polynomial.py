@@ -11,7 +11,7 @@ import numpy as np
 from tica_fn.kernels.compile import kernel
 from tica_fn.kernels.types import Array
 
-__all__ = ["chebyshev_terms", "polynomial_terms", "polynomial_values"]
+__all__ = ["chebyshev_basis", "chebyshev_terms", "polynomial_terms", "polynomial_values"]
 
 
 @kernel
@@ -93,6 +93,35 @@ def chebyshev_terms(x: Array, y: Array, degree: int) -> Array:
                 terms[k, filled + j] = along[d - j] * across[j]
             filled += d + 1
     return terms
+
+
+def chebyshev_basis(x: Array, y: Array, degree: int) -> tuple[Array, Array]:
+    """What fits of Chebyshev terms need of the places.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        (n,) float64.
+    degree : int
+        Highest total degree of the fits.
+
+    Returns
+    -------
+    terms : ndarray
+        (n, (2 * degree + 1) * (degree + 1)) float64: the terms of twice the degree.
+    columns : ndarray
+        ((degree + 1) * (degree + 2) / 2, n) float64: those of the degree, each at all places.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.polynomial import chebyshev_basis
+    >>> terms, columns = chebyshev_basis(np.array([0.5]), np.array([-1.0]), 1)
+    >>> terms, columns.T
+    (array([[ 1. ,  0.5, -1. , -0.5, -0.5,  1. ]]), array([[ 1. ,  0.5, -1. ]]))
+    """
+    terms = chebyshev_terms(x, y, 2 * degree)
+    return terms, np.ascontiguousarray(terms[:, : (degree + 1) * (degree + 2) // 2].T)
 
 
 @kernel
