@@ -18,8 +18,11 @@ from tica_fn.kernels.types import Array, Image, Vector
 
 __all__ = ["outlying_pixels", "spread_marks"]
 
-_FAINT = 25.0
+_SIGMAS = 5.0
+_FAINT = _SIGMAS * _SIGMAS
 """Squared standard deviations over the sky from which on a pixel may go on a track."""
+_ODD = 1e30
+"""Sky that may leave the range of single precision."""
 _DARK_SIGMAS = 8.0
 _DARK_SHARE = 0.6
 """Part of the light of its darker neighbours that a dead pixel has less of: between four equal
@@ -32,25 +35,53 @@ def lesser_or_first(a: float, b: float) -> float:
     return b if b < a else a
 
 
+@formula
+def stands_out(
+    here: float, beside: tuple[float, float, float, float], noise: float, sky: float, share: float
+) -> bool:
+    """Tell whether a pixel may be an outlier; `beside`: those above, below, left and right."""
+    up, down, left, right = beside
+    e = here - sky
+    least = share * e + 2.0 * sky
+    bright = (e > 0.0) & (e * e > _FAINT * noise)
+    sharp = (least > up + down) | (least > left + right)
+    low = second_lowest(up, down, left, right)
+    gap = low - here
+    hole = (here < _DARK_SHARE * low) & (gap * gap > 16.0 * noise)
+    return bool((bright & sharp) | hole)
+
+
+@formula
+def second_lowest(up: float, down: float, left: float, right: float) -> float:
+    """The second lowest of four numbers, so that two dead pixels don't hide each other."""
+    low = greater(lesser_or_first(up, down), lesser_or_first(left, right))
+    return lesser_or_first(low, lesser_or_first(greater(up, down), greater(left, right)))
+
+
 @kernel
 def may_stand_out(
-    row: Vector, up: Vector, down: Vector, noise: Vector, sky: float, share: float, out: Array
+    row: Array, up: Array, down: Array, noise: Array, sky: Array, share: np.float32, out: Array
 ) -> None:
-    """Tell which pixels may be outliers: a first look, without branches.
+    """Find all pixels that stand out, and some that almost do: a first look in single precision.
 
-    `row` has one pixel more at either end than the others; `out` is bool.
+    `row` has one pixel more at either end than the others; `sky` and `share` are float32, `out`
+    bool.  What is compared is made larger by more than the errors of rounding, and is divided
+    rather than multiplied, so that it does not overflow.
     """
+    slack, tiny = np.float32(2.0**-20), np.float32(1e-37)
+    per_sigma = np.float32((1.0 + 2.0**-18) / _SIGMAS)
+    dark, quarter = np.float32(_DARK_SHARE), np.float32(0.25)
     for c in range(out.size):
-        left, here, right = row[c], row[c + 1], row[c + 2]
-        e = here - sky
-        beside = share * e + 2.0 * sky
-        bright = (e > 0.0) & (e * e > _FAINT * noise[c])
-        sharp = (beside > up[c] + down[c]) | (beside > left + right)
-        # The second lowest of four, so that two dead ones don't hide each other.
-        low = greater(lesser_or_first(up[c], down[c]), lesser_or_first(left, right))
-        low = lesser_or_first(low, lesser_or_first(greater(up[c], down[c]), greater(left, right)))
-        gap = low - here
-        hole = (here < _DARK_SHARE * low) & (gap * gap > 16.0 * noise[c])
+        left, here, right, b = row[c], row[c + 1], row[c + 2], sky[c]
+        error = slack * (abs(here) + abs(b)) + tiny
+        e = (here - b) + error
+        least = share * e + (b + b) + error
+        sigmas = e * per_sigma
+        bright = (e > 0.0) & (sigmas * sigmas >= noise[c])
+        sharp = (least > up[c] + down[c]) | (least > left + right)
+        low = second_lowest(up[c], down[c], left, right)
+        gap = (low - here) * quarter
+        hole = (here < dark * low + slack * abs(low)) & (gap * gap >= noise[c])
         out[c] = (bright & sharp) | hole
 
 
@@ -121,17 +152,23 @@ def outlying_pixels(
     # Looked through eight at a time.
     words = np.empty(pixels.shape[1] // 8 + 1, dtype=np.uint64)
     likely = words.view(np.bool_)
+    level = np.empty(pixels.shape[1], dtype=np.float32)
     for r in range(1, pixels.shape[0] - 1):
         if not tested[r]:
             continue
         v, up, down, noise, o = pixels[r], pixels[r - 1], pixels[r + 1], variance[r], out[r]
         words[first // 8 : last // 8 + 1] = 0
-        for start in range(first, last, width):
-            a, z = max(start, first + 1), min(start + width, last - 1)
-            if a < z:
-                b = sky[r, (start - first) // width]
-                row = v[a - 1 : z + 1]
-                may_stand_out(row, up[a:z], down[a:z], noise[a:z], b, share, likely[a:z])
+        odd = False
+        for k in range(-(-(last - first) // width)):
+            start = first + k * width
+            level[start : min(start + width, last)] = sky[r, k]
+            odd |= abs(sky[r, k]) > _ODD
+        a, z = first + 1, max(last - 1, first + 1)
+        if odd:
+            likely[a:z] = True
+        else:
+            row, near = v[first:last], (up[a:z], down[a:z])
+            may_stand_out(row, *near, noise[a:z], level[a:z], np.float32(share), likely[a:z])
         for word in range(first // 8, last // 8 + 1):
             if words[word] == 0:
                 continue
@@ -139,6 +176,9 @@ def outlying_pixels(
                 if not likely[c]:
                     continue
                 b = sky[r, (c - first) // width]
+                beside = up[c], down[c], v[c - 1], v[c + 1]
+                if not stands_out(v[c], beside, noise[c], b, share):
+                    continue
                 e, own = v[c] - b, float(noise[c])
                 column = share * e + 2.0 * b - up[c] - down[c]
                 row = share * e + 2.0 * b - v[c - 1] - v[c + 1]

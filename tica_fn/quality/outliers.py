@@ -14,8 +14,6 @@ frame, `Outliers.settle` classifies them:
 
 from __future__ import annotations
 
-import itertools
-
 import attrs
 import numpy as np
 
@@ -110,26 +108,29 @@ def _beside_nothing(quality: Array, places: Array) -> Array:
     return out
 
 
-def _runs(place: Place) -> tuple[tuple[int, int], ...]:
-    """Ranges of contiguous columns: all science columns, or one amplifier's virtual ones."""
-    edges = [*range(0, SCIENCE_COLUMNS[0] + 1, VIRTUAL_COLUMNS)]
-    edges += [*range(SCIENCE_COLUMNS[1], COLUMNS + 1, VIRTUAL_COLUMNS)]
-    inside = np.clip(np.array(edges) - place.column, 0, place.shape[1]).tolist()
-    return tuple((a, b) for a, b in itertools.pairwise(inside) if b - a > 2)
+def _runs(place: Place) -> tuple[tuple[int, ...], ...]:
+    """Edges of ranges of columns: those between virtual columns of amplifiers, and the science."""
+    sides = (0, SCIENCE_COLUMNS[0]), SCIENCE_COLUMNS, (SCIENCE_COLUMNS[1], COLUMNS)
+    runs = []
+    for first, last in sides:
+        step = last - first if (first, last) == SCIENCE_COLUMNS else VIRTUAL_COLUMNS
+        edges = np.clip(np.arange(first, last + 1, step) - place.column, 0, place.shape[1])
+        runs.append(tuple(np.unique(edges).tolist()))
+    return tuple(run for run in runs if run[-1] - run[0] > 2)
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Outliers:
     """Plan for finding outliers in a piece.
 
-    `runs`: half-open ranges of contiguous columns: one amplifier's virtual columns, or all science
-    columns; `lit`: (columns,) bool, science columns; `tested`: (rows,) bool, rows with neighbours
-    of the same kind; `trimmed`: whether cosmic rays were mitigated on board; `share`: fraction of
-    a CCD; `known`: (rows, columns) int32 flags of the map, or None; `bands`: sky of the science
-    columns in bands of rows.
+    `runs`: edges of ranges of contiguous columns: the virtual columns on either side, with those
+    between amplifiers, and all science columns; `lit`: (columns,) bool, science columns;
+    `tested`: (rows,) bool, rows with neighbours of the same kind; `trimmed`: whether cosmic rays
+    were mitigated on board; `share`: fraction of a CCD; `known`: (rows, columns) int32 flags of
+    the map, or None; `bands`: sky of the science columns in bands of rows.
     """
 
-    runs: tuple[tuple[int, int], ...]
+    runs: tuple[tuple[int, ...], ...]
     lit: Array
     tested: Array
     trimmed: bool
@@ -174,13 +175,15 @@ class Outliers:
         rows = len(pixels)
         limits = np.array(LIMITS)
         every = np.ones(rows, dtype=np.bool_)
-        for start, end in self.runs:
+        for start, *between, end in self.runs:
             sky = np.zeros((rows, -(-(end - start) // SKY_BLOCK)))
             if self.lit[start]:  # Where there is light; nothing is left elsewhere.
                 self._fill_sky(pixels, variance, first, (start, end), sky)
             tested = self.tested[first : first + rows] if self.lit[start] else every
             columns = np.array([start, end])
             outlying_pixels(pixels, variance, sky, SKY_BLOCK, columns, tested, limits, _FOUND, out)
+            for edge in between:  # Columns beside it have no neighbours there.
+                out[:, edge - 1 : edge + 1] &= _LONE - 1
 
     def _fill_sky(
         self, pixels: Array, variance: Array, first: int, run: tuple[int, int], sky: Array
