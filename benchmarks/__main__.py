@@ -6,7 +6,7 @@ import datetime
 import platform
 from pathlib import Path
 
-from benchmarks import commands, kernels, products, simulate, stages, wcs
+from benchmarks import commands, compiling, kernels, products, simulate, stages, wcs
 
 TABLE = Path(__file__).parents[1] / "docs" / "tables" / "performance.md"
 
@@ -14,7 +14,7 @@ TABLE = Path(__file__).parents[1] / "docs" / "tables" / "performance.md"
 def main() -> None:
     """Run the benchmarks."""
     rows = []
-    for part in (kernels, simulate, commands, products, wcs):
+    for part in (kernels, simulate, commands, products, wcs, compiling):
         for what, value in part.measure():
             print(f"{what:70s} {value}", flush=True)
             rows.append(f"| {what} | {value} |")

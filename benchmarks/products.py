@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -60,7 +58,6 @@ def measure() -> list[Row]:
         caldir, raw = inputs(folder, _FRAMES)
         files = sorted(raw.iterdir())
         rows = _products(caldir, files, folder)
-        rows += _compiling(caldir, files[0], folder)
         return [*rows, *_by_others(caldir, files[0], folder), *_in_the_pass(files[0], caldir)]
 
 
@@ -104,42 +101,6 @@ def _products(caldir: Path, files: list[Path], folder: Path) -> list[Row]:
             said = f"{ratio(taken, plain):.2f} x plain ({of_processor:.2f} x processor), {said}"
         rows.append((name, said))
     return rows
-
-
-_COMPILING = """
-import sys, time
-from pathlib import Path
-from numba.core import event
-from benchmarks.products import PRODUCTS, job_of
-from tica_fn.products.raw_files import calibrate_file
-
-class Compiling(event.Listener):
-    depth = total = 0
-    def on_start(self, _):
-        if not self.depth:
-            self.start = time.process_time()
-        self.depth += 1
-    def on_end(self, _):
-        self.depth -= 1
-        if not self.depth:
-            self.total += time.process_time() - self.start
-
-compiling = Compiling()
-event.register("numba:compile", compiling)
-caldir, file, out = map(Path, sys.argv[1:4])
-for number, (compress, product) in enumerate(PRODUCTS.values()):
-    calibrate_file(file, job_of(caldir, out / f"compiled {number}", compress, product))
-print(compiling.total)
-"""
-
-
-def _compiling(caldir: Path, file: Path, folder: Path) -> list[Row]:
-    """Processor time that every kernel of all these products takes to compile."""
-    empty = dict(os.environ, NUMBA_CACHE_DIR=str(folder / "nothing compiled"))
-    command = [sys.executable, "-c", _COMPILING, str(caldir), str(file), str(folder)]
-    said = subprocess.run(command, check=True, env=empty, stdout=subprocess.PIPE, text=True)
-    what = "compiling the kernels of all these products, processor time"
-    return [(what, f"{float(said.stdout.split()[-1]):.0f} s")]
 
 
 def _by_others(caldir: Path, file: Path, folder: Path) -> list[Row]:

@@ -69,7 +69,10 @@ class FieldMatch(Record):
             (n,) float64.
         """
         dx, dy = polynomial_values(
-            self.coefficients, (columns - 1069.0) / 1024.0, (rows - 1024.0) / 1024.0, 3
+            self.coefficients.copy(),  # Writable, as others are: a single kernel is compiled.
+            (columns - 1069.0) / 1024.0,
+            (rows - 1024.0) / 1024.0,
+            3,
         )
         return columns + dx, rows + dy
 

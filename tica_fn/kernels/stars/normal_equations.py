@@ -77,7 +77,7 @@ def normal_equations(terms: Array, weights: Array, values: Array) -> tuple[Array
     return gram, right
 
 
-@kernel
+@np.errstate(all="ignore")  # As in kernels.
 def solve_normal(gram: Array, right: Array) -> Array:
     """Solve normal equations, their unknowns scaled to be alike.
 
@@ -100,20 +100,13 @@ def solve_normal(gram: Array, right: Array) -> Array:
     >>> solve_normal(np.array([[4.0, 2.0], [2.0, 5.0]]), np.array([[8.0], [12.0]]))
     array([[1., 2.]])
     """
-    p, m = right.shape
-    scaled, sides = np.empty((p, p)), np.empty((p, m))
-    scale, factor, out = np.empty(p), np.empty((p, p)), np.empty((m, p))
-    for a in range(p):
-        scale[a] = 1.0 / np.sqrt(gram[a, a]) if gram[a, a] > 0.0 else 0.0
-        for b in range(a + 1):
-            scaled[a, b] = scaled[b, a] = gram[a, b] * scale[a] * scale[b]
-        for j in range(m):
-            sides[a, j] = right[a, j] * scale[a]
-    solve_factorised(factor, factorise(scaled, factor), sides, out)
-    for j in range(m):
-        for a in range(p):
-            out[j, a] *= scale[a]
-    return out
+    diagonal = np.diagonal(gram)
+    scale = np.where(diagonal > 0.0, 1.0 / np.sqrt(diagonal), 0.0)
+    scaled = gram * scale[:, np.newaxis] * scale
+    scaled = np.where(np.tri(len(gram), dtype=np.bool_), scaled, scaled.T)  # Symmetric to the bit.
+    factor, out = np.empty_like(scaled), np.empty(right.shape[::-1])
+    solve_factorised(factor, factorise(scaled, factor), right * scale[:, np.newaxis], out)
+    return np.asarray(out * scale)
 
 
 @kernel
