@@ -92,6 +92,9 @@ STAGES = {
     "stars.field_evidence": [
         ["tests/kernels/test_star_kernels.py", "-k", "evidence"], ["tests/wcs/test_tie.py"], WCS
     ],
+    "stars.field_and_wave": [
+        ["tests/kernels/test_star_kernels.py", "-k", "together"], ["tests/wcs/test_tie.py"], WCS
+    ],
     "stars.phase_wave": [
         ["tests/kernels/test_star_kernels.py", "-k", "wave"], ["tests/wcs/test_tie.py"], WCS
     ],

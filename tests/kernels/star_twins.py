@@ -255,3 +255,42 @@ def phase_wave(x, y, places, values, weights, widths, rounds):
     out = np.stack([part @ one for part, one in zip(waves, solved, strict=True)])
     off = values[:, use] ** 2 - (values - out)[:, use] ** 2
     return out, (weights[use] * off).sum() > 2 * told.sum() + 20
+
+
+def field_and_wave(x, y, places, values, errors, field_widths, wave_widths, rounds):
+    """Field and waves by numpy's own solver, all columns of both side by side."""
+    use = np.isfinite(values).all(axis=0) & np.isfinite(errors)
+    low, top = len(field_widths) - 1, len(wave_widths) - 1
+    while 3 * (top + 1) * (top + 2) > use.sum():
+        top -= 1
+    smooth = np.array(twins.chebyshev_terms(x, y, low))
+    terms = np.array(twins.chebyshev_terms(x, y, max(top, 0)))[:, : (top + 1) * (top + 2) // 2]
+    part = smooth.shape[1]
+    degrees = np.array([d for d in range(top + 1) for _ in range(d + 1)] * 2, dtype=int)
+    fixed = np.array(field_widths)[[d for d in range(low + 1) for _ in range(d + 1)]]
+    width, rest = np.array(wave_widths[: top + 1]), np.where(use, values, 0.0)
+    noise = max(np.median((np.hypot(*values) / errors)[use]) / 1.1774, 0.2) ** 2
+    for turn in range(rounds):
+        far = (rest**2).sum(axis=0)[use] / errors[use] ** 2 / noise
+        soft = 1 / np.sqrt(1 + far / 4.0) if turn == 0 else 4.0 / (2.0 + far)
+        soft = soft / errors[use] ** 2
+        squares, told, solved, waves = np.zeros(top + 1), np.zeros(top + 1), [], []
+        for j in range(2):
+            phase = 2 * np.pi * places[j][:, None]
+            full = np.hstack([smooth, terms * np.sin(phase), terms * np.cos(phase)])
+            prior = np.concatenate([fixed, width[degrees]])
+            some = full[use]
+            inverse = np.linalg.inv((some.T * soft) @ some + np.diag(noise / prior**2))
+            solved.append(inverse @ ((some.T * soft) @ values[j][use]))
+            known = noise * np.diag(inverse)[part:] / width[degrees] ** 2
+            np.add.at(squares, degrees, solved[j][part:] ** 2)
+            np.add.at(told, degrees, np.maximum(1 - known, 1e-3))
+            rest[j, use] = values[j][use] - some @ solved[j]
+            waves.append(full[:, part:] @ solved[j][part:])
+        width = np.maximum(np.sqrt(squares / told), 1e-5)
+        far = (rest**2).sum(axis=0)[use] / errors[use] ** 2
+        if turn == 0:
+            noise = max(np.median(np.sqrt(far)) / 1.1774, 0.2) ** 2
+        else:
+            noise = max((4.0 / (2.0 + far / noise) * far).mean() / 2.0, 0.04)
+    return np.stack([one[:part] for one in solved]), np.stack(waves), soft / noise

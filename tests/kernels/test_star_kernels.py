@@ -5,6 +5,7 @@ import pytest
 
 from tests.kernels import star_twins as twins
 from tica_fn.kernels.stars.centroid import mean_centroid, windowed_centroid
+from tica_fn.kernels.stars.field_and_wave import fit_field_and_wave
 from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
 from tica_fn.kernels.stars.phase_wave import fit_phase_wave
 from tica_fn.kernels.stars.polynomial import chebyshev_basis
@@ -380,3 +381,41 @@ def test_no_wave_from_too_few_places_and_none_where_the_place_is_unknown():
     )
     assert not none.any()
     assert not clear
+
+
+@pytest.mark.parametrize(
+    ("count", "degrees", "scale"),
+    [(700, 6, 1.0), (700, 0, 1.0), (150, 6, 1.0), (700, 2, 1.0), (700, 6, 30.0)],
+)
+def test_a_field_and_waves_together(count, degrees, scale):
+    rng = np.random.default_rng(count + degrees)
+    x, y = rng.uniform(-1, 1, (2, count))
+    places = rng.uniform(40, 2000, (2, count))
+    wave = 0.02 * x * np.sin(2 * np.pi * places)
+    smooth = np.stack([0.05 * x**2 * y, 0.02 - 0.03 * y])
+    values = smooth + wave + rng.normal(0, 0.001, (2, count))
+    errors = rng.uniform(0.7, 1.5, count) * 0.001 * scale
+    values[:, ::9] += 0.3
+    values[0, 5], errors[7] = np.nan, np.inf
+    widths = np.array([np.inf, np.inf, np.inf, 0.1, 0.05])
+    given = places, values, errors, widths, np.full(degrees, 0.01), 5
+    field, found, weights = fit_field_and_wave(*chebyshev_basis(x, y, 6), *given)
+    expected = twins.field_and_wave(x, y, *given)
+    np.testing.assert_allclose(field, expected[0], atol=1e-8)
+    np.testing.assert_allclose(found, expected[1], atol=1e-8)
+    used = np.isfinite(values).all(axis=0) & np.isfinite(errors)
+    np.testing.assert_allclose(weights[used], expected[2], rtol=1e-5)
+    assert not weights[~used].any()
+    if degrees > 0:
+        assert np.sqrt(np.mean((found - wave) ** 2)) < 0.001 * np.sqrt(scale)
+    else:
+        assert not found.any()
+
+
+def test_too_few_places_give_no_field():
+    x = np.linspace(-1, 1, 5)
+    given = *chebyshev_basis(x, x, 2), np.stack([x, x]), np.stack([x, x]), np.ones(5)
+    field, wave, weights = fit_field_and_wave(*given, np.full(3, np.inf), np.ones(2), 3)
+    assert not field.any()
+    assert not wave.any()
+    assert not weights.any()

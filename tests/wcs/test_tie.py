@@ -77,7 +77,7 @@ def test_the_wave_of_narrow_stars_is_taken_out():
 def test_a_wave_that_changes_with_the_focus_is_taken_out_of_the_solution():
     """Both the windowed and the mean position have one, as where pixels do not sample the light."""
     from tica_fn.wcs import predict_pointing, solution_of_pointing
-    from tica_fn.wcs.pixel_phase import fit_plate_and_phase
+    from tica_fn.wcs.light_fit import fit_plate_to_light
     from tica_fn.wcs.polynomial_fit import fit_plate
 
     rng = np.random.default_rng(8)
@@ -90,15 +90,56 @@ def test_a_wave_that_changes_with_the_focus_is_taken_out_of_the_solution():
     free = np.zeros(800, dtype=bool)
     free[::50] = True
     rest = rng.uniform(9, 12, 800), np.full(800, 0.001), free, 7
-    fit, corrected = fit_plate_and_phase(seen, ra, dec, *rest)
+    fit, corrected = fit_plate_to_light(seen, seen, ra, dec, *rest)
     np.testing.assert_array_equal(corrected[:, free], seen[:, free])
     left = (corrected - places)[:, ~free]
     assert np.std(left) < 0.2 * np.std(wave)
     uncorrected = fit_plate(seen[0], seen[1], ra, dec, *rest)
     rms, _ = error(fit.solution, true.pixel_to_sky, *places)
     assert rms < 0.5 * error(uncorrected.solution, true.pixel_to_sky, *places)[0]
-    _, same = fit_plate_and_phase(places, ra, dec, *rest)
+    _, same = fit_plate_to_light(places, places, ra, dec, *rest)
     assert np.abs(same - places).max() < 1e-4
+
+
+def narrow_stars():
+    """Places of stars, a smooth field and waves in their means, and what a fit needs besides."""
+    from tica_fn.wcs import predict_pointing, solution_of_pointing
+
+    rng = np.random.default_rng(9)
+    true = solution_of_pointing(predict_pointing(35, 1, 1))
+    places = rng.uniform(50, 2040, (2, 800)) + np.array([[44.0], [0.0]])
+    u, v = (places - [[1068.5], [1024.5]]) / 1024
+    wave = np.stack([u - v**2, u * v + 0.5]) * 0.02 * np.sin(2 * np.pi * places)
+    smooth = np.stack([0.03 * u**2 * v, -0.02 * v**3])
+    rest = rng.uniform(9, 12, 800), np.full(800, 0.001), np.zeros(800, dtype=bool), 7
+    return true, places, smooth, wave, (*true.pixel_to_sky(*places), *rest), rng
+
+
+def test_a_tie_that_is_wrong_does_not_bend_the_solution():
+    from tica_fn.wcs.light_fit import fit_plate_to_light
+
+    true, places, smooth, wave, rest, rng = narrow_stars()
+    light = places + wave + rng.normal(0, 0.002, wave.shape)
+    fit, moved = fit_plate_to_light(places + smooth + wave, light, *rest)
+    tied, _ = fit_plate_to_light(places + smooth + wave, np.full_like(light, np.nan), *rest)
+    rms, _ = error(fit.solution, true.pixel_to_sky, *places)
+    assert rms < 0.1 * error(tied.solution, true.pixel_to_sky, *places)[0]
+    assert rms < 0.02
+    assert np.std(moved - places) < 1.5 * 0.002
+    _, moved = fit_plate_to_light(places + smooth, light - wave, *rest)
+    assert np.std(moved - places) < 0.001
+
+
+def test_a_mean_with_a_neighbour_gives_way_to_the_tied_place():
+    from tica_fn.wcs.light_fit import fit_plate_to_light
+
+    _, places, smooth, wave, rest, rng = narrow_stars()
+    near = np.arange(800) % 5 == 0
+    light = places + wave + rng.normal(0, 0.002, wave.shape) + near * rng.normal(0, 0.2, (2, 800))
+    tied = places + smooth + wave + rng.normal(0, 0.002, wave.shape)
+    fit, moved = fit_plate_to_light(tied, light, *rest)
+    assert fit.used[near].mean() > 0.98
+    assert np.std((moved - places)[:, near]) < 0.02
 
 
 def test_stars_that_are_not_good_teach_nothing_but_are_tied():

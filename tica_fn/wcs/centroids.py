@@ -15,7 +15,7 @@ from tica_fn.frame import ADU, ELECTRON
 from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
 from tica_fn.kernels.stars import starlight as star
 from tica_fn.kernels.stars.stamps import cell_medians, cut_stamps, isolation_of
-from tica_fn.wcs.flux_tie import tie_to_flux
+from tica_fn.wcs.flux_tie import tie_and_light
 
 __all__ = [
     "ELECTRONS_PER_ADU",
@@ -65,6 +65,9 @@ class StarPositions(Record):
         (n,) float64: ratio of peak to wing of the two profiles.
     flags : ndarray
         (n,) int64: sum of `FLAGS`; 0 for a good star.
+    light_columns, light_rows : ndarray
+        (n,) float64: the star's own flux-weighted mean position, of which `columns`, `rows` are a
+        smoother version; NaN for stars that are not good, and with the method ``"tica"``.
     tie_degree : int
         Degree of the field that ties windowed to flux centroids; -1 if there is none.
     """
@@ -77,6 +80,8 @@ class StarPositions(Record):
     contrast_columns: Array = attrs.field(converter=frozen_floats)
     contrast_rows: Array = attrs.field(converter=frozen_floats)
     flags: Array = attrs.field(converter=frozen_array)
+    light_columns: Array = attrs.field(converter=frozen_floats)
+    light_rows: Array = attrs.field(converter=frozen_floats)
     tie_degree: int = -1
 
     @property
@@ -167,7 +172,7 @@ def measure_stars(
     flags[found[star.ISOLATED] == 0.0] |= FLAGS["neighbour"]
     flags[~(flux > 25.0 * scatter)] |= FLAGS["faint"]
 
-    degree = -1
+    degree, light = -1, np.full((2, x0.size), np.nan)
     if method == "tica":
         x, y = found[star.MEAN_X], found[star.MEAN_Y]
     else:
@@ -175,7 +180,7 @@ def measure_stars(
         with np.errstate(invalid="ignore"):
             settled = (found[star.STEPS] > 0) & (np.hypot(x, y) < HALF - 1.0)
         flags[~settled] |= FLAGS["unsettled"]
-        tie, degree = _tie(found, x0, y0, flags)
+        tie, light, degree = _tie(found, x0, y0, flags)
         x, y = x + tie[0], y + tie[1]
     wild = flags & (FLAGS["edge"] | FLAGS["missing"] | FLAGS["faint"] | FLAGS["unsettled"]) != 0
     x, y = np.where(wild, np.nan, x), np.where(wild, np.nan, y)
@@ -188,6 +193,8 @@ def measure_stars(
         contrast_columns=found[star.CONTRAST_X],
         contrast_rows=found[star.CONTRAST_Y],
         flags=flags,
+        light_columns=np.where(flags == 0, x0 + 1.0 + light[0], np.nan),
+        light_rows=np.where(flags == 0, y0 + 1.0 + light[1], np.nan),
         tie_degree=degree,
     )
 
@@ -250,8 +257,11 @@ def _background_slopes(pixels: Array, x0: Array, y0: Array) -> tuple[Array, Arra
     return between(rise_x), between(rise_y)
 
 
-def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, int]:
-    """Offset from windowed centroids to flux centroids at each star, learnt from good stars."""
+def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, Array, int]:
+    """Offset from windowed centroids to flux centroids at each star, learnt from good stars.
+
+    Gives also each star's own flux centroid.
+    """
     windowed = found[star.WINDOW_X : star.WINDOW_Y + 1]
     sizes = len(star.APERTURES)
     means = found[star.FLUX_X : star.FLUX_X + 2 * sizes].reshape(sizes, 2, -1)
@@ -259,7 +269,7 @@ def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, int]:
         # Noise of the first moment: 127 is the root of the sum of x**2 over 21 x 21 pixels.
         noise = 127.0 * found[star.SCATTER] / found[star.FLUX]
     u, v = (x0 - 1068.0) / 1024.0, (y0 - 1023.0) / 1024.0
-    return tie_to_flux(windowed, means, u, v, noise, flags == 0)
+    return tie_and_light(windowed, means, u, v, noise, flags == 0)
 
 
 def _expected_error(flux: Array, scatter: Array) -> Array:

@@ -22,7 +22,7 @@ import numpy as np
 from tica_fn.immutable import Array
 from tica_fn.kernels.stars.field_evidence import fit_field_by_evidence
 from tica_fn.kernels.stars.polynomial import chebyshev_basis
-from tica_fn.wcs.pixel_phase import PhaseWave
+from tica_fn.wcs.pixel_phase import phase_wave
 
 __all__ = ["tie_to_flux"]
 
@@ -36,7 +36,7 @@ FLOOR = 0.005
 """Error in pixels added in quadrature to that of any star's mean."""
 CLEAR = 2.0
 """A ring's field must be larger than so many times its own variance to be more than noise."""
-WAVE_ROUNDS = 3
+WAVE_ROUNDS = 1
 LARGEST_TIE = 0.05
 
 
@@ -67,12 +67,24 @@ def tie_to_flux(
         Highest degree of the field above the noise in the innermost aperture; -1 if nothing could
         be learnt (`tie` is then 0).
     """
+    tie, _, degree = tie_and_light(windowed, means, u, v, noise, good)
+    return tie, degree
+
+
+def tie_and_light(
+    windowed: Array, means: Array, u: Array, v: Array, noise: Array, good: Array
+) -> tuple[Array, Array, int]:
+    """The tie; the stars' own means with the smooth part of the light beyond; the degree.
+
+    The means, (2, n) pixels, are those of the innermost aperture; NaN if nothing could be learnt.
+    """
     errors = np.where(good, np.hypot(noise, FLOOR), np.nan)
     basis = chebyshev_basis(u, v, WIDTHS.size - 1)
     tie, spread, degree, wave = _innermost(windowed, means[-1], errors, *basis)
     if degree < 0:  # Too few stars have the whole aperture.
-        return np.zeros_like(windowed), -1
+        return np.zeros_like(windowed), np.full_like(windowed, np.nan), -1
     risk, inner, nothing, top = spread**2, means[-1], np.zeros_like(tie), RING_WIDTHS.size - 1
+    beyond, doubt = nothing, 0.0
     for mean in means[-2::-1]:
         field, spread, its_degree, _ = fit_field_by_evidence(
             *basis, mean - inner, errors, nothing, RING_WIDTHS, top, ROUNDS, LAST, SETTLED
@@ -80,10 +92,15 @@ def tie_to_flux(
         if its_degree < 0:
             break
         if np.mean(np.sum(field[:, good] ** 2, axis=0)) > CLEAR * spread**2:
-            tie, risk = tie + field, risk + spread**2
+            beyond, doubt = beyond + field, doubt + spread**2
         inner = mean
-    trust = 1.0 / (1.0 + 0.5 * risk / LARGEST_TIE**2)
-    return tie * trust + wave, int(degree)
+    light = means[-1] + beyond * _trust(doubt)
+    return (tie + beyond) * _trust(risk + doubt) + wave, light, degree
+
+
+def _trust(risk: float) -> float:
+    """Share of a tie of some variance to apply."""
+    return 1.0 / (1.0 + 0.5 * risk / LARGEST_TIE**2)
 
 
 def _innermost(
@@ -94,9 +111,9 @@ def _innermost(
     The place within the pixel is that of the light, which the field and the wave give: the
     windowed centroid's own wave would bend the average.
     """
-    waves, wave = PhaseWave(terms, columns), np.zeros_like(windowed)
-    field, rounds, top = wave, (ROUNDS, LAST), WIDTHS.size - 1
-    for _ in range(WAVE_ROUNDS + 1):
+    field = wave = np.zeros_like(windowed)
+    rounds, top = (ROUNDS, LAST), WIDTHS.size - 1
+    for turn in range(WAVE_ROUNDS + 1):
         apart = mean - windowed - wave
         field, spread, degree, weights = fit_field_by_evidence(
             terms, columns, apart, errors, field, WIDTHS, top, *rounds, SETTLED
@@ -104,7 +121,8 @@ def _innermost(
         if degree < 0:
             break
         rounds, light = (0, AGAIN), windowed + field + wave
-        wave, large = waves.fit(light, mean - windowed - field, weights)
+        away = mean - windowed - field
+        wave, large = phase_wave(terms, columns, light, away, weights, turn > 0)
         if not large:
             break
     return field, spread, degree, wave

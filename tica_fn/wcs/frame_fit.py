@@ -19,8 +19,8 @@ from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
 from tica_fn.wcs.centroids import ELECTRONS_PER_ADU, StarPositions, measure_stars, saturation_level
+from tica_fn.wcs.light_fit import fit_plate_to_light
 from tica_fn.wcs.match import find_shift
-from tica_fn.wcs.pixel_phase import fit_plate_and_phase
 from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
 from tica_fn.wcs.refstars import ReferenceStars, whole_readout
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
@@ -141,7 +141,8 @@ def fit_frame(
     ra, dec, tmag = stars.ra, stars.dec, stars.tmag
     if method == "precise" and not everything_bad:
         at = np.stack([columns, rows])
-        fit, (columns, rows) = fit_plate_and_phase(at, ra, dec, tmag, error, held, degree)
+        light = np.where(good, np.stack([places.light_columns, places.light_rows]), np.nan)
+        fit, (columns, rows) = fit_plate_to_light(at, light, ra, dec, tmag, error, held, degree)
     else:
         order = min(degree, 4) if everything_bad else degree
         fit = fit_plate(columns, rows, ra, dec, tmag, error, held, order, clip=not everything_bad)

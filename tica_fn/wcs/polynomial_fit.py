@@ -12,6 +12,7 @@ other: if they agree, the polynomial is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import attrs
@@ -23,7 +24,7 @@ from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
 from tica_fn.kernels.medians import median_in_place
 from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
 from tica_fn.kernels.stars.normal_equations import clip_groups, residuals, solve_normal
-from tica_fn.kernels.stars.polynomial import chebyshev_basis
+from tica_fn.kernels.stars.polynomial import chebyshev_basis, chebyshev_terms, polynomial_values
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, SCALE, Solution, make_solution
 from tica_fn.wcs.sphere import angles_of_vectors, plane_to_sky, unit_vectors, vectors_to_plane
 from tica_fn.wcs.star_blocks import BLOCKS, block_of
@@ -48,6 +49,9 @@ PRIOR_PIXELS = {5: 0.05, 6: 0.015, 7: 0.004, 8: 0.002, 9: 0.001}
 AGREE_PIXELS = 0.02
 """Scatter of a block's stars below which they count as agreeing."""
 MIDDLE, HALF = (1068.5, 1024.5), 1024.0
+NODES = 14
+"""Places on a side at which fitted polynomials are moved."""
+_CRPIX = np.reshape(CRPIX, (2, 1))
 DEG_PER_PIXEL = PIXEL_ARCSEC / 3600.0
 
 
@@ -140,16 +144,12 @@ class PlateStars:
 
 @attrs.frozen(eq=False)
 class Plate:
-    """Fitted polynomials of the tangent plane, the stars used, and residuals in arcsec.
-
-    `prior` is that of the fit.
-    """
+    """Fitted polynomials of the tangent plane, the stars used, and residuals in arcsec."""
 
     crval: tuple[float, float]
     powers: Array
     used: Array
     residual: Array
-    prior: Array
     degree: int
 
     @property
@@ -185,32 +185,53 @@ def plate_stars(
     return PlateStars(unit_vectors(ra, dec), brightest, weights, fine, held, blocks, degree, clip)
 
 
-def fit_stars(
-    stars: PlateStars, places: Array, start: Plate | None = None, judge: bool = True
-) -> Plate:
-    """Fit the polynomials to stars at measured places, (2, n) pixels.
-
-    The fit of slightly different places, to `start` from, gives the tangent point; and the stars to
-    use, unless they are to be judged again.
-    """
+def fit_stars(stars: PlateStars, places: Array) -> Plate:
+    """Fit the polynomials to stars at measured places, (2, n) pixels."""
     degree, fine = stars.degree, stars.fine
     x = np.where(fine, (places[0] - MIDDLE[0]) / HALF, 0.0)
     y = np.where(fine, (places[1] - MIDDLE[1]) / HALF, 0.0)
     terms, columns = chebyshev_basis(x, y, degree)
     used, prior = fine, np.zeros(len(columns))
-    if start is None:
-        centre = angles_of_vectors(stars.vectors[fine].mean(axis=0))
-        crval = (float(centre[0]), float(centre[1]))
-        crval, _, _ = _touch(terms, stars.weights, stars, crval, 1, _prior(1), 2)
-    else:
-        crval, used, prior = start.crval, start.used, start.prior
-    if stars.clip and judge:  # Otherwise the points are a map to be followed.
+    centre = angles_of_vectors(stars.vectors[fine].mean(axis=0))
+    crval = (float(centre[0]), float(centre[1]))
+
+    def solve(aim: Array) -> Array:
+        return _solve(terms, stars.weights, aim, _prior(1), 1)
+
+    crval, _, _ = _touch(solve, stars.vectors, crval, 1, 2)
+    if stars.clip:  # Otherwise the points are a map to be followed.
         aim = vectors_to_plane(stars.vectors, *crval)
         used, prior = _judge(terms, columns, aim, stars)
     weights = np.where(used, stars.weights, 0.0)
-    crval, plane, aim = _touch(terms, weights, stars, crval, degree, prior, 4)
+
+    def solve_all(aim: Array) -> Array:
+        return _solve(terms, weights, aim, prior, degree)
+
+    crval, plane, aim = _touch(solve_all, stars.vectors, crval, degree, 4)
     residual = np.where(fine, residuals(columns, plane, aim) * 3600.0, np.nan)
-    return Plate(crval, plane @ _powers(degree), used, residual, prior, degree)
+    return Plate(crval, plane @ _powers(degree), used, residual, degree)
+
+
+def move_plate(plate: Plate, field: Array) -> Plate:
+    """Move fitted polynomials over the pixels; its stars are to be judged again.
+
+    `field`: (2, terms) float64, coefficients of Chebyshev terms of the plate's degree, pixels.
+    """
+    nodes, terms, fit = _nodes(plate.degree)
+    before = (nodes - field @ terms - _CRPIX) / SCALE
+    xi, eta = polynomial_values(plate.powers, before[0], before[1], plate.degree)
+    seen = unit_vectors(*plane_to_sky(xi, eta, *plate.crval))
+    crval, plane, _ = _touch(lambda aim: aim @ fit, seen, plate.crval, plate.degree, 4)
+    return attrs.evolve(plate, crval=crval, powers=plane @ _powers(plate.degree))
+
+
+def judge_stars(plate: Plate, stars: PlateStars, places: Array) -> Plate:
+    """Residuals of stars at measured places, (2, n) pixels, and which of them to use."""
+    at = (np.where(stars.fine, places, _CRPIX) - _CRPIX) / SCALE
+    found = polynomial_values(plate.powers, at[0], at[1], plate.degree)
+    residual = (vectors_to_plane(stars.vectors, *plate.crval) - found) * 3600.0
+    residual = np.where(stars.fine, residual, np.nan)
+    return attrs.evolve(plate, used=_clip(residual, stars), residual=residual)
 
 
 def finish_plate(plate: Plate, order: int) -> PlateFit:
@@ -222,6 +243,11 @@ def finish_plate(plate: Plate, order: int) -> PlateFit:
         residual_dec=plate.residual[1],
         degree=plate.degree,
     )
+
+
+def prior_widths(degree: int) -> Array:
+    """Standard deviations of the prior on the coefficients of each degree, pixels."""
+    return np.array([PRIOR_PIXELS.get(d, np.inf) for d in range(degree + 1)])
 
 
 def check_degree(degree: int) -> None:
@@ -270,28 +296,42 @@ def _solve(terms: Array, weights: Array, aim: Array, prior: Array, degree: int) 
 
 
 def _touch(
-    terms: Array,
-    weights: Array,
-    stars: PlateStars,
+    solve: Callable[[Array], Array],
+    vectors: Array,
     crval: tuple[float, float],
     degree: int,
-    prior: Array,
     rounds: int,
 ) -> tuple[tuple[float, float], Array, Array]:
-    """Weighted least squares that moves the tangent point to the direction of CRPIX.
+    """Fit that moves the tangent point to the direction of CRPIX.
 
-    Gives the tangent point, the coefficients, and the stars on the plane.
+    `solve` gives the coefficients for directions on the plane.  Gives the tangent point, the
+    coefficients, and the directions on the plane.
     """
     to_powers = _powers(degree)
     for k in range(rounds):
-        aim = vectors_to_plane(stars.vectors, *crval)
-        plane = _solve(terms, weights, aim, prior, degree)
+        aim = vectors_to_plane(vectors, *crval)
+        plane = solve(aim)
         xi, eta = plane @ to_powers[:, 0]
         if np.hypot(xi, eta) < SETTLED_DEG or k == rounds - 1:
             break
         moved_ra, moved_dec = plane_to_sky(xi, eta, *crval)
         crval = (float(moved_ra), float(moved_dec))
     return crval, plane, aim
+
+
+@cache
+def _nodes(degree: int) -> tuple[Array, Array, Array]:
+    """Chebyshev nodes over the science area, the terms there, and the matrix of a fit.
+
+    (2, nodes) pixels, (terms, nodes) and (nodes, terms) float64.  On these nodes the terms are
+    orthogonal.
+    """
+    side = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+    x, y = (axis.ravel() for axis in np.meshgrid(side, side))
+    terms = chebyshev_terms(x, y, degree)
+    fit = terms / (terms**2).sum(axis=0)
+    places = np.reshape(MIDDLE, (2, 1)) + HALF * np.stack([x, y])
+    return frozen_floats(places), frozen_floats(terms.T), frozen_floats(fit)
 
 
 def _highest_degree(blocks: Array) -> int:
@@ -304,8 +344,8 @@ def _highest_degree(blocks: Array) -> int:
 @cache
 def _prior(degree: int) -> Array:
     """Inverse variances of the prior on the highest terms, on the scale of the weights."""
-    width = [PRIOR_PIXELS.get(d, np.inf) for d in range(degree + 1) for _ in range(d + 1)]
-    return frozen_floats((1.0 / (np.array(width) * DEG_PER_PIXEL)) ** 2)
+    width = np.repeat(prior_widths(degree), np.arange(1, degree + 2))
+    return frozen_floats((1.0 / (width * DEG_PER_PIXEL)) ** 2)
 
 
 @cache
