@@ -15,6 +15,7 @@ from tica_fn.compare.star_files import compare_stars, is_star_file
 from tica_fn.compare.values import unequal
 from tica_fn.errors import BadFileError, describe, of_the_package, one_line
 from tica_fn.fits.gate import open_checked
+from tica_fn.fits.header import merged
 from tica_fn.immutable import Array
 
 __all__ = ["Hdu", "compare_files", "compare_images", "compare_tables", "incomparable", "load"]
@@ -137,7 +138,8 @@ def _compare(gold: Path, test: Path, rules: Rules) -> list[Difference]:
             columns = compare_tables(old[2], new[2], where, rules)
             found += judge_stars([*cards, *columns], name, rules)
         else:
-            found += judge_solution(old[1], new[1], stars, cards, where, rules)
+            told = merged(old[1], before[0][1]), merged(new[1], after[0][1])
+            found += judge_solution(*told, stars, cards, where, rules)
             found += compare_images(old[2], new[2], where, rules)
     return found
 

@@ -17,7 +17,7 @@ __all__ = ["judge_solution", "judge_stars"]
 
 _WCS = re.compile(
     r"(CRPIX|CRVAL|CDELT|CTYPE)[12]|(CD|PC)[12]_[12]|LONPOLE|LATPOLE|"
-    r"(A|B|AP|BP)_(\d_\d|ORDER|DMAX)|(RA|DEC)_TARG|BTC_PIX[12]|RMS[ABFX]\w*|WCS(GDF|DEG|BADB)"
+    r"(A|B|AP|BP)_(\d_\d|ORDER|DMAX)|(RA|DEC)_TARG|BTC_PIX[12]|RMS[ABFX]\w*|WCS(GDF|DEG|BADB)|(RA|DEC)X\d"
 )
 """Keywords of a solution, and of its quality."""
 _STAR_TABLE = "WCS_STARS"
@@ -32,6 +32,7 @@ def judge_solution(
     """
     from tica_fn.errors import AstrometryError
     from tica_fn.wcs.comparison import compare_solutions, on_the_readout, solution_of_header
+    from tica_fn.wcs.stated import NOT_AS_STATED, fault_of_solution
 
     if not any(_WCS.fullmatch(one.what) for one in found):
         return list(found)
@@ -39,6 +40,11 @@ def judge_solution(
         return list(found)
     try:
         first, second = (on_the_readout(solution_of_header(one), one) for one in (gold, test))
+        faults = [
+            f"in the {name}, {NOT_AS_STATED}: {fault}"
+            for name, one in (("gold", gold), ("test", test))
+            if (fault := fault_of_solution(one))
+        ]
         over = compare_solutions(first, second).numbers
         text = (
             f"up to {over['max_arcsec']:.3g} arcsec apart over the science area, rms "
@@ -54,6 +60,10 @@ def judge_solution(
     except (AstrometryError, KeyError, ValueError) as error:
         text = f"the solutions can't be compared on the sky: {error}"
         return [*found, Difference(level=Level.FAILURE, where=where, what="sky", text=text)]
+    wrong = (
+        Difference(level=Level.FAILURE, where=where, what="solution", text=one) for one in faults
+    )
+    found = [*found, *wrong]
     if rules.sky_arcsec is None:
         note = Difference(
             level=Level.NOTE, where=where, what="sky", text=text, largest=over["max_arcsec"]

@@ -19,6 +19,7 @@ from tica_fn.fits.whole_files import save_drawn, save_figure
 from tica_fn.frame import Frame
 from tica_fn.immutable import Array
 from tica_fn.products.ccd_report import REGIONS, region_of
+from tica_fn.wcs.stated import fault_of_solution
 
 __all__ = ["draw_ccd", "place_words"]
 
@@ -270,4 +271,6 @@ def _words(frame: Frame) -> list[str]:
         good, degree = frame.header.get("WCSGDF"), frame.header.get("WCSDEG")
         residual = frame.header["RMSA"]
         said += ["", f"solution: residual {residual} arcsec, good stars {good}, degree {degree}"]
+        if fault_of_solution(frame.header):
+            said[-1] = "solution: the header does not give the one it states"
     return said

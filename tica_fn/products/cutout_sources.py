@@ -22,6 +22,7 @@ from tica_fn.immutable import Array
 from tica_fn.views.cut import cut_frame
 from tica_fn.views.sky import wcs_of
 from tica_fn.wcs.barycenter import barycentric_time
+from tica_fn.wcs.stated import check_solution
 
 __all__ = [
     "Source",
@@ -62,14 +63,18 @@ def sky_place(coordinate: SkyCoord | Sequence[float] | str) -> SkyCoord:
 
 
 def facts_of_source(source: Source) -> SourceFacts:
-    """Facts about a source before its pixels are read."""
+    """Facts about a source before its pixels are read; its solution must be as stated."""
     if isinstance(source, Frame):
-        return SourceFacts(source, source, source.shape)
-    product = open_product(source)
-    if product is not None:
-        return SourceFacts(product, product.read(slice(0, 1), slice(0, 1)), product.shape)
-    whole = read(source)
-    return SourceFacts(source, cut_frame(whole, np.s_[:1, :1]), whole.shape)
+        facts = SourceFacts(source, source, source.shape)
+    elif (product := open_product(source)) is not None:
+        facts = SourceFacts(product, product.read(slice(0, 1), slice(0, 1)), product.shape)
+    else:
+        whole = read(source)
+        facts = SourceFacts(source, cut_frame(whole, np.s_[:1, :1]), whole.shape)
+    header = facts.frame.header
+    if "CTYPE1" in header:
+        check_solution(source.name if isinstance(source, Frame) else source, header)
+    return facts
 
 
 def moment(one: SourceFacts) -> float:

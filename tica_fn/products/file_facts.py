@@ -10,6 +10,7 @@ import numpy as np
 from tica_fn.clock import is_late
 from tica_fn.fits.blocks import RawHDU, content, crc32, read_blocks
 from tica_fn.fits.files import frames_of
+from tica_fn.fits.header import merged
 from tica_fn.fits.keywords import detector_number, number, sector_of, whole_number
 from tica_fn.fits.kinds import kind_of
 from tica_fn.fits.large import column_of, table_rows
@@ -17,6 +18,7 @@ from tica_fn.fits.target import is_cutout, target_of
 from tica_fn.fits.unpack import untiled
 from tica_fn.frame import Frame
 from tica_fn.models import SourceFile
+from tica_fn.wcs.stated import NOT_AS_STATED, fault_of_solution
 
 __all__ = ["facts_of_file"]
 
@@ -66,8 +68,17 @@ def facts_of_file(path: Path) -> dict[str, str]:
     if planes:
         facts["and"] = ", ".join(planes)
     facts["steps"] = ", ".join(first.steps) or "none: raw counts"
-    facts["solution"] = "a WCS" if any("CTYPE1" in header for header in headers) else "no WCS"
+    facts["solution"] = _solution(headers)
     return facts | _models(first) | _done(headers)
+
+
+def _solution(headers: list[Any]) -> str:
+    """What can be said of the WCS; what shows that it is not the one that was fitted."""
+    found = next((header for header in headers if "CTYPE1" in header), None)
+    if found is None:
+        return "no WCS"
+    fault = fault_of_solution(merged(found, headers[0]))
+    return f"a WCS, but {NOT_AS_STATED}: {fault}" if fault else "a WCS"
 
 
 _CUTOUT = "a target pixel file cut out of calibrated frames"

@@ -18,7 +18,7 @@ from tica_fn.detector import (
     SCIENCE_ROWS,
     VIRTUAL_COLUMNS,
 )
-from tica_fn.errors import keep_notes
+from tica_fn.errors import keep_notes, tell_note
 from tica_fn.fits.batch import DONE, Outcome
 from tica_fn.fits.files import read_ccds
 from tica_fn.fits.names import stem_of
@@ -29,6 +29,7 @@ from tica_fn.products.ccd_figures import draw_ccd
 from tica_fn.products.ccd_report import AmplifierNumbers, numbers_of
 from tica_fn.products.frame_picture import save_picture
 from tica_fn.quality.frame_flags import pedestals_out_of_family
+from tica_fn.wcs.stated import NOT_AS_STATED, fault_of_solution
 
 __all__ = [
     "MeasuredPedestals",
@@ -121,6 +122,9 @@ def _reported(
         steps = ", ".join(frame.steps) or "none"
         lines.append(f"{path}: {frame.name}, {frame.exposure_s:g} s, steps: {steps}")
         lines += amplifier_table(frame)
+        fault = fault_of_solution(frame.header)
+        if fault:
+            tell_note(f"{path}: {NOT_AS_STATED}: {fault}")
         if frame.pedestals is not None:
             one = MeasuredPedestals(
                 source=str(path),

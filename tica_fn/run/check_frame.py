@@ -14,15 +14,14 @@ from tica_fn.immutable import Array
 from tica_fn.run.delivery import FrameName
 from tica_fn.wcs.comparison import solution_of_header
 from tica_fn.wcs.refstars import ReferenceStars
-from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, Solution
+from tica_fn.wcs.solution import CRPIX, Solution
+from tica_fn.wcs.stated import corner_fault, inverse_fault, scale_fault, target_fault
 
 __all__ = ["faults_of_frame"]
 
 STAR_COLUMNS = ("TIC", "FLXCOL", "FLXROW", "FLX", "BKG", "FLXVALID")
 _FARTHEST_PIXELS = 0.5
 _FARTHEST_POINTING = 100.0
-_FARTHEST_INVERSE = 1.0
-_SCALE_TOLERANCE = 0.03
 _MEAN_PIXELS, _SPREAD_PIXELS, _SPREAD_TOLERANCE = 0.005, 0.002, 0.05
 """Tolerances for stars against RMSAP; TICA rounds, and leaves out some other stars."""
 
@@ -128,14 +127,20 @@ def _table(hdu: RawHDU) -> tuple[Any, list[str]]:
 def _solution(header: Any, table: Any, stars: ReferenceStars | None) -> Iterator[str]:
     """Check the solution's scale, its inverse and its stars."""
     solution = solution_of_header(header)
-    scale = np.sqrt(abs(np.linalg.det(solution.cd))) * 3600.0
-    if not abs(scale / PIXEL_ARCSEC - 1.0) < _SCALE_TOLERANCE:
-        yield f"its pixel scale is {scale:.3f} arcsec, not about {PIXEL_ARCSEC:g}"
+    scale = scale_fault(solution)
+    if scale:
+        yield scale
         return
-    yield from _inverse(header)
-    for key, value in (("RA_TARG", solution.crval[0]), ("DEC_TARG", solution.crval[1])):
-        if _finite(header.get(key)) and not abs(header[key] - value) < 1e-6:
-            yield f"{key} is {header[key]}, but the reference pixel is at {value}"
+    plain = filter(None, [inverse_fault(header, solution), target_fault(header, solution)])
+    said = [*plain, *_stars(header, solution, table, stars)]
+    # What is plain from the stars need not be said of the corners too.
+    yield from said or filter(None, [corner_fault(header, solution)])
+
+
+def _stars(
+    header: Any, solution: Solution, table: Any, stars: ReferenceStars | None
+) -> Iterator[str]:
+    """Check the table of stars, and the solution at them."""
     good = table["FLXVALID"] == 1
     share, found = header.get("WCSGDF"), float(good.sum() / max(good.size, 1))
     if not _finite(share):
@@ -172,30 +177,6 @@ def _residuals(header: Any, solution: Solution, table: Any, ra: Array, dec: Arra
         yield f"its solution puts its stars {middle:.4f} pixels off on average, RMSAP is {said}"
     if not abs(spread - said) < _SPREAD_TOLERANCE * said + _SPREAD_PIXELS:
         yield f"its good stars scatter by {spread:.4f} pixels about its solution, RMSAP is {said}"
-
-
-def _inverse(header: Any) -> Iterator[str]:
-    """Check that the inverse polynomials, if any, invert the others."""
-    orders = [header.get(f"{name}_ORDER") for name in ("AP", "BP")]
-    if not all(isinstance(order, int) and 0 < order < 20 for order in orders):
-        return
-    side = np.linspace(-1000.0, 1000.0, 5)
-    u, v = (axis.ravel() for axis in np.meshgrid(side, side))
-    bent = [u + _polynomial(header, "A", u, v), v + _polynomial(header, "B", u, v)]
-    back = [
-        one + _polynomial(header, name, *bent) for one, name in zip(bent, ("AP", "BP"), strict=True)
-    ]
-    away = float(np.hypot(back[0] - u, back[1] - v).max())
-    if not away < _FARTHEST_INVERSE:
-        yield f"AP and BP do not invert A and B, but lead {away:.2f} pixels away"
-
-
-def _polynomial(header: Any, name: str, u: Array, v: Array) -> Array:
-    order = int(header[f"{name}_ORDER"])
-    terms = ((i, j) for i in range(order + 1) for j in range(order + 1 - i))
-    return np.asarray(
-        sum(float(header.get(f"{name}_{i}_{j}", 0.0)) * u**i * v**j for i, j in terms)
-    )
 
 
 def _median(values: Array) -> float:

@@ -32,6 +32,7 @@ from tica_fn.run.first_headers import first_headers
 from tica_fn.run.outputs import stat_facts
 from tica_fn.run.run_job import wcs_options
 from tica_fn.run.schema import LETTERS
+from tica_fn.wcs.stated import NOT_AS_STATED, fault_of_solution
 
 __all__ = ["facts_of_file", "facts_of_headers", "measured_pixels", "series_name"]
 
@@ -115,6 +116,10 @@ def facts_of_headers(header: Any) -> dict[str, Any]:
     if "WCSGDF" in header:
         facts |= {name: _number(header.get(keyword)) for keyword, name in _WCS.items()}
         facts |= {"wcs": "done", "wcs_options": _wcs_options(header)}
+        fault = fault_of_solution(header)
+        if fault:  # The figures are those of another solution.
+            facts |= dict.fromkeys(_WCS.values())
+            facts |= {"wcs": "failed", "wcs_error": f"{NOT_AS_STATED}: {fault}"}
     return facts
 
 

@@ -16,6 +16,7 @@ from tica_fn.run.delivery import FrameName, star_name
 from tica_fn.run.first_headers import first_headers
 from tica_fn.run.outputs import STARS_FOLDER, ccd_folder, products_of
 from tica_fn.run.star_facts import facts_of_stars
+from tica_fn.wcs.stated import check_solution
 
 __all__ = ["Staged", "stage_run"]
 
@@ -96,6 +97,7 @@ def _target(path: Path, delivery: Path, sector: int, orbit: str, version: str) -
         )
     if "WCSGDF" not in header:
         raise FrameError(f"{path}: has no solution; fit it first")
+    check_solution(path, header)
     own = header.get("SECTOR")
     if isinstance(own, int) and own != sector:
         return f"{path}: of sector {own}"

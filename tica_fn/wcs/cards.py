@@ -15,6 +15,7 @@ from tica_fn.wcs.barycenter import barycentric_correction
 from tica_fn.wcs.frame_fit import FrameSolution
 from tica_fn.wcs.solution import Solution
 from tica_fn.wcs.star_blocks import BLOCKS
+from tica_fn.wcs.stated import corner_cards
 
 __all__ = ["Card", "solution_cards", "star_columns", "wcs_cards"]
 
@@ -145,7 +146,7 @@ def solution_cards(
         ("WCSDEG", found.degree, "degree of the polynomials that were fitted"),
         ("WCSBADB", found.bad_blocks, "blocks with too few good stars"),
     ]
-    return cards
+    return cards + corner_cards(found.solution)
 
 
 def _date(mjd: float) -> str:

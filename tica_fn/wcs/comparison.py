@@ -10,11 +10,15 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tica_fn.errors import AstrometryError
+from tica_fn.errors import AstrometryError, tell_note
+from tica_fn.fits.header import merged
+from tica_fn.fits.physical_wcs import origin_of
 from tica_fn.immutable import Array, Record, frozen_floats
+from tica_fn.wcs.header_terms import astropy_wcs, sip_terms
 from tica_fn.wcs.pointing import Pointing
 from tica_fn.wcs.polynomial_fit import HIGHEST_DEGREE, fit_plate
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution, sip_solution
+from tica_fn.wcs.stated import NOT_AS_STATED, fault_of_solution
 
 __all__ = [
     "Comparison",
@@ -223,71 +227,19 @@ def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solut
     AstrometryError
         If the header has no celestial WCS.
     """
-    import warnings
-
-    from astropy.io import fits
-    from astropy.wcs import WCS
-
     if not str(header.get("CTYPE1", "")).startswith("RA--"):
         raise AstrometryError(f"{name}: the header has no WCS (no CTYPE1 of right ascension)")
-    exact = _sip_of_header(header)
+    exact = sip_terms(header)
     if exact is not None:
-        return exact
-    with warnings.catch_warnings():
-        # Dates that astropy corrects do not matter here.
-        warnings.simplefilter("ignore")
-        plain = {key: header[key] for key in header if key not in ("COMMENT", "HISTORY", "")}
-        wcs = WCS(fits.Header([(key, value) for key, value in plain.items() if len(key) < 9]))
+        return sip_solution(exact.crval, exact.crpix, exact.cd, exact.a, exact.b)
+    wcs = astropy_wcs(header)
     return solution_of_map(lambda x, y: wcs.all_pix2world(x, y, 1), name)
 
 
 def on_the_readout(solution: Solution, header: Mapping[str, Any]) -> Solution:
     """The solution of an image's pixels, in those of the full readout."""
-    from tica_fn.fits.physical_wcs import origin_of
-
     row, column = origin_of(header)
     return attrs.evolve(solution, crpix=(solution.crpix[0] + column, solution.crpix[1] + row))
-
-
-def _sip_of_header(header: Mapping[str, Any]) -> Solution | None:
-    """Take over the coefficients of a plain TAN-SIP or TAN header; None for other headers."""
-    kinds = (str(header.get("CTYPE1", "")).strip(), str(header.get("CTYPE2", "")).strip())
-    sip = kinds == ("RA---TAN-SIP", "DEC--TAN-SIP")
-    plain = float(header.get("LONPOLE", 180.0)) == 180.0
-    plain &= all(str(header.get(f"CUNIT{k}", "deg")).strip() in ("deg", "") for k in (1, 2))
-    turned = any(key in header for key in ("CROTA1", "CROTA2"))
-    if not (sip or kinds == ("RA---TAN", "DEC--TAN")) or not plain or turned:
-        return None
-    orders = [int(header.get(f"{name}_ORDER", 0)) for name in "AB"] if sip else [0]
-    order = max(*orders, 2)
-    shape = (2, order + 1, order + 1)
-    matrices = np.zeros(shape)
-    for k, name in enumerate("AB" if sip else ""):
-        for i in range(orders[k] + 1):
-            for j in range(orders[k] + 1 - i):
-                matrices[k, i, j] = float(header.get(f"{name}_{i}_{j}", 0.0))
-    if matrices[:, 0, 0].any() or matrices[:, 0, 1].any() or matrices[:, 1, 0].any():
-        return None
-    return sip_solution(
-        [float(header[f"CRVAL{k}"]) for k in (1, 2)],
-        [float(header[f"CRPIX{k}"]) for k in (1, 2)],
-        np.array(linear_terms(header)),
-        *matrices,
-    )
-
-
-def linear_terms(header: Mapping[str, Any]) -> list[list[float]]:
-    """The CD matrix of a header, degrees per pixel, written as CD or as PC and CDELT."""
-    pairs = [[(i, j) for j in (1, 2)] for i in (1, 2)]
-    if any(f"CD{i}_{j}" in header for row in pairs for i, j in row):
-        return [[float(header.get(f"CD{i}_{j}", 0.0)) for i, j in row] for row in pairs]
-    return [
-        [
-            float(header.get(f"CDELT{i}", 1.0)) * float(header.get(f"PC{i}_{j}", i == j))
-            for i, j in row
-        ]
-        for row in pairs
-    ]
 
 
 def read_solution(path: str | os.PathLike[str]) -> Solution:
@@ -302,7 +254,8 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     -------
     Solution
         The solution, in pixels of the full readout.  An image of a part of it, such as the science
-        pixels, says in its physical WCS where it lies.
+        pixels, says in its physical WCS where it lies.  A note is logged if the header does not
+        give the solution whose quality it states, because its cards were changed after the fit.
 
     Raises
     ------
@@ -318,5 +271,9 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     hdus, _ = open_hdus(path)
     for hdu in hdus[:2]:
         if "CTYPE1" in hdu.header:
-            return on_the_readout(solution_of_header(hdu.header, str(path)), hdu.header)
+            solution = on_the_readout(solution_of_header(hdu.header, str(path)), hdu.header)
+            fault = fault_of_solution(merged(hdu.header, hdus[0].header))
+            if fault:
+                tell_note(f"{path}: {NOT_AS_STATED}: {fault}")
+            return solution
     raise AstrometryError(f"{path}: no WCS in the first two HDUs (run tica-fn wcs fit)")

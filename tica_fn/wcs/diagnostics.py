@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 
 from tica_fn.errors import AstrometryError, of_the_package
-from tica_fn.wcs.comparison import linear_terms
+from tica_fn.fits.header import merged
+from tica_fn.wcs.header_terms import linear_terms
 from tica_fn.wcs.solution import PIXEL_ARCSEC
+from tica_fn.wcs.stated import check_solution, fault_of_solution
 
-__all__ = ["diagnose_files", "diagnose_headers", "drift_of", "header_of_solution"]
+__all__ = [
+    "diagnose_files",
+    "diagnose_headers",
+    "drift_of",
+    "header_of_solution",
+    "table_of_headers",
+]
 
 KEYS = (
     "RMSA",
@@ -60,11 +68,11 @@ def diagnose_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Any, list[E
         names.append(os.fspath(path))
     if not headers:
         raise AstrometryError(f"none of {len(errors)} files has a solution: {errors[0]}")
-    return diagnose_headers(headers, names), errors
+    return table_of_headers(headers, names), errors
 
 
 def header_of_solution(path: str | os.PathLike[str]) -> Any:
-    """Header of a file that has a solution."""
+    """Header of a file that has a solution; one that is not as stated is refused."""
     from tica_fn.fits.image_file import open_hdus
 
     hdus, _ = open_hdus(path)
@@ -75,6 +83,7 @@ def header_of_solution(path: str | os.PathLike[str]) -> Any:
         drift_of([found])
     except (ValueError, TypeError, KeyError) as error:
         raise AstrometryError(f"{path}: the solution can't be used ({error})") from error
+    check_solution(path, merged(found, hdus[0].header))
     return found
 
 
@@ -95,9 +104,17 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
         to `RMSX3` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and `drift_rows` (pixel of
         the readout that shows the direction of the median frame's reference pixel, minus that
         pixel), `roll` (arcsec relative to the median frame), `scale` (relative to it) and `flagged`
-        (no good star, or residual or drift off by more than five robust standard deviations).  The
-        median is taken over frames of the same sector, camera and CCD, as far as headers name them.
+        (no good star, residual or drift off by more than five robust standard deviations, or a
+        header that does not give the solution whose quality it states).  The median is taken over
+        frames of the same sector, camera and CCD, as far as headers name them.
     """
+    return table_of_headers(headers, names, [bool(fault_of_solution(one)) for one in headers])
+
+
+def table_of_headers(
+    headers: Sequence[Any], names: Sequence[str], faulty: Sequence[bool] | None = None
+) -> Any:
+    """Table of `diagnose_headers`; `faulty` headers, of which there are none if absent, flagged."""
     from astropy.table import Table
 
     values = {key: np.array([_number(header.get(key)) for header in headers]) for key in KEYS}
@@ -119,6 +136,7 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
         }
     )
     bad = ~(values["WCSGDF"] > 0.0) & np.isfinite(values["WCSGDF"])
+    bad |= np.array(faulty or [False] * len(headers), bool)
     for key in ("RMSA", "drift_columns", "drift_rows"):
         column = np.asarray(table[key])
         for which in series:

@@ -23,7 +23,7 @@ from tica_fn.cli.arguments import (
 )
 from tica_fn.cli.messages import say_line, say_when_compiling
 from tica_fn.cli.outcomes import refused, tell_outcomes, work_through
-from tica_fn.errors import UsageError
+from tica_fn.errors import UsageError, keep_notes
 
 if TYPE_CHECKING:
     from tica_fn.fits.batch import Outcome
@@ -275,7 +275,10 @@ def run_compare(args: argparse.Namespace) -> int:
     from tica_fn.wcs.comparison import compare_solutions, comparison_table, read_solution
     from tica_fn.wcs.refstars_file import read_reference_stars
 
-    first, second = read_solution(args.first), read_solution(args.second)
+    with keep_notes() as notes:
+        first, second = read_solution(args.first), read_solution(args.second)
+    for note in notes:
+        say_line(f"note: {note}")
     places: tuple[Any, ...] = ()
     if args.stars:
         stars = read_reference_stars(args.stars)
@@ -307,7 +310,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
 
     from tica_fn.fits.batch import DONE, Outcome
     from tica_fn.fits.whole_files import save_table
-    from tica_fn.wcs.diagnostics import diagnose_headers, header_of_solution
+    from tica_fn.wcs.diagnostics import header_of_solution, table_of_headers
 
     inputs = _solvable(args)
     headers: dict[str, Any] = {}
@@ -319,7 +322,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
     code = work_through(inputs, work, "reading", debug=args.debug, summary=False)
     if not headers:
         return code
-    table = diagnose_headers(list(headers.values()), list(headers))
+    table = table_of_headers(list(headers.values()), list(headers))
     save_table(table, args.output, "ascii.ecsv")
     residual, good = (np.asarray(table[key], float) for key in ("RMSA", "WCSGDF"))
     known = np.isfinite(residual)
