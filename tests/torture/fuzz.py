@@ -113,8 +113,7 @@ def main():
     signal.signal(signal.SIGALRM, alarm)
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as name:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         every = kinds(folder)
         for kind in every:  # Good files are read: and kernels are compiled.

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+from tests.torture.__main__ import PREFIX
 
 
 def test_part_of_the_torture():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.torture", "--seconds", "45", "--files", "600", "--parts",
+        [sys.executable, "-m", "tests.torture", "--seconds", "20", "--files", "250", "--parts",
          "kills", "disk", "files"], capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -14,3 +17,4 @@ def test_part_of_the_torture():
     assert [line.split()[0] for line in lines[:3]] == ["kills", "disk", "files"]
     assert all("held" in line for line in lines[:4])
     assert int(lines[2].split()[1]) > 50
+    assert not list(Path("/dev/shm").glob(PREFIX + "*"))  # memory of the machine
