@@ -257,7 +257,7 @@ def phase_wave(x, y, places, values, weights, widths, rounds):
     return out, (weights[use] * off).sum() > 2 * told.sum() + 20
 
 
-def field_and_wave(x, y, places, values, errors, field_widths, wave_widths, rounds):
+def field_and_wave(x, y, places, values, errors, field_widths, wave_widths, rounds, start):
     """Field and waves by numpy's own solver, all columns of both side by side."""
     use = np.isfinite(values).all(axis=0) & np.isfinite(errors)
     low, top = len(field_widths) - 1, len(wave_widths) - 1
@@ -269,10 +269,13 @@ def field_and_wave(x, y, places, values, errors, field_widths, wave_widths, roun
     degrees = np.array([d for d in range(top + 1) for _ in range(d + 1)] * 2, dtype=int)
     fixed = np.array(field_widths)[[d for d in range(low + 1) for _ in range(d + 1)]]
     width, rest = np.array(wave_widths[: top + 1]), np.where(use, values, 0.0)
-    noise = max(np.median((np.hypot(*values) / errors)[use]) / 1.1774, 0.2) ** 2
+    if start is not None:
+        rest = np.where(use, values - start, 0.0)
+    noise = max(np.median((np.hypot(*rest) / errors)[use]) / 1.1774, 0.2) ** 2
     for turn in range(rounds):
+        rough = turn == 0 and start is None
         far = (rest**2).sum(axis=0)[use] / errors[use] ** 2 / noise
-        soft = 1 / np.sqrt(1 + far / 4.0) if turn == 0 else 4.0 / (2.0 + far)
+        soft = 1 / np.sqrt(1 + far / 4.0) if rough else 4.0 / (2.0 + far)
         soft = soft / errors[use] ** 2
         squares, told, solved, waves = np.zeros(top + 1), np.zeros(top + 1), [], []
         for j in range(2):
@@ -289,7 +292,7 @@ def field_and_wave(x, y, places, values, errors, field_widths, wave_widths, roun
             waves.append(full[:, part:] @ solved[j][part:])
         width = np.maximum(np.sqrt(squares / told), 1e-5)
         far = (rest**2).sum(axis=0)[use] / errors[use] ** 2
-        if turn == 0:
+        if rough:
             noise = max(np.median(np.sqrt(far)) / 1.1774, 0.2) ** 2
         else:
             noise = max((4.0 / (2.0 + far / noise) * far).mean() / 2.0, 0.04)

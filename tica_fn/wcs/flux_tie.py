@@ -29,14 +29,13 @@ __all__ = ["tie_to_flux"]
 WIDTHS = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01, 0.01])
 """First guess of the sizes in pixels of the Chebyshev terms of each degree."""
 RING_WIDTHS = np.array([0.2, 0.2, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01])
-ROUNDS, LAST, AGAIN = 3, 3, 2
-"""Rounds that find a field roughly, and finely, and those of a fit that begins with a field."""
+ROUNDS, LAST = 3, 3
+"""Rounds that find a field roughly, and finely."""
 SETTLED = 1e-4
 FLOOR = 0.005
 """Error in pixels added in quadrature to that of any star's mean."""
 CLEAR = 2.0
 """A ring's field must be larger than so many times its own variance to be more than noise."""
-WAVE_ROUNDS = 1
 LARGEST_TIE = 0.05
 
 
@@ -83,11 +82,11 @@ def tie_and_light(
     tie, spread, degree, wave = _innermost(windowed, means[-1], errors, *basis)
     if degree < 0:  # Too few stars have the whole aperture.
         return np.zeros_like(windowed), np.full_like(windowed, np.nan), -1
-    risk, inner, nothing, top = spread**2, means[-1], np.zeros_like(tie), RING_WIDTHS.size - 1
-    beyond, doubt = nothing, 0.0
+    risk, inner, top = spread**2, means[-1], RING_WIDTHS.size - 1
+    beyond, doubt = np.zeros_like(tie), 0.0
     for mean in means[-2::-1]:
         field, spread, its_degree, _ = fit_field_by_evidence(
-            *basis, mean - inner, errors, nothing, RING_WIDTHS, top, ROUNDS, LAST, SETTLED
+            *basis, mean - inner, errors, RING_WIDTHS, top, ROUNDS, LAST, SETTLED
         )
         if its_degree < 0:
             break
@@ -108,21 +107,14 @@ def _innermost(
 ) -> tuple[Array, float, int, Array]:
     """Field and wave of the innermost aperture, the field's uncertainty and its degree.
 
-    The place within the pixel is that of the light, which the field and the wave give: the
-    windowed centroid's own wave would bend the average.
+    The place within the pixel is that of the light, which the field gives: the windowed centroid's
+    own wave would bend the average.
     """
-    field = wave = np.zeros_like(windowed)
-    rounds, top = (ROUNDS, LAST), WIDTHS.size - 1
-    for turn in range(WAVE_ROUNDS + 1):
-        apart = mean - windowed - wave
-        field, spread, degree, weights = fit_field_by_evidence(
-            terms, columns, apart, errors, field, WIDTHS, top, *rounds, SETTLED
-        )
-        if degree < 0:
-            break
-        rounds, light = (0, AGAIN), windowed + field + wave
-        away = mean - windowed - field
-        wave, large = phase_wave(terms, columns, light, away, weights, turn > 0)
-        if not large:
-            break
+    apart, top = mean - windowed, WIDTHS.size - 1
+    field, spread, degree, weights = fit_field_by_evidence(
+        terms, columns, apart, errors, WIDTHS, top, ROUNDS, LAST, SETTLED
+    )
+    wave = np.zeros_like(windowed)
+    if degree >= 0:
+        wave = phase_wave(terms, columns, windowed + field, apart - field, weights)
     return field, spread, degree, wave

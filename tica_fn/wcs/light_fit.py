@@ -43,7 +43,8 @@ WAVE_WIDTHS = np.full(10, 0.01)
 """First guess of the sizes in pixels of the Chebyshev terms of each degree of the waves."""
 FEW = 4
 """Degrees of a wave that is small."""
-ROUNDS = 4
+ROUNDS, AGAIN = 4, 3
+"""Rounds of a fit, and of one with waves that begins with what others have found."""
 
 
 def fit_plate_to_light(
@@ -73,10 +74,11 @@ def fit_plate_to_light(
     given = *basis, expected, off, np.hypot(error, FLOOR_PIXELS), widths
     terms = basis[1][: (plate.degree + 1) * (plate.degree + 2) // 2]
     field, wave, weights = fit_field_and_wave(*given, np.empty(0), ROUNDS)
-    _, clear, large = few_waves(*basis, expected, off - field @ terms, weights)
+    few, clear, large = few_waves(*basis, expected, off - field @ terms, weights)
     if clear:
         guess = WAVE_WIDTHS if large else WAVE_WIDTHS[:FEW]
-        field, wave, weights = fit_field_and_wave(*given, guess, ROUNDS)
+        start = field @ terms + few
+        field, wave, weights = fit_field_and_wave(*given, guess, AGAIN, start)
     plate = move_plate(plate, field)
     own = np.isfinite(light) & ~held
     away = _smooth(basis[0], np.where(held, 0.0, weights), light - places, widths) @ terms

@@ -18,26 +18,20 @@ __all__ = ["few_waves", "phase_wave"]
 
 WIDTHS = np.array([0.05, 0.05, 0.03, 0.03, 0.02, 0.02, 0.01, 0.01])
 """First guess of the sizes in pixels of the Chebyshev terms of each degree."""
-FEW, LEARNT = 4, 4
-"""Degrees that tell whether there is a wave at all; rounds in which the sizes are learnt."""
+FEW, LEARNT = 4, 2
+"""Degrees that tell whether there is a wave at all; rounds that learn the sizes of all terms."""
 SMALL = 0.001
 """Rms of a wave in pixels below which one fit of few terms is enough."""
 
 
-def phase_wave(
-    terms: Array, columns: Array, places: Array, values: Array, weights: Array, known: bool
-) -> tuple[Array, bool]:
-    """Wave in the values; see `tica_fn.kernels.stars.phase_wave.fit_phase_wave`.
+def phase_wave(terms: Array, columns: Array, places: Array, values: Array, weights: Array) -> Array:
+    """Wave in the values, (2, n) pixels, 0 if there is none; of few terms if it is small.
 
-    Gives the wave, (2, n) pixels, 0 if there is none, and whether it is worth more rounds.  If it
-    is already `known` to be, the first test by few terms is left out.
+    See `tica_fn.kernels.stars.phase_wave.fit_phase_wave`.
     """
     given = terms, columns, places, values, weights
-    if not known:
-        wave, _, large = few_waves(*given)
-        if not large:
-            return wave, False
-    return fit_phase_wave(*given, WIDTHS, LEARNT)[0], True
+    wave, _, large = few_waves(*given)
+    return fit_phase_wave(*given, WIDTHS, LEARNT)[0] if large else wave
 
 
 def few_waves(

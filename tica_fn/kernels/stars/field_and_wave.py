@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tica_fn.kernels.medians import median_in_place
-from tica_fn.kernels.stars.chebyshev_sums import chebyshev_gram, weighted_sums
+from tica_fn.kernels.stars.chebyshev_sums import (
+    chebyshev_gram,
+    chebyshev_normal_equations,
+    weighted_sums,
+)
 from tica_fn.kernels.stars.field_evidence import solve_with_prior, widen_by_evidence
 from tica_fn.kernels.stars.normal_equations import residuals
 from tica_fn.kernels.types import Array
@@ -29,14 +33,15 @@ def fit_field_and_wave(
     field_widths: Array,
     wave_widths: Array,
     rounds: int,
+    start: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Fit a smooth field and waves of the place within the pixel to two values a place.
 
     On each axis ``value = f(x, y) + s(x, y) sin(2 pi place) + c(x, y) cos(2 pi place)``, where f, s
     and c are sums of Chebyshev polynomials.  One fit of both keeps a wave that few places sample
     from being taken for the field.  The values scatter by Student's distribution with two degrees
-    of freedom, by the same number of their expected errors, at least 0.2.  The first round weighs
-    by a loss that is quadratic near and straight far away.
+    of freedom, by the same number of their expected errors, at least 0.2.  Without a first guess,
+    the first round weighs by a loss that is quadratic near and straight far away.
 
     Parameters
     ----------
@@ -61,6 +66,8 @@ def fit_field_and_wave(
         degree; lower where there are fewer than three places a coefficient.  Empty for no waves.
     rounds : int
         Number of rounds.
+    start : ndarray, optional
+        (2, n) float64: first guess of field and waves, by which the first round weighs the places.
 
     Returns
     -------
@@ -102,29 +109,34 @@ def fit_field_and_wave(
     turn = 2.0 * np.pi * np.where(fine, places, 0.0)
     waves = np.stack([np.sin(turn), np.cos(turn)]) * fine
     known, own = np.where(used, values, 0.0), np.where(used, 1.0 / errors, 0.0)
-    noise = _scatter(known, own, used) ** 2
+    rest = known if start is None else np.where(used, known - start, 0.0)
+    noise = _scatter(rest, own, used) ** 2
     degrees = np.repeat(np.arange(top + 1), np.arange(1, top + 2))
-    prior, rest = np.zeros(size), known
+    prior = np.zeros(size)
     prior[:part] = np.repeat(field_widths, np.arange(1, low + 2)) ** -2.0
     solved, variances = np.zeros((2, 1, size)), np.zeros((2, size))
     soft, wave = own, np.zeros_like(known)
-    for turned in range(rounds):
+    for k in range(rounds):
+        rough = start is None and k == 0
         off = (rest[0] ** 2 + rest[1] ** 2) * own**2 / noise
-        if turned == 0:
+        if rough:
             soft = own**2 / np.sqrt(1.0 + off / _BENT**2)
         else:
             soft = own**2 * (_FREEDOM + 2.0) / (_FREEDOM + off)
-        prior[part:] = np.tile(width[degrees] ** -2.0, 2)
-        for j in range(2):
-            gram, right = _sums(terms, soft, known[j], waves[:, j], low, top)
-            solve_with_prior(gram, right, prior * noise, solved[j], variances[j])
-        heights = solved[:, 0, part:].reshape(4, half)
-        wave = -residuals(columns, heights, np.zeros((4, len(terms)))).reshape(2, 2, -1)
-        wave = (wave * waves.swapaxes(0, 1)).sum(axis=1)
-        rest = residuals(columns, solved[:, 0, :part], np.where(used, known - wave, 0.0))
-        if top >= 0:
+        if top < 0:
+            gram, right = chebyshev_normal_equations(terms, soft, known, low)
+            solve_with_prior(gram, right, prior * noise, solved[:, 0], variances[0])
+        else:
+            prior[part:] = np.tile(width[degrees] ** -2.0, 2)
+            grams, rights = _equations(terms, soft, known, waves, low, top)
+            for j in range(2):
+                solve_with_prior(grams[j], rights[j], prior * noise, solved[j], variances[j])
+            heights = solved[:, 0, part:].reshape(4, half)
+            wave = -residuals(columns, heights, np.zeros((4, len(terms)))).reshape(2, 2, -1)
+            wave = (wave * waves.swapaxes(0, 1)).sum(axis=1)
             widen_by_evidence(width, heights, noise * variances[:, part:].reshape(4, half))
-        if turned == 0:
+        rest = residuals(columns, solved[:, 0, :part], np.where(used, known - wave, 0.0))
+        if rough:
             noise = _scatter(rest, own, used) ** 2
         else:
             off = (rest[0] ** 2 + rest[1] ** 2) * own**2 / noise
@@ -140,26 +152,27 @@ def _scatter(rest: Array, own: Array, used: Array) -> float:
     return float(max(median_in_place(far, far.size) / 1.1774, _LEAST))
 
 
-def _sums(
+def _equations(
     terms: Array, soft: Array, known: Array, waves: Array, low: int, top: int
 ) -> tuple[Array, Array]:
-    """Normal equations of one axis: of the field, the sine and the cosine."""
-    part, half = (low + 1) * (low + 2) // 2, (top + 1) * (top + 2) // 2
-    size = part + 2 * half
-    parts = (
-        (slice(0, part), np.ones_like(soft), low),
-        (slice(part, part + half), waves[0], top),
-        (slice(part + half, size), waves[1], top),
-    )
-    gram, right = np.empty((size, size)), np.empty((size, 1))
-    for p, (first, wave, degree) in enumerate(parts):
-        count = (degree + 1) * (degree + 2) // 2
-        if count == 0:
-            continue
-        right[first, 0] = weighted_sums(terms, soft * wave * known, count)
-        for second, other, its in parts[: p + 1]:
-            most = max(degree, its)
-            sums = weighted_sums(terms, soft * wave * other, (most + 1) * (2 * most + 1))
-            shared = chebyshev_gram(sums, most)[:count, : (its + 1) * (its + 2) // 2]
-            gram[first, second], gram[second, first] = shared, shared.T
-    return gram, right
+    """Normal equations of both axes: of the field, the sine and the cosine."""
+    part, half, high = (low + 1) * (low + 2) // 2, (top + 1) * (top + 2) // 2, max(low, top)
+    size, all_sums = part + 2 * half, (2 * high + 1) * (high + 1)
+    grams, rights = np.empty((2, size, size)), np.empty((2, size, 1))
+    field, sine, cosine = (slice(0, part), slice(part, part + half), slice(part + half, size))
+    every = weighted_sums(terms, soft, all_sums)
+    smooth = chebyshev_gram(every, low)
+    for gram, right, value, (s, c) in zip(grams, rights, known, waves.swapaxes(0, 1), strict=True):
+        gram[field, field] = smooth
+        right[field, 0] = weighted_sums(terms, soft * value, part)
+        for which, wave in ((sine, s), (cosine, c)):
+            shared = chebyshev_gram(weighted_sums(terms, soft * wave, all_sums), high)
+            gram[which, field] = shared[:half, :part]
+            gram[field, which] = shared[:part, :half]
+            right[which, 0] = weighted_sums(terms, soft * wave * value, half)
+        squares = weighted_sums(terms, soft * s * s, all_sums)
+        gram[sine, sine] = chebyshev_gram(squares, top)
+        gram[cosine, cosine] = chebyshev_gram(every - squares, top)  # s^2 + c^2 = 1
+        products = chebyshev_gram(weighted_sums(terms, soft * s * c, all_sums), top)
+        gram[sine, cosine] = gram[cosine, sine] = products
+    return grams, rights

@@ -33,7 +33,6 @@ def fit_field_by_evidence(
     columns: Array,
     values: Array,
     errors: Array,
-    start: Array,
     widths: Array,
     low: int,
     rounds: int,
@@ -65,9 +64,6 @@ def fit_field_by_evidence(
     errors : ndarray
         (n,) float64: expected standard error of each place's values on one axis; a place whose
         error is not finite is left out.
-    start : ndarray
-        (2, n) float64: first guess of the field, but for a constant, by which the first round
-        weighs the places.
     widths : ndarray
         (degree + 1,) float64: first guess of the size of the coefficients of each degree; infinite
         for those that are free.  Its length says the highest degree; lower where there are fewer
@@ -75,8 +71,7 @@ def fit_field_by_evidence(
     low : int
         Highest degree of the first rounds.
     rounds, last : int
-        Most rounds of that degree, and of the highest.  With a good first guess the former may be
-        0.
+        Most rounds of that degree, and of the highest.
     settled : float
         Rms change of the field in a round from which on it is done.
 
@@ -106,7 +101,7 @@ def fit_field_by_evidence(
     >>> values[:, ::10] += 0.5
     >>> widths = np.array([np.inf, np.inf, np.inf, 0.1, 0.1])
     >>> field, spread, degree, _ = fit_field_by_evidence(
-    ...     terms, columns, values, np.full(200, 0.001), 0.0 * values, widths, 2, 8, 8, 1e-6)
+    ...     terms, columns, values, np.full(200, 0.001), widths, 2, 8, 8, 1e-6)
     >>> degree, bool(np.abs(field - wanted).max() < 0.001), spread < 0.001
     (2, True, True)
     """
@@ -122,8 +117,7 @@ def fit_field_by_evidence(
         top -= 1
     size = (top + 1) * (top + 2) // 2
     columns = columns[:size]
-    rest = known - np.where(seen, start, 0.0)
-    rest -= np.array([[median_in_place(one[seen], count)] for one in rest])
+    rest = known - np.array([[median_in_place(one[seen], count)] for one in known])
     scatter = _median_scatter(rest, own, seen)
     width, noise, soft, before = widths.copy(), scatter * scatter, np.empty(n), np.empty((2, n))
     degrees = np.repeat(np.arange(top + 1), np.arange(1, top + 2))
