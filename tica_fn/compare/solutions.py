@@ -17,7 +17,7 @@ __all__ = ["judge_solution", "judge_stars"]
 
 _WCS = re.compile(
     r"(CRPIX|CRVAL|CDELT|CTYPE)[12]|(CD|PC)[12]_[12]|LONPOLE|LATPOLE|"
-    r"(A|B|AP|BP)_(\d_\d|ORDER|DMAX)|(RA|DEC)_TARG|BTC_PIX[12]|RMS[ABFX]\w*|WCS(GDF|DEG|BADB)|(RA|DEC)X\d"
+    r"(A|B|AP|BP)_(\d_\d|ORDER|DMAX)|(RA|DEC)_TARG|BTC_PIX[12]|RMS[ABFX]\w*|WCS(GDF|DEG|BADB)|(RA|DEC|ERR)X\d|ERRMAX"
 )
 """Keywords of a solution, and of its quality."""
 _STAR_TABLE = "WCS_STARS"

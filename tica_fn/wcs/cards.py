@@ -146,7 +146,13 @@ def solution_cards(
         ("WCSDEG", found.degree, "degree of the polynomials that were fitted"),
         ("WCSBADB", found.bad_blocks, "blocks with too few good stars"),
     ]
-    return cards + corner_cards(found.solution)
+    cards += corner_cards(found.solution)
+    expected = {
+        f"ERRX{k}": f"[arcsec] error to expect in corner {k}; -1: unknown" for k in range(4)
+    }
+    expected["ERRMAX"] = "[arcsec] largest error to expect; -1: unknown"
+    cards += [(key, round(found.expected_error[key], 6), text) for key, text in expected.items()]
+    return cards
 
 
 def _date(mjd: float) -> str:

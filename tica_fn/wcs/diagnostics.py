@@ -10,6 +10,7 @@ import numpy as np
 
 from tica_fn.errors import AstrometryError, of_the_package
 from tica_fn.fits.header import merged
+from tica_fn.wcs.expected_error import MUCH_ARCSEC
 from tica_fn.wcs.header_terms import linear_terms
 from tica_fn.wcs.solution import PIXEL_ARCSEC
 from tica_fn.wcs.stated import check_solution, fault_of_solution
@@ -33,6 +34,11 @@ KEYS = (
     "RMSX1",
     "RMSX2",
     "RMSX3",
+    "ERRX0",
+    "ERRX1",
+    "ERRX2",
+    "ERRX3",
+    "ERRMAX",
     "WCSGDF",
 )
 
@@ -83,8 +89,10 @@ def header_of_solution(path: str | os.PathLike[str]) -> Any:
         drift_of([found])
     except (ValueError, TypeError, KeyError) as error:
         raise AstrometryError(f"{path}: the solution can't be used ({error})") from error
-    check_solution(path, merged(found, hdus[0].header))
-    return found
+    whole = merged(found, hdus[0].header)
+    check_solution(path, whole)
+    # In SPOC's layout those that its image's header has no place for are in the primary one.
+    return merged(found, {key: whole[key] for key in KEYS if key in whole})
 
 
 def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
@@ -101,12 +109,13 @@ def diagnose_headers(headers: Sequence[Any], names: Sequence[str]) -> Any:
     -------
     astropy.table.Table
         One row per frame, in order of time: `name`, `tjd` (mid-exposure, TDB), the keywords `RMSA`
-        to `RMSX3` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and `drift_rows` (pixel of
-        the readout that shows the direction of the median frame's reference pixel, minus that
-        pixel), `roll` (arcsec relative to the median frame), `scale` (relative to it) and `flagged`
-        (no good star, residual or drift off by more than five robust standard deviations, or a
-        header that does not give the solution whose quality it states).  The median is taken over
-        frames of the same sector, camera and CCD, as far as headers name them.
+        to `RMSX3`, `ERRX0` to `ERRMAX` and `WCSGDF`, `crval1`, `crval2`, `drift_columns` and
+        `drift_rows` (pixel of the readout that shows the direction of the median frame's reference
+        pixel, minus that pixel), `roll` (arcsec relative to the median frame), `scale` (relative to
+        it) and `flagged` (no good star, residual or drift off by more than five robust standard
+        deviations, an error of more than a tenth of a pixel to expect, or a header that does not
+        give the solution whose quality it states).  The median is taken over frames of the same
+        sector, camera and CCD, as far as headers name them.
     """
     return table_of_headers(headers, names, [bool(fault_of_solution(one)) for one in headers])
 
@@ -136,6 +145,7 @@ def table_of_headers(
         }
     )
     bad = ~(values["WCSGDF"] > 0.0) & np.isfinite(values["WCSGDF"])
+    bad |= values["ERRMAX"] > MUCH_ARCSEC
     bad |= np.array(faulty or [False] * len(headers), bool)
     for key in ("RMSA", "drift_columns", "drift_rows"):
         column = np.asarray(table[key])
@@ -144,7 +154,7 @@ def table_of_headers(
     table["flagged"] = bad
     units = {"tjd": "d", "crval1": "deg", "crval2": "deg", "roll": "arcsec"}
     units |= {"drift_columns": "pix", "drift_rows": "pix"}
-    units |= {key: "arcsec" for key in KEYS if key.startswith("RMS")}
+    units |= {key: "arcsec" for key in KEYS if key != "WCSGDF"}
     units |= dict.fromkeys(("RMSAP", "RMSBP", "RMSBF"), "pix")
     for key, unit in units.items():
         table[key].unit = unit

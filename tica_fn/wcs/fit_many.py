@@ -20,6 +20,7 @@ from tica_fn.fits.update import extension_name
 from tica_fn.fits.version import __version__
 from tica_fn.wcs.cards import solution_cards, star_columns
 from tica_fn.wcs.ephemeris import Ephemeris, LkSpacecraft, read_ephemeris
+from tica_fn.wcs.expected_error import MUCH_ARCSEC
 from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
 from tica_fn.wcs.polynomial_fit import DEGREE, check_degree
 from tica_fn.wcs.refstars import ReferenceStars
@@ -179,6 +180,11 @@ def describe_solution(found: FrameSolution) -> str:
         return "no star can be measured; kept the pointing of the reference image"
     if found.bad_blocks:
         line += f", {found.bad_blocks} bad blocks"
+    error = found.expected_error
+    if error["ERRMAX"] > MUCH_ARCSEC:
+        corners = [k for k in range(4) if error[f"ERRX{k}"] > MUCH_ARCSEC]
+        where = f" in corner {' '.join(map(str, corners))}" if corners else ""
+        line += f"; extrapolated, off by up to {error['ERRMAX']:.1f} arcsec{where}"
     return line
 
 

@@ -19,9 +19,10 @@ from tica_fn.kernels.stars.polynomial import polynomial_values
 from tica_fn.kernels.stars.smooth_field import fit_smooth_field
 from tica_fn.kernels.stars.stamps import cut_stamps, ring_background
 from tica_fn.wcs.centroids import ELECTRONS_PER_ADU, StarPositions, measure_stars, saturation_level
+from tica_fn.wcs.expected_error import NO_ERRORS, expected_errors
 from tica_fn.wcs.light_fit import fit_plate_to_light
 from tica_fn.wcs.match import find_shift
-from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
+from tica_fn.wcs.polynomial_fit import DEGREE, FLOOR_PIXELS, PlateFit, fit_plate
 from tica_fn.wcs.refstars import ReferenceStars, whole_readout
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
 from tica_fn.wcs.star_blocks import BLOCKS
@@ -75,6 +76,9 @@ class FrameSolution(Record):
         Number of blocks with too few good stars, or no reference stars at all.
     degree : int
         Degree of the polynomials.
+    expected_error : mapping of str to float
+        The keywords ERRX0 to ERRMAX: rms errors to expect of the solution in the four corners of
+        the science area, and at most, arcsec; -1 if not known.
     """
 
     solution: Solution
@@ -90,6 +94,7 @@ class FrameSolution(Record):
     shift: tuple[float, float]
     bad_blocks: int
     degree: int
+    expected_error: dict[str, float] = attrs.field(factory=lambda: dict(NO_ERRORS))
 
     @property
     def good_fraction(self) -> float:
@@ -142,12 +147,18 @@ def fit_frame(
     if method == "precise" and not everything_bad:
         at = np.stack([columns, rows])
         light = np.where(good, np.stack([places.light_columns, places.light_rows]), np.nan)
-        fit, (columns, rows) = fit_plate_to_light(at, light, ra, dec, tmag, error, held, degree)
+        found = fit_plate_to_light(at, light, ra, dec, tmag, error, held, degree)
+        fit, (columns, rows), weights = found
     else:
         order = min(degree, 4) if everything_bad else degree
         fit = fit_plate(columns, rows, ra, dec, tmag, error, held, order, clip=not everything_bad)
+        weights = None
     valid = np.select([held, ~good, ~fit.used], [-2, 0, -1], default=1)
     measured = np.isfinite(columns)
+    rms = _residuals(stars, fit, valid)
+    expected_error = dict(NO_ERRORS)
+    if not everything_bad:
+        expected_error = _expected(np.stack([columns, rows]), weights, fit, held, rms["RMSAP"])
     return FrameSolution(
         solution=fit.solution,
         ids=stars.ids,
@@ -158,10 +169,11 @@ def fit_frame(
         valid=valid,
         residual_ra=fit.residual_ra,
         residual_dec=fit.residual_dec,
-        rms=_residuals(stars, fit, valid),
+        rms=rms,
         shift=shift,
         bad_blocks=int(bad.sum()),
         degree=fit.degree,
+        expected_error=expected_error,
     )
 
 
@@ -287,3 +299,16 @@ def _residuals(stars: ReferenceStars, fit: PlateFit, valid: Array) -> dict[str, 
         mads = [median_and_scatter(axis, count)[1] for axis in part]
         out[f"RMSX{k}"] = float(np.sqrt(np.mean(np.square(mads)))) if count > 1 else NONE
     return out
+
+
+def _expected(
+    places: Array, weights: Array | None, fit: PlateFit, held: Array, spread: float
+) -> dict[str, float]:
+    """Errors to expect of a solution, from the stars' weights, or else from their scatter.
+
+    What is wrong with the smooth part of other positions than precise ones is as large as that.
+    """
+    common = 0.0 if weights is not None else max(spread, FLOOR_PIXELS)
+    if weights is None:
+        weights = np.where(fit.used, np.where(held, HELD_ERROR, common) ** -2.0, 0.0)
+    return expected_errors(places, weights, fit.degree, common)

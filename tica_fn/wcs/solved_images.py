@@ -48,7 +48,7 @@ _SOLUTION = re.compile(
     _MAP.pattern
     + r"|EQUINOX|INSTRUME|TELESCOP|FILTER|EXPTIME|TIMESYS|MJD-(BEG|END)|DATE-(BEG|END)|"
     r"TESS_V?[XYZ]|MIDBTJD|(RA|DEC)_TARG|RMS([ABF]|[ABF]P|BF|X\d)|WCSGDF|CTRP(COL|ROW)|FLXWIN|"
-    r"WCSDEG|WCSBADB|(RA|DEC)X\d"
+    r"WCSDEG|WCSBADB|(RA|DEC|ERR)X\d|ERRMAX"
 )
 """Cards that a solution sets."""
 _UNITS = {"FLXCOL": "pix", "FLXROW": "pix", "FLX": "count", "BKG": "count"}

@@ -311,6 +311,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
     from tica_fn.fits.batch import DONE, Outcome
     from tica_fn.fits.whole_files import save_table
     from tica_fn.wcs.diagnostics import header_of_solution, table_of_headers
+    from tica_fn.wcs.expected_error import MUCH_ARCSEC
 
     inputs = _solvable(args)
     headers: dict[str, Any] = {}
@@ -332,6 +333,13 @@ def run_diagnose(args: argparse.Namespace) -> int:
         f"{args.output}: {len(table)} frames, median residual {middle}, lowest good-star fraction "
         f"{stars}, {int(np.sum(table['flagged']))} flagged"
     )
+    uncertain = np.asarray(table["ERRMAX"], float) > MUCH_ARCSEC
+    if uncertain.any():
+        worst = np.nanmax(np.asarray(table["ERRMAX"], float))
+        say_line(
+            f"{int(uncertain.sum())} of them are extrapolated where there are no stars, and may be "
+            f"off by {worst:.1f} arcsec there (ERRX0 to ERRMAX)"
+        )
     if args.picture:
         from tica_fn.wcs.pictures import draw_diagnostics
 
