@@ -24,17 +24,40 @@ from numba.core import event
 from numba.extending import overload, register_jitable
 
 from tica_fn.kernels.code_cache import CodeCache, safe_folder, say_once
+from tica_fn.kernels.quick_compiler import QuickCompiler, ThoroughCompiler
 
-__all__ = ["before_compiling", "cache_folder", "chosen_by_type", "formula", "kernel"]
+__all__ = [
+    "before_compiling",
+    "cache_folder",
+    "chosen_by_type",
+    "formula",
+    "kernel",
+    "thorough_kernel",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": False,
+    "no_cfunc_wrapper": True,  # the one for numba.cfunc and for tables of functions
+    "pipeline_class": QuickCompiler,
+}
 
 
 def kernel(function: F) -> F:
     """Compile a function of arrays and numbers with the project's options, cached on disk."""
-    compiled: Any = numba.njit(**_OPTIONS)(function)
+    return _compiled(function, **_OPTIONS)
+
+
+def thorough_kernel(function: F) -> F:
+    """Do the same for a function whose loops become vectors only if each function is optimised."""
+    return _compiled(function, **{**_OPTIONS, "pipeline_class": ThoroughCompiler})
+
+
+def _compiled(function: F, **options: Any) -> F:
+    compiled: Any = numba.njit(**options)(function)
     compiled._cache = CodeCache(function, cache_folder)
     return compiled  # type: ignore[no-any-return]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, thorough_kernel
 from tica_fn.kernels.types import Array, Image, Table, Vector
 
 __all__ = [
@@ -27,7 +27,7 @@ _SLACK = 1e-6
 """What rounding may do in the second look, as a part of the values in it."""
 
 
-@kernel
+@thorough_kernel
 def signal_flags(
     pixels: Image,
     flat: Image,

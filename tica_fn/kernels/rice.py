@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tica_fn.kernels.big_endian import swapped
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, thorough_kernel
 from tica_fn.kernels.types import Array, Image, Vector, Words
 
 __all__ = ["DITHER_NUMBERS", "pack_rows", "quantise_row", "rice_row", "words_at_most"]
@@ -53,7 +53,7 @@ def words_at_most(columns: int) -> int:
     return 3 + columns + -(-columns // _BLOCK)
 
 
-@kernel
+@thorough_kernel
 def limits_of_row(row: Vector) -> tuple[float, float]:
     """Least and greatest value; infinite where one is no number."""
     low, high = np.empty(_LANES, row.dtype), np.empty(_LANES, row.dtype)
@@ -80,7 +80,7 @@ def limits_of_row(row: Vector) -> tuple[float, float]:
     return (-np.inf, np.inf) if some_odd else (float(lowest), float(highest))
 
 
-@kernel
+@thorough_kernel
 def quantise_row(row: Vector, step: float, number: int, dither: Vector, out: Array) -> float:
     """Fill `out` with a row's values in whole steps; what a step of 0 stands for.
 
@@ -118,7 +118,7 @@ def split_of(total: float, count: int) -> int:
     return bits
 
 
-@kernel
+@thorough_kernel
 def rice_row(values: Array, out: Words) -> int:
     """Fill the first words of `out` with a row's code, as they lie in a file; the bytes it has."""
     folded = np.empty(_BLOCK, dtype=np.uint32)
@@ -181,7 +181,7 @@ def rice_row(values: Array, out: Words) -> int:
     return int(size)
 
 
-@kernel
+@thorough_kernel
 def pack_rows(
     pixels: Image, step: float, first: int, dither: Vector, out: Words, sizes: Array, zeros: Vector
 ) -> int:
