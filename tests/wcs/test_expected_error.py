@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from tests.wcs import optics
+from tests.wcs import optics, sky
 from tests.wcs.test_read_back import product
 from tests.wcs.test_solution_of_frames import make_frame
 from tica_fn.wcs import (
@@ -30,8 +30,8 @@ KEYS = ["ERRX0", "ERRX1", "ERRX2", "ERRX3", "ERRMAX"]
 
 @pytest.fixture(scope="module")
 def sight():
-    """A frame of some 600 stars, its reference stars, and its true sky."""
-    pixels, truth = optics.frame(*PLACE, seed=3)
+    """A frame of some 600 stars with lopsided images, its reference stars, and its true sky."""
+    pixels, truth = optics.frame(*PLACE, psf=sky.field_psf, seed=3)
     frame = make_frame(pixels, *PLACE[1:])
     return frame, find_reference_stars(frame, PLACE[0]), truth
 
@@ -95,6 +95,22 @@ def test_positions_as_tica_measures_them_share_an_error(sight):
     assert stated(found).max() < 10 * found.rms["RMSA"]
 
 
+def test_a_saturated_part_does_not_move_the_rest(sight):
+    """Its edge bends the background of stars nearby, which all say the same that is wrong."""
+    frame, stars, truth = sight
+    pixels = frame.pixels.copy()
+    pixels[:2048, 44:600] = 4.75e7
+    found = fit_frame(attrs.evolve(frame, pixels=pixels), stars)
+    columns, rows = map(
+        np.ravel, np.meshgrid(np.linspace(1000, 2000, 9), np.linspace(100, 1900, 9))
+    )
+    off = separation(*found.solution.pixel_to_sky(columns, rows), *truth(columns, rows)) * 3600
+    assert off.max() < 0.1
+    assert (actual(found, truth) < 3 * stated(found)[:4]).all()
+    assert stated(found)[[0, 2]].min() > 2.1
+    assert stated(found)[[1, 3]].max() < 0.5
+
+
 def test_of_a_frame_without_stars_nothing_is_known(sight, tmp_path):
     frame, stars, _ = sight
     found = fit_frame(attrs.evolve(frame, pixels=np.full_like(frame.pixels, 4.75e7)), stars)
@@ -125,18 +141,28 @@ def test_stars_in_a_corner_and_their_weights_count():
     rng = np.random.default_rng(5)
     places = np.stack([rng.uniform(45, 1700, 400), rng.uniform(1, 2048, 400)])
     weights = np.full(400, 1e4)
-    before = expected_errors(places, weights, 7, 0.0)
+    before = expected(places, weights)
     more = np.concatenate([places, rng.uniform([[1700], [1]], [[2092], [2048]], (2, 40))], axis=1)
-    after = expected_errors(more, np.full(440, 1e4), 7, 0.0)
+    after = expected(more, np.full(440, 1e4))
     assert after["ERRX1"] < before["ERRX1"] / 10
     assert abs(after["ERRX0"] / before["ERRX0"] - 1) < 0.2
     # Stars that count nothing, or are not measured, are none.
-    same = expected_errors(np.where(np.arange(440) < 400, more, np.nan), np.full(440, 1e4), 7, 0.0)
+    same = expected(np.where(np.arange(440) < 400, more, np.nan), np.full(440, 1e4))
     assert same == pytest.approx(before)
-    assert expected_errors(more, np.repeat([1e4, 0.0], [400, 40]), 7, 0.0) == pytest.approx(before)
-    rough = expected_errors(more, np.full(440, 1e2), 7, 0.0)
+    assert expected(more, np.repeat([1e4, 0.0], [400, 40])) == pytest.approx(before)
+    rough = expected(more, np.full(440, 1e2))
     assert 3 < rough["ERRX0"] / after["ERRX0"] < 11
-    assert expected_errors(more, np.full(440, 1e4), 4, 0.0)["ERRX0"] > 3 * after["ERRX0"]
-    shared = expected_errors(more, np.full(440, 1e4), 7, 0.1)
+    assert expected(more, np.full(440, 1e4), 4)["ERRX0"] > 3 * after["ERRX0"]
+    shared = expected(more, np.full(440, 1e4), common=0.1)
     assert shared["ERRX0"] == pytest.approx(np.hypot(after["ERRX0"], 21 * 0.1 * 2**0.5))
-    assert set(expected_errors(more, np.zeros(440), 7, 0.0).values()) == {-1.0}
+    assert set(expected(more, np.zeros(440)).values()) == {-1.0}
+    # Stars that are held share what is wrong with them.
+    corner = np.repeat([False, True], [400, 40])
+    held = expected(more, np.full(440, 1e4), held=corner, held_error=0.1)
+    assert 2.0 < held["ERRX1"] < 10.0
+    assert held["ERRX0"] < 1.1 * after["ERRX0"]
+
+
+def expected(places, weights, degree=7, common=0.0, held=None, held_error=0.0):
+    held = np.zeros(len(weights), bool) if held is None else held
+    return expected_errors(places, weights, degree, common, held, held_error)

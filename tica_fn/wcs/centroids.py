@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
@@ -43,6 +44,8 @@ HALF = 5
 WINDOW = 1.5
 ELECTRONS_PER_ADU = 5.2
 FULL_WELL = 150000.0
+_REACH = 1
+"""Cells of the background whose values count for a star beside its own four."""
 """Electrons in one 2 s exposure above which a pixel may bleed."""
 
 
@@ -67,7 +70,8 @@ class StarPositions(Record):
         (n,) int64: sum of `FLAGS`; 0 for a good star.
     light_columns, light_rows : ndarray
         (n,) float64: the star's own flux-weighted mean position, of which `columns`, `rows` are a
-        smoother version; NaN for stars that are not good, and with the method ``"tica"``.
+        smoother version; NaN for stars that are not good, for those near a saturated area, whose
+        background is not known, and with the method ``"tica"``.
     tie_degree : int
         Degree of the field that ties windowed to flux centroids; -1 if there is none.
     """
@@ -158,7 +162,8 @@ def measure_stars(
         | (y0 - HALF < SCIENCE_ROWS[0])
         | (y0 + HALF >= SCIENCE_ROWS[1])
     )
-    slopes = np.stack(_background_slopes(pixels, x0, y0))
+    *rises, blinded = _background_slopes(pixels, x0, y0, saturation)
+    slopes = np.stack(rises)
     seen = (*SCIENCE_COLUMNS, SCIENCE_ROWS[1])
     found = star.measure_starlight(pixels, x0, y0, slopes, seen, WINDOW, factor)
     if half != HALF:
@@ -180,7 +185,7 @@ def measure_stars(
         with np.errstate(invalid="ignore"):
             settled = (found[star.STEPS] > 0) & (np.hypot(x, y) < HALF - 1.0)
         flags[~settled] |= FLAGS["unsettled"]
-        tie, light, degree = _tie(found, x0, y0, flags)
+        tie, light, degree = _tie(found, x0, y0, (flags == 0) & ~blinded)
         x, y = x + tie[0], y + tie[1]
     wild = flags & (FLAGS["edge"] | FLAGS["missing"] | FLAGS["faint"] | FLAGS["unsettled"]) != 0
     x, y = np.where(wild, np.nan, x), np.where(wild, np.nan, y)
@@ -193,8 +198,8 @@ def measure_stars(
         contrast_columns=found[star.CONTRAST_X],
         contrast_rows=found[star.CONTRAST_Y],
         flags=flags,
-        light_columns=np.where(flags == 0, x0 + 1.0 + light[0], np.nan),
-        light_rows=np.where(flags == 0, y0 + 1.0 + light[1], np.nan),
+        light_columns=np.where((flags == 0) & ~blinded, x0 + 1.0 + light[0], np.nan),
+        light_rows=np.where((flags == 0) & ~blinded, y0 + 1.0 + light[1], np.nan),
         tie_degree=degree,
     )
 
@@ -229,10 +234,16 @@ def _apertures(
     return np.rint(x).astype(np.int64) - 1, np.rint(y).astype(np.int64) - 1
 
 
-def _background_slopes(pixels: Array, x0: Array, y0: Array) -> tuple[Array, Array]:
-    """Slope of the large-scale background (scattered light) at each star, per pixel."""
+def _background_slopes(
+    pixels: Array, x0: Array, y0: Array, saturation: float
+) -> tuple[Array, Array, Array]:
+    """Slope of the large-scale background (scattered light) at each star, per pixel.
+
+    Also whether a saturated area has a part in it, in which case it is not to be relied on.
+    """
     cell, count, step = 64, 32, 8
     grid = cell_medians(pixels, SCIENCE_ROWS[0], SCIENCE_COLUMNS[0], cell, count, step)
+    full = np.pad(grid >= 0.5 * saturation, _REACH)
     grid = np.where(np.isfinite(grid), grid, np.nanmedian(grid) if np.isfinite(grid).any() else 0)
     # Median of three cells on each axis: a bright star fills at most one or two.
     for _ in range(2):
@@ -254,10 +265,11 @@ def _background_slopes(pixels: Array, x0: Array, y0: Array) -> tuple[Array, Arra
         high = grid[i + 1, j] * (1.0 - u) + grid[i + 1, j + 1] * u
         return np.asarray(low * (1.0 - v) + high * v)
 
-    return between(rise_x), between(rise_y)
+    near = sliding_window_view(full, (2 * _REACH + 2, 2 * _REACH + 2)).any(axis=(2, 3))
+    return between(rise_x), between(rise_y), near[i, j]
 
 
-def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, Array, int]:
+def _tie(found: Array, x0: Array, y0: Array, good: Array) -> tuple[Array, Array, int]:
     """Offset from windowed centroids to flux centroids at each star, learnt from good stars.
 
     Gives also each star's own flux centroid.
@@ -269,7 +281,7 @@ def _tie(found: Array, x0: Array, y0: Array, flags: Array) -> tuple[Array, Array
         # Noise of the first moment: 127 is the root of the sum of x**2 over 21 x 21 pixels.
         noise = 127.0 * found[star.SCATTER] / found[star.FLUX]
     u, v = (x0 - 1068.0) / 1024.0, (y0 - 1023.0) / 1024.0
-    return tie_and_light(windowed, means, u, v, noise, flags == 0)
+    return tie_and_light(windowed, means, u, v, noise, good)
 
 
 def _expected_error(flux: Array, scatter: Array) -> Array:

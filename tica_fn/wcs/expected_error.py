@@ -9,7 +9,9 @@ prior's inverse variances and ``t`` the terms at the place:
 * the variance by their scatter is ``t A (T' W T) A t'``;
 * a term of the optics, ``x`` at the stars and at the place, moves the fit there by
   ``x - t A T' W x`` times its coefficient.  The sizes of the coefficients are those of tess-point's
-  map of the optics.
+  map of the optics;
+* stars that are held at their places in the reference image are wrong together: what they share
+  moves the fit by ``t A T' W`` of it.
 """
 
 from __future__ import annotations
@@ -41,20 +43,24 @@ NO_ERRORS = dict.fromkeys(_KEYS, UNKNOWN)
 """If nothing is known of the error."""
 
 
-def expected_errors(places: Array, weights: Array, degree: int, common: float) -> dict[str, float]:
+def expected_errors(
+    places: Array, weights: Array, degree: int, common: float, held: Array, held_error: float
+) -> dict[str, float]:
     """Rms errors to expect, arcsec, by keyword: ERRX0 to ERRX3 of the corners, ERRMAX at most.
 
     `places`: (2, n) pixels of the stars; `weights`: (n,) inverse variances with which they decided
     the fit, pixels, 0 for none; `degree`: that of the fit; `common`: error that all stars share,
-    pixels.
+    pixels; `held`: (n,) bool, stars that share an error of `held_error` pixels among themselves.
     """
-    error = error_over_grid(places, weights, degree, common)
+    error = error_over_grid(places, weights, degree, common, held, held_error)
     if error is None:
         return dict(NO_ERRORS)
     return dict(zip(_KEYS, [*error[_CORNERS].tolist(), float(error.max())], strict=True))
 
 
-def error_over_grid(places: Array, weights: Array, degree: int, common: float) -> Array | None:
+def error_over_grid(
+    places: Array, weights: Array, degree: int, common: float, held: Array, held_error: float
+) -> Array | None:
     """Rms error to expect over 9 x 9 places of the science area with its edges, arcsec."""
     seen = (weights > 0.0) & np.isfinite(places).all(axis=0)
     u, v = (places[:, seen] - np.reshape(MIDDLE, (2, 1))) / HALF
@@ -71,6 +77,8 @@ def error_over_grid(places: Array, weights: Array, degree: int, common: float) -
     scatter = np.einsum("ij,ij->i", share @ gram[:few, :few], share)
     sizes = np.repeat(_SIZES[: order + 1], np.arange(1, order + 2))
     optics = ((at - share @ gram[:few]) ** 2) @ sizes**2
+    pulled = share @ (np.sqrt(weights[seen]) * held[seen] @ rooted[:, :few])
+    common = np.hypot(common, pulled * held_error)
     variance = _SCATTER**2 * scatter + _OPTICS**2 * optics + common**2
     # The length of an error has two coordinates.
     return np.asarray(PIXEL_ARCSEC * np.sqrt(2.0 * variance))

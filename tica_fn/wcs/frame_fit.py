@@ -311,4 +311,4 @@ def _expected(
     common = 0.0 if weights is not None else max(spread, FLOOR_PIXELS)
     if weights is None:
         weights = np.where(fit.used, np.where(held, HELD_ERROR, common) ** -2.0, 0.0)
-    return expected_errors(places, weights, fit.degree, common)
+    return expected_errors(places, weights, fit.degree, common, held, HELD_ERROR)
