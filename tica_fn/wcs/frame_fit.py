@@ -147,18 +147,16 @@ def fit_frame(
     if method == "precise" and not everything_bad:
         at = np.stack([columns, rows])
         light = np.where(good, np.stack([places.light_columns, places.light_rows]), np.nan)
-        found = fit_plate_to_light(at, light, ra, dec, tmag, error, held, degree)
-        fit, (columns, rows), weights = found
+        fit, (columns, rows) = fit_plate_to_light(at, light, ra, dec, tmag, error, held, degree)
     else:
         order = min(degree, 4) if everything_bad else degree
         fit = fit_plate(columns, rows, ra, dec, tmag, error, held, order, clip=not everything_bad)
-        weights = None
     valid = np.select([held, ~good, ~fit.used], [-2, 0, -1], default=1)
     measured = np.isfinite(columns)
     rms = _residuals(stars, fit, valid)
     expected_error = dict(NO_ERRORS)
     if not everything_bad:
-        expected_error = _expected(np.stack([columns, rows]), weights, fit, held, rms["RMSAP"])
+        expected_error = _expected(np.stack([columns, rows]), fit, held, rms["RMSAP"])
     return FrameSolution(
         solution=fit.solution,
         ids=stars.ids,
@@ -301,14 +299,13 @@ def _residuals(stars: ReferenceStars, fit: PlateFit, valid: Array) -> dict[str, 
     return out
 
 
-def _expected(
-    places: Array, weights: Array | None, fit: PlateFit, held: Array, spread: float
-) -> dict[str, float]:
+def _expected(places: Array, fit: PlateFit, held: Array, spread: float) -> dict[str, float]:
     """Errors to expect of a solution, from the stars' weights, or else from their scatter.
 
     What is wrong with the smooth part of other positions than precise ones is as large as that.
     """
-    common = 0.0 if weights is not None else max(spread, FLOOR_PIXELS)
+    weights, common = fit.weights, 0.0
     if weights is None:
+        common = max(spread, FLOOR_PIXELS)
         weights = np.where(fit.used, np.where(held, HELD_ERROR, common) ** -2.0, 0.0)
     return expected_errors(places, weights, fit.degree, common, held, HELD_ERROR)

@@ -16,6 +16,7 @@ and by such waves together, and the solution is moved by the field.
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 
 from tica_fn.immutable import Array
@@ -56,14 +57,13 @@ def fit_plate_to_light(
     error: Array,
     held: Array,
     degree: int,
-) -> tuple[PlateFit, Array, Array]:
+) -> tuple[PlateFit, Array]:
     """Fit a solution whose smooth part is that of the means of the stars' light.
 
     `places`: (2, n) positions of the stars, pixels; `light`: (2, n) their flux-weighted means.
     Gives the solution, and the positions to go with it, (2, n): moved by what they differ smoothly
     from the means; or, if there are waves, the means without them, but for stars that would be
-    clipped, such as those with a neighbour in the aperture.  `held` stars do not move.  And the
-    inverse variances, (n,) in pixels, with which they decided the smooth part.
+    clipped, such as those with a neighbour in the aperture.  `held` stars do not move.
     """
     stars = plate_stars(places, ra, dec, tmag, error, held, degree)
     plate = fit_stars(stars, places)
@@ -90,7 +90,7 @@ def fit_plate_to_light(
     if large and not plate.used[stars.fine].all():
         moved = np.where(plate.used, moved, tied)
         plate = judge_stars(plate, stars, moved)
-    return finish_plate(plate, max(degree, 6)), moved, weights
+    return attrs.evolve(finish_plate(plate, max(degree, 6)), weights=weights), moved
 
 
 def _smooth(terms: Array, weights: Array, values: Array, widths: Array) -> Array:

@@ -69,6 +69,9 @@ class PlateFit(Record):
         (n,) float64: catalogue minus solution at the measured pixel, arcsec on the tangent plane.
     degree : int
         Degree that was fitted.
+    weights : ndarray, optional
+        (n,) float64: inverse variances in pixels with which the stars decided the smooth part of
+        the solution, if not by their residuals.
     """
 
     solution: Solution
@@ -76,6 +79,7 @@ class PlateFit(Record):
     residual_ra: Array = attrs.field(converter=frozen_array)
     residual_dec: Array = attrs.field(converter=frozen_array)
     degree: int
+    weights: Array | None = None
 
 
 def fit_plate(
