@@ -265,8 +265,8 @@ def _background_slopes(
         high = grid[i + 1, j] * (1.0 - u) + grid[i + 1, j + 1] * u
         return np.asarray(low * (1.0 - v) + high * v)
 
-    near = sliding_window_view(full, (2 * _REACH + 2, 2 * _REACH + 2)).any(axis=(2, 3))
-    return between(rise_x), between(rise_y), near[i, j]
+    near = sliding_window_view(full, (2 * _REACH + 2, 2 * _REACH + 2))[i, j].any(axis=(1, 2))
+    return between(rise_x), between(rise_y), np.asarray(near)
 
 
 def _tie(found: Array, x0: Array, y0: Array, good: Array) -> tuple[Array, Array, int]:

@@ -79,7 +79,9 @@ class PlateFit(Record):
     residual_ra: Array = attrs.field(converter=frozen_array)
     residual_dec: Array = attrs.field(converter=frozen_array)
     degree: int
-    weights: Array | None = None
+    weights: Array | None = attrs.field(
+        default=None, converter=attrs.converters.optional(frozen_floats)
+    )
 
 
 def fit_plate(
