@@ -29,8 +29,8 @@ __all__ = ["tie_to_flux"]
 WIDTHS = np.array([np.inf, 1.0, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01, 0.01])
 """First guess of the sizes in pixels of the Chebyshev terms of each degree."""
 RING_WIDTHS = np.array([0.2, 0.2, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01])
-ROUNDS, LAST = 3, 3
-"""Rounds that find a field roughly, and finely."""
+ROUNDS, LAST, ROUGH = 3, 3, 9
+"""Rounds that find a field roughly, and finely; highest degree of the former."""
 SETTLED = 1e-4
 FLOOR = 0.005
 """Error in pixels added in quadrature to that of any star's mean."""
@@ -82,11 +82,11 @@ def tie_and_light(
     tie, spread, degree, wave = _innermost(windowed, means[-1], errors, *basis)
     if degree < 0:  # Too few stars have the whole aperture.
         return np.zeros_like(windowed), np.full_like(windowed, np.nan), -1
-    risk, inner, top = spread**2, means[-1], RING_WIDTHS.size - 1
+    risk, inner = spread**2, means[-1]
     beyond, doubt = np.zeros_like(tie), 0.0
     for mean in means[-2::-1]:
         field, spread, its_degree, _ = fit_field_by_evidence(
-            *basis, mean - inner, errors, RING_WIDTHS, top, ROUNDS, LAST, SETTLED
+            *basis, mean - inner, errors, RING_WIDTHS, ROUGH, ROUNDS, LAST, SETTLED
         )
         if its_degree < 0:
             break
@@ -110,9 +110,9 @@ def _innermost(
     The place within the pixel is that of the light, which the field gives: the windowed centroid's
     own wave would bend the average.
     """
-    apart, top = mean - windowed, WIDTHS.size - 1
+    apart = mean - windowed
     field, spread, degree, weights = fit_field_by_evidence(
-        terms, columns, apart, errors, WIDTHS, top, ROUNDS, LAST, SETTLED
+        terms, columns, apart, errors, WIDTHS, ROUGH, ROUNDS, LAST, SETTLED
     )
     wave = np.zeros_like(windowed)
     if degree >= 0:

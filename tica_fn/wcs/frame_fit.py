@@ -275,7 +275,7 @@ def _bad_blocks(blocks: Array, good: Array) -> Array:
 def _residuals(stars: ReferenceStars, fit: PlateFit, valid: Array) -> dict[str, float]:
     """Keywords RMSA to RMSX3."""
     arcsec = np.stack([fit.residual_ra, fit.residual_dec])
-    pixels = np.linalg.solve(fit.solution.cd, arcsec / 3600.0)
+    pixels = np.linalg.inv(fit.solution.cd) @ arcsec / 3600.0
     good, bright = valid == 1, stars.tmag < BRIGHT
 
     def spread(values: Array, which: Array) -> float:

@@ -44,8 +44,7 @@ WAVE_WIDTHS = np.full(10, 0.01)
 """First guess of the sizes in pixels of the Chebyshev terms of each degree of the waves."""
 FEW = 4
 """Degrees of a wave that is small."""
-ROUNDS, AGAIN = 4, 3
-"""Rounds of a fit, and of one with waves that begins with what others have found."""
+ROUNDS = 3
 
 
 def fit_plate_to_light(
@@ -66,8 +65,8 @@ def fit_plate_to_light(
     clipped, such as those with a neighbour in the aperture.  `held` stars do not move.
     """
     stars = plate_stars(places, ra, dec, tmag, error, held, degree)
-    plate = fit_stars(stars, places)
-    rest = np.linalg.solve(plate.cd, plate.residual / 3600.0)
+    plate = fit_stars(stars, places, rough=True)
+    rest = np.linalg.inv(plate.cd) @ plate.residual / 3600.0
     expected = places + rest
     u, v = np.where(stars.fine, (expected - np.reshape(MIDDLE, (2, 1))) / HALF, 0.0)
     basis, widths = chebyshev_basis(u, v, WAVE_WIDTHS.size - 1), prior_widths(plate.degree)
@@ -79,7 +78,7 @@ def fit_plate_to_light(
     if clear:
         guess = WAVE_WIDTHS if large else WAVE_WIDTHS[:FEW]
         start = field @ terms + few
-        field, wave, weights = fit_field_and_wave(*given, guess, AGAIN, start)
+        field, wave, weights = fit_field_and_wave(*given, guess, ROUNDS, start)
     plate = move_plate(plate, field)
     own = np.isfinite(light) & ~held
     away = _smooth(basis[0], np.where(held, 0.0, weights), light - places, widths) @ terms

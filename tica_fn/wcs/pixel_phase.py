@@ -19,7 +19,7 @@ __all__ = ["few_waves", "phase_wave"]
 WIDTHS = np.array([0.05, 0.05, 0.03, 0.03, 0.02, 0.02, 0.01, 0.01])
 """First guess of the sizes in pixels of the Chebyshev terms of each degree."""
 FEW, LEARNT = 4, 2
-"""Degrees that tell whether there is a wave at all; rounds that learn the sizes of all terms."""
+"""Degrees that tell whether there is a wave at all; rounds in which the sizes are learnt."""
 SMALL = 0.001
 """Rms of a wave in pixels below which one fit of few terms is enough."""
 
@@ -38,7 +38,7 @@ def few_waves(
     terms: Array, columns: Array, places: Array, values: Array, weights: Array
 ) -> tuple[Array, bool, bool]:
     """Fit a wave of few terms: it, or 0 if it is not clear; whether it is; whether it is large."""
-    wave, clear = fit_phase_wave(terms, columns, places, values, weights, WIDTHS[:FEW], FEW)
+    wave, clear = fit_phase_wave(terms, columns, places, values, weights, WIDTHS[:FEW], LEARNT)
     if not clear:
         return np.zeros_like(places), False, False
     return wave, True, bool(np.mean(wave[:, weights > 0.0] ** 2) >= SMALL**2)

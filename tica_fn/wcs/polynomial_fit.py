@@ -39,7 +39,8 @@ CLIP_ARCSEC = 25.0
 CLIP_SIGMA = 5.0
 HUBER_SIGMA = 2.0
 MAGNITUDE_BINS = 30
-ROUNDS = 15
+ROUNDS, ROUGH = 15, 3
+"""Most rounds in which stars are judged, and those of a rough fit."""
 SETTLED_DEG = 1e-12
 """Constant term of the polynomials below which the tangent point has converged."""
 FLOOR_PIXELS = 0.005
@@ -188,11 +189,16 @@ def plate_stars(
         degree -= 1
     weights = np.where(fine, 1.0 / (error**2 + FLOOR_PIXELS**2), 0.0) / DEG_PER_PIXEL**2
     brightest = np.argsort(tmag, kind="stable")
-    return PlateStars(unit_vectors(ra, dec), brightest, weights, fine, held, blocks, degree, clip)
+    vectors = np.asfortranarray(unit_vectors(ra, dec))  # Each coordinate in one piece.
+    return PlateStars(vectors, brightest, weights, fine, held, blocks, degree, clip)
 
 
-def fit_stars(stars: PlateStars, places: Array) -> Plate:
-    """Fit the polynomials to stars at measured places, (2, n) pixels."""
+def fit_stars(stars: PlateStars, places: Array, rough: bool = False) -> Plate:
+    """Fit the polynomials to stars at measured places, (2, n) pixels.
+
+    A rough fit, to be moved, judges the stars in few rounds, and its tangent point may be a little
+    off the direction of CRPIX.
+    """
     degree, fine = stars.degree, stars.fine
     x = np.where(fine, (places[0] - MIDDLE[0]) / HALF, 0.0)
     y = np.where(fine, (places[1] - MIDDLE[1]) / HALF, 0.0)
@@ -207,13 +213,13 @@ def fit_stars(stars: PlateStars, places: Array) -> Plate:
     crval, _, _ = _touch(solve, stars.vectors, crval, 1, 2)
     if stars.clip:  # Otherwise the points are a map to be followed.
         aim = vectors_to_plane(stars.vectors, *crval)
-        used, prior = _judge(terms, columns, aim, stars)
+        used, prior = _judge(terms, columns, aim, stars, ROUGH if rough else ROUNDS)
     weights = np.where(used, stars.weights, 0.0)
 
     def solve_all(aim: Array) -> Array:
         return _solve(terms, weights, aim, prior, degree)
 
-    crval, plane, aim = _touch(solve_all, stars.vectors, crval, degree, 4)
+    crval, plane, aim = _touch(solve_all, stars.vectors, crval, degree, 1 if rough else 4)
     residual = np.where(fine, residuals(columns, plane, aim) * 3600.0, np.nan)
     return Plate(crval, plane @ _powers(degree), used, residual, degree)
 
@@ -262,12 +268,14 @@ def check_degree(degree: int) -> None:
         raise ValueError(f"degree of SIP polynomials must be 1 to {HIGHEST_DEGREE}, not {degree}")
 
 
-def _judge(terms: Array, columns: Array, aim: Array, stars: PlateStars) -> tuple[Array, Array]:
+def _judge(
+    terms: Array, columns: Array, aim: Array, stars: PlateStars, rounds: int
+) -> tuple[Array, Array]:
     """Stars to keep, and the prior scaled to their scatter."""
     used, soft, prior = stars.fine, np.ones(stars.fine.size), _prior(stars.degree)
     seen: list[Array] = []
     roots = np.sqrt(stars.weights)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         weights = np.where(used, stars.weights, 0.0) * soft
         plane = _solve(terms, weights, aim, prior, stars.degree)
         residual = residuals(columns, plane, aim)

@@ -10,8 +10,10 @@ from tica_fn.kernels.stars.chebyshev_sums import (
     chebyshev_normal_equations,
     weighted_sums,
 )
+from tica_fn.kernels.stars.cholesky import factorise, solve_factorised
 from tica_fn.kernels.stars.field_evidence import solve_with_prior, widen_by_evidence
 from tica_fn.kernels.stars.normal_equations import residuals
+from tica_fn.kernels.stars.phase_wave import sine_and_cosine
 from tica_fn.kernels.types import Array
 
 __all__ = ["fit_field_and_wave"]
@@ -97,8 +99,8 @@ def fit_field_and_wave(
            [0.1, 0. , 0. ]]), True)
     """
     low, top = field_widths.size - 1, wave_widths.size - 1
-    part, fine = (low + 1) * (low + 2) // 2, np.isfinite(places)
-    used = np.isfinite(values).all(axis=0) & np.isfinite(errors) & fine.all(axis=0)
+    part = (low + 1) * (low + 2) // 2
+    used = np.isfinite(values + places).all(axis=0) & np.isfinite(errors)
     count = int(np.count_nonzero(used))
     if count < part:
         return np.zeros((2, part)), np.zeros_like(places), np.zeros(len(terms))
@@ -106,8 +108,7 @@ def fit_field_and_wave(
         top -= 1
     half, width = (top + 1) * (top + 2) // 2, wave_widths[: top + 1].copy()
     size = part + 2 * half
-    turn = 2.0 * np.pi * np.where(fine, places, 0.0)
-    waves = np.stack([np.sin(turn), np.cos(turn)]) * fine
+    waves = sine_and_cosine(places) if top >= 0 else np.zeros((2, 2, 0))
     known, own = np.where(used, values, 0.0), np.where(used, 1.0 / errors, 0.0)
     rest = known if start is None else np.where(used, known - start, 0.0)
     noise = _scatter(rest, own, used) ** 2
@@ -130,11 +131,15 @@ def fit_field_and_wave(
             prior[part:] = np.tile(width[degrees] ** -2.0, 2)
             grams, rights = _equations(terms, soft, known, waves, low, top)
             for j in range(2):
-                solve_with_prior(grams[j], rights[j], prior * noise, solved[j], variances[j])
+                if k < rounds - 1:
+                    solve_with_prior(grams[j], rights[j], prior * noise, solved[j], variances[j])
+                else:  # No more to learn of the widths.
+                    _solve(grams[j], rights[j], prior * noise, solved[j])
             heights = solved[:, 0, part:].reshape(4, half)
             wave = -residuals(columns, heights, np.zeros((4, len(terms)))).reshape(2, 2, -1)
             wave = (wave * waves.swapaxes(0, 1)).sum(axis=1)
-            widen_by_evidence(width, heights, noise * variances[:, part:].reshape(4, half))
+            if k < rounds - 1:
+                widen_by_evidence(width, heights, noise * variances[:, part:].reshape(4, half))
         rest = residuals(columns, solved[:, 0, :part], np.where(used, known - wave, 0.0))
         if rough:
             noise = _scatter(rest, own, used) ** 2
@@ -150,6 +155,13 @@ def _scatter(rest: Array, own: Array, used: Array) -> float:
     far = (np.hypot(rest[0], rest[1]) * own)[used]
     # The median length of a pair of normal deviates is 1.1774.
     return float(max(median_in_place(far, far.size) / 1.1774, _LEAST))
+
+
+def _solve(gram: Array, right: Array, prior: Array, out: Array) -> None:
+    """`solve_with_prior` without the variances; `gram` is modified."""
+    gram[np.diag_indices(len(gram))] = np.diagonal(gram) * (1.0 + 1e-12) + prior
+    factor = np.empty_like(gram)
+    solve_factorised(factor, factorise(gram, factor), right, out)
 
 
 def _equations(

@@ -9,7 +9,7 @@ from tica_fn.kernels.stars.field_evidence import solve_with_prior, widen_by_evid
 from tica_fn.kernels.stars.normal_equations import residuals
 from tica_fn.kernels.types import Array
 
-__all__ = ["fit_phase_wave"]
+__all__ = ["fit_phase_wave", "sine_and_cosine"]
 
 _CLEAR = 2.0, 20.0
 """Times the number of terms that are told, and more, that a wave takes off the sum of squares."""
@@ -83,9 +83,7 @@ def fit_phase_wave(
     double = (top + 1) * (2 * top + 1)
     width = widths[: top + 1].copy()
     degrees = np.repeat(np.arange(top + 1), np.arange(1, top + 2))
-    fine = np.isfinite(places)
-    turn = 2.0 * np.pi * np.where(fine, places, 0.0)
-    waves = np.where(fine, np.stack([np.sin(turn), np.cos(turn)]), 0.0)
+    waves = sine_and_cosine(places)
     grams, rights = np.empty((2, size, size)), np.empty((2, size, 1))
     known = np.where(used, weights * values, 0.0)
     for j in range(2):
@@ -111,3 +109,30 @@ def fit_phase_wave(
     off = np.where(used, out * (2.0 * np.where(used, values, 0.0) - out), 0.0)
     explained = float(np.einsum("jk,k->", off, weights))
     return out, explained > _CLEAR[0] * told + _CLEAR[1]
+
+
+def sine_and_cosine(places: Array) -> Array:
+    """Sine and cosine of the place within the pixel.
+
+    Parameters
+    ----------
+    places : ndarray
+        (2, n) float64: places along columns and rows, pixels.
+
+    Returns
+    -------
+    ndarray
+        (2, 2, n) float64: of each axis the sine, then of each the cosine; 0 where a place is not
+        finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tica_fn.kernels.stars.phase_wave import sine_and_cosine
+    >>> sine_and_cosine(np.array([[7.25], [np.nan]])).round(9).tolist()
+    [[[1.0], [0.0]], [[0.0], [0.0]]]
+    """
+    fine = np.isfinite(places)
+    within = np.where(fine, places, 0.0)
+    turn = 2.0 * np.pi * (within - np.rint(within))
+    return np.stack([np.sin(turn), np.cos(turn)]) * fine
