@@ -87,6 +87,24 @@ def test_cuts_of_cuts_count_on(calibrated):
     assert twice.header["CRVAL1P"] == 531
 
 
+def test_science_pixels_copied_by_cfitsio_are_in_their_place(calibrated, tmp_path):
+    """It moves CRPIX1P of the physical WCS, not CRVAL1P."""
+    path = tmp_path / "a_ffic.fits"
+    tica_fn.write(tica_fn.trim_science(calibrated), path, layout="spoc")
+    with fits.open(path, mode="update") as hdus:
+        for hdu in hdus[1:3]:
+            hdu.header.update({"CRVAL1P": 1, "CRPIX1P": -43})
+            del hdu.header["CHECKSUM"]
+    read = tica_fn.read(path)
+    assert (read.row, read.column) == (0, 44)
+    cut, wanted = read[100:120, 300:330], calibrated[100:120, 344:374]
+    assert (cut.row, cut.column) == (wanted.row, wanted.column)
+    there = wanted.wcs.pixel_to_world(3, 4)
+    assert cut.wcs.pixel_to_world(3, 4).separation(there).arcsec < 1e-9
+    again = Frame.from_ccddata(read.to_ccddata())[100:120, 300:330]
+    assert again.wcs.pixel_to_world(3, 4).separation(there).arcsec < 1e-9
+
+
 @pytest.mark.parametrize(
     ("key", "error"),
     [

@@ -202,3 +202,35 @@ def test_products_that_agree_on_the_sky_differ_if_one_is_not_as_stated(tmp_path,
     capsys.readouterr()
     assert run("compare", good, bad, "--sky", 0.01) == 1
     assert f"in the test, {SAID}: AP and BP are not the inverse" in capsys.readouterr().out
+
+
+def test_a_part_cut_out_by_others_is_placed_where_it_says_or_not_at_all(files, tmp_path, capsys):
+    """astropy's Cutout2D moves the reference pixel alone, CFITSIO's copy of a section all three."""
+    whole, _ = files
+    header, pixels = fits.getheader(whole), np.ones((200, 300), np.float32)
+    for key in ("CHECKSUM", "DATASUM"):
+        header.remove(key, ignore_missing=True)
+    header["CRPIX1"] -= 900
+    header["CRPIX2"] -= 800
+    for known in ({}, {"CRVAL1P": 1, "CRVAL2P": 1}):
+        astropys = tmp_path / "cut.fits"
+        fits.PrimaryHDU(pixels, fits.Header(header, copy=True)).writeto(astropys, overwrite=True)
+        for key, value in known.items():
+            fits.setval(astropys, key, value=value)
+        for words in (("compare", whole, astropys), ("diagnose", astropys, "-o", tmp_path / "t")):
+            assert run("wcs", *words) == 1
+            (line,) = capsys.readouterr().err.splitlines()
+            assert f"{astropys}: " in line
+            assert "does not tell which part of the readout the 200 x 300 pixels are" in line
+        assert (
+            run("cutout", astropys, "--ra", 0, "--dec", 0, "--size", 3, "-o", tmp_path / "o") == 1
+        )
+        assert "200 x 300 pixels (rows x columns), not 2078 x 2136" in capsys.readouterr().err
+    header.update({"CRVAL1P": 1.0, "CRVAL2P": 1.0, "CRPIX1P": -899.0, "CRPIX2P": -799.0})
+    section = tmp_path / "section.fits"
+    fits.PrimaryHDU(pixels, header).writeto(section)
+    assert run("wcs", "compare", whole, section) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert float(next(line for line in said.out.splitlines() if "max" in line).split()[1]) < 1e-6
+    assert read_solution(section).crpix == pytest.approx(read_solution(whole).crpix)

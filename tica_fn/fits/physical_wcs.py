@@ -1,7 +1,9 @@
 """The physical WCS: the place of an image's first pixel in the readout.
 
-``CRVAL1P`` and ``CRVAL2P`` are the column and row of the first pixel in the full readout, 1-based
-(1 and 1 for a full readout, 45 and 1 for its science pixels).  A celestial WCS counts pixels of the
+``CRVAL1P`` and ``CRVAL2P`` are the column and row of a pixel in the full readout, 1-based, and
+``CRPIX1P`` and ``CRPIX2P`` that pixel in the image: here always the first (1 and 1 for a full
+readout, 45 and 1 for its science pixels).  Programs that cut images move one or the other, or
+neither (astropy's ``Cutout2D``).  A celestial WCS counts pixels of the
 image, so its reference pixel moves if columns or rows are cut off.
 """
 
@@ -11,12 +13,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS
+from tica_fn.detector import SCIENCE_COLUMNS, SCIENCE_ROWS, SHAPE
 from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.header import original_of
+from tica_fn.fits.quadrants import TRIMMED_SHAPE
 
-__all__ = ["moved_cards", "origin_of", "physical_cards"]
+__all__ = ["IMAGE_SHAPES", "moved_cards", "origin_of", "physical_cards", "unplaced"]
 
+IMAGE_SHAPES = SHAPE, TRIMMED_SHAPE
+"""Rows and columns of a full readout, and of its science pixels."""
 _REFERENCE = {"CRPIX1": 1, "CRPIX2": 0, "BTC_PIX1": 1, "BTC_PIX2": 0}
 
 
@@ -43,16 +48,31 @@ def origin_of(header: Mapping[str, Any]) -> tuple[int, int]:
     An image of 2048 x 2048 pixels whose header does not say is the science pixels.
     """
     column, row = header.get("CRVAL1P"), header.get("CRVAL2P")
-    if isinstance(column, int | float) and isinstance(row, int | float):
-        return int(row) - 1, int(column) - 1
+    across, up = header.get("CRPIX1P", 1), header.get("CRPIX2P", 1)
+    if all(isinstance(one, int | float) for one in (column, row, across, up)):
+        return int(row - up), int(column - across)
     science = re.fullmatch(
         r"\[(\d+):\d+,(\d+):\d+\]", str(header.get("SCIPIXS", "")).replace(" ", "")
     )
     if science:
         return 1 - int(science[2]), 45 - int(science[1])
-    shape = header.get("NAXIS2"), header.get("NAXIS1")
-    trimmed = shape == tuple(end - start for start, end in (SCIENCE_ROWS, SCIENCE_COLUMNS))
-    return (SCIENCE_ROWS[0], SCIENCE_COLUMNS[0]) if trimmed else (0, 0)
+    return (SCIENCE_ROWS[0], SCIENCE_COLUMNS[0]) if _shape(header) == TRIMMED_SHAPE else (0, 0)
+
+
+def unplaced(header: Mapping[str, Any]) -> str:
+    """Say if an image is a part of the readout, and its header does not tell which."""
+    rows, columns = _shape(header)
+    if rows is None or columns is None or (rows, columns) in IMAGE_SHAPES:
+        return ""
+    if "CRVAL1P" in header and origin_of(header) != (0, 0):
+        return ""
+    return f"its header does not tell which part of the readout the {rows} x {columns} pixels are"
+
+
+def _shape(header: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Rows and columns of the image, if the header has them; those of a packed one."""
+    rows, columns = (header.get(f"ZNAXIS{k}", header.get(f"NAXIS{k}")) for k in (2, 1))
+    return rows, columns
 
 
 def moved_cards(header: Mapping[str, Any], origin: tuple[int, int]) -> dict[str, tuple[str, str]]:

@@ -13,7 +13,7 @@ from tica_fn.fits.blocks import RawHDU, UnreadHDU, read_headers
 from tica_fn.fits.header import OriginalHeader, merged
 from tica_fn.fits.keywords import facts_of
 from tica_fn.fits.kinds import kind_of
-from tica_fn.fits.physical_wcs import origin_of
+from tica_fn.fits.physical_wcs import IMAGE_SHAPES, origin_of
 from tica_fn.fits.provenance import steps_of
 from tica_fn.fits.sizes import is_packed, size_of
 from tica_fn.fits.stored import image_meaning
@@ -97,4 +97,5 @@ def open_product(path: str | os.PathLike[str]) -> PlainProduct | None:
         and image_meaning(str(path), header).plain
         for header in (hdus[place].header for place in places)
     )
-    return found if same else None
+    # A whole image that is not one of a readout is refused with the reason.
+    return found if same and found.shape in IMAGE_SHAPES else None

@@ -102,6 +102,7 @@ def from_ccddata(ccd: CCDData, /, **given: Any) -> Frame:
     if ccd.wcs is not None:
         header.update(ccd.wcs.to_header(relax=True))
         header["CRVAL1P"], header["CRVAL2P"] = facts.get("column", 0) + 1, facts.get("row", 0) + 1
+        header |= {name: 1 for name in ("CRPIX1P", "CRPIX2P") if name in header}
     facts.setdefault("header", header)
     pixels, quality = _masked(ccd)
     facts.setdefault("quality", quality)

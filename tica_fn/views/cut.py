@@ -95,5 +95,8 @@ def _moved(frame: Frame, rows: slice, columns: slice) -> Mapping[str, Any]:
             header = with_card(header, name, float(value + shift[name[-1]]))
     if "SCIPIXS" in header:
         header = with_card(header, "SCIPIXS", science_pixels((row, column)))
+    for name in ("CRPIX1P", "CRPIX2P"):
+        if header.get(name, 1) != 1:
+            header = with_card(header, name, 1)
     header = with_card(header, "CRVAL1P", column + 1)
     return with_card(header, "CRVAL2P", row + 1)

@@ -147,9 +147,7 @@ def solution_cards(
         ("WCSBADB", found.bad_blocks, "blocks with too few good stars"),
     ]
     cards += corner_cards(found.solution)
-    expected = {
-        f"ERRX{k}": f"[arcsec] error to expect in corner {k}; -1: unknown" for k in range(4)
-    }
+    expected = {f"ERRX{k}": f"[arcsec] error to expect, corner {k}; -1: unknown" for k in range(4)}
     expected["ERRMAX"] = "[arcsec] largest error to expect; -1: unknown"
     cards += [(key, round(found.expected_error[key], 6), text) for key, text in expected.items()]
     return cards

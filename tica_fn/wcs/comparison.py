@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from tica_fn.errors import AstrometryError, tell_note
 from tica_fn.fits.header import merged
-from tica_fn.fits.physical_wcs import origin_of
+from tica_fn.fits.physical_wcs import origin_of, unplaced
 from tica_fn.immutable import Array, Record, frozen_floats
 from tica_fn.wcs.header_terms import astropy_wcs, sip_terms
 from tica_fn.wcs.pointing import Pointing
@@ -238,6 +238,9 @@ def solution_of_header(header: Mapping[str, Any], name: str = "header") -> Solut
 
 def on_the_readout(solution: Solution, header: Mapping[str, Any]) -> Solution:
     """The solution of an image's pixels, in those of the full readout."""
+    unknown = unplaced(header)
+    if unknown:
+        raise AstrometryError(unknown)
     row, column = origin_of(header)
     return attrs.evolve(solution, crpix=(solution.crpix[0] + column, solution.crpix[1] + row))
 
@@ -260,7 +263,7 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     Raises
     ------
     AstrometryError
-        If the file has no WCS.
+        If the file has no WCS, or is a part of the readout and does not say which.
     BadFileError
         If it is not a FITS file.
     OSError
@@ -271,7 +274,11 @@ def read_solution(path: str | os.PathLike[str]) -> Solution:
     hdus, _ = open_hdus(path)
     for hdu in hdus[:2]:
         if "CTYPE1" in hdu.header:
-            solution = on_the_readout(solution_of_header(hdu.header, str(path)), hdu.header)
+            found = solution_of_header(hdu.header, str(path))
+            try:
+                solution = on_the_readout(found, hdu.header)
+            except AstrometryError as error:
+                raise AstrometryError(f"{path}: {error}") from error
             fault = fault_of_solution(merged(hdu.header, hdus[0].header))
             if fault:
                 tell_note(f"{path}: {NOT_AS_STATED}: {fault}")

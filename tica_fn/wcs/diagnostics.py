@@ -61,7 +61,7 @@ def diagnose_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Any, list[E
     Raises
     ------
     AstrometryError
-        If no file has a solution.
+        If no file has a solution that can be used.
     """
     headers, names = [], []
     errors: list[Exception] = []
@@ -173,9 +173,13 @@ def _series(headers: Sequence[Any]) -> list[Any]:
 
 def drift_of(headers: Sequence[Any]) -> dict[str, Any]:
     """Pointing of frames relative to the median frame."""
-    from tica_fn.fits.physical_wcs import origin_of
+    from tica_fn.fits.physical_wcs import origin_of, unplaced
     from tica_fn.wcs.sphere import angles_of_vectors, sky_to_plane, unit_vectors
 
+    for header in headers:
+        unknown = unplaced(header)
+        if unknown:
+            raise AstrometryError(unknown)
     crval = np.array([[float(header["CRVAL1"]), float(header["CRVAL2"])] for header in headers])
     cd = np.array([linear_terms(header) for header in headers])
     crpix = np.array([[float(header["CRPIX1"]), float(header["CRPIX2"])] for header in headers])

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval2d
 
 from tica_fn.errors import AstrometryError
-from tica_fn.fits.physical_wcs import origin_of
+from tica_fn.fits.physical_wcs import origin_of, unplaced
 from tica_fn.wcs.header_terms import SipTerms, coefficients, sip_terms
 from tica_fn.wcs.read_back import TOLERANCE_ARCSEC
 from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, Solution, sip_solution
@@ -51,7 +51,7 @@ def corner_cards(solution: Solution) -> list[tuple[str, Any, str]]:
     sky = solution.pixel_to_sky(*(np.array(solution.crpix)[:, None] + offset))
     cards: list[tuple[str, Any, str]] = []
     for k in range(4):
-        where = f"pixel {_CORNERS[0, k]:.0f}, {_CORNERS[1, k]:.0f} of the readout"
+        where = f"readout's pixel {_CORNERS[0, k]:.0f}, {_CORNERS[1, k]:.0f}"
         cards += [(f"{name}X{k}", float(angle[k]), f"[deg] {name} of {where}")
                   for name, angle in zip(("RA", "DEC"), sky, strict=True)]  # fmt: skip
     return cards
@@ -111,7 +111,7 @@ def target_fault(header: Mapping[str, Any], terms: SipTerms | Solution) -> str:
 def corner_fault(header: Mapping[str, Any], terms: SipTerms | Solution) -> str:
     """Say if the corners are not where the fit put them."""
     known = [k for k in range(4) if f"RAX{k}" in header and f"DECX{k}" in header]
-    if not known:
+    if not known or unplaced(header):
         return ""
     row, column = origin_of(header)
     columns, rows = _CORNERS[0, known] - column, _CORNERS[1, known] - row
