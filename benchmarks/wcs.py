@@ -284,8 +284,12 @@ def limits() -> list[Row]:
     third = draw()
     third[:2048, 44:727] = 4.75e7
     blind = _frame(third, place, 2021.26)
+    bent = draw(sky.field_psf)
+    bent_stars = find_reference_stars(_frame(bent, place, 2021.26), place[0])
+    bent[:2048, 44:727] = 4.75e7
     rows: list[tuple[str, Any]] = [
         ("a third saturated", fit_frame(blind, stars)),
+        ("a third saturated, lopsided", fit_frame(_frame(bent, place, 2021.26), bent_stars)),
         ("that frame as the reference", fit_frame(clear, find_reference_stars(blind, place[0]))),
     ]
     frames: dict[str, Callable[[], np.ndarray]] = {

@@ -35,6 +35,8 @@ FIELD_DEGREE = 2
 FARTHEST_PIXELS = 0.5
 FEWEST_IN_BLOCK = 5
 HELD_ERROR = 0.1
+HELD_TOGETHER = 0.02
+"""Pixels by which stars that are held are wrong together: the others' offset is extrapolated."""
 CORNERS = ((0, 1, 5), (3, 4, 9), (15, 20, 21), (23, 24, 19))
 """Blocks of the four corners, for the keywords RMSX0 to RMSX3."""
 BRIGHT = 10.0
@@ -308,4 +310,4 @@ def _expected(places: Array, fit: PlateFit, held: Array, spread: float) -> dict[
     if weights is None:
         common = max(spread, FLOOR_PIXELS)
         weights = np.where(fit.used, np.where(held, HELD_ERROR, common) ** -2.0, 0.0)
-    return expected_errors(places, weights, fit.degree, common, held, HELD_ERROR)
+    return expected_errors(places, weights, fit.degree, common, held, HELD_TOGETHER)
