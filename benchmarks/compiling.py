@@ -26,6 +26,8 @@ from numba.core import event
 
 Row = tuple[str, str]
 ROOT = Path(__file__).parents[1]
+_EXAMPLE = ROOT / "tica_fn" / "data" / "example"
+_REAL_PIXELS = next(_EXAMPLE.glob("*s_tp.fits.gz"))
 _SMALL_RUNS = 15
 
 
@@ -74,6 +76,7 @@ def calibration(folder: Path) -> list[str]:
     frames = f"calibrate {folder}/sky --caldir {models} --jobs 1 --outdir {folder}"
     camera = f"calibrate {folder}/camera --caldir {folder}/camera/calibration_10min --jobs 1"
     pixels = f"{folder}/target --caldir {models} --jobs 1 --outdir {folder}"
+    real = f"--caldir {_EXAMPLE} --jobs 1 --like spoc --outdir {folder}"  # with errors of the bias
     return [
         f"{frames}/plain",
         f"{frames}/gzip --compress gzip --without flat",
@@ -88,6 +91,8 @@ def calibration(folder: Path) -> list[str]:
         f"{frames}/poc --linearity poc --pedestal row --quality --uncertainty",
         f"{camera} --outdir {folder}/cameras --assemble --smear robust",
         f"{camera} --outdir {folder}/split --layout spoc --quality",
+        f"calibrate {folder}/sky {real}/mission --pedestal mean --layout spoc --quality",
+        f"calibrate {_REAL_PIXELS} {real}/real",
         f"calibrate {pixels}/cadences --quality",
         f"calibrate {pixels}/cadences-like --linearity mission --undershoot",
     ]
@@ -104,6 +109,7 @@ def solutions(folder: Path) -> list[str]:
         f"wcs refstars {first} -o {folder}/tica.h5 --centroid tica --wing 7 --jobs 1",
         f"wcs fit {done} --refstars {folder}/tica.h5 --centroid tica --jobs 1",
         f"wcs compare {first} {first}",
+        f"cutout {done} --ra 149.377 --dec -24.872 -o {folder}/cutout.fits",
         f"wcs diagnose {done} -o {folder}/diagnosis.ecsv",
         f"report {done} --outdir {folder}/pictures --jobs 1",
         f"compare {done} {done} --jobs 1",

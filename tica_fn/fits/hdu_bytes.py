@@ -11,7 +11,7 @@ from tica_fn import kernels
 from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.cards import CARD, Cards, card
 from tica_fn.fits.checksum import ALL_ONES, add_sums, encode, sum_bytes
-from tica_fn.immutable import Array
+from tica_fn.immutable import Array, freeze
 
 __all__ = [
     "Bytes",
@@ -106,7 +106,7 @@ def image_words(pixels: Array) -> tuple[memoryview, int]:
     """
     size = pixels.nbytes
     data = np.zeros(size + -size % BLOCK, dtype=np.uint8)
-    words = np.ascontiguousarray(pixels).view(np.uint32).reshape(-1)
+    words = freeze(np.ascontiguousarray(pixels).view(np.uint32).reshape(-1))
     datasum = int(kernels.to_big_endian(words, data[:size].view(np.uint32)))
     return data.data, datasum
 

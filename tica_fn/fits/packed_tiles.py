@@ -78,7 +78,7 @@ def gzipped_tiles_hdu(cards: Cards, pixels: Array, tile_rows: int) -> bytes:
     words = np.empty(tile_rows * columns, dtype=np.uint32)
     tiles = []
     for first in range(0, rows, tile_rows):
-        values = pixels[first : first + tile_rows].reshape(-1).view(np.uint32)
+        values = freeze(pixels[first : first + tile_rows].reshape(-1).view(np.uint32))
         kernels.to_big_endian(values, words[: values.size])
         tiles.append(_gzipped(words[: values.size].data))
     return _hdu(cards, pixels, (tile_rows, columns), "GZIP_1", [], *_heaped(tiles))

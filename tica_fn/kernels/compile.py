@@ -24,7 +24,7 @@ from numba.core import event
 from numba.extending import overload, register_jitable
 
 from tica_fn.kernels.code_cache import CodeCache, safe_folder, say_once
-from tica_fn.kernels.quick_compiler import QuickCompiler, ThoroughCompiler
+from tica_fn.kernels.quick_compiler import AbsorbedCompiler, QuickCompiler, ThoroughCompiler
 
 __all__ = [
     "before_compiling",
@@ -44,6 +44,7 @@ _OPTIONS: dict[str, Any] = {
     "no_cfunc_wrapper": True,  # the one for numba.cfunc and for tables of functions
     "pipeline_class": QuickCompiler,
 }
+_ABSORBED = {**_OPTIONS, "pipeline_class": AbsorbedCompiler}
 
 
 def kernel(function: F) -> F:
@@ -68,13 +69,13 @@ def formula(function: F) -> F:
     Each formula is written once in this way and serves the kernel of its own step and the sweep
     that does all steps at once.  Called from Python it is the plain function.
     """
-    absorbed: F = register_jitable(**_OPTIONS)(function)
+    absorbed: F = register_jitable(**_ABSORBED)(function)
     return absorbed
 
 
 def chosen_by_type(function: Callable[..., Any]) -> Callable[[F], F]:
     """Mark a function that gives a formula's compiled form by the types of its arguments."""
-    options: Any = _OPTIONS
+    options: Any = _ABSORBED
     decorator: Callable[[F], F] = overload(function, jit_options=options)
     return decorator
 

@@ -58,7 +58,7 @@ def second_lowest(up: float, down: float, left: float, right: float) -> float:
     return lesser_or_first(low, lesser_or_first(greater(up, down), greater(left, right)))
 
 
-@kernel
+@formula
 def may_stand_out(
     row: Array, up: Array, down: Array, noise: Array, sky: Array, share: np.float32, out: Array
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from numba.core import codegen, compiler
 
-__all__ = ["QuickCompiler", "ThoroughCompiler"]
+__all__ = ["AbsorbedCompiler", "QuickCompiler", "ThoroughCompiler"]
 
 _NEEDLESS = frozenset(
     {
@@ -41,6 +41,28 @@ class _Library(codegen.JITCodeLibrary):
     def _optimize_functions(self, ll_module: Any) -> None:
         """Leave this to the optimisation of the whole, with all that is called."""
         ll_module.data_layout = self._codegen._data_layout
+
+
+class _Absorbed(_Library):
+    """Code of a formula, which only those who call it optimise and translate for the machine."""
+
+    @property
+    def codegen(self) -> Any:
+        """What numba tells of the formula's constants, which none has in memory of its own."""
+        return _NoMemory
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
+        self._finalized = True
+
+
+class _NoMemory:
+    @staticmethod
+    def set_env(*_: Any) -> None:
+        pass
 
 
 class ThoroughCompiler(compiler.Compiler):
@@ -71,6 +93,12 @@ class QuickCompiler(ThoroughCompiler):
     """Compiles a function, and optimises it once rather than twice."""
 
     library = _Library
+
+
+class AbsorbedCompiler(ThoroughCompiler):
+    """Compiles a formula for those who call it."""
+
+    library = _Absorbed
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class _Sweep:
         read, _ = self.plan.sweep_rows(first, pixels, out)
         if self.live_s is not None:
             rates = np.empty(pixels.shape)
-            kernels.divide_live_time(out, self.live_s, rates)
+            kernels.divide_live_time(freeze(out), self.live_s, rates)
             out = rates
         return freeze(out), read
 

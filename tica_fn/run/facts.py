@@ -75,6 +75,8 @@ def measured_pixels(pixels: Array, coadds: float) -> dict[str, float]:
     uint32 words of a FITS file with such pixels.
     """
     whole = pixels.shape == SHAPE
+    if pixels.dtype == np.float32:  # One kernel for both.
+        pixels = pixels.byteswap().view(np.uint32)
     sky = pixels[:, SCIENCE_COLUMNS[0] : SCIENCE_COLUMNS[1]] if whole else pixels
     mode, full, hot = kernels.measure_levels(sky, FULL_WELL_E * coadds)
     facts = {"mode": mode, "full_share": full, "hot_share": hot}
