@@ -39,7 +39,7 @@ CLIP_ARCSEC = 25.0
 CLIP_SIGMA = 5.0
 HUBER_SIGMA = 2.0
 MAGNITUDE_BINS = 30
-ROUNDS, ROUGH = 15, 3
+ROUNDS, ROUGH = 15, 2
 """Most rounds in which stars are judged, and those of a rough fit."""
 SETTLED_DEG = 1e-12
 """Constant term of the polynomials below which the tangent point has converged."""

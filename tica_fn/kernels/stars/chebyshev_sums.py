@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, thorough_kernel
 from tica_fn.kernels.types import Array
 
 __all__ = ["chebyshev_gram", "chebyshev_normal_equations", "weighted_sums"]
@@ -63,7 +63,7 @@ def weighted_sums(terms: Array, weights: Array, count: int) -> Array:
     return out
 
 
-@kernel
+@thorough_kernel
 def chebyshev_gram(sums: Array, degree: int) -> Array:
     """Sums of the products of all pairs of Chebyshev terms.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, thorough_kernel
 from tica_fn.kernels.types import Array
 
 __all__ = ["factorise", "inverse_of_factor", "solve_factorised"]
 
 
-@kernel
+@thorough_kernel
 def factorise(gram: Array, out: Array) -> int:
     """Fill `out` with the Cholesky factor L of normal equations, ``gram = L L^T``.
 
@@ -78,7 +78,7 @@ def factorise(gram: Array, out: Array) -> int:
     return int(count)
 
 
-@kernel
+@thorough_kernel
 def inverse_of_factor(factor: Array, count: int) -> Array:
     """Inverse of a Cholesky factor, of its first terms.
 

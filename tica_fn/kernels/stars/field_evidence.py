@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, thorough_kernel
 from tica_fn.kernels.medians import median_in_place
 from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
 from tica_fn.kernels.stars.cholesky import factorise, inverse_of_factor, solve_factorised
@@ -185,7 +185,7 @@ def _median_scatter(rest: Array, own: Array, seen: Array) -> float:
     return float(max(median_in_place(lengths, lengths.size) / 1.1774, 1e-9))
 
 
-@kernel
+@thorough_kernel
 def solve_with_prior(
     gram: Array, right: Array, prior: Array, coefficients: Array, variances: Array
 ) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, thorough_kernel
 from tica_fn.kernels.types import Array
 
 __all__ = ["chebyshev_basis", "chebyshev_terms", "polynomial_terms", "polynomial_values"]
@@ -53,7 +53,7 @@ def polynomial_terms(x: Array, y: Array, degree: int) -> Array:
     return terms
 
 
-@kernel
+@thorough_kernel
 def chebyshev_terms(x: Array, y: Array, degree: int) -> Array:
     """Products of Chebyshev polynomials, ordered as the powers of `polynomial_terms`.
 
