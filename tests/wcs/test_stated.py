@@ -64,8 +64,8 @@ def test_digits_that_a_program_rounds_off_do_not_matter():
 
 
 def test_corners_are_those_of_the_science_area():
-    ra, dec = OPTICS.pixel_to_sky([45, 2092, 45, 2092], [1, 1, 2048, 2048])
-    said = np.array([[HEADER[f"{name}X{k}"] for k in range(4)] for name in ("RA", "DEC")])
+    ra, dec = OPTICS.pixel_to_sky([45, 2092], [1, 2048])
+    said = np.array([[HEADER[f"{name}X{k}"] for k in (0, 3)] for name in ("RA", "DEC")])
     assert separation(ra, dec, *said).max() * 3600 < 1e-6
     # Of an image without the virtual columns, as of the whole readout.
     trimmed = HEADER | {"CRPIX1": HEADER["CRPIX1"] - 44, "CRVAL1P": 45, "CRVAL2P": 1}

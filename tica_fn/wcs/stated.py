@@ -1,10 +1,10 @@
 """Tell whether a header's solution is the one that its other cards state.
 
-A fit writes, beside its residuals, the directions of the centres of the four corner pixels of the
-science area (``RAX0`` to ``DECX3``).  Every term of the map changes them, and most terms change
-them more than any other pixel, so a card that was changed afterwards shows there.  Without these
-cards, as in files of TICA and SPOC, only gross changes can be seen: in the pixel scale, and in
-inverse polynomials that no longer invert the others.
+A fit writes, beside its residuals, the directions of the centres of two opposite corner pixels of
+the science area (``RAX0``, ``DECX0``, ``RAX3``, ``DECX3``).  Each term of the map changes them,
+and most change them more than any other pixel, so a card that was changed afterwards shows there.
+Without these cards, as in files of TICA and SPOC, only gross changes can be seen: in the pixel
+scale, and in inverse polynomials that no longer invert the others.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ __all__ = [
 NOT_AS_STATED = "the header does not give the solution whose quality it states"
 _CORNERS = np.array([[45.0, 2092.0, 45.0, 2092.0], [1.0, 1.0, 2048.0, 2048.0]])
 """Columns and rows of the readout, in the order of the keywords RMSX0 to RMSX3."""
+_STATED = (0, 3)
+"""Two opposite ones are enough for any term, and keep headers short."""
 _FARTHEST_INVERSE = 1.0
 """Pixels.  SPOC's inverses are off by 0.19 to 0.21 (all CCDs of sectors 1 to 108 in tesswcs)."""
 _SIZES = (20.0, 22.0)
@@ -46,11 +48,11 @@ _SKEW = 0.1
 
 
 def corner_cards(solution: Solution) -> list[tuple[str, Any, str]]:
-    """Cards of a solution's directions at the four corners; its reference pixel is the usual."""
+    """Cards of a solution's directions at two corners; its reference pixel is the usual."""
     offset = _CORNERS - np.array(CRPIX)[:, None]
     sky = solution.pixel_to_sky(*(np.array(solution.crpix)[:, None] + offset))
     cards: list[tuple[str, Any, str]] = []
-    for k in range(4):
+    for k in _STATED:
         where = f"readout's pixel {_CORNERS[0, k]:.0f}, {_CORNERS[1, k]:.0f}"
         cards += [(f"{name}X{k}", float(angle[k]), f"[deg] {name} of {where}")
                   for name, angle in zip(("RA", "DEC"), sky, strict=True)]  # fmt: skip
