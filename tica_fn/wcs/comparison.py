@@ -15,8 +15,9 @@ from tica_fn.fits.header import merged
 from tica_fn.fits.physical_wcs import origin_of, unplaced
 from tica_fn.immutable import Array, Record, frozen_floats
 from tica_fn.wcs.header_terms import astropy_wcs, sip_terms
+from tica_fn.wcs.plate_stars import HIGHEST_DEGREE
 from tica_fn.wcs.pointing import Pointing
-from tica_fn.wcs.polynomial_fit import HIGHEST_DEGREE, fit_plate
+from tica_fn.wcs.polynomial_fit import fit_plate
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution, sip_solution
 from tica_fn.wcs.stated import NOT_AS_STATED, fault_of_solution
 

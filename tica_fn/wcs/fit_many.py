@@ -22,7 +22,8 @@ from tica_fn.wcs.cards import solution_cards, star_columns
 from tica_fn.wcs.ephemeris import Ephemeris, LkSpacecraft, read_ephemeris
 from tica_fn.wcs.expected_error import MUCH_ARCSEC
 from tica_fn.wcs.frame_fit import FrameSolution, fit_frame
-from tica_fn.wcs.polynomial_fit import DEGREE, check_degree
+from tica_fn.wcs.plate_stars import check_degree
+from tica_fn.wcs.polynomial_fit import DEGREE
 from tica_fn.wcs.refstars import ReferenceStars
 from tica_fn.wcs.refstars_file import read_reference_stars
 from tica_fn.wcs.solved_images import STARS_NAME, update_image

@@ -22,7 +22,8 @@ from tica_fn.wcs.centroids import ELECTRONS_PER_ADU, StarPositions, measure_star
 from tica_fn.wcs.expected_error import NO_ERRORS, expected_errors
 from tica_fn.wcs.light_fit import fit_plate_to_light
 from tica_fn.wcs.match import find_shift
-from tica_fn.wcs.polynomial_fit import DEGREE, FLOOR_PIXELS, PlateFit, fit_plate
+from tica_fn.wcs.plate_stars import FLOOR_PIXELS
+from tica_fn.wcs.polynomial_fit import DEGREE, PlateFit, fit_plate
 from tica_fn.wcs.refstars import ReferenceStars, whole_readout
 from tica_fn.wcs.solution import PIXEL_ARCSEC, Solution
 from tica_fn.wcs.star_blocks import BLOCKS

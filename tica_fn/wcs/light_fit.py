@@ -25,8 +25,8 @@ from tica_fn.kernels.stars.field_and_wave import fit_field_and_wave
 from tica_fn.kernels.stars.field_evidence import solve_with_prior
 from tica_fn.kernels.stars.polynomial import chebyshev_basis
 from tica_fn.wcs.pixel_phase import few_waves
+from tica_fn.wcs.plate_stars import FLOOR_PIXELS, plate_stars
 from tica_fn.wcs.polynomial_fit import (
-    FLOOR_PIXELS,
     HALF,
     MIDDLE,
     PlateFit,
@@ -34,7 +34,6 @@ from tica_fn.wcs.polynomial_fit import (
     fit_stars,
     judge_stars,
     move_plate,
-    plate_stars,
     prior_widths,
 )
 

@@ -23,37 +23,27 @@ from numpy.typing import ArrayLike
 from tica_fn.immutable import Array, Record, frozen_array, frozen_floats
 from tica_fn.kernels.medians import median_in_place
 from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
-from tica_fn.kernels.stars.normal_equations import clip_groups, residuals, solve_normal
+from tica_fn.kernels.stars.normal_equations import residuals, solve_normal
 from tica_fn.kernels.stars.polynomial import chebyshev_basis, chebyshev_terms, polynomial_values
-from tica_fn.wcs.solution import CRPIX, PIXEL_ARCSEC, SCALE, Solution, make_solution
+from tica_fn.wcs.plate_stars import DEG_PER_PIXEL, PlateStars, clip_stars, plate_stars
+from tica_fn.wcs.solution import CRPIX, SCALE, Solution, make_solution
 from tica_fn.wcs.sphere import angles_of_vectors, plane_to_sky, unit_vectors, vectors_to_plane
-from tica_fn.wcs.star_blocks import BLOCKS, block_of
 
-__all__ = ["DEGREE", "HIGHEST_DEGREE", "PlateFit", "check_degree", "fit_plate"]
+__all__ = ["DEGREE", "PlateFit", "fit_plate"]
 
 DEGREE = 7
 """Degree that fits TESS's optics to some milliarcseconds; 6 is off by up to 0.4 arcsec."""
-HIGHEST_DEGREE = 9
-"""Highest degree of the SIP convention, whose keywords have one-digit powers."""
-CLIP_ARCSEC = 25.0
-CLIP_SIGMA = 5.0
 HUBER_SIGMA = 2.0
-MAGNITUDE_BINS = 30
 ROUNDS, ROUGH = 15, 2
 """Most rounds in which stars are judged, and those of a rough fit."""
 SETTLED_DEG = 1e-12
 """Constant term of the polynomials below which the tangent point has converged."""
-FLOOR_PIXELS = 0.005
-"""Added in quadrature to every star's error, so that the brightest stars do not dominate."""
 PRIOR_PIXELS = {5: 0.05, 6: 0.015, 7: 0.004, 8: 0.002, 9: 0.001}
 """Standard deviations of the prior on Chebyshev coefficients: a few times those of the optics."""
-AGREE_PIXELS = 0.02
-"""Scatter of a block's stars below which they count as agreeing."""
 MIDDLE, HALF = (1068.5, 1024.5), 1024.0
 NODES = 14
 """Places on a side at which fitted polynomials are moved."""
 _CRPIX = np.reshape(CRPIX, (2, 1))
-DEG_PER_PIXEL = PIXEL_ARCSEC / 3600.0
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
@@ -133,23 +123,6 @@ def fit_plate(
 
 
 @attrs.frozen(eq=False)
-class PlateStars:
-    """What is known of the stars of a fit besides their measured places.
-
-    `vectors` (n, 3) are their directions, and `brightest` (n,) their indices by magnitude.
-    """
-
-    vectors: Array
-    brightest: Array
-    weights: Array
-    fine: Array
-    held: Array
-    blocks: Array
-    degree: int
-    clip: bool
-
-
-@attrs.frozen(eq=False)
 class Plate:
     """Fitted polynomials of the tangent plane, the stars used, and residuals in arcsec."""
 
@@ -163,34 +136,6 @@ class Plate:
     def cd(self) -> Array:
         """(2, 2) degrees per pixel."""
         return np.asarray(self.powers[:, 1:3] / SCALE)
-
-
-def plate_stars(
-    places: Array,
-    ra: ArrayLike,
-    dec: ArrayLike,
-    tmag: ArrayLike,
-    error: ArrayLike,
-    hold: ArrayLike,
-    degree: int,
-    clip: bool = True,
-) -> PlateStars:
-    """Prepare the stars of a fit; see `fit_plate`."""
-    check_degree(degree)
-    ra, dec, tmag = np.asarray(ra, float), np.asarray(dec, float), np.asarray(tmag, float)
-    held, error = np.asarray(hold, bool), np.asarray(error, float)
-    fine = np.isfinite(places).all(axis=0) & np.isfinite(ra) & np.isfinite(dec)
-    fine &= np.isfinite(error)
-    if np.count_nonzero(fine) < 6:
-        raise ValueError(f"{np.count_nonzero(fine)} stars are too few to fit a solution")
-    blocks = block_of(np.where(fine, places[0], CRPIX[0]), np.where(fine, places[1], CRPIX[1]))
-    degree = min(degree, _highest_degree(blocks[fine & ~held] if clip else blocks[fine]))
-    while degree > 1 and np.count_nonzero(fine) < (degree + 1) * (degree + 2):
-        degree -= 1
-    weights = np.where(fine, 1.0 / (error**2 + FLOOR_PIXELS**2), 0.0) / DEG_PER_PIXEL**2
-    brightest = np.argsort(tmag, kind="stable")
-    vectors = np.asfortranarray(unit_vectors(ra, dec))  # Each coordinate in one piece.
-    return PlateStars(vectors, brightest, weights, fine, held, blocks, degree, clip)
 
 
 def fit_stars(stars: PlateStars, places: Array, rough: bool = False) -> Plate:
@@ -243,7 +188,7 @@ def judge_stars(plate: Plate, stars: PlateStars, places: Array) -> Plate:
     found = polynomial_values(plate.powers, at[0], at[1], plate.degree)
     residual = (vectors_to_plane(stars.vectors, *plate.crval) - found) * 3600.0
     residual = np.where(stars.fine, residual, np.nan)
-    return attrs.evolve(plate, used=_clip(residual, stars), residual=residual)
+    return attrs.evolve(plate, used=clip_stars(residual, stars), residual=residual)
 
 
 def finish_plate(plate: Plate, order: int) -> PlateFit:
@@ -260,12 +205,6 @@ def finish_plate(plate: Plate, order: int) -> PlateFit:
 def prior_widths(degree: int) -> Array:
     """Standard deviations of the prior on the coefficients of each degree, pixels."""
     return np.array([PRIOR_PIXELS.get(d, np.inf) for d in range(degree + 1)])
-
-
-def check_degree(degree: int) -> None:
-    """Refuse a degree that SIP polynomials cannot have."""
-    if not 1 <= degree <= HIGHEST_DEGREE:
-        raise ValueError(f"degree of SIP polynomials must be 1 to {HIGHEST_DEGREE}, not {degree}")
 
 
 def _judge(
@@ -285,7 +224,7 @@ def _judge(
         prior = _prior(stars.degree) * scatter**2
         with np.errstate(divide="ignore"):
             soft = np.minimum(1.0, HUBER_SIGMA * scatter / size)
-        keep = _clip(residual * 3600.0, stars)
+        keep = clip_stars(residual * 3600.0, stars)
         if np.count_nonzero(keep) < 2 * len(columns):
             break
         # If the rounds cycle between sets, any of them will do.
@@ -348,13 +287,6 @@ def _nodes(degree: int) -> tuple[Array, Array, Array]:
     return frozen_floats(places), frozen_floats(terms.T), frozen_floats(fit)
 
 
-def _highest_degree(blocks: Array) -> int:
-    """Highest degree to fit, given how many whole rows or columns of blocks are empty."""
-    count = np.bincount(blocks, minlength=BLOCKS * BLOCKS).reshape(BLOCKS, BLOCKS)
-    empty = max(int(BLOCKS - np.count_nonzero(count.any(axis=axis))) for axis in (0, 1))
-    return (HIGHEST_DEGREE, 6, 5, 4, 3)[min(empty, 4)]
-
-
 @cache
 def _prior(degree: int) -> Array:
     """Inverse variances of the prior on the highest terms, on the scale of the weights."""
@@ -377,28 +309,3 @@ def _powers(degree: int) -> Array:
     pairs = [(d - j, j) for d in range(degree + 1) for j in range(d + 1)]
     out = [[single[0, i, a] * single[1, j, b] for a, b in pairs] for i, j in pairs]
     return frozen_array(np.array(out), np.float64)
-
-
-def _clip(arcsec: Array, stars: PlateStars) -> Array:
-    """Stars within 25 arcsec, and within 5 robust sigma of stars of similar magnitude."""
-    keep: Array = stars.fine & ((np.hypot(*arcsec) < CLIP_ARCSEC) | stars.held)
-    may_go = keep & ~stars.held
-    free, order = np.flatnonzero(may_go), stars.brightest[may_go[stars.brightest]]
-    if free.size < 20:
-        return keep
-    groups = max(1, min(MAGNITUDE_BINS, free.size // 15))
-    keep[clip_groups(arcsec, order, groups, CLIP_SIGMA)] = False
-    _restore_blocks(keep, arcsec, free, stars.blocks)
-    return keep
-
-
-def _restore_blocks(keep: Array, arcsec: Array, free: Array, blocks: Array) -> None:
-    """Restore clipped stars of blocks that would lose most of theirs, if these agree."""
-    total = np.bincount(blocks[free], minlength=BLOCKS * BLOCKS)
-    kept = np.bincount(blocks[free], keep[free], minlength=BLOCKS * BLOCKS)
-    for block in np.flatnonzero((total >= 4) & (kept < 0.5 * total)):
-        here = free[blocks[free] == block]
-        apart = np.hypot(*(arcsec[:, here] - np.median(arcsec[:, here], axis=1)[:, None]))
-        limit = AGREE_PIXELS * PIXEL_ARCSEC
-        if np.median(apart) < limit:
-            keep[here[apart < CLIP_SIGMA * limit]] = True
