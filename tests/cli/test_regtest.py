@@ -15,6 +15,8 @@ from astropy.io import fits
 from tica_fn.cli import main
 from tica_fn.compare import Level, Rules, compare_files
 from tica_fn.remote.pointers import Output, pointer_text
+from tica_fn.wcs.comparison import solution_of_header
+from tica_fn.wcs.stated import corner_cards
 
 PIXEL_ARCSEC = 21.0
 
@@ -157,8 +159,13 @@ def test_compare_calibrates_and_fits_anew(made, capsys):
 
 
 def moved(arcsec):
+    """Another solution, stated as a fit would."""
+
     def change(hdus):
-        hdus[0].header["CRVAL2"] += arcsec / 3600.0
+        header = hdus[0].header
+        header["CRVAL2"] += arcsec / 3600.0
+        header["DEC_TARG"] = header["CRVAL2"]
+        header.update({key: value for key, value, _ in corner_cards(solution_of_header(header))})
 
     return change
 
