@@ -21,6 +21,7 @@ from functools import cache
 import numpy as np
 
 from tica_fn.immutable import Array, frozen_array
+from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
 from tica_fn.kernels.stars.polynomial import chebyshev_terms
 from tica_fn.wcs.polynomial_fit import HALF, MIDDLE, prior_widths
 from tica_fn.wcs.solution import PIXEL_ARCSEC
@@ -65,8 +66,10 @@ def error_over_grid(
     seen = (weights > 0.0) & np.isfinite(places).all(axis=0)
     u, v = (places[:, seen] - np.reshape(MIDDLE, (2, 1))) / HALF
     order = max(degree, _ORDER)
-    rooted = chebyshev_terms(u, v, order) * np.sqrt(weights[seen])[:, None]
-    gram, few = rooted.T @ rooted, (degree + 1) * (degree + 2) // 2
+    few, shared = (degree + 1) * (degree + 2) // 2, held[None, seen].astype(float)
+    # Not a product of numpy's: BLAS would keep all processors busy for it.
+    terms = chebyshev_terms(u, v, 2 * order)
+    gram, together = chebyshev_normal_equations(terms, weights[seen], shared, order)
     prior = np.repeat(prior_widths(degree), np.arange(1, degree + 2)) ** -2.0
     try:
         inverse = np.linalg.inv(gram[:few, :few] + np.diag(prior))
@@ -77,9 +80,9 @@ def error_over_grid(
     scatter = np.einsum("ij,ij->i", share @ gram[:few, :few], share)
     sizes = np.repeat(_SIZES[: order + 1], np.arange(1, order + 2))
     optics = ((at - share @ gram[:few]) ** 2) @ sizes**2
-    pulled = share @ (np.sqrt(weights[seen]) * held[seen] @ rooted[:, :few])
-    common = np.hypot(common, pulled * held_error)
-    variance = _SCATTER**2 * scatter + _OPTICS**2 * optics + common**2
+    pulled = share @ together[:few, 0]
+    common_squared = common**2 + (pulled * held_error) ** 2
+    variance = _SCATTER**2 * scatter + _OPTICS**2 * optics + common_squared
     # The length of an error has two coordinates.
     return np.asarray(PIXEL_ARCSEC * np.sqrt(2.0 * variance))
 
