@@ -44,9 +44,9 @@ HALF = 5
 WINDOW = 1.5
 ELECTRONS_PER_ADU = 5.2
 FULL_WELL = 150000.0
+"""Electrons in one 2 s exposure above which a pixel may bleed."""
 _REACH = 1
 """Cells of the background whose values count for a star beside its own four."""
-"""Electrons in one 2 s exposure above which a pixel may bleed."""
 
 
 @attrs.frozen(eq=False, repr=False, kw_only=True)
