@@ -16,6 +16,7 @@ import numpy as np
 from isal import igzip, isal_zlib
 
 from tica_fn.errors import BadFileError
+from tica_fn.fits.deflated import GZIP, RAW, deflated
 from tica_fn.fits.hdu_bytes import Bytes, Joined, is_gzip_name
 from tica_fn.immutable import Array
 from tica_fn.kernels.deflate import code_pairs, code_words
@@ -28,8 +29,6 @@ _END = bytes([3, 0])
 """An empty last block."""
 _ALIGNED = bytes([0, 0, 0xFF, 0xFF])
 """Rest of an empty stored block, after the byte with its three bits."""
-_RAW = -15
-"""A bare DEFLATE stream, with the largest window."""
 _LARGE = 1 << 20
 _BLOCK = 1 << 23
 """Size of a block in bytes, which is compressed with one method and one table of codes."""
@@ -73,9 +72,8 @@ def gzipped(parts: Iterable[Bytes], memory: Callable[[int], Array] = _plain) -> 
         if _is_noise(block):
             place = _put_coded(block, out, place)
         else:
-            packer = isal_zlib.compressobj(level=1, wbits=_RAW, memLevel=9)
-            put(packer.compress(block))
-            put(packer.flush(isal_zlib.Z_SYNC_FLUSH))
+            for piece in deflated(block.data, RAW, isal_zlib.Z_SYNC_FLUSH):
+                put(piece)
     put(_END)
     put(crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little"))
     return out[:place].data
@@ -84,7 +82,7 @@ def gzipped(parts: Iterable[Bytes], memory: Callable[[int], Array] = _plain) -> 
 def gzipped_whole(path: str | os.PathLike[str], parts: Iterable[Bytes], level: int) -> bytes:
     """Gzip parts of a file at once, decompress and compare."""
     plain = b"".join(parts)
-    out = igzip.compress(plain, compresslevel=level, mtime=0)
+    out = b"".join(deflated(plain, GZIP, level=level))
     if igzip.decompress(out) != plain:  # type: ignore[no-untyped-call]
         raise BadFileError(f"{path}: the compressed data do not unpack to the original")
     return out
@@ -104,8 +102,7 @@ def _is_noise(data: Array) -> bool:
     sample = np.concatenate([data[start : start + _SAMPLE] for start in starts])
     counts = np.bincount(sample, minlength=256)
     coded = float(counts @ _lengths(counts, _LONGEST)) / 8.0
-    packer = isal_zlib.compressobj(level=1, wbits=_RAW, memLevel=9)
-    return coded <= _NOISY * len(packer.compress(sample.data) + packer.flush())
+    return coded <= _NOISY * sum(len(piece) for piece in deflated(sample.data, RAW))
 
 
 def _put_coded(data: Array, out: Array, place: int) -> int:

@@ -9,12 +9,12 @@ Source: FITS standard 4.0, section 10.
 from __future__ import annotations
 
 import numpy as np
-from isal import isal_zlib
 
 from tica_fn import kernels
 from tica_fn.fits.blocks import BLOCK
 from tica_fn.fits.cards import Cards, card
 from tica_fn.fits.checksum import sum_bytes
+from tica_fn.fits.deflated import GZIP, deflated
 from tica_fn.fits.hdu_bytes import finished_header
 from tica_fn.fits.header import Header
 from tica_fn.immutable import Array, freeze
@@ -23,7 +23,6 @@ from tica_fn.kernels.rice import DITHER_NUMBERS, pack_rows, words_at_most
 __all__ = ["gzipped_tiles_hdu", "rice_hdu", "shuffled_rows_hdu"]
 
 _PIXELS_OF_BLOCK = 32
-_GZIP = 16 + 15
 _OF_AN_EXTENSION = ("XTENSION", "PCOUNT", "GCOUNT")
 _STRUCTURE = frozenset(
     [*_OF_AN_EXTENSION, "SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "EXTNAME"]
@@ -101,9 +100,7 @@ def shuffled_rows_hdu(cards: Cards, pixels: Array) -> bytes:
 
 
 def _gzipped(data: memoryview) -> bytes:
-    # This kind of gzip stream contains no time, so the same pixels give the same bytes.
-    packer = isal_zlib.compressobj(level=1, wbits=_GZIP, memLevel=9)
-    return bytes(packer.compress(data) + packer.flush())
+    return b"".join(deflated(data, GZIP))
 
 
 def _heaped(tiles: list[bytes]) -> tuple[Array, Array]:
