@@ -61,18 +61,22 @@ def test_the_command_prints_and_draws(frame, tmp_path, capsys):
     assert "out of family" not in out
 
 
-def test_a_pedestal_out_of_family_is_told(frame, tmp_path, capsys):
+def test_a_pedestal_out_of_family_is_told(frame, tmp_path, capsys, monkeypatch):
+    # Tables alone: the pictures would take a second of each frame.
+    monkeypatch.setattr("tica_fn.products.report.save_picture", lambda named, target, title: target)
+    monkeypatch.setattr("tica_fn.products.report.draw_ccd", lambda frame, target, title: [])
     paths = []
     for n in range(7):
         own = np.add(frame.pedestals, [0.0, n, 0.0, 900.0 if n == 4 else 0.0])
         paths.append(tmp_path / f"frame{n}.cal.fits")
         tica_fn.write(attrs.evolve(frame, pedestals=own, cadence=n), paths[-1])
-    assert main(["report", *map(str, paths), "--outdir", str(tmp_path)]) == 0
+    words = ["--outdir", str(tmp_path), "--jobs", "1"]
+    assert main(["report", *map(str, paths), *words]) == 0
     said = [line for line in capsys.readouterr().out.splitlines() if "out of family" in line]
     levels = "400900.00 adu, others 400000.00"
     assert said == [f"{paths[4]}: pedestal D of camera 2 CCD 3 is out of family: {levels}"]
     # Of five frames no family can be told.
-    assert main(["report", *map(str, paths[2:7]), "--outdir", str(tmp_path)]) == 0
+    assert main(["report", *map(str, paths[2:7]), *words]) == 0
     assert "out of family" not in capsys.readouterr().out
 
 
@@ -88,15 +92,20 @@ def test_a_camera_frame_gives_four_tables(tmp_path, capsys):
     assert path.with_suffix(".png").exists()
 
 
-def test_a_file_that_can_not_be_read_fails_alone(frame, tmp_path, capsys):
+@pytest.mark.parametrize(("bad", "jobs"), [(1, 1), (3, 2)], ids=["here", "in processes"])
+def test_files_that_can_not_be_read_fail_alone(frame, tmp_path, capsys, bad, jobs):
     path = tmp_path / "one.cal.fits"
     tica_fn.write(frame, path)
-    bad = tmp_path / "bad.fits"
-    bad.write_text("no FITS")
-    assert main(["report", str(bad), str(path), "--outdir", str(tmp_path)]) == 1
+    spoilt = [tmp_path / f"bad{n}.fits" for n in range(bad)]
+    for one in spoilt:
+        one.write_text("no FITS")
+    words = ["report", *spoilt, path, "--outdir", tmp_path / "out", "--jobs", jobs]
+    assert main([*map(str, words), "--table", str(tmp_path / "numbers.ecsv")]) == 1
     captured = capsys.readouterr()
-    assert str(bad) in captured.err
-    assert "picture: " in captured.out
+    assert all(str(one) in captured.err for one in spoilt)
+    assert captured.out.count("picture: ") == 4
+    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert (tmp_path / "numbers.ecsv").read_text().count("one.cal.fits") == 8
 
 
 def test_tables_put_raw_and_calibrated_side_by_side(frame, tmp_path, capsys):
