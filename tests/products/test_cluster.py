@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import pytest
 from tests import inputs
 from tests.data.made_frames import made_frame
 from tica_fn.cli import main
+from tica_fn.products.cluster import _PATIENCE_S
 
 CAMERA, CCD, EXPOSURE_S, SEED = 4, 3, 1800, 2
 
@@ -39,15 +41,26 @@ def raws(tmp_path_factory, made):
     return [inputs.raw_ffi(folder / name, made[0] + n, **how) for n, name in enumerate(names)]
 
 
-@pytest.fixture
-def scheduler(monkeypatch):
-    """Address of a cluster of one worker process, reached over TCP as any other."""
+DATE = "SOURCE_DATE_EPOCH", "1700000000"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of one worker process, reached over TCP as any other."""
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50
-    ) as running:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*DATE)
+        running = distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50
+        )
+    with running:
         yield running.scheduler_address
+
+
+@pytest.fixture
+def scheduler(cluster, monkeypatch):
+    monkeypatch.setenv(*DATE)
+    return cluster
 
 
 def test_a_cluster_makes_the_files_that_one_process_makes(
@@ -115,24 +128,47 @@ HANDLERS = {
 
 PLACES = [*HANDLERS, "tcp://127.0.0.1:9", "nowhere", "http://127.0.0.1:9", "tcp://", ":-1"]
 
+COMMANDS = """
+import json, os, sys
+import distributed, numpy
+from tica_fn.cli import main
+from tica_fn.products import cluster, job, raw_files
+cluster._ANSWER_S = 3.0
+words, addresses = json.loads(sys.argv[1])
+children = []
+for number, address in enumerate(addresses):
+    sys.stdout.flush()
+    children.append(os.fork())
+    if children[-1] == 0:
+        os.dup2(os.open(f"{number}.txt", os.O_WRONLY | os.O_CREAT), 2)
+        sys.exit(main([*words, "--outdir", str(number), "--scheduler", address]))
+print(*[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
+
 
 @pytest.fixture(scope="module")
 def answers(raws, caldir, tmp_path_factory):
     """What commands say whose scheduler does not answer, all at once: most of it is waiting.
 
-    In processes of their own: what libraries log would be seen, and that they end.
+    In processes of their own, forked from one that has all modules: what libraries log would be
+    seen, and that they end.
     """
     pytest.importorskip("distributed")
     out = tmp_path_factory.mktemp("unanswered")
     with contextlib.ExitStack() as stack:
-        asked = {}
-        for n, place in enumerate(PLACES):
-            address = stack.enter_context(serving(HANDLERS[place])) if place in HANDLERS else place
-            asked[place] = address, command(raws[:1], caldir, out / str(n), address)
-        return {
-            place: (address, running.communicate(timeout=60)[1], running.returncode)
-            for place, (address, running) in asked.items()
-        }
+        addresses = [
+            stack.enter_context(serving(HANDLERS[place])) if place in HANDLERS else place
+            for place in PLACES
+        ]
+        words = ["calibrate", str(raws[0]), "--caldir", str(caldir)]
+        done = subprocess.run(
+            [sys.executable, "-c", COMMANDS, json.dumps([words, addresses])],
+            cwd=out, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+    assert done.stderr == ""
+    codes = map(int, done.stdout.splitlines()[-1].split())
+    said = [(out / f"{number}.txt").read_text() for number in range(len(PLACES))]
+    return dict(zip(PLACES, zip(addresses, said, codes, strict=True), strict=True))
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -143,10 +179,19 @@ def test_no_scheduler_is_one_clear_line(place, answers):
     assert line.startswith(f"tica-fn: {address}: no Dask scheduler answers there")
 
 
-def command(files, caldir, outdir, address):
+PATIENCE_S = 3.0
+IMPATIENT = f"""
+from tica_fn.cli import main
+from tica_fn.products import cluster
+cluster._PATIENCE_S = {PATIENCE_S}
+raise SystemExit(main())
+"""
+
+
+def command(files, caldir, outdir, address, *, how=("-m", "tica_fn")):
     words = ["calibrate", *files, "--caldir", caldir, "--outdir", outdir, "--scheduler", address]
     return subprocess.Popen(
-        [sys.executable, "-m", "tica_fn", *map(str, words)],
+        [sys.executable, *how, *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -187,6 +232,24 @@ def far_scheduler():
 WORKER = ("--nthreads", "1", "--no-dashboard")
 
 
+@pytest.fixture(scope="module")
+def one_scheduler():
+    pytest.importorskip("distributed")
+    with far_scheduler() as (_, address):
+        yield address
+
+
+@pytest.fixture
+def far(one_scheduler):
+    """Address of a scheduler that outlives its workers, and knows none."""
+    import distributed
+
+    yield one_scheduler
+    with distributed.Client(one_scheduler, timeout=30, set_as_default=False) as client:
+        while client.nthreads():
+            time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def far_worker(address, *more, count=1, **how):
     import distributed
@@ -201,7 +264,7 @@ def far_worker(address, *more, count=1, **how):
 def many(tmp_path_factory, raws):
     folder = tmp_path_factory.mktemp("many")
     paths = []
-    for number in range(40):
+    for number in range(12):
         path = folder / inputs.name_of(number, CAMERA, CCD)
         path.write_bytes(raws[0].read_bytes())
         paths.append(path)
@@ -215,14 +278,14 @@ def test_when_all_are_gone_every_file_is_accounted_for_and_the_next_run_complete
     pytest.importorskip("distributed")
     out = tmp_path / "out"
     with far_scheduler() as (scheduler, address), far_worker(address, "--no-nanny") as worker:
-        running = command(many, caldir, out, address)
+        running = command(many, caldir, out, address, how=("-c", IMPATIENT))
         first = running.stdout.readline()  # One is done, and others are under way.
         assert first.startswith(("compiling", "done ")), first
         os.killpg((scheduler if dies == "scheduler" else worker).pid, signal.SIGKILL)
         start = time.monotonic()
         printed, said = running.communicate(timeout=90)
         printed = first + printed
-        assert time.monotonic() - start < 30
+        assert time.monotonic() - start < 30 - (_PATIENCE_S - PATIENCE_S)
     assert running.returncode == 1
     (line,) = said.splitlines()
     what = "the Dask scheduler" if dies == "scheduler" else "all workers"
@@ -238,8 +301,7 @@ def test_when_all_are_gone_every_file_is_accounted_for_and_the_next_run_complete
     assert len(list(out.glob("*.cal.fits"))) == len(many)
 
 
-def test_workers_without_the_package_are_one_line(raws, caldir, tmp_path):
-    pytest.importorskip("distributed")
+def test_workers_without_the_package_are_one_line(raws, caldir, tmp_path, far):
     hide = tmp_path / "hide"
     (hide / "sitecustomize.py").parent.mkdir()
     (hide / "sitecustomize.py").write_text(
@@ -251,23 +313,18 @@ def test_workers_without_the_package_are_one_line(raws, caldir, tmp_path):
         "sys.meta_path.insert(0, Hide())\n"
     )
     env = {**os.environ, "PYTHONPATH": str(hide)}
-    with far_scheduler() as (_, address), far_worker(address, "--no-nanny", env=env):
-        done = command(raws, caldir, tmp_path / "out", address)
+    with far_worker(far, "--no-nanny", env=env):
+        done = command(raws, caldir, tmp_path / "out", far)
         said = done.communicate(timeout=60)[1]
     assert done.returncode == 1
     (line,) = said.splitlines()
-    assert f"{address}: tica-fn is not installed where 1 of 1 workers run" in line
+    assert f"{far}: tica-fn is not installed where 1 of 1 workers run" in line
 
 
-def test_a_file_of_a_worker_that_dies_is_done_by_another(many, caldir, tmp_path):
-    pytest.importorskip("distributed")
+def test_a_file_of_a_worker_that_dies_is_done_by_another(many, caldir, tmp_path, far):
     out = tmp_path / "out"
-    with (
-        far_scheduler() as (_, address),
-        far_worker(address, "--no-nanny") as one,
-        far_worker(address, "--no-nanny", count=2),
-    ):
-        running = command(many, caldir, out, address)
+    with far_worker(far, "--no-nanny") as one, far_worker(far, "--no-nanny", count=2):
+        running = command(many, caldir, out, far)
         while not (out.is_dir() and list(out.glob("*.cal.fits"))):
             time.sleep(0.02)
             assert running.poll() is None, running.stderr.read()
