@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from functools import cache, lru_cache
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,10 +35,15 @@ def fits_bytes(seed, blocks=40, *, summed=True):
     return written.getvalue()
 
 
+@cache
+def waves():
+    return np.sin(np.arange(2078)[:, None] + np.arange(2136))
+
+
+@lru_cache(maxsize=8)  # 18 MB each
 def model_bytes(kind, camera, ccd, value):
     """A model as MAST has them: value and error, camera and CCD, sums."""
-    rows, columns = np.indices((2078, 2136))
-    image = (value * (1 + 1e-4 * np.sin(rows + columns))).astype(np.float32)
+    image = (value * (1 + 1e-4 * waves())).astype(np.float32)
     primary, number = fits.PrimaryHDU(), {"CAMERA": camera, "CCD": ccd}
     planes = [fits.ImageHDU(image, name=f"{kind}_DATA")]
     for hdu in (primary, *planes):
@@ -119,9 +125,11 @@ class RemoteRepository:
 
 def _initialise(folder):
     repository, remote = folder / "repository", folder / "remote"
-    repository.mkdir(parents=True)
-    dvc(repository, "init", "--no-scm", "-q")
-    dvc(repository, "remote", "add", "-q", "-d", "store", str(remote))
+    (repository / ".dvc" / "tmp").mkdir(parents=True)
+    # What `dvc init --no-scm` and `dvc remote add -d store` write, each in a second.
+    (repository / ".dvc" / "config").write_text(
+        f"[core]\n    no_scm = True\n    remote = store\n['remote \"store\"']\n    url = {remote}\n"
+    )
     return repository, remote
 
 

@@ -65,7 +65,7 @@ def head(status, *headers):
 
 
 def download(server, tmp_path, kept=b"", limit=None, **more):
-    client = Client(**{"timeout_s": 0.5, "tries": 3, "pause_s": 0.0} | more)
+    client = Client(**{"timeout_s": 0.2, "tries": 3, "pause_s": 0.0} | more)
     with (tmp_path / "part").open("a+b", buffering=0) as part:
         part.write(kept)
         client.download(server.url, part, lambda *_: None, limit=limit)
@@ -156,7 +156,7 @@ DRIPS = {
 @pytest.mark.parametrize("where", DRIPS.values(), ids=DRIPS)
 def test_a_byte_at_a_time_does_not_hold_us(hostile, tmp_path, where):
     """Each byte comes well within the timeout; the whole would take hours."""
-    server = hostile(lambda write, server: drip(write, server, *where, 0.1))
+    server = hostile(lambda write, server: drip(write, server, *where, 0.04))
     begun = time.monotonic()
     with pytest.raises(RemoteError, match="failed attempts: 3"):
         download(server, tmp_path)
@@ -180,15 +180,15 @@ def test_a_file_given_by_the_byte_in_many_answers_is_given_up(hostile, tmp_path)
 
 def test_a_slow_but_honest_server_is_waited_for(hostile, tmp_path):
     """Twice the slowest rate, for several windows."""
-    piece = BODY[: int(2 * SLOWEST * 0.5)]
+    piece = BODY[: int(2 * SLOWEST * 0.25)]
 
     def script(write, server):
         write(head("200 OK", f"Content-Length: {8 * len(piece)}"))
         for _ in range(8):
             write(piece)
-            server.ended.wait(0.5)
+            server.ended.wait(0.25)
 
-    assert download(hostile(script), tmp_path, timeout_s=2.0) == 8 * piece
+    assert download(hostile(script), tmp_path, timeout_s=1.0) == 8 * piece
 
 
 def test_a_shorter_range_than_asked_for_is_continued(hostile, tmp_path):

@@ -53,7 +53,7 @@ class Part:
             print(f"          {line}", flush=True)
 
 
-def torture_files(seconds, seed, count):
+def torture_files(seconds, seed, count, jobs):
     """Run readers in processes of their own, which may hang or crash."""
     part, states, stop = Part("files"), Counter(), time.monotonic() + seconds
     lock = threading.Lock()
@@ -100,7 +100,7 @@ def torture_files(seconds, seed, count):
                 return
             mine += 1000
 
-    threads = [threading.Thread(target=work, args=(seed + n,)) for n in range(os.cpu_count() or 1)]
+    threads = [threading.Thread(target=work, args=(seed + n,)) for n in range(jobs)]
     with place:
         for thread in threads:
             thread.start()
@@ -203,6 +203,7 @@ def run_tests(name, seconds):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files],
             capture_output=True, text=True, timeout=seconds,
+            env=os.environ | {"TICA_FN_TORTURE": "1"},  # killed more often
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         part.wrong.append(f"longer than {seconds:.0f} s")
@@ -221,6 +222,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=600.0, help="for all of it (600)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--files", type=int, default=10_000, help="at most so many files (10000)")
+    jobs = os.cpu_count() or 1
+    parser.add_argument("--jobs", type=int, default=jobs, help="processes that read files at once")
     parser.add_argument("--parts", nargs="+", default=["kills", "disk", *TESTS, "files"])
     args = parser.parse_args()
     begun = time.monotonic()
@@ -233,7 +236,7 @@ def main():
             left = max(begun + args.seconds - time.monotonic(), 10.0)
             share = left if one == args.parts[-1] else args.seconds * SHARES.get(one, 0.0)
             if one == "files":
-                part = torture_files(share, args.seed, args.files)
+                part = torture_files(share, args.seed, args.files, args.jobs)
             elif one == "kills":
                 part = torture_kills(share, args.seed, inputs)
             elif one == "disk":

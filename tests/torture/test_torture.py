@@ -9,8 +9,8 @@ from tests.torture.__main__ import PREFIX
 
 def test_part_of_the_torture():
     done = subprocess.run(
-        [sys.executable, "-m", "tests.torture", "--seconds", "20", "--files", "250", "--parts",
-         "kills", "disk", "files"], capture_output=True, text=True,
+        [sys.executable, "-m", "tests.torture", "--seconds", "20", "--files", "60", "--jobs", "1",
+         "--parts", "kills", "disk", "files"], capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
