@@ -27,10 +27,13 @@ of errors through the steps.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.poc_linearity import poc_nonlinear
+from tica_fn.kernels.rounding import rounded_if
 from tica_fn.kernels.types import Image, Table, Vector
 
 __all__ = ["MEDIAN_OF_SEVEN", "pixel_variance", "smear_variance"]
@@ -42,6 +45,8 @@ _MISSION, _POC = 1.0, 2.0
 # Places in the row of numbers of a run.
 _LEVEL, _PEDESTAL, _SCALE, _TRIMMING, _READS, _GAIN, _QUANTUM, _GROWTH, _BIAS, _MODEL = range(10)
 _A, _B, _C0, _C1, _C2 = range(10, 15)
+Run: TypeAlias = tuple[np.uint64, np.uint64]
+"""Columns, half-open; unsigned, as they can't be negative."""
 _NO_NUMBER = -np.nan
 """As the processor gives it for 0 over 0, whose sign is set."""
 
@@ -78,16 +83,27 @@ def before_linearity(n: float, k: Vector) -> tuple[float, float]:
 
 
 @formula
-def rounding_variance(m: float, slope: float, level: float, k: Vector) -> float:
-    """Variance that the requantisation adds to a pixel's electrons."""
-    step = max(k[_QUANTUM] * k[_QUANTUM], k[_GROWTH] * (m / k[_GAIN] + level))
-    return float(slope * slope * k[_GAIN] * k[_GAIN] * step / 12.0)
+def before_run(n: Vector, run: Run, k: Vector, m: Vector, slope: Vector) -> None:
+    """Fill `m` with the electrons that the correction turned into `n`, `slope` with derivatives.
+
+    One loop a model: without a branch inside, the compiler makes vectors of them.
+    """
+    first, last = run
+    if k[_MODEL] == _MISSION:
+        for c in range(first, last):
+            m[c], slope[c] = before_mission(n[c], k)
+    elif k[_MODEL] == _POC:
+        for c in range(first, last):
+            m[c], slope[c] = before_poc(n[c], k)
+    else:
+        for c in range(first, last):
+            m[c], slope[c] = n[c], 1.0
 
 
 @formula
-def even_rounding_variance(slope: float, k: Vector) -> float:
-    """The same where the step of the requantisation does not grow."""
-    return float(slope * slope * k[_GAIN] * k[_GAIN] * (k[_QUANTUM] * k[_QUANTUM]) / 12.0)
+def rounding_variance(slope: float, step: float, k: Vector) -> float:
+    """Variance that the requantisation adds to a pixel's electrons; `step`: its step squared."""
+    return float(slope * slope * k[_GAIN] * k[_GAIN] * step / 12.0)
 
 
 @formula
@@ -100,32 +116,50 @@ def electrons_variance(
 
 
 @formula
-def one_variance(
-    electrons: tuple[float, float, float], f: float, of_smear: float, shared: float, k: Vector
-) -> float:
-    """Variance of a calibrated pixel, but for the flat field's error.
+def variance_of_row(
+    n: Vector,
+    models: tuple[Vector, Vector, Vector],
+    of_flat: Vector,
+    smear: tuple[Vector, Vector],
+    runs: Table,
+    numbers: Image,
+    part: float,
+    room: tuple[Vector, Vector],
+    out: Vector,
+) -> None:
+    """Fill `out` with the variance of a row of pixels.
 
-    `electrons`: variance of its electrons, derivative of its linearity, and what its place among
-    the rows of the median leaves of the former.
+    `models`: flat field, bias and its error; `of_flat`: variance that the flat field's error adds;
+    `smear`: its variance, and the derivative of linearity there; `part`: what a pixel's place among
+    the rows of the median leaves of its variance; `room` is filled.
     """
-    own, slope, part = electrons
-    total = part * own + of_smear
-    lever = (slope - shared) * k[_GAIN]
-    total += lever * lever * k[_PEDESTAL]
-    divisor = float(f) * k[_SCALE]
-    return float(total / (divisor * divisor))
-
-
-@formula
-def of_flat(y: float, f: float, flat_error: float) -> float:
-    """Variance that the flat field's error adds to a pixel."""
-    relative = float(y) * float(flat_error) / float(f)
-    return relative * relative
+    flat, bias, bias_error = models
+    of_smear, shared = smear
+    step, slope = room
+    for i in range(runs.shape[0]):
+        k, first, last = numbers[i], np.uint64(runs[i, 0]), np.uint64(runs[i, 1])
+        before_run(n, (first, last), k, step, slope)
+        least = k[_QUANTUM] * k[_QUANTUM]
+        # Divisions take most of the time: where the step does not grow it takes none.
+        if k[_GROWTH] == 0.0:
+            for c in range(first, last):
+                step[c] = least
+        else:
+            for c in range(first, last):
+                level = k[_LEVEL] + k[_BIAS] * float(bias[c])
+                step[c] = max(least, k[_GROWTH] * (step[c] / k[_GAIN] + level))
+        for c in range(first, last):
+            rounding = rounding_variance(slope[c], step[c], k)
+            own = electrons_variance(n[c], slope[c], rounding, bias_error[c], k)
+            lever = (slope[c] - shared[c]) * k[_GAIN]
+            divisor = float(flat[c]) * k[_SCALE]
+            total = part * own + of_smear[c] + lever * lever * k[_PEDESTAL]
+            out[c] = total / (divisor * divisor) + of_flat[c]
 
 
 @formula
 def of_exact_flat(y: float, f: float) -> float:
-    """The same without an error: 0, or no number where 0 over `f` or times `y` is none."""
+    """Variance that an exact flat field adds: 0, or no number where 0 over `f` or times `y` is."""
     relative = float(y) * 0.0
     relative = _NO_NUMBER if (f == 0.0) & (y == y) else relative
     return relative * relative
@@ -161,11 +195,11 @@ def smear_variance(smear: Vector, level: Vector, runs: Table, numbers: Image, ou
     """
     for i in range(runs.shape[0]):
         k = numbers[i]
-        for c in range(runs[i, 0], runs[i, 1]):
+        for c in range(np.uint64(runs[i, 0]), np.uint64(runs[i, 1])):
             m, slope = before_linearity(smear[c], k)
-            rounding = rounding_variance(m, slope, level[c], k)
+            step = max(k[_QUANTUM] * k[_QUANTUM], k[_GROWTH] * (m / k[_GAIN] + level[c]))
             one = electrons_variance(smear[c], slope, 0.0, 0.0, k)
-            out[c] = MEDIAN_OF_SEVEN * one + rounding
+            out[c] = MEDIAN_OF_SEVEN * one + rounding_variance(slope, step, k)
 
 
 @kernel
@@ -219,64 +253,58 @@ def pixel_variance(
     >>> np.sqrt(variance).round(1)
     array([[ 69.3,  75.1, 919.7]])
     """
+    fill_variance(pixels, False, planes, smear, runs, numbers, median_rows, out)
+
+
+@kernel
+def fill_variance(
+    pixels: Image,
+    rounded: bool,
+    planes: tuple[Image, Image, Image, Image],
+    smear: Image,
+    runs: Table,
+    numbers: Image,
+    median_rows: tuple[int, int],
+    out: Image,
+) -> None:
+    """Do what `pixel_variance` does; as if `pixels` were float32 where they are `rounded` to it.
+
+    So float32 pixels may come as float64, for which this is compiled anyway, and give the same.
+    """
     flat, flat_error, bias, bias_error = planes
+    # One row of a model may stand for all.
     per_flat = 1 if flat.shape[0] > 1 else 0
-    per_flat_error = 1 if flat_error.shape[0] > 1 else 0
-    per_bias_error = 1 if bias_error.shape[0] > 1 else 0
+    per_error = 1 if flat_error.shape[0] > 1 else 0
     per_bias = 1 if bias.shape[0] > 1 else 0
-    exact, varies = per_flat_error + per_bias_error == 0, False
-    for c in range(pixels.shape[1]):
-        exact = exact and not (flat_error[0, c] != 0.0 or bias_error[0, c] != 0.0)
-        varies = varies or smear[1, c] != 0.0
-    shared = np.zeros(pixels.shape[1])
-    if varies:
-        for i in range(runs.shape[0]):
-            for c in range(runs[i, 0], runs[i, 1]):
-                _, shared[c] = before_linearity(smear[0, c], numbers[i])
+    per_bias_error = 1 if bias_error.shape[0] > 1 else 0
+    columns = pixels.shape[1]
+    room = np.zeros((6, columns))
+    n, m, slope, shared = room[0], room[1], room[2], room[3]
+    scale, of_error = room[4], room[5]
+    s, of_smear = smear[0], smear[1]
+    exact, varies = per_error == 0, False
+    for c in range(columns):
+        exact = exact and flat_error[0, c] == 0.0
+        varies = varies or of_smear[c] != 0.0
+    for i in range(runs.shape[0]):
+        run = np.uint64(runs[i, 0]), np.uint64(runs[i, 1])
+        for c in range(run[0], run[1]):
+            scale[c] = numbers[i, _SCALE]
+        if varies:
+            before_run(s, run, numbers[i], m, shared)
     for r in range(pixels.shape[0]):
         part = 1.0 - 2.0 / _SEVEN if median_rows[0] <= r < median_rows[1] else 1.0
-        for i in range(runs.shape[0]):
-            k, first, last = numbers[i], runs[i, 0], runs[i, 1]
-            y, o = pixels[r, first:last], out[r, first:last]
-            f, b = flat[r * per_flat, first:last], bias[r * per_bias, first:last]
-            fe = flat_error[r * per_flat_error, first:last]
-            be = bias_error[r * per_bias_error, first:last]
-            s, sv, d = smear[0, first:last], smear[1, first:last], shared[first:last]
-            factor = k[_BIAS]
-            # One loop a model: without a branch inside, the compiler makes vectors of them.
-            # Divisions take most of the time: what is surely zero is left out.
-            if k[_MODEL] == _MISSION and exact and k[_GROWTH] == 0.0:
-                for c in range(last - first):
-                    n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
-                    m, slope = before_mission(n, k)
-                    rounding = even_rounding_variance(slope, k)
-                    own = electrons_variance(n, slope, rounding, 0.0, k)
-                    o[c] = one_variance((own, slope, part), f[c], sv[c], d[c], k) + of_exact_flat(
-                        y[c], f[c]
-                    )
-            elif k[_MODEL] == _MISSION:
-                for c in range(last - first):
-                    n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
-                    m, slope = before_mission(n, k)
-                    rounding = rounding_variance(m, slope, k[_LEVEL] + factor * float(b[c]), k)
-                    own = electrons_variance(n, slope, rounding, be[c], k)
-                    o[c] = one_variance((own, slope, part), f[c], sv[c], d[c], k) + of_flat(
-                        y[c], f[c], fe[c]
-                    )
-            elif k[_MODEL] == _POC:
-                for c in range(last - first):
-                    n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
-                    m, slope = before_poc(n, k)
-                    rounding = rounding_variance(m, slope, k[_LEVEL] + factor * float(b[c]), k)
-                    own = electrons_variance(n, slope, rounding, be[c], k)
-                    o[c] = one_variance((own, slope, part), f[c], sv[c], d[c], k) + of_flat(
-                        y[c], f[c], fe[c]
-                    )
-            else:
-                for c in range(last - first):
-                    n = float(y[c]) * float(f[c]) * k[_SCALE] + s[c]
-                    rounding = rounding_variance(n, 1.0, k[_LEVEL] + factor * float(b[c]), k)
-                    own = electrons_variance(n, 1.0, rounding, be[c], k)
-                    o[c] = one_variance((own, 1.0, part), f[c], sv[c], d[c], k) + of_flat(
-                        y[c], f[c], fe[c]
-                    )
+        y, o, f, fe = pixels[r], out[r], flat[r * per_flat], flat_error[r * per_error]
+        for c in range(columns):
+            n[c] = rounded_if(float(y[c]) * float(f[c]), rounded) * scale[c] + s[c]
+        if exact:
+            for c in range(columns):
+                of_error[c] = of_exact_flat(y[c], f[c])
+        else:
+            for c in range(columns):
+                relative = rounded_if(float(y[c]) * float(fe[c]), rounded) / float(f[c])
+                relative = rounded_if(relative, rounded)
+                of_error[c] = rounded_if(relative * relative, rounded)
+        models = f, bias[r * per_bias], bias_error[r * per_bias_error]
+        smeared, own = (of_smear, shared), (m, slope)
+        variance_of_row(n, models, of_error, smeared, runs, numbers, part, own, o)

@@ -20,7 +20,7 @@ from tica_fn.products.options import Product
 from tica_fn.steps.contamination import contaminated_in_readout
 from tica_fn.steps.step import Step
 
-__all__ = ["can_stream", "part_for", "part_of", "readout_of"]
+__all__ = ["as_written", "can_stream", "part_for", "part_of", "readout_of"]
 
 
 def can_stream(product: Product, compress: str) -> bool:
@@ -77,7 +77,7 @@ def readout_of(
         return None
     strips = Strips.of(on_pixels, done)
     looked_at = product.quality or product.needs_variance
-    rounded = _rounded(done)
+    rounded = as_written(done)
     if looked_at and not _virtual_columns_vary(part):
         return None
     if looked_at:  # Else they need not be loaded.
@@ -95,7 +95,9 @@ def readout_of(
         variance = VariancePlan.of(done, models, noise, place)
         done = EstimateVariance(models, noise)(done)
     elif product.quality:  # From the product's rounded pixels, since it has no variance.
-        noise = measure_noise(rounded, models, rows_of=lambda a, b: _rounded(strips(counts, a, b)))
+        noise = measure_noise(
+            rounded, models, rows_of=lambda a, b: as_written(strips(counts, a, b))
+        )
         variance = VariancePlan.of(rounded, models, noise, place)
     if product.quality:
         done = naming_map(done, models)
@@ -113,9 +115,9 @@ def readout_of(
     )
 
 
-def _rounded(frame: Frame) -> Frame:
+def as_written(frame: Frame) -> Frame:
     """Frame with pixels rounded as in its product."""
-    pieces = tuple(_rounded(piece) for piece in frame.collateral)
+    pieces = tuple(as_written(piece) for piece in frame.collateral)
     return attrs.evolve(frame, pixels=freeze(frame.pixels.astype(np.float32)), collateral=pieces)
 
 

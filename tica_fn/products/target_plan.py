@@ -20,10 +20,12 @@ from tica_fn.fits.target_rays import RAYS_NAME, RAYS_STEP
 from tica_fn.fits.tiled import TILE_COMPRESSION
 from tica_fn.frame import Frame
 from tica_fn.immutable import freeze
+from tica_fn.models import Models
 from tica_fn.products.flagging import dropped_words
 from tica_fn.products.job import Job
 from tica_fn.products.options import Product, steps_for
 from tica_fn.products.plan import Plan, RawFile
+from tica_fn.products.readouts import as_written
 from tica_fn.products.staleness import expected_of
 from tica_fn.quality.pixels import Pixel, flag_pixels
 from tica_fn.quality.transients import mark_series
@@ -67,7 +69,7 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
     def calibrated() -> Iterator[Frame]:
         for frame in pixels.frames(collateral):
             out = steps(_corrected(frame, job.product.time_corrections))
-            yield flag_pixels(out, models) if job.product.quality else out
+            yield _with_flags(out, models) if job.product.quality else out
 
     def flagged() -> Iterator[Frame]:
         for frame in mark_series(calibrated(), models):
@@ -98,6 +100,16 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
         notes=notes,
         alone=False,  # Next time other collateral may be found.
     )
+
+
+def _with_flags(frame: Frame, models: Models) -> Frame:
+    """Frame with the flags of its pixels as they are written, like those of images."""
+    flagged = flag_pixels(as_written(frame), models)
+    pieces = tuple(
+        attrs.evolve(piece, quality=other.quality)
+        for piece, other in zip(frame.collateral, flagged.collateral, strict=True)
+    )
+    return attrs.evolve(flagged, pixels=frame.pixels, collateral=pieces)
 
 
 def _corrected(frame: Frame, corrections: tuple[str, ...]) -> Frame:

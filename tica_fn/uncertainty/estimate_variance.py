@@ -16,6 +16,7 @@ from tica_fn.detector import (
 from tica_fn.errors import FrameError
 from tica_fn.frame import ADU, RATE, Frame, Place
 from tica_fn.immutable import Array, Record, freeze
+from tica_fn.kernels.variance import fill_variance
 from tica_fn.models import Models
 from tica_fn.steps.bias import bias_factor
 from tica_fn.steps.flat import DivideFlat
@@ -150,7 +151,9 @@ class VariancePlan:
             bias_error = freeze(bias_error * self.bias_error_factor)
         planes = flat, flat_error, bias, bias_error
         rows = self.median_rows[0] - first, self.median_rows[1] - first
-        kernels.pixel_variance(pixels, planes, self.smear, self.runs, self.numbers, rows, out)
+        rounded = pixels.dtype == np.float32
+        exact = freeze(pixels.astype(np.float64)) if rounded else pixels
+        fill_variance(exact, rounded, planes, self.smear, self.runs, self.numbers, rows, out)
 
 
 def _bias_of_smear_rows(piece: Frame, models: Models) -> Array:
