@@ -24,7 +24,6 @@ from numba.core import event
 from numba.extending import overload, register_jitable
 
 from tica_fn.kernels.code_cache import CodeCache, safe_folder, say_once
-from tica_fn.kernels.quick_compiler import AbsorbedCompiler, QuickCompiler, ThoroughCompiler
 
 __all__ = [
     "before_compiling",
@@ -37,28 +36,40 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def _compiler(name: str) -> dict[str, Any]:
+    """Name one of the project's compilers; none where numba's parts have other names.
+
+    Numba then compiles as it always does, which only takes longer.
+    """
+    try:
+        from tica_fn.kernels import quick_compiler
+    except (ImportError, AttributeError):
+        return {}
+    return {"pipeline_class": getattr(quick_compiler, name)}
+
+
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
     "fastmath": False,
     "no_cfunc_wrapper": True,  # the one for numba.cfunc and for tables of functions
-    "pipeline_class": QuickCompiler,
 }
-_ABSORBED = {**_OPTIONS, "pipeline_class": AbsorbedCompiler}
+_ABSORBED = {**_OPTIONS, **_compiler("AbsorbedCompiler")}
 
 
 def kernel(function: F) -> F:
     """Compile a function of arrays and numbers with the project's options, cached on disk."""
-    return _compiled(function, **_OPTIONS)
+    return _compiled(function, "QuickCompiler")
 
 
 def thorough_kernel(function: F) -> F:
     """Do the same for a function whose loops become vectors only if each function is optimised."""
-    return _compiled(function, **{**_OPTIONS, "pipeline_class": ThoroughCompiler})
+    return _compiled(function, "ThoroughCompiler")
 
 
-def _compiled(function: F, **options: Any) -> F:
-    compiled: Any = numba.njit(**options)(function)
+def _compiled(function: F, compiler: str) -> F:
+    compiled: Any = numba.njit(**_OPTIONS, **_compiler(compiler))(function)
     compiled._cache = CodeCache(function, cache_folder)
     return compiled  # type: ignore[no-any-return]
 

@@ -12,7 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from numba.core import codegen, compiler
+from numba.core import codegen, compiler, ir
+from numba.core.compiler_machinery import AnalysisPass, register_pass
+from numba.core.runtime.nrt import rtsys
+from numba.core.typed_passes import NopythonTypeInference
+
+from tica_fn.kernels.known_calls import knowing
 
 __all__ = ["AbsorbedCompiler", "QuickCompiler", "ThoroughCompiler"]
 
@@ -35,15 +40,85 @@ _NEEDLESS = frozenset(
 """Passes over Python that the kernels don't use."""
 
 
+_VIEWS = frozenset(
+    {
+        "build_tuple",
+        "cast",
+        "exhaust_iter",
+        "getattr",
+        "getitem",
+        "getiter",
+        "iternext",
+        "pair_first",
+        "pair_second",
+        "phi",
+        "static_getitem",
+    }
+)
+"""Expressions that take no memory: an array that they give lies in another."""
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)  # type: ignore[no-untyped-call]
+class _CountReferences(AnalysisPass):
+    """Count references only in functions that make arrays; others have the caller's."""
+
+    _name = "tica_fn_count_references"
+
+    def __init__(self) -> None:
+        AnalysisPass.__init__(self)  # type: ignore[no-untyped-call]
+
+    def run_pass(self, state: Any) -> bool:
+        """Have the rest of the compiler leave them out where nothing is made."""
+        if hasattr(state.targetctx, "enable_nrt") and not _makes_arrays(state):
+            state.targetctx = state.targetctx.subtarget(enable_nrt=False)
+            state.library.counts_references = False
+        return False
+
+
+def _makes_arrays(state: Any) -> bool:
+    """Tell whether a function makes, gives or copies something whose references are counted."""
+    models, kinds = state.targetctx.data_model_manager, state.typemap
+
+    def is_counted(kind: Any) -> bool:
+        return bool(models[kind].contains_nrt_meminfo())
+
+    if state.func_ir.is_generator or is_counted(state.return_type):
+        return True
+    for block in state.func_ir.blocks.values():
+        for one in block.find_insts((ir.Assign, ir.SetItem)):
+            value = one.value
+            if isinstance(one, ir.SetItem):
+                made = is_counted(kinds[value.name])
+            elif not isinstance(value, ir.Expr):
+                continue
+            elif value.op == "getitem":
+                made = is_counted(kinds[value.index.name])  # else it is a part, no copy
+            else:
+                made = value.op not in _VIEWS and is_counted(kinds[one.target.name])
+            if made:
+                return True
+    return False
+
+
 class _Library(codegen.JITCodeLibrary):
     """Machine code of one function."""
 
+    counts_references = True
+
+    def add_linking_library(self, library: Any) -> None:
+        """Take in what is called, but not numba's runtime where it is not called."""
+        if self.counts_references or library is not rtsys.library:
+            super().add_linking_library(library)  # type: ignore[no-untyped-call]
+
+
+class _OnceOptimised(_Library):
+    """Machine code of one function, optimised with all that it calls and not before."""
+
     def _optimize_functions(self, ll_module: Any) -> None:
-        """Leave this to the optimisation of the whole, with all that is called."""
         ll_module.data_layout = self._codegen._data_layout
 
 
-class _Absorbed(_Library):
+class _Absorbed(_OnceOptimised):
     """Code of a formula, which only those who call it optimise and translate for the machine."""
 
     @property
@@ -68,7 +143,10 @@ class _NoMemory:
 class ThoroughCompiler(compiler.Compiler):
     """Compiles a function, and optimises it as numba does."""
 
-    library: ClassVar[type[codegen.JITCodeLibrary]] = codegen.JITCodeLibrary
+    library: ClassVar[type[_Library]] = _Library
+
+    def __init__(self, typingctx: Any, *args: Any) -> None:
+        super().__init__(knowing(typingctx), *args)  # type: ignore[no-untyped-call]
 
     def compile_extra(self, func: Callable[..., Any]) -> Any:
         """Compile one function for one set of types."""
@@ -85,6 +163,8 @@ class ThoroughCompiler(compiler.Compiler):
             pipeline.passes[:] = (
                 one for one in pipeline.passes if one[0].__name__ not in _NEEDLESS
             )
+            if any(one[0] is NopythonTypeInference for one in pipeline.passes):
+                pipeline.add_pass_after(_CountReferences, NopythonTypeInference)
             pipeline.finalize()
         return pipelines
 
@@ -92,7 +172,7 @@ class ThoroughCompiler(compiler.Compiler):
 class QuickCompiler(ThoroughCompiler):
     """Compiles a function, and optimises it once rather than twice."""
 
-    library = _Library
+    library = _OnceOptimised
 
 
 class AbsorbedCompiler(ThoroughCompiler):
