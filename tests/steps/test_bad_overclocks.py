@@ -1,5 +1,7 @@
 """One overclock pixel without a count does not spoil a frame, and is told and flagged."""
 
+from functools import cache, lru_cache
+
 import attrs
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from astropy.io import fits
 import tica_fn
 from tests import inputs, sirius
 from tica_fn.cli import main
+from tica_fn.products.options import Product, steps_for
 from tica_fn.quality.frame_flags import FrameFlag
 from tica_fn.quality.pixels import Pixel
 
@@ -16,9 +19,15 @@ PLACE = 1500, 2110
 BAD = pytest.mark.parametrize("bad", [np.nan, -1.0, -np.inf, 0.0, 2.0e9])
 
 
-def raw_frame(bad=None, dtype=np.float64):
+@cache
+def counts():
     pixels = np.random.default_rng(1).normal(209_460.0, 9.0, (2078, 2136)).round()
     pixels[:2048, 44:2092] += 20_000.0
+    return pixels
+
+
+def raw_frame(bad=None, dtype=np.float64):
+    pixels = counts().copy()
     if bad is not None:
         pixels[PLACE] = bad
     return tica_fn.Frame(
@@ -87,14 +96,18 @@ def test_fused_steps_do_the_same(bad):
     assert back.overclocks_dropped is None
 
 
+@lru_cache(maxsize=1)
+def product_steps(way):
+    """Steps of a product, and what they make of the frame without a bad pixel."""
+    steps = steps_for(mission_models(), Product(pedestal=way, uncertainty=True))
+    return steps, steps(raw_frame())
+
+
 @BAD
 @pytest.mark.parametrize("way", ["mean", "row", "mission"])
 def test_pedestals_and_errors_stay_what_they_are(bad, way):
-    from tica_fn.products.options import Product, steps_for
-
-    models = mission_models()
-    steps = steps_for(models, Product(pedestal=way, uncertainty=True))
-    out, clean = steps(raw_frame(bad)), steps(raw_frame())
+    steps, clean = product_steps(way)
+    out = steps(raw_frame(bad))
     assert out.overclocks_dropped.tolist() == [0, 1, 0, 0]
     assert np.allclose(out.pedestals, clean.pedestals, atol=0.05)
     here = np.s_[:2048, 44:2092]
