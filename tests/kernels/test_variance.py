@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tica_fn import kernels
+from tica_fn.kernels.variance import fill_variance
 
 RUNS = np.array([[0, 3], [3, 4], [4, 9]])
 MODEL = {"none": 0.0, "mission": 1.0, "poc": 2.0}
@@ -118,6 +119,22 @@ def test_what_is_left_out_for_being_zero_changes_no_bit(dtype):
         )
     assert found[0].tobytes() == found[1].tobytes()
     assert np.isnan(found[0]).sum() > 15
+
+
+def test_float32_pixels_that_come_as_float64_give_the_same_bits():
+    random = np.random.default_rng(9)
+    pixels = random.uniform(-1e4, 1e5, (64, 9)).astype(np.float32)
+    pixels[:8, 4] = np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, 3e38
+    flat, bias, *errors = random.uniform(0.5, 1.5, (4, 64, 9)).astype(np.float32)
+    flat[8:10, 5] = 0.0, 1e-40
+    smear = np.stack([random.uniform(0.0, 2e4, 9), random.uniform(1.0, 900.0, 9)])
+    given = (flat, errors[0], bias, errors[1]), smear, RUNS, numbers("mission"), (1, 3)
+    found, exact, plain = np.empty((3, 64, 9), dtype=np.float32)
+    kernels.pixel_variance(pixels, *given, found)
+    fill_variance(pixels.astype(np.float64), True, *given, exact)
+    fill_variance(pixels.astype(np.float64), False, *given, plain)
+    assert found.tobytes() == exact.tobytes()
+    assert 0 < (plain != found).sum() - np.isnan(found).sum() < found.size
 
 
 @pytest.mark.parametrize("model", MODEL)

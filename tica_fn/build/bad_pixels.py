@@ -121,7 +121,8 @@ def build_bad_pixels(
     variance = (own**2 + least**2).astype(np.float32)
     plan = Outliers.of(first[0], attrs.evolve(models, bad_pixels=None), Place(coadds=1.0))
     bits = np.zeros(SHAPE, dtype=np.int32)
-    plan.fill(stack.mean, variance, 0, bits)
+    # In single precision, in which flags of frames are found, too.
+    plan.fill(stack.mean.astype(np.float32), variance, 0, bits)
     plan.map(bits)
     bits[SCIENCE_ROWS[1] :] = 0
     bits[~((models.flat >= FLAT_RANGE[0]) & (models.flat <= FLAT_RANGE[1]))] = 0

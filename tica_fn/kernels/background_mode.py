@@ -130,10 +130,11 @@ def measure_levels(pixels: Image, full: float) -> tuple[float, float, float]:
     >>> round(mode, 1), full, round(hot, 3)
     (998.7, 0.02, 0.333)
     """
-    counts = np.zeros(len(MODE_EDGES) - 1, np.int64)
+    counts = np.empty(len(MODE_EDGES) - 1, dtype=np.int64)
+    for k in range(counts.size):
+        counts[k] = 0
     faint, filled, width = 0, 0, pixels.shape[1]
     values = np.empty(width)
-    patterns = values.view(np.int64)
     # Loops over one row at a time, each of one kind, are done several pixels at once.
     for row in range(pixels.shape[0]):
         for column in range(width):
@@ -142,7 +143,7 @@ def measure_levels(pixels: Image, full: float) -> tuple[float, float, float]:
             filled += values[column] >= full
             faint += values[column] < _FAINT
         for column in range(width):
-            pattern = patterns[column]
+            pattern = np.float64(values[column]).view(np.int64)
             if pattern >= _LOW and pattern <= _HIGH:
                 here = np.uint64(_CELLS[np.uint64((pattern >> _SHIFT) - _FIRST)])
                 counts[here + np.uint64(pattern >= _NEXT[here])] += 1

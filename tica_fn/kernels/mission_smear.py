@@ -65,16 +65,17 @@ def fit_mission_smear(values: Image, variances: Image, out: Vector, out_variance
     (array([10.]), array([0.255]))
     """
     rows, columns = values.shape
-    v, weight, lever = np.empty(rows), np.empty(rows), np.empty(rows)
-    residual, ordered = np.empty(rows), np.empty(rows)
+    room = np.empty((5, rows))
+    v, weight, lever, residual, ordered = room[0], room[1], room[2], room[3], room[4]
     for c in range(columns):
         count = 0
         first = total = above = 0.0
         for r in range(rows):
-            if np.isfinite(values[r, c]) and np.isfinite(variances[r, c]):
+            value, variance = values[r, c], variances[r, c]
+            if value - value == 0.0 and variance - variance == 0.0:  # finite
                 if count == 0:
-                    first = values[r, c]  # So that equal values fit to the bit, none left out.
-                v[count], weight[count] = values[r, c] - first, 1.0 / variances[r, c]
+                    first = value  # So that equal values fit to the bit, none left out.
+                v[count], weight[count] = value - first, 1.0 / variance
                 total += weight[count]
                 above += v[count] * weight[count]
                 count += 1

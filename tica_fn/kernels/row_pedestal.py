@@ -85,23 +85,26 @@ def fit_rows(values: Vector, kept: Vector, highest: int, out: Vector) -> int:
     np.True_
     """
     rows = values.size
-    x, fit = np.empty(rows), np.zeros(rows)
-    before, now = np.zeros(rows), np.ones(rows)
+    room = np.empty((4, rows))
+    x, fit, before, now = room[0], room[1], room[2], room[3]
     count = 0.0
     for r in range(rows):
         x[r] = r / rows  # where it starts and how fast it runs makes no difference
+        fit[r], before[r], now[r] = 0.0, 0.0, 1.0
         count += kept[r]
     norm_before, best, order = np.inf, np.inf, highest
     for k in range(highest + 1):
         norm = along = middle = 0.0
         for r in range(rows):
-            norm += kept[r] * now[r] * now[r]
-            along += kept[r] * now[r] * (values[r] - fit[r])
-            middle += kept[r] * x[r] * now[r] * now[r]
+            part, one = kept[r], now[r]
+            norm += part * one * one
+            along += part * one * (values[r] - fit[r])
+            middle += part * x[r] * one * one
         squares = 0.0
         for r in range(rows):
             fit[r] += along / norm * now[r]
-            squares += kept[r] * (values[r] - fit[r]) ** 2
+            left = values[r] - fit[r]
+            squares += kept[r] * (left * left)
         free = k + 2.0
         criterion = np.inf
         if count > free + 1.0:  # minus infinity where nothing is left over

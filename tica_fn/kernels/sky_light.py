@@ -66,7 +66,6 @@ def add_stars(
                     out[r, c] += value * across[c]
 
 
-@kernel
 def add_background(
     level: float,
     glow: float,
@@ -79,17 +78,15 @@ def add_background(
     out: NDArray[np.float64],
 ) -> None:
     """Add an even sky and a glow that falls off exponentially along one direction."""
-    height, width = out.shape
     if glow == 0.0:
-        for r in range(height):
-            for c in range(width):
-                out[r, c] += level
+        out += level
         return
     # exp(a + b) = exp(a) exp(b): one exponential a row and one a column.
-    across = np.empty(width)
-    for c in range(width):
-        across[c] = math.exp((c + first_column) * cosine / scale)
+    height, width = out.shape
+    across = [math.exp((c + first_column) * cosine / scale) for c in range(width)]
+    along = [glow * math.exp(((r + first_row) * sine - start) / scale) for r in range(height)]
+    columns, light = np.array(across), np.empty(width)
     for r in range(height):
-        along = glow * math.exp(((r + first_row) * sine - start) / scale)
-        for c in range(width):
-            out[r, c] += level + along * across[c]
+        np.multiply(columns, along[r], out=light)
+        light += level
+        out[r] += light

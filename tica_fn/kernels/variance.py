@@ -33,7 +33,6 @@ import numpy as np
 
 from tica_fn.kernels.compile import formula, kernel
 from tica_fn.kernels.poc_linearity import poc_nonlinear
-from tica_fn.kernels.rounding import rounded_if
 from tica_fn.kernels.types import Image, Table, Vector
 
 __all__ = ["MEDIAN_OF_SEVEN", "pixel_variance", "smear_variance"]
@@ -158,6 +157,15 @@ def variance_of_row(
 
 
 @formula
+def rounded_if(value: float, rounded: bool) -> float:
+    """A number, rounded to single precision if that is asked for.
+
+    Products and quotients of float32 numbers are the same so as in float32 arithmetic.
+    """
+    return float(np.float32(value)) if rounded else value
+
+
+@formula
 def of_exact_flat(y: float, f: float) -> float:
     """Variance that an exact flat field adds: 0, or no number where 0 over `f` or times `y` is."""
     relative = float(y) * 0.0
@@ -278,7 +286,7 @@ def fill_variance(
     per_bias = 1 if bias.shape[0] > 1 else 0
     per_bias_error = 1 if bias_error.shape[0] > 1 else 0
     columns = pixels.shape[1]
-    room = np.zeros((6, columns))
+    room = np.empty((6, columns))
     n, m, slope, shared = room[0], room[1], room[2], room[3]
     scale, of_error = room[4], room[5]
     s, of_smear = smear[0], smear[1]
@@ -286,6 +294,7 @@ def fill_variance(
     for c in range(columns):
         exact = exact and flat_error[0, c] == 0.0
         varies = varies or of_smear[c] != 0.0
+        shared[c] = 0.0
     for i in range(runs.shape[0]):
         run = np.uint64(runs[i, 0]), np.uint64(runs[i, 1])
         for c in range(run[0], run[1]):

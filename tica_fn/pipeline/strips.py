@@ -25,7 +25,7 @@ from tica_fn.steps.smear import subtract_smear
 from tica_fn.steps.step import Step
 from tica_fn.steps.table import row_of
 
-__all__ = ["STRIP_ROWS", "Strips", "can_be_stripped", "measured_by"]
+__all__ = ["STRIP_ROWS", "Strips", "as_reals", "can_be_stripped", "measured_by"]
 
 STRIP_ROWS = 64
 """Rows of a strip: its float64 pixels take a megabyte, which fits into the processor's caches."""
@@ -45,7 +45,7 @@ def measured_by(steps: Sequence[Step], part: Frame, counts: Array) -> Frame:
 
     If smear rows are contaminated, the robust smear is measured on the whole readout.
     """
-    part = _as_reals(part)
+    part = as_reals(part)
     for number, step in enumerate(steps):
         if step.name != "subtract_robust_smear":
             continue
@@ -62,9 +62,9 @@ def measured_by(steps: Sequence[Step], part: Frame, counts: Array) -> Frame:
     return compose(*steps)(part)
 
 
-def _as_reals(frame: Frame) -> Frame:
-    """Frame with float64 pixels, so that its few counts don't need kernels of their own."""
-    pieces = tuple(_as_reals(piece) for piece in frame.collateral)
+def as_reals(frame: Frame) -> Frame:
+    """Give a small frame float64 pixels, so that its counts don't need kernels of their own."""
+    pieces = tuple(as_reals(piece) for piece in frame.collateral)
     return attrs.evolve(frame, pixels=freeze(frame.pixels.astype(np.float64)), collateral=pieces)
 
 

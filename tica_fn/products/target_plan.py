@@ -21,6 +21,7 @@ from tica_fn.fits.tiled import TILE_COMPRESSION
 from tica_fn.frame import Frame
 from tica_fn.immutable import freeze
 from tica_fn.models import Models
+from tica_fn.pipeline.strips import as_reals
 from tica_fn.products.flagging import dropped_words
 from tica_fn.products.job import Job
 from tica_fn.products.options import Product, steps_for
@@ -68,7 +69,7 @@ def plan_of_target(raw: RawFile, job: Job) -> Plan:
 
     def calibrated() -> Iterator[Frame]:
         for frame in pixels.frames(collateral):
-            out = steps(_corrected(frame, job.product.time_corrections))
+            out = steps(as_reals(_corrected(frame, job.product.time_corrections)))
             yield _with_flags(out, models) if job.product.quality else out
 
     def flagged() -> Iterator[Frame]:
