@@ -83,12 +83,13 @@ def sky_run(sky, tmp_path_factory):
 
 @pytest.fixture
 def go(capsys):
-    """Do a run of a folder of raw files, and give what was printed."""
+    """Do a run of a folder of raw files, and give what was printed; its page only if asked."""
 
-    def run(folder, out, *options, code=0, files=None):
+    def run(folder, out, *options, code=0, files=None, report=False):
         (caldir,) = folder.glob("calibration_*")
         named = [folder / "raw"] if files is None else files
         words = ["run", *named, "--caldir", caldir, "--outdir", out, *options]
+        words += [] if report else ["--no-report"]
         found = main([str(word) for word in words])
         printed = capsys.readouterr()
         assert found == code, printed.err + printed.out

@@ -123,7 +123,7 @@ def test_what_comes_later_is_solved_in_the_same_pass(sky, sky_run, tmp_path, go,
 
 def test_another_degree_is_fitted_again_and_nothing_else_is_done(sky, sky_run, tmp_path, go):
     files = sorted((sky / "raw").iterdir())[:2]
-    stars = ["--refstars", sky_run / "ref-stars", "--no-report"]
+    stars = ["--refstars", sky_run / "ref-stars"]
     go(sky, tmp_path, *stars, files=files)
     first = {row["product"]: row["rms_arcsec"] for row in rows_of(tmp_path).values()}
     printed = go(sky, tmp_path, *stars, "--degree", 4, files=files).out
@@ -144,15 +144,15 @@ def test_other_stars_are_taken_and_fitted_with(sky, sky_run, tmp_path, go):
             new[name] = old[name][()][::2]
         new.attrs.update(old.attrs)
     out = tmp_path / "out"
-    stars = ["--no-report", "--refstars"]
+    stars = ["--refstars"]
     go(sky, out, *stars, sky_run / "ref-stars", files=files)
     first = contents(out)
     assert "solutions: 2 done" in go(sky, out, *stars, few.parent, files=files).out
     assert contents(out) != first
     assert "solutions" not in go(sky, out, *stars, few.parent, files=files).out
-    printed = go(sky, out, "--no-report", files=files).out
+    printed = go(sky, out, files=files).out
     assert "reference stars of CCDs: 1 done, 0 failed; solutions: 2 done" in printed
-    assert "solutions" not in go(sky, out, "--no-report", files=files).out
+    assert "solutions" not in go(sky, out, files=files).out
 
 
 def test_a_solution_that_failed_is_told_each_time(sky, sky_run, tmp_path, go, monkeypatch):
@@ -161,7 +161,7 @@ def test_a_solution_that_failed_is_told_each_time(sky, sky_run, tmp_path, go, mo
     def fail(*_):
         raise FrameError("too few stars are seen")
 
-    words = ["--no-report", "--refstars", sky_run / "ref-stars"]
+    words = ["--refstars", sky_run / "ref-stars"]
     monkeypatch.setattr("tica_fn.wcs.fit_many.fit_frame", fail)
     for _ in range(2):
         printed = go(sky, tmp_path, *words, files=files, code=1)
@@ -180,8 +180,8 @@ def test_a_solution_that_failed_is_told_each_time(sky, sky_run, tmp_path, go, mo
 
 def test_products_of_other_names_leave_the_record(plain, tmp_path, go):
     files = sorted((plain / "raw").iterdir())[:2]
-    go(plain, tmp_path, "--no-wcs", "--no-report", files=files)
-    printed = go(plain, tmp_path, "--no-wcs", "--no-report", "--compress", "gzip", files=files).out
+    go(plain, tmp_path, "--no-wcs", files=files)
+    printed = go(plain, tmp_path, "--no-wcs", "--compress", "gzip", files=files).out
     assert printed.count("made with other options, not part of the run") == 2
     names = {row["product"] for row in tica_fn.run.open_record(tmp_path).rows("frames")}
     assert len(names) == 2
@@ -201,7 +201,7 @@ def test_given_stars_make_one_pass(sky, sky_run, tmp_path, go, monkeypatch):
 @pytest.mark.parametrize("layout", ["tica", "spoc"])
 def test_trimmed_products_are_solved_like_whole_ones(sky, sky_run, tmp_path, go, layout):
     files = sorted((sky / "raw").iterdir())[:2]
-    words = ["--no-report", "--refstars", sky_run / "ref-stars", "--layout", layout]
+    words = ["--refstars", sky_run / "ref-stars", "--layout", layout]
     keys = ["crval1", "cd1_2", "shift_columns", "shift_rows", "rms_arcsec", "good_fraction"]
     found = []
     for option in ([], ["--trim"]):
@@ -247,7 +247,7 @@ def test_stars_of_another_sector_solve_nothing(sky, sky_run, tmp_path, go):
     other = tmp_path / stars.name.replace("s0035", "s0034")
     shutil.copy(stars, other)
     files = sorted((sky / "raw").iterdir())[:1]
-    words = ["--refstars", other, "--no-report"]
+    words = ["--refstars", other]
     printed = go(sky, tmp_path / "out", *words, files=files, code=1).out
     assert f"of sector 35, but the reference stars {other.name} are of sector 34" in printed
     assert printed.splitlines()[-1].endswith("1 that failed are left for --retry-failed")
@@ -397,7 +397,7 @@ def test_a_file_that_fails_is_named_and_tried_again_only_when_asked(plain, tmp_p
     spoiled = Path(files[1])
     spoiled.write_bytes(bad.read_bytes()[:-40000])
     out = tmp_path / "out"
-    printed = go(plain, out, "--no-wcs", files=files, code=1)
+    printed = go(plain, out, "--no-wcs", files=files, code=1, report=True)
     assert f"{spoiled}: " in printed.err
     assert "truncated" in printed.err
     assert f"{spoiled}: " in (out / "report.html").read_text()
@@ -636,7 +636,7 @@ def test_transients_are_told_by_time_and_only_once(plain, tmp_path, capsys):
 
 def test_too_few_frames_for_transients_are_told(plain, tmp_path, go):
     files = sorted((plain / "raw").iterdir())[:2]
-    printed = go(plain, tmp_path, "--no-wcs", "--no-report", "--transients", files=files).out
+    printed = go(plain, tmp_path, "--no-wcs", "--transients", files=files).out
     assert "2 of camera 4 CCD 3, 1800.0 s, can't be searched: that takes three frames" in printed
     assert "transients: 0 done" not in printed
 

@@ -204,13 +204,13 @@ def test_a_second_input_of_a_product_is_refused_before_it_is_written(plain, tmp_
     packed = tmp_path / "other" / (files[2].name + ".gz")
     packed.write_bytes(gzip.compress(files[2].read_bytes(), 1))
     out = tmp_path / "out"
-    words = ["--no-wcs", "--no-report", "--scheduler", cluster.scheduler_address]
+    words = ["--no-wcs", "--scheduler", cluster.scheduler_address]
     printed = go(plain, out, *words, files=[*files, twin, packed], code=1)
     assert "3 done, 0 skipped, 2 failed" in printed.out
     for path, first in ((twin, files[0]), (packed, files[2])):
         assert f"{path}: " in printed.err
         assert f"is made from {first} already; give one of them" in printed.err
-    go(plain, tmp_path / "alone", "--no-wcs", "--no-report", files=files)
+    go(plain, tmp_path / "alone", "--no-wcs", files=files)
     assert contents(out) == contents(tmp_path / "alone")
     # And when the first one was done before.
     printed = go(plain, out, *words, files=[*files, twin], code=1)
@@ -284,5 +284,5 @@ def test_a_stop_says_what_is_left_to_be_solved(sky, tmp_path, monkeypatch, go):
 
     monkeypatch.setattr("tica_fn.run.stars_work.find_stars", stopping)
     frames = sorted((sky / "raw").iterdir())[:2]
-    said = go(sky, tmp_path, "--no-report", "--jobs", 1, files=frames, code=128 + signal.SIGTERM)
+    said = go(sky, tmp_path, "--jobs", 1, files=frames, code=128 + signal.SIGTERM)
     assert "SIGTERM; 0 files and 2 frames to be solved are left; to go on: " in said.err
