@@ -154,11 +154,10 @@ def test_full_frames_tell(tmp_path, capsys, bad, options):
     assert any("OVERCLOCK (B)" in str(header.get("FRAMEFLG")) for header in headers)
 
 
-@pytest.mark.parametrize("way", ["mean", "row", "mission"])
-def test_a_target_s_cadence_is_saved_and_noted(tmp_path, capsys, way):
-    """A pixel that was not downlinked is -1 in the collateral file."""
-    place = tmp_path / "files"
-    place.mkdir()
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory):
+    """Files of a target; a pixel that was not downlinked is -1 in that of the collateral."""
+    place = tmp_path_factory.mktemp("files")
     for path in (inputs.TARGET, inputs.SMROW):
         (place / path.name).symlink_to(path)
     with fits.open(inputs.TVCOL) as hdus:
@@ -166,7 +165,12 @@ def test_a_target_s_cadence_is_saved_and_noted(tmp_path, capsys, way):
         hdus[1].data["TVCOL_RAW"][row, 1200, 6] = -1
         hdus[1].data["TVCOL_CAL"][row, 1200, 6] = np.nan
         hdus.writeto(place / inputs.TVCOL.name, checksum=True)
-    command = ["calibrate", place / inputs.TARGET.name, "--caldir", inputs.EXAMPLE]
+    return place / inputs.TARGET.name
+
+
+@pytest.mark.parametrize("way", ["mean", "row", "mission"])
+def test_a_target_s_cadence_is_saved_and_noted(spoiled, tmp_path, capsys, way):
+    command = ["calibrate", spoiled, "--caldir", inputs.EXAMPLE]
     command += ["--outdir", tmp_path, "--pedestal", way, "--uncertainty"]
     assert main([str(word) for word in command]) == 0
     said = capsys.readouterr()
