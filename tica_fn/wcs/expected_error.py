@@ -64,7 +64,7 @@ def error_over_grid(
 ) -> Array | None:
     """Rms error to expect over 9 x 9 places of the science area with its edges, arcsec."""
     seen = (weights > 0.0) & np.isfinite(places).all(axis=0)
-    u, v = (places[:, seen] - np.reshape(MIDDLE, (2, 1))) / HALF
+    u, v = np.ascontiguousarray((places[:, seen] - np.reshape(MIDDLE, (2, 1))) / HALF)
     order = max(degree, _ORDER)
     few, shared = (degree + 1) * (degree + 2) // 2, held[None, seen].astype(float)
     # Not a product of numpy's: BLAS would keep all processors busy for it.
