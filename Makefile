@@ -29,7 +29,7 @@ lint: $(VENV)/developer.stamp
 
 test: $(VENV)/developer.stamp
 	$(MAKE) -j 2 lint docs
-	$(BIN)/python -m pytest -W error -n 2 --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs
+	$(BIN)/python -m pytest -W error -n 2 --dist worksteal --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs
 
 # The tests on every Python at hand, with the newest packages and with the oldest that are allowed.
 test-matrix:
