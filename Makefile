@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The last astrocut that reads TICA's layout, beside the current one; tests run it on its own.
 OLD_ASTROCUT := $(VENV)/astrocut-0.11
+# The C library keeps the memory of frames for the next ones: the system clears every page anew.
+KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=134217728 MALLOC_TRIM_THRESHOLD_=1073741824
 
 .PHONY: demo test test-matrix torture lint docs bench format clean
 
@@ -29,7 +31,7 @@ lint: $(VENV)/developer.stamp
 
 test: $(VENV)/developer.stamp
 	$(MAKE) -j 2 lint docs
-	$(BIN)/python -m pytest -W error -n 2 --dist worksteal --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs
+	$(KEEP_MEMORY) $(BIN)/python -m pytest -W error -n 2 --dist worksteal --doctest-modules --doctest-glob='*.md' tests properties tica_fn README.md CONTRIBUTING.md docs
 
 # The tests on every Python at hand, with the newest packages and with the oldest that are allowed.
 test-matrix:
