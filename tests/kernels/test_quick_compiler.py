@@ -13,6 +13,8 @@ from tica_fn.kernels import compile as decorators
 from tica_fn.kernels import quick_compiler
 from tica_fn.kernels.known_calls import knowing
 
+DECORATORS = [decorators.kernel, decorators.plain_kernel, decorators.thorough_kernel]
+
 
 def doubled(values, out):
     for k in range(values.size):
@@ -36,7 +38,7 @@ def test_this_numba_has_what_is_left_out():
     assert hasattr(codegen.JITCodeLibrary, "_optimize_functions")
 
 
-@pytest.mark.parametrize("decorator", [decorators.kernel, decorators.thorough_kernel])
+@pytest.mark.parametrize("decorator", DECORATORS)
 @pytest.mark.parametrize("collects", [True, False])
 def test_garbage_is_collected_afterwards_if_it_was_before(decorator, collects):
     (gc.enable if collects else gc.disable)()
@@ -96,7 +98,7 @@ def its_row(table, r):
 ROWS = np.arange(6.0).reshape(2, 3)
 
 
-@pytest.mark.parametrize("decorator", [decorators.kernel, decorators.thorough_kernel])
+@pytest.mark.parametrize("decorator", DECORATORS)
 def test_references_are_not_counted_where_nothing_is_made(decorator):
     out = np.empty_like(ROWS)
     kernel = in_memory(rows_doubled, decorator)
@@ -105,6 +107,15 @@ def test_references_are_not_counted_where_nothing_is_made(decorator):
     assert np.array_equal(out, 2.0 * ROWS)
     assert [sys.getrefcount(one) for one in (ROWS, out)] == before
     assert "NRT_" not in code_of(kernel)
+
+
+def test_loops_become_vectors_but_for_plain_kernels():
+    def is_vector(decorator):
+        kernel = in_memory(doubled, decorator)
+        kernel.compile("void(float64[::1], float64[::1])")
+        return " x double>" in code_of(kernel)
+
+    assert [is_vector(one) for one in DECORATORS] == [True, False, True]
 
 
 def test_references_are_counted_where_arrays_are_made_copied_or_given():

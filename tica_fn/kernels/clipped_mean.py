@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.types import Image, Vector
 
 __all__ = ["accumulate_clipped", "measure_spread", "median_and_deviation"]
 
 
-@kernel
+@plain_kernel
 def median_and_deviation(
     sample: Image, root_weight: Vector, centre: Image, deviation: Image
 ) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "chosen_by_type",
     "formula",
     "kernel",
+    "plain_kernel",
     "thorough_kernel",
 ]
 
@@ -66,6 +67,11 @@ def kernel(function: F) -> F:
 def thorough_kernel(function: F) -> F:
     """Do the same for a function whose loops become vectors only if each function is optimised."""
     return _compiled(function, "ThoroughCompiler")
+
+
+def plain_kernel(function: F) -> F:
+    """Do the same for a function that is as fast without vectors and unrolled loops."""
+    return _compiled(function, "PlainCompiler")
 
 
 def _compiled(function: F, compiler: str) -> F:

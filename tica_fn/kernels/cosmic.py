@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, plain_kernel
 from tica_fn.kernels.random_numbers import normal, stream, uniform
 
 _STEP = 0.25
@@ -21,7 +21,7 @@ _LOWEST_OF_NINE = 1.4850131622
 """Expected distance of the lowest of nine normal numbers from their mean, in deviations."""
 
 
-@kernel
+@plain_kernel
 def trace_tracks(
     hits: int,
     shape: tuple[int, int, int],

@@ -7,7 +7,7 @@ Source: Fausnaugh et al. 2020 (RNAAS 4, 251); flat fields of the mission's groun
 
 from __future__ import annotations
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.types import Image
 
 __all__ = ["divide_flat", "multiply_flat"]
@@ -47,7 +47,7 @@ def divide_flat(pixels: Image, flat: Image, out: Image) -> None:
             out[r, c] = flattened(pixels[r, c], float(flat[r, c]))
 
 
-@kernel
+@plain_kernel
 def multiply_flat(pixels: Image, flat: Image, out: Image) -> None:
     """Fill `out` with the pixels times the flat field: undoes `divide_flat`.
 

@@ -7,7 +7,7 @@ Source: Fausnaugh et al. 2020 (RNAAS 4, 251); gain model 41006_100 of the missio
 
 from __future__ import annotations
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.types import Image, Vector
 
 __all__ = ["apply_gain", "remove_gain"]
@@ -46,7 +46,7 @@ def apply_gain(pixels: Image, gain: Vector, out: Image) -> None:
             out[r, c] = in_electrons(pixels[r, c], gain[c])
 
 
-@kernel
+@plain_kernel
 def remove_gain(pixels: Image, gain: Vector, out: Image) -> None:
     """Fill `out` with the pixels divided by the gain of their column: undoes `apply_gain`.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.types import Image, Table
 
 __all__ = ["correct_linearity", "restore_nonlinearity"]
@@ -83,7 +83,7 @@ def correct_linearity(pixels: Image, runs: Table, coefficients: Image, out: Imag
                 out[r, c] = linear(pixels[r, c], slope, offset, c0, c1, c2)
 
 
-@kernel
+@plain_kernel
 def restore_nonlinearity(pixels: Image, runs: Table, coefficients: Image, out: Image) -> None:
     """Fill `out` with the pixels as they were before `correct_linearity`.
 

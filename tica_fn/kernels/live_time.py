@@ -8,7 +8,7 @@ times 1.98 s (TESS Science Data Products Description Document).
 
 from __future__ import annotations
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, plain_kernel
 from tica_fn.kernels.types import Image
 
 __all__ = ["divide_live_time", "multiply_live_time"]
@@ -41,7 +41,7 @@ def divide_live_time(pixels: Image, live_s: float, out: Image) -> None:
             out[r, c] = pixels[r, c] / live_s
 
 
-@kernel
+@plain_kernel
 def multiply_live_time(pixels: Image, live_s: float, out: Image) -> None:
     """Fill `out` with the pixels times the live time: undoes `divide_live_time`.
 

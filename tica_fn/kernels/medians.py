@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, plain_kernel
 from tica_fn.kernels.types import Array
 
 __all__ = ["MAD_TO_SIGMA", "median_and_scatter", "median_in_place", "ranked_of_rows"]
@@ -13,7 +13,7 @@ MAD_TO_SIGMA = 1.4826
 """Standard deviation of normal noise over its median absolute deviation."""
 
 
-@kernel
+@plain_kernel
 def median_in_place(values: Array, count: int) -> float:
     """Median of the first numbers of an array, which is put in another order.
 

@@ -13,7 +13,7 @@ model 41006_100 of the mission.
 
 from __future__ import annotations
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, plain_kernel
 from tica_fn.kernels.linearity import nonlinear
 from tica_fn.kernels.types import Image, Table
 
@@ -40,7 +40,7 @@ def mission_nonlinear(
     return float(nonlinear(v, slope, offset, c0, c1, c2))
 
 
-@kernel
+@plain_kernel
 def correct_mission_linearity(pixels: Image, runs: Table, coefficients: Image, out: Image) -> None:
     """Fill `out` with the pixels, those of the given runs of columns corrected.
 
@@ -78,7 +78,7 @@ def correct_mission_linearity(pixels: Image, runs: Table, coefficients: Image, o
                 out[r, c] = v * mission_factor(v, slope, offset, highest, c0, c1, c2)
 
 
-@kernel
+@plain_kernel
 def restore_mission_nonlinearity(
     pixels: Image, runs: Table, coefficients: Image, out: Image
 ) -> None:

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, plain_kernel
 from tica_fn.kernels.types import Image, Vector
 
 __all__ = ["fit_mission_smear"]
@@ -37,7 +37,7 @@ def bisquare(residual: float, width: float) -> float:
     return (1.0 - u * u) * (1.0 - u * u)
 
 
-@kernel
+@plain_kernel
 def fit_mission_smear(values: Image, variances: Image, out: Vector, out_variance: Vector) -> None:
     """Fill `out` with the smear of each column, `out_variance` with its variance.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.flags import greater
 from tica_fn.kernels.types import Array, Image, Vector
 
@@ -213,7 +213,7 @@ def outlying_pixels(
                         o[c] |= dark
 
 
-@kernel
+@plain_kernel
 def spread_marks(seed: int, through: int, mark: int, out: Image) -> None:
     """Give `mark` to pixels with the bit `seed`, and to those of `through` that touch one marked.
 

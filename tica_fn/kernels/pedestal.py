@@ -12,7 +12,7 @@ Source: Fausnaugh et al. 2020 (RNAAS 4, 251); TESS Instrument Handbook ("1-D bla
 from __future__ import annotations
 
 from tica_fn.kernels.bias import without_bias
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.types import Image, Table, Vector
 
 __all__ = ["add_pedestal", "measure_pedestals", "subtract_pedestal"]
@@ -98,7 +98,7 @@ def subtract_pedestal(pixels: Image, pedestal: Vector, out: Image) -> None:
             out[r, c] = without_pedestal(pixels[r, c], pedestal[c])
 
 
-@kernel
+@plain_kernel
 def add_pedestal(pixels: Image, pedestal: Vector, out: Image) -> None:
     """Fill `out` with the pixels plus the pedestal of their column: undoes `subtract_pedestal`.
 

@@ -19,7 +19,7 @@ from numba.core.typed_passes import NopythonTypeInference
 
 from tica_fn.kernels.known_calls import knowing
 
-__all__ = ["AbsorbedCompiler", "QuickCompiler", "ThoroughCompiler"]
+__all__ = ["AbsorbedCompiler", "PlainCompiler", "QuickCompiler", "ThoroughCompiler"]
 
 _NEEDLESS = frozenset(
     {
@@ -118,6 +118,23 @@ class _OnceOptimised(_Library):
         ll_module.data_layout = self._codegen._data_layout
 
 
+class _Plain(_OnceOptimised):
+    """Machine code of one function whose loops stay as they are: half as much of it."""
+
+    def _optimize_final_module(self) -> None:
+        llvm: Any = getattr(codegen, "ll", None)
+        machine = getattr(self._codegen, "_tm", None)
+        if machine is None or not hasattr(llvm, "create_pipeline_tuning_options"):
+            super()._optimize_final_module()  # type: ignore[no-untyped-call]
+            return
+        tuning = llvm.create_pipeline_tuning_options(speed_level=2)
+        tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = False
+        builder = llvm.create_pass_builder(machine, tuning)
+        passes = builder.getModulePassManager()
+        passes.add_refprune_pass()
+        passes.run(self._final_module, builder)
+
+
 class _Absorbed(_OnceOptimised):
     """Code of a formula, which only those who call it optimise and translate for the machine."""
 
@@ -173,6 +190,12 @@ class QuickCompiler(ThoroughCompiler):
     """Compiles a function, and optimises it once rather than twice."""
 
     library = _OnceOptimised
+
+
+class PlainCompiler(ThoroughCompiler):
+    """Compiles a function without making vectors of its loops or unrolling them."""
+
+    library = _Plain
 
 
 class AbsorbedCompiler(ThoroughCompiler):

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, plain_kernel
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -99,7 +99,7 @@ def poisson(mean: float, state: NDArray[np.uint64]) -> float:
             return count
 
 
-@kernel
+@plain_kernel
 def add_shot_noise(
     spread: float,
     seed: int,
@@ -117,7 +117,7 @@ def add_shot_noise(
                 image[r, c] = mean + spread * (poisson(mean, state) - mean)
 
 
-@kernel
+@plain_kernel
 def add_read_noise(
     deviation: NDArray[np.float64],
     seed: int,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.medians import MAD_TO_SIGMA
 from tica_fn.kernels.types import Array, Image, Vector
 
@@ -27,7 +27,7 @@ _MOST_TURNS = 50
 _CLIP = 3.0
 
 
-@kernel
+@plain_kernel
 def fall_off(pixels: Image, out: Vector) -> None:
     """Fill `out` with how far each column falls: mean of its first three rows less its last three.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, plain_kernel
 from tica_fn.kernels.types import Image, Vector
 
 __all__ = ["add_row_pedestal", "fit_rows", "overclock_rows", "subtract_row_pedestal"]
@@ -155,7 +155,7 @@ def subtract_row_pedestal(pixels: Image, pedestals: Image, amplifier: Vector, ou
             out[r, c] = pixels[r, c] - pedestals[amplifier[c], r]
 
 
-@kernel
+@plain_kernel
 def add_row_pedestal(pixels: Image, pedestals: Image, amplifier: Vector, out: Image) -> None:
     """Fill `out` with the pixels plus the pedestal: undoes `subtract_row_pedestal`.
 

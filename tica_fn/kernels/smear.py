@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.types import Image, Vector
 
 __all__ = ["add_smear", "measure_smear", "subtract_smear"]
@@ -24,7 +24,7 @@ def without_smear(e: float, smear: float) -> float:
     return e - smear
 
 
-@kernel
+@plain_kernel
 def measure_smear(pixels: Image, out: Vector) -> None:
     """Fill `out` with the median of each column.
 
@@ -92,7 +92,7 @@ def subtract_smear(pixels: Image, smear: Vector, out: Image) -> None:
             out[r, c] = without_smear(pixels[r, c], smear[c])
 
 
-@kernel
+@plain_kernel
 def add_smear(pixels: Image, smear: Vector, out: Image) -> None:
     """Fill `out` with the pixels plus the smear of their column: undoes `subtract_smear`.
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, kernel, plain_kernel
 from tica_fn.kernels.types import Array
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-@kernel
+@plain_kernel
 def mean_centroid(
     stamp: Array, half: int, level: float, slope_x: float, slope_y: float
 ) -> tuple[float, float, float]:
@@ -72,7 +72,7 @@ def mean_centroid(
     return np.nan, np.nan, total
 
 
-@kernel
+@plain_kernel
 def mean_centroids(stamps: Array, half: int, level: Array) -> tuple[Array, Array, Array]:
     """`mean_centroid` of many stamps.
 
@@ -189,7 +189,7 @@ def soft_centroid(
     return np.nan, np.nan
 
 
-@kernel
+@plain_kernel
 def windowed_centroid(
     stamp: Array,
     half: int,
@@ -292,7 +292,7 @@ def _fill_gaussian(out: Array, half: int, place: float, scale: float) -> None:
             step *= ratio
 
 
-@kernel
+@plain_kernel
 def windowed_centroids(
     stamps: Array,
     level: Array,

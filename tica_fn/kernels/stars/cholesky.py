@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel, thorough_kernel
+from tica_fn.kernels.compile import plain_kernel, thorough_kernel
 from tica_fn.kernels.types import Array
 
 __all__ = ["factorise", "inverse_of_factor", "solve_factorised"]
@@ -123,7 +123,7 @@ def inverse_of_factor(factor: Array, count: int) -> Array:
     return out
 
 
-@kernel
+@plain_kernel
 def solve_factorised(factor: Array, count: int, right: Array, out: Array) -> None:
     """Fill `out` with the solution of normal equations of the first terms.
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel, thorough_kernel
+from tica_fn.kernels.compile import kernel, plain_kernel, thorough_kernel
 from tica_fn.kernels.medians import median_in_place
 from tica_fn.kernels.stars.chebyshev_sums import chebyshev_normal_equations
 from tica_fn.kernels.stars.cholesky import factorise, inverse_of_factor, solve_factorised
@@ -238,7 +238,7 @@ def solve_with_prior(
     return inverse
 
 
-@kernel
+@plain_kernel
 def widen_by_evidence(width: Array, coefficients: Array, variances: Array) -> float:
     """Give each degree that is held the width that its coefficients tell.
 
@@ -281,7 +281,7 @@ def widen_by_evidence(width: Array, coefficients: Array, variances: Array) -> fl
     return known
 
 
-@kernel
+@plain_kernel
 def _spread(inverse: Array, top: int) -> float:
     """Rms over the square of a field whose coefficients' covariance is that of two axes."""
     single = np.zeros((top + 1, top + 1))

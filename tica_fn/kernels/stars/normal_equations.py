@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, plain_kernel
 from tica_fn.kernels.medians import median_and_scatter
 from tica_fn.kernels.stars.cholesky import factorise, solve_factorised
 from tica_fn.kernels.types import Array
@@ -184,7 +184,7 @@ def subtract_terms(columns: Array, coefficients: Array, values: Array, out: Arra
         a += 1
 
 
-@kernel
+@plain_kernel
 def clip_groups(residual: Array, order: Array, groups: int, sigma: float) -> Array:
     """Tell residuals that depart from those of their group.
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel, thorough_kernel
+from tica_fn.kernels.compile import plain_kernel, thorough_kernel
 from tica_fn.kernels.types import Array
 
 __all__ = ["chebyshev_basis", "chebyshev_terms", "polynomial_terms", "polynomial_values"]
 
 
-@kernel
+@plain_kernel
 def polynomial_terms(x: Array, y: Array, degree: int) -> Array:
     """Every term of a polynomial at many places: the matrix of a linear fit.
 
@@ -124,7 +124,7 @@ def chebyshev_basis(x: Array, y: Array, degree: int) -> tuple[Array, Array]:
     return terms, np.ascontiguousarray(terms[:, : (degree + 1) * (degree + 2) // 2].T)
 
 
-@kernel
+@plain_kernel
 def polynomial_values(coefficients: Array, x: Array, y: Array, degree: int) -> Array:
     """Values of several polynomials at many places.
 

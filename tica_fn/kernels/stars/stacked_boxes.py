@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tica_fn.kernels.compile import kernel
+from tica_fn.kernels.compile import kernel, plain_kernel
 from tica_fn.kernels.medians import median_and_scatter
 from tica_fn.kernels.stars.stamps import cut_stamp, ring_values
 from tica_fn.kernels.types import Array
@@ -82,7 +82,7 @@ def stack_boxes(
     return out
 
 
-@kernel
+@plain_kernel
 def find_peaks(stamps: Array, reach: int) -> tuple[Array, Array, Array]:
     """Brightest finite pixel near the middle of each stamp, to a fraction of a pixel.
 

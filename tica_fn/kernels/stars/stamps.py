@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tica_fn.kernels.compile import formula, kernel
+from tica_fn.kernels.compile import formula, plain_kernel
 from tica_fn.kernels.medians import median_and_scatter, median_in_place
 from tica_fn.kernels.types import Array
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-@kernel
+@plain_kernel
 def cut_stamp(
     pixels: Array, column: int, row: int, first: int, last: int, top: int, out: Array
 ) -> None:
@@ -71,7 +71,7 @@ def cut_stamp(
             of_row[j] = seen[j]
 
 
-@kernel
+@plain_kernel
 def cut_stamps(
     pixels: Array, columns: Array, rows: Array, half: int, first: int, last: int, top: int
 ) -> Array:
@@ -110,7 +110,7 @@ def cut_stamps(
     return stamps
 
 
-@kernel
+@plain_kernel
 def cell_medians(
     pixels: Array, first_row: int, first_column: int, cell: int, count: int, step: int
 ) -> Array:
@@ -157,7 +157,7 @@ def cell_medians(
     return out
 
 
-@kernel
+@plain_kernel
 def ring_values(stamp: Array, half: int, width: int, out: Array) -> int:
     """Gather the finite pixels of a square ring around the middle of a stamp.
 
@@ -203,7 +203,7 @@ def ring_values(stamp: Array, half: int, width: int, out: Array) -> int:
     return count
 
 
-@kernel
+@plain_kernel
 def ring_background(stamps: Array, width: int) -> tuple[Array, Array]:
     """Median and scatter of the outermost pixels of each stamp.
 
@@ -244,7 +244,7 @@ def ring_background(stamps: Array, width: int) -> tuple[Array, Array]:
     return median, scatter
 
 
-@kernel
+@plain_kernel
 def isolation_of(
     stamp: Array, half: int, level: float, floor: float, wing_factor: float
 ) -> tuple[bool, float, float]:
@@ -317,7 +317,7 @@ def _stands_alone(
     return alone, peak / high if high > 0.0 else np.inf
 
 
-@kernel
+@plain_kernel
 def summary_of(stamp: Array, half: int) -> tuple[float, int, int]:
     """Brightest pixel, flatness of the top and finiteness of the middle of a stamp.
 
