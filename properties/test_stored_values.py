@@ -133,6 +133,9 @@ def assert_agree(ours, theirs):
     exact = theirs.dtype.kind in "iu" or theirs.dtype == np.float64
     scale = np.nanmax(np.abs(theirs.astype(np.float64)), initial=1.0)
     tolerance = scale * (1e-15 if exact else 1e-6)
+    infinite = np.isinf(theirs)
+    np.testing.assert_array_equal(np.isinf(ours), infinite)
+    np.testing.assert_array_equal(ours[infinite], theirs[infinite])
     with np.errstate(invalid="ignore"):  # infinities that are the same
         off = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
     assert np.nanmax(off, initial=0.0) <= tolerance
